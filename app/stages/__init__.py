@@ -1,0 +1,1 @@
+"""One task of the card each: Forward, Denoise."""

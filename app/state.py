@@ -1,0 +1,112 @@
+"""What the window knows: small, observable, without a tensor. Everything on the screen derives from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from PySide6.QtCore import QObject, Signal
+
+from core.images import OpenedImage
+from core.levels import Path
+from core.messages import EngineState, ModelInfo, Status
+from core.requests import Conversion, SampleRequest, ScheduleSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """Where the person looks: a stage, a run (None: the forward process), a step of it, a timestep.
+
+    In the forward process ``t`` (0..T-1) leads and ``step`` is 0; in a run ``step`` (0..steps) leads and ``t`` is the
+    time of that state. ``shown_t`` is the t of the picture on the screen where it lags behind what was asked for.
+    """
+
+    stage: str = "forward"
+    run: int | None = None
+    step: int = 0
+    t: int = 400
+    shown_t: int = 400
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run as the history shows it. ``parent`` is the run it was branched from, at ``parent_step``."""
+
+    job: int
+    request: SampleRequest
+    path: Path
+    stored: int = 0
+    state: str = "running"
+    rate: float = 0.0
+    eta: float = 0.0
+    parent: int | None = None
+    parent_step: int = 0
+    store_bytes: int = 0
+    store_cap: int = 0
+
+    @property
+    def steps(self) -> int:
+        return self.request.steps
+
+
+class AppState(QObject):
+    """The observable model of the window.
+
+    Attributes: ``cursor``, ``image`` (the person's picture), ``conversion`` (how it meets the network, None until a
+    model is open), ``schedule`` (of the forward process), ``seed``, ``model`` (open model or None), ``status`` (of
+    the engine), ``runs`` (by job id, in order of start).
+
+    Signals: ``<attribute>_changed(value)`` after each change; ``runs_changed(job)`` for a run that began or moved on.
+    """
+
+    cursor_changed = Signal(object)
+    image_changed = Signal(object)
+    conversion_changed = Signal(object)
+    schedule_changed = Signal(object)
+    seed_changed = Signal(int)
+    model_changed = Signal(object)
+    status_changed = Signal(object)
+    runs_changed = Signal(int)
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.cursor = Cursor()
+        self.image: OpenedImage | None = None
+        self.conversion: Conversion | None = None
+        self.schedule = ScheduleSpec("linear")
+        self.seed = 42
+        self.model: ModelInfo | None = None
+        self.status = Status(EngineState.STARTING, "")
+        self.runs: dict[int, Run] = {}
+
+    def move(self, **changes: Any) -> None:
+        """Move the cursor: ``state.move(t=500)``."""
+        self._set("cursor", replace(self.cursor, **changes))
+
+    def set_image(self, image: OpenedImage | None) -> None:
+        self._set("image", image)
+
+    def set_conversion(self, conversion: Conversion | None) -> None:
+        self._set("conversion", conversion)
+
+    def set_schedule(self, schedule: ScheduleSpec) -> None:
+        self._set("schedule", schedule)
+
+    def set_seed(self, seed: int) -> None:
+        self._set("seed", seed)
+
+    def set_model(self, model: ModelInfo | None) -> None:
+        self._set("model", model)
+
+    def set_status(self, status: Status) -> None:
+        self._set("status", status)
+
+    def put_run(self, run: Run) -> None:
+        if self.runs.get(run.job) != run:
+            self.runs[run.job] = run
+            self.runs_changed.emit(run.job)
+
+    def _set(self, name: str, value: object) -> None:
+        if getattr(self, name) != value:
+            setattr(self, name, value)
+            getattr(self, f"{name}_changed").emit(value)

@@ -1,0 +1,1 @@
+"""Diffusion mathematics, networks, samplers, training and the engine. Nothing here knows of Qt."""

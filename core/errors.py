@@ -1,0 +1,18 @@
+"""What a person is told when something cannot be done."""
+
+
+class Refusal(Exception):
+    """Something that was asked for cannot be done.
+
+    ``str(refusal)`` is one or two plain sentences for the person: what is wrong and what to do. ``details`` holds what
+    an expert may want to copy. The window shows it in the stage it belongs to; the command line prints it and exits
+    with code 2.
+    """
+
+    def __init__(self, message: str, details: str = "") -> None:
+        super().__init__(message)
+        self.details = details
+
+
+class Cancelled(BaseException):
+    """The person asked a job to stop. Not an ``Exception``, so that no broad handler swallows it."""

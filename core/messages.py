@@ -1,0 +1,185 @@
+"""What the engine tells the window: frozen dataclasses with read-only numpy arrays, nothing else.
+
+Pictures are uint8, shape (n, height, width, channels) with 1 or 3 channels, except signed quantities (eps_hat,
+score), which stay float32 in the data's own event shape so that the window can map them with a printed range.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.levels import Level, Path
+from core.requests import Interactive, ModelRef, PredictionKind, SampleRequest, SamplerSpec, ScheduleSpec
+
+Picture = NDArray[np.uint8]
+Signed = NDArray[np.float32]
+
+
+class EngineState(Enum):
+    """The one word from which every button derives."""
+
+    STARTING = "starting"
+    IDLE = "idle"
+    LOADING = "loading"
+    SAMPLING = "sampling"
+    TRAINING = "training"
+    PAUSED = "paused"
+    CANCELLING = "cancelling"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """The engine as a whole. Memory in bytes: of the device where it has its own, else of this process."""
+
+    state: EngineState
+    device: str
+    job: int | None = None
+    memory_used: int = 0
+    memory_total: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInfo:
+    """A model that is open in the engine, as far as a window needs to know it.
+
+    ``event_shape`` is (channels, height, width) for images; ``labels`` are the classes' names in index order (empty
+    for unconditional models), ``null_label`` the index of "no class". ``sampler`` and ``spacing`` are what the
+    folder's scheduler says; they hold until the person overrides them. ``precision`` is what "auto" resolves to here.
+    """
+
+    ref: ModelRef
+    event_shape: tuple[int, ...]
+    schedule: ScheduleSpec
+    prediction: PredictionKind
+    labels: tuple[str, ...] = ()
+    null_label: int | None = None
+    sampler: SamplerSpec = field(default_factory=SamplerSpec)
+    spacing: str = "leading"
+    precision: str = "float32"
+    parameters: int = 0
+    description: str = ""
+    licence: str = ""
+    data_statistics: tuple[float, ...] = ()
+    """What the training data look like, for telling that a picture is unlike them (see core/likeness.py)."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelOpened:
+    info: ModelInfo
+
+
+@dataclass(frozen=True, slots=True)
+class RunStarted:
+    """A run has begun; ``path`` has steps + 1 levels. ``store_bytes`` and ``store_cap`` belong to its trajectory."""
+
+    job: int
+    request: SampleRequest
+    path: Path
+    store_cap: int
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """``step`` steps of ``total`` are done and stored; ``rate`` in steps a second, ``eta`` in seconds, pauses excluded."""
+
+    job: int
+    step: int
+    total: int
+    rate: float
+    eta: float
+    store_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """State ``step`` of a run and what the network sees in it; x0_hat and eps_hat are None where not yet computed."""
+
+    job: int
+    step: int
+    level: Level
+    x_t: Picture
+    x0_hat: Picture | None
+    eps_hat: Signed | None
+    x_t_range: tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """The answer to an interactive request; ``request`` says to which, so that stale answers are dropped."""
+
+    request: Interactive
+    level: Level
+    x_t: Picture
+    x0_hat: Picture
+    eps_hat: Signed
+    score: Signed
+    milliseconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class RunPaused:
+    job: int
+    step: int
+
+
+@dataclass(frozen=True, slots=True)
+class RunResumed:
+    job: int
+
+
+@dataclass(frozen=True, slots=True)
+class RunEnded:
+    """``reason`` is "finished" or "stopped"; a stopped run keeps its ``steps`` stored states."""
+
+    job: int
+    reason: str
+    steps: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """Something went wrong; ``message`` says in words what and what to do, ``details`` can be copied."""
+
+    job: int | None
+    message: str
+    details: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingTick:
+    """Steps ``first_step`` .. of a training run; curves arrive in batches."""
+
+    job: int
+    first_step: int
+    losses: NDArray[np.float32]
+    images_per_second: float
+    eta: float
+
+
+Message = (
+    Status
+    | ModelOpened
+    | RunStarted
+    | Progress
+    | Preview
+    | Inspection
+    | RunPaused
+    | RunResumed
+    | RunEnded
+    | Failed
+    | TrainingTick
+)
+
+
+def frozen(array: NDArray[Any]) -> NDArray[Any]:
+    """The same array, contiguous and read-only, fit for a message."""
+    array = np.ascontiguousarray(array)
+    array.flags.writeable = False
+    return array

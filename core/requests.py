@@ -1,0 +1,162 @@
+"""Requests: everything a run needs, resolved, immutable and serialisable (see core/codec.py).
+
+The window, the command line, picture metadata, the history and the tests all speak these. A request never says
+"auto", holds no path and no user name: models and images are named by the hash of their content.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+SCHEMA = 1
+
+ScheduleName = Literal["linear", "cosine", "quadratic", "sigmoid", "constant", "drawn", "betas"]
+SpacingName = Literal["leading", "linspace", "trailing", "quadratic", "quadratic_full", "log_snr", "hand"]
+SamplerName = Literal["ddpm", "ddim"]
+ClipPolicy = Literal["none", "clamp", "rederive"]
+VarianceName = Literal["small", "large"]
+Precision = Literal["float32", "bfloat16", "float16"]
+PredictionKind = Literal["eps", "x0", "v"]
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduleSpec:
+    """A noise schedule by name and parameters; ``core.schedules.make_schedule`` turns it into tables.
+
+    ``beta_start`` and ``beta_end`` None mean the name's published values (for "linear" scaled by 1000 / T).
+    ``points`` are (t / (T - 1), alpha_bar) control points of a drawn schedule; ``betas`` the explicit list.
+    """
+
+    name: ScheduleName = "linear"
+    T: int = 1000
+    beta_start: float | None = None
+    beta_end: float | None = None
+    points: tuple[tuple[float, float], ...] = ()
+    betas: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRef:
+    """A model by the SHA-256 of its weights and configuration; the name is for people."""
+
+    name: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Conversion:
+    """How a person's picture becomes the network's input: shown, adjustable, stored.
+
+    ``crop`` is (left, top, right, bottom) as fractions of the upright picture, ``size`` (height, width) in pixels,
+    ``channels`` 1 (luma) or 3, ``invert`` swaps dark and light, ``background`` is what transparent pixels become.
+    """
+
+    size: tuple[int, int]
+    channels: int = 3
+    crop: tuple[float, float, float, float] = (0.0, 0.0, 1.0, 1.0)
+    invert: bool = False
+    background: tuple[int, int, int] = (255, 255, 255)
+
+
+@dataclass(frozen=True, slots=True)
+class ImageRef:
+    """A picture by the SHA-256 of its decoded, upright pixels, and how it is converted for the network."""
+
+    sha256: str
+    conversion: Conversion
+
+
+@dataclass(frozen=True, slots=True)
+class SamplerSpec:
+    """``eta`` belongs to DDIM (0 deterministic, 1 the DDPM posterior), ``variance`` to DDPM; ``clip`` to both."""
+
+    name: SamplerName = "ddim"
+    eta: float = 0.0
+    variance: VarianceName = "small"
+    clip: ClipPolicy = "clamp"
+
+
+@dataclass(frozen=True, slots=True)
+class FromNoise:
+    """Start from x_T drawn with the request's seed."""
+
+
+@dataclass(frozen=True, slots=True)
+class FromImage:
+    """Start from a picture noised to the first level of the path."""
+
+    image: ImageRef
+
+
+@dataclass(frozen=True, slots=True)
+class FromStep:
+    """Start from state ``step`` (0 = the start) of another run, which is replayed if it is no longer there."""
+
+    parent: SampleRequest
+    step: int
+
+
+Start = FromNoise | FromImage | FromStep
+
+
+@dataclass(frozen=True, slots=True)
+class SampleRequest:
+    """One run of a sampler.
+
+    ``timesteps`` are the levels visited, in order, as the network is told them; the run ends on ``final_alpha_bar``
+    (1.0: the data). ``labels`` has one entry a sample (None: the null label), or is empty for unconditional models.
+    ``guidance`` is the paper's w: eps = (1 + w) eps_c - w eps_u; 0 is plain conditional.
+    """
+
+    model: ModelRef
+    schedule: ScheduleSpec
+    timesteps: tuple[int, ...]
+    spacing: SpacingName
+    sampler: SamplerSpec
+    seed: int
+    count: int = 1
+    labels: tuple[int | None, ...] = ()
+    guidance: float = 0.0
+    precision: Precision = "float32"
+    start: Start = FromNoise()
+    final_alpha_bar: float = 1.0
+
+    @property
+    def steps(self) -> int:
+        return len(self.timesteps)
+
+
+@dataclass(frozen=True, slots=True)
+class NoiseRequest:
+    """The forward process on a picture at its own size: x_t for several t with one noise."""
+
+    image: ImageRef
+    schedule: ScheduleSpec
+    timesteps: tuple[int, ...]
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class InspectImage:
+    """What the network sees in a noised picture: x0_hat, eps_hat and score at one t (interactive, latest wins)."""
+
+    model: ModelRef
+    schedule: ScheduleSpec
+    image: ImageRef
+    t: int
+    seed: int
+    label: int | None = None
+    guidance: float = 0.0
+    precision: Precision = "float32"
+
+
+@dataclass(frozen=True, slots=True)
+class InspectStep:
+    """x0_hat and eps_hat of a stored state of a run (interactive, latest wins)."""
+
+    run: int
+    step: int
+
+
+Interactive = InspectImage | InspectStep
