@@ -1,0 +1,146 @@
+"""Which timesteps a sampler visits, and the path of levels they make.
+
+A spacing only chooses timesteps. The step that follows from a path is always to the next level of the path, never to
+t - T // S, which most spacings do not visit.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+
+import numpy as np
+
+from core.errors import Refusal
+from core.levels import CLEAN, CLEAN_TIME, Level, Path
+from core.requests import SpacingName
+from core.schedules import Schedule
+
+
+def spaced_timesteps(
+    schedule: Schedule, steps: int, spacing: SpacingName, hand: Sequence[int] = (), offset: int = 0
+) -> tuple[int, ...]:
+    """Exactly ``steps`` distinct timesteps, falling, within 0..T-1. Raises Refusal where there are none.
+
+    - ``leading``: floor(i T / S), i = 0..S-1 (Song et al. 2021, appendix D.2, "linear"), plus ``offset``;
+    - ``linspace``: evenly from 0 to T-1, rounded to the nearest;
+    - ``trailing``: T-1, T-1 - T/S, ..., rounded to the nearest (Lin et al. 2023, table 2);
+    - ``quadratic``: floor(c i^2) up to 0.8 T (Song et al. 2021, appendix D.2); ``quadratic_full``: up to T-1;
+    - ``log_snr``: the nearest to evenly spaced log-SNR from t = T-1 to t = 0;
+    - ``hand``: the timesteps given in ``hand``.
+
+    Where quadratic and log-SNR spacing would visit a timestep twice, its neighbours are visited instead. A single
+    step starts at the top.
+    """
+    T = schedule.T
+    if offset and spacing != "leading":
+        raise Refusal("Only leading spacing has an offset.")
+    if spacing == "hand":
+        return _by_hand(T, steps, hand)
+    if not 1 <= steps <= T:
+        raise Refusal(f"With {T} timesteps a sampler takes between 1 and {T} steps, not {steps}.")
+    if steps == 1 and spacing not in ("leading", "quadratic"):
+        return (T - 1,)
+    rising = _RISING[spacing](schedule, steps)
+    if rising[-1] + offset >= T or offset < 0:
+        raise Refusal(f"{steps} leading steps fit {T} timesteps with an offset of 0 to {T - 1 - rising[-1]}.")
+    return tuple(t + offset for t in reversed(rising))
+
+
+def make_path(schedule: Schedule, timesteps: Sequence[int], final_alpha_bar: float = 1.0) -> Path:
+    """The levels of these timesteps in their order, then the level the walk ends on: steps + 1 levels.
+
+    The end is the data themselves (``CLEAN``) or the variance-preserving level of ``final_alpha_bar`` in (0, 1].
+    Raises Refusal for timesteps outside 0..T-1.
+    """
+    if not timesteps:
+        raise Refusal("A path needs at least one timestep.")
+    if not 0 < final_alpha_bar <= 1:
+        raise Refusal(f"A run ends on an alpha_bar above 0 and at most 1, not {final_alpha_bar}.")
+    end = CLEAN if final_alpha_bar == 1 else Level.from_alpha_bar(CLEAN_TIME, final_alpha_bar)
+    _check_range(schedule.T, timesteps)
+    return (*(schedule.level(t) for t in timesteps), end)
+
+
+def partial_timesteps(timesteps: Sequence[int], t: int) -> tuple[int, ...]:
+    """``t`` and then those of the falling ``timesteps`` that lie below it: where SDEdit and branches begin."""
+    return (t, *(s for s in timesteps if s < t))
+
+
+def partial_path(schedule: Schedule, timesteps: Sequence[int], t: int, final_alpha_bar: float = 1.0) -> Path:
+    """The path from time ``t`` down through those of ``timesteps`` below it (Meng et al. 2022, SDEdit)."""
+    return make_path(schedule, partial_timesteps(timesteps, t), final_alpha_bar)
+
+
+def _leading(schedule: Schedule, steps: int) -> list[int]:
+    return [i * schedule.T // steps for i in range(steps)]
+
+
+def _linspace(schedule: Schedule, steps: int) -> list[int]:
+    return [round(i * (schedule.T - 1) / (steps - 1)) for i in range(steps)]
+
+
+def _trailing(schedule: Schedule, steps: int) -> list[int]:
+    return [round(i * schedule.T / steps) - 1 for i in range(1, steps + 1)]
+
+
+def _quadratic(schedule: Schedule, steps: int) -> list[int]:
+    top = 4 * schedule.T // 5
+    if steps > top + 1:
+        raise Refusal(
+            f"The paper's quadratic spacing ends at t = {top} and so takes at most {top + 1} steps, not {steps}: "
+            "take fewer, or quadratic spacing up to the last timestep."
+        )
+    if steps == 1:
+        return [top]
+    return _distinct([4 * schedule.T * i * i // (5 * (steps - 1) ** 2) for i in range(steps)], top)
+
+
+def _quadratic_full(schedule: Schedule, steps: int) -> list[int]:
+    top = schedule.T - 1
+    return _distinct([top * i * i // (steps - 1) ** 2 for i in range(steps)], top)
+
+
+def _log_snr(schedule: Schedule, steps: int) -> list[int]:
+    log_snr = schedule.log_snr
+    wanted = np.linspace(log_snr[0], log_snr[-1], steps)
+    between = (log_snr[1:] + log_snr[:-1]) / 2  # falling: beyond it the next timestep is the nearer one
+    return _distinct([int(t) for t in np.searchsorted(-between, -wanted)], schedule.T - 1)
+
+
+_RISING: dict[str, Callable[[Schedule, int], list[int]]] = {
+    "leading": _leading,
+    "linspace": _linspace,
+    "trailing": _trailing,
+    "quadratic": _quadratic,
+    "quadratic_full": _quadratic_full,
+    "log_snr": _log_snr,
+}
+
+
+def _distinct(rising: list[int], top: int) -> list[int]:
+    """Repeats pushed up to the next free timestep, then down again where that would pass the top."""
+    pushed, previous = [], -1
+    for t in rising:
+        previous = max(t, previous + 1)
+        pushed.append(previous)
+    last = len(pushed) - 1
+    return [min(t, top - last + i) for i, t in enumerate(pushed)]
+
+
+def _by_hand(T: int, steps: int, hand: Sequence[int]) -> tuple[int, ...]:
+    if not hand:
+        raise Refusal("Hand-picked spacing needs a list of timesteps.")
+    if len(hand) != steps:
+        raise Refusal(f"{len(hand)} timesteps were picked by hand for {steps} steps: they must be as many.")
+    _check_range(T, hand)
+    if any(later >= earlier for earlier, later in pairwise(hand)):
+        raise Refusal("Hand-picked timesteps must fall, from the noisiest to the cleanest, without repeats.")
+    return tuple(int(t) for t in hand)
+
+
+def _check_range(T: int, timesteps: Sequence[int]) -> None:
+    for t in timesteps:
+        if not (math.isfinite(t) and t == int(t) and 0 <= t < T):
+            raise Refusal(f"Timestep {t} does not exist: this schedule has the timesteps 0 to {T - 1}.")
