@@ -1,0 +1,176 @@
+"""Runs and their branches as a tree, each with its picture and what it was made with."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import QSignalBlocker, QSize, Qt, Signal, Slot
+from PySide6.QtGui import QIcon, QImage, QPixmap
+from PySide6.QtWidgets import QAbstractItemView, QTreeWidget, QTreeWidgetItem, QWidget
+
+from app.state import AppState, Cursor, Run
+from core.messages import Preview
+from core.requests import FromImage, SampleRequest
+
+THUMBNAIL = 40
+
+
+class RunItem(QTreeWidgetItem):
+    """One run: shown as its name, its state and its settings, of which only the name can be edited."""
+
+    def __init__(self, run: Run) -> None:
+        super().__init__()
+        self.run = run
+        self.name = f"Run {run.job}"
+        self.setFlags(self.flags() | Qt.ItemFlag.ItemIsEditable)
+        self.thumbnail = _icon(np.zeros((1, 1, 1), np.uint8))
+
+    def data(self, column: int, role: int) -> Any:
+        if role == Qt.ItemDataRole.DisplayRole:
+            return f"{self.name}\n{_state_words(self.run)}\n{summary(self.run.request)}"
+        if role == Qt.ItemDataRole.EditRole:
+            return self.name
+        if role == Qt.ItemDataRole.DecorationRole:
+            return self.thumbnail
+        if role == Qt.ItemDataRole.ToolTipRole:
+            return _description(self.run)
+        return super().data(column, role)
+
+    def setData(self, column: int, role: int, value: Any) -> None:
+        if role == Qt.ItemDataRole.EditRole:
+            self.name = " ".join(str(value).split()) or f"Run {self.run.job}"
+            self.emitDataChanged()
+        else:
+            super().setData(column, role, value)
+
+
+class History(QTreeWidget):
+    """Every run of this session; a branch hangs under the run it left, at the step where it left it.
+
+    Choosing a run moves the cursor of ``state`` to the last state of it; when the cursor moves to another run, that
+    run is chosen. F2 (or a second click) gives a run a name.
+
+    Signals: ``run_selected(int)`` with the job, by the person.
+    """
+
+    run_selected = Signal(int)
+
+    def __init__(self, state: AppState, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._state = state
+        self._items: dict[int, RunItem] = {}
+        self.setColumnCount(1)
+        self.setHeaderHidden(True)
+        self.setIconSize(QSize(THUMBNAIL, THUMBNAIL))
+        self.setIndentation(12)
+        self.setUniformRowHeights(True)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setTextElideMode(Qt.TextElideMode.ElideRight)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        self.setEditTriggers(
+            QAbstractItemView.EditTrigger.EditKeyPressed | QAbstractItemView.EditTrigger.SelectedClicked
+        )
+        self.setAccessibleName("History of runs")
+        self.setToolTip("Runs and branches. Choose one to see it again with its settings; F2 names it.")
+        for job in state.runs:
+            self._show(job)
+        state.runs_changed.connect(self._show)
+        state.cursor_changed.connect(self._follow)
+        self.currentItemChanged.connect(self._chosen)
+
+    def set_thumbnail(self, job: int, picture: NDArray[np.uint8]) -> None:
+        """The picture of a run: uint8 (H, W, 1 or 3)."""
+        if job in self._items:
+            self._items[job].thumbnail = _icon(picture)
+            self._refresh(self._items[job])
+
+    def name(self, job: int) -> str:
+        """The name the person gave to a run, or "Run <job>"."""
+        return self._items[job].name
+
+    @Slot(object)
+    def receive(self, message: object) -> None:
+        """Take the thumbnail of a run from a preview: what it has become so far."""
+        if isinstance(message, Preview):
+            self.set_thumbnail(message.job, (message.x_t if message.x0_hat is None else message.x0_hat)[0])
+
+    @Slot(int)
+    def _show(self, job: int) -> None:
+        run = self._state.runs[job]
+        item = self._items.get(job)
+        if item is None:
+            item = self._items[job] = RunItem(run)
+            parent = None if run.parent is None else self._items.get(run.parent)
+            with QSignalBlocker(self):
+                (self.invisibleRootItem() if parent is None else parent).addChild(item)
+                self.expandAll()
+        item.run = run
+        self._refresh(item)
+        self._follow(self._state.cursor)
+
+    def _refresh(self, item: RunItem) -> None:
+        if self.state() != QAbstractItemView.State.EditingState:  # else the name would be lost while it is typed
+            item.emitDataChanged()
+
+    @Slot(object)
+    def _follow(self, cursor: Cursor) -> None:
+        with QSignalBlocker(self):
+            item = None if cursor.run is None else self._items.get(cursor.run)
+            if item is not self.currentItem():
+                self.setCurrentItem(item)  # type: ignore[arg-type]
+            if item is not None:
+                self.scrollToItem(item)
+
+    @Slot(QTreeWidgetItem, QTreeWidgetItem)
+    def _chosen(self, item: QTreeWidgetItem | None, _before: QTreeWidgetItem | None) -> None:
+        if isinstance(item, RunItem):
+            run = item.run
+            t = int(run.path[run.stored].t)
+            self._state.move(stage="denoise", run=run.job, step=run.stored, t=t, shown_t=t)
+            self.run_selected.emit(run.job)
+
+
+def summary(request: SampleRequest) -> str:
+    """A run in a line: "DDIM 50 · w 1.5"."""
+    words = [f"{request.sampler.name.upper()} {request.steps}"]
+    if request.labels:
+        words.append(f"w {request.guidance:g}")
+    if request.sampler.name == "ddim" and request.sampler.eta:
+        words.append(f"η {request.sampler.eta:g}")
+    return " · ".join(words)
+
+
+def _state_words(run: Run) -> str:
+    where = f"branch at {run.parent_step} · " if run.parent is not None else ""
+    return where + (run.state if run.state == "finished" else f"{run.state} {run.stored}/{run.steps}")
+
+
+def _description(run: Run) -> str:
+    request = run.request
+    labels = ", ".join("none" if label is None else str(label) for label in request.labels[:16])
+    lines = [
+        f"{request.sampler.name.upper()}, {request.steps} steps, spacing {request.spacing}",
+        f"guidance w = {request.guidance:g}, labels {labels}" if request.labels else "no labels",
+        f"seed {request.seed}, {request.count} samples, {request.precision}, clip {request.sampler.clip}",
+        "from the picture" if isinstance(request.start, FromImage) else "",
+    ]
+    return "\n".join(filter(None, lines))
+
+
+def _icon(picture: NDArray[np.uint8]) -> QIcon:
+    height, width, channels = picture.shape
+    kind = QImage.Format.Format_Grayscale8 if channels == 1 else QImage.Format.Format_RGB888
+    pixels = np.ascontiguousarray(picture)
+    image = QImage(pixels.data, width, height, width * channels, kind).copy()
+    return QIcon(
+        QPixmap.fromImage(
+            image.scaled(
+                THUMBNAIL,
+                THUMBNAIL,
+                Qt.AspectRatioMode.KeepAspectRatio,
+                Qt.TransformationMode.FastTransformation,
+            )
+        )
+    )

@@ -1,0 +1,197 @@
+"""A bridge without an engine: it records what it is asked, and says what the test's script makes it say."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from PySide6.QtCore import QObject, Signal
+
+from app.state import AppState, Run
+from core.images import OpenedImage
+from core.levels import Level, Path
+from core.messages import (
+    EngineState,
+    Failed,
+    Inspection,
+    Message,
+    ModelInfo,
+    ModelOpened,
+    Preview,
+    Progress,
+    RunEnded,
+    RunPaused,
+    RunResumed,
+    RunStarted,
+    Status,
+    frozen,
+)
+from core.paths import make_path
+from core.requests import FromStep, InspectImage, InspectStep, Interactive, ModelRef, SampleRequest, ScheduleSpec
+from core.schedules import make_schedule
+
+DIGITS = ModelInfo(
+    ref=ModelRef("digits", "d" * 64),
+    event_shape=(1, 32, 32),
+    schedule=ScheduleSpec("linear"),
+    prediction="v",
+    labels=tuple("0123456789"),
+    null_label=10,
+    precision="float32",
+)
+CAP = 400_000_000
+
+
+class FakeBridge(QObject):
+    """The methods and signals of ``app.bridge.Bridge``.
+
+    Recorded: ``submitted`` and ``asked`` requests, ``images`` by hash, ``calls`` as (method, job). Scripted:
+    ``ready``, ``advance``, ``end``, ``fail``, ``answer``.
+    """
+
+    message = Signal(object)
+
+    def __init__(self, state: AppState) -> None:
+        super().__init__(state)
+        self.state = state
+        self.submitted: list[SampleRequest] = []
+        self.asked: list[Interactive] = []
+        self.images: dict[str, OpenedImage] = {}
+        self.calls: list[tuple[str, object]] = []
+        self._paths: dict[int, Path] = {}
+
+    # What the stages call
+
+    def open_model(self, name_or_path: str) -> None:
+        self.calls.append(("open_model", name_or_path))
+
+    def add_image(self, image: OpenedImage) -> None:
+        self.images[image.sha256] = image
+
+    def submit(self, request: SampleRequest) -> int:
+        self.submitted.append(request)
+        job = len(self.submitted)
+        path = make_path(make_schedule(request.schedule), request.timesteps, request.final_alpha_bar)
+        self._paths[job] = path
+        parent, parent_step = None, 0
+        if isinstance(request.start, FromStep):
+            parent = next(j for j, run in self.state.runs.items() if run.request == request.start.parent)
+            parent_step = request.start.step
+        self.state.put_run(Run(job, request, path, store_cap=CAP, parent=parent, parent_step=parent_step))
+        self._status(EngineState.SAMPLING, job)
+        self.say(RunStarted(job, request, path, CAP))
+        return job
+
+    def cancel(self, job: int) -> None:
+        self.calls.append(("cancel", job))
+
+    def pause(self, job: int) -> None:
+        self.calls.append(("pause", job))
+        self._run(job, state="paused")
+        self._status(EngineState.PAUSED, job)
+        self.say(RunPaused(job, self.state.runs[job].stored))
+
+    def resume(self, job: int) -> None:
+        self.calls.append(("resume", job))
+        self._run(job, state="running")
+        self._status(EngineState.SAMPLING, job)
+        self.say(RunResumed(job))
+
+    def step(self, job: int) -> None:
+        self.calls.append(("step", job))
+
+    def ask(self, request: Interactive) -> None:
+        self.asked.append(request)
+
+    def frame(self, job: int, step: int) -> Preview | None:
+        run = self.state.runs[job]
+        return None if step > run.stored else self._preview(job, step, with_hats=False)
+
+    # What a test makes happen
+
+    def ready(self, model: ModelInfo = DIGITS) -> None:
+        """The engine has started and a model is open."""
+        self.state.set_model(model)
+        self._status(EngineState.IDLE, None)
+        self.say(ModelOpened(model))
+
+    def advance(self, job: int, steps: int = 1) -> None:
+        """The run takes this many steps; each is stored and previewed."""
+        for _ in range(steps):
+            done = self.state.runs[job].stored
+            self.say(self._preview(job, done, with_hats=True))
+            self._run(job, stored=done + 1, rate=40.0, eta=1.0)
+            self.say(Progress(job, done + 1, self.state.runs[job].steps, 40.0, 1.0, 1000 * (done + 2)))
+            if done + 1 == self.state.runs[job].steps:
+                self.say(self._preview(job, done + 1, with_hats=False))
+
+    def end(self, job: int, reason: str = "finished") -> None:
+        self._run(job, state=reason)
+        self._status(EngineState.IDLE, None)
+        self.say(RunEnded(job, reason, self.state.runs[job].stored, 1.0))
+
+    def run_to_end(self, job: int) -> None:
+        self.advance(job, self.state.runs[job].steps)
+        self.end(job)
+
+    def fail(self, job: int | None, sentence: str) -> None:
+        self.say(Failed(job, sentence, "details"))
+
+    def answer(self, request: Interactive | None = None) -> Inspection:
+        """The network has looked: at the latest request, or at an older one that comes late."""
+        request = request or self.asked[-1]
+        if isinstance(request, InspectStep):
+            preview = self._preview(request.run, request.step, with_hats=True)
+            level, count = preview.level, self.state.runs[request.run].request.count
+        else:
+            level, count = make_schedule(request.schedule).level(request.t), 1
+        grey = _grey(request)
+        model = self.state.model
+        assert model is not None
+        shape = (count, *model.event_shape)
+        signed = frozen(np.full(shape, grey / 255 - 0.5, np.float32))
+        picture = _picture(shape, grey)
+        answer = Inspection(request, level, picture, picture, signed, signed, 20.0)
+        self.say(answer)
+        return answer
+
+    def say(self, message: Message) -> None:
+        self.message.emit(message)
+
+    def _preview(self, job: int, step: int, with_hats: bool) -> Preview:
+        request, level = self.state.runs[job].request, self._level(job, step)
+        model = self.state.model
+        assert model is not None
+        shape = (request.count, *model.event_shape)
+        picture = _picture(shape, 250 - 240 * step // request.steps)
+        eps = frozen(np.full(shape, 1 - step / request.steps, np.float32)) if with_hats else None
+        return Preview(job, step, level, picture, picture if with_hats else None, eps, (-2.0, 2.0))
+
+    def _level(self, job: int, step: int) -> Level:
+        return self._paths[job][step]
+
+    def _run(self, job: int, **changes: object) -> None:
+        self.state.put_run(replace(self.state.runs[job], **changes))
+
+    def _status(self, state: EngineState, job: int | None) -> None:
+        self.state.set_status(Status(state, "cpu", job))
+
+
+def _grey(request: Interactive) -> int:
+    return request.t * 255 // request.schedule.T if isinstance(request, InspectImage) else 20 + request.step
+
+
+def _picture(shape: tuple[int, ...], grey: int) -> np.ndarray:
+    count, channels, height, width = shape
+    return frozen(np.full((count, height, width, channels), grey % 256, np.uint8))
+
+
+def opened(pixels: np.ndarray, name: str = "picture", sha256: str = "a" * 64) -> OpenedImage:
+    return OpenedImage(frozen(pixels), sha256, name, ())
+
+
+def gradient(height: int = 48, width: int = 64, channels: int = 3) -> OpenedImage:
+    """A colour picture in which no two columns are alike."""
+    ramp = np.linspace(0, 255, width).astype(np.uint8)
+    pixels = np.repeat(np.repeat(ramp[None, :, None], height, 0), channels, 2)
+    return opened(np.ascontiguousarray(pixels), "gradient")

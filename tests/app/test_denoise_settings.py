@@ -1,0 +1,100 @@
+"""From the controls of Denoise to a request, and back."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.stages.denoise_settings import DenoiseSettings, branch, resolve, settings_for, settings_of
+from core.errors import Refusal
+from core.requests import Conversion, FromImage, FromNoise, FromStep, ImageRef, SamplerSpec
+from tests.app.fake_engine import DIGITS
+
+PICTURE = ImageRef("a" * 64, Conversion((32, 32), 1))
+
+
+def test_that_fifty_leading_steps_of_a_thousand_are_980_down_to_0():
+    assert resolve(DenoiseSettings(), DIGITS).timesteps == tuple(range(980, -1, -20))
+
+
+@pytest.mark.parametrize(
+    ("labels", "count", "dealt"),
+    [
+        ((3,), 4, (3, 3, 3, 3)),
+        ((0, 1, 2), 5, (0, 1, 2, 0, 1)),
+        ((None,), 2, (None, None)),
+        ((7, None), 3, (7, None, 7)),
+    ],
+)
+def test_that_labels_are_dealt_out_to_the_samples_in_turn(labels, count, dealt):
+    assert resolve(DenoiseSettings(labels=labels, count=count), DIGITS).labels == dealt
+
+
+def test_that_a_model_without_labels_gets_neither_label_nor_guidance():
+    request = resolve(DenoiseSettings(labels=(3,), guidance=2.0), replace(DIGITS, labels=(), null_label=None))
+    assert request.labels == ()
+    assert request.guidance == 0.0
+
+
+def test_that_a_start_from_the_picture_walks_the_part_of_the_path_below_t():
+    settings = DenoiseSettings(steps=10, from_picture=True, start_t=450)
+    request = resolve(settings, DIGITS, PICTURE)
+    assert request.timesteps == (450, 400, 300, 200, 100, 0)
+    assert request.start == FromImage(PICTURE)
+    with pytest.raises(Refusal, match="no picture"):
+        resolve(settings, DIGITS, None)
+
+
+def test_that_a_branch_keeps_path_and_samples_and_takes_the_other_settings():
+    parent = resolve(DenoiseSettings(steps=5, labels=(1, 2), count=4), DIGITS)
+    other = DenoiseSettings(
+        sampler=SamplerSpec("ddpm", variance="large"), steps=99, labels=(7,), guidance=3.0, seed=9, count=50
+    )
+    made = branch(parent, 2, other)
+    assert made.timesteps == parent.timesteps[2:]
+    assert (made.count, made.labels, made.guidance, made.seed) == (4, (7, 7, 7, 7), 3.0, 9)
+    assert made.sampler == other.sampler
+    assert made.start == FromStep(parent, 2)
+
+
+@pytest.mark.parametrize("step", [-1, 5])
+def test_that_no_branch_leaves_where_no_step_is_left(step):
+    with pytest.raises(Refusal, match="No step is left"):
+        branch(resolve(DenoiseSettings(steps=5), DIGITS), step, DenoiseSettings())
+
+
+def test_that_what_the_models_scheduler_says_fills_the_settings():
+    says = replace(DIGITS, sampler=SamplerSpec("ddpm", variance="large"), spacing="trailing", precision="bfloat16")
+    filled = settings_for(says, DenoiseSettings(seed=5))
+    assert filled.sampler == says.sampler
+    assert (filled.spacing, filled.precision, filled.seed) == ("trailing", "bfloat16", 5)
+    assert filled.labels == tuple(range(10))
+
+
+@given(
+    steps=st.integers(1, 60),
+    spacing=st.sampled_from(["leading", "linspace", "trailing", "quadratic", "quadratic_full", "log_snr"]),
+    labels=st.lists(st.one_of(st.none(), st.integers(0, 9)), min_size=1, max_size=5).map(tuple),
+    guidance=st.floats(-1, 8),
+    count=st.integers(1, 20),
+    from_picture=st.booleans(),
+    start_t=st.integers(0, 999),
+    eta=st.floats(0, 1),
+)
+def test_that_the_settings_shown_for_a_run_make_the_same_run_again(
+    steps, spacing, labels, guidance, count, from_picture, start_t, eta
+):
+    settings = DenoiseSettings(
+        SamplerSpec("ddim", eta=eta), steps, spacing, (), labels, guidance, 3, count, "float32", from_picture, start_t
+    )
+    picture = PICTURE if from_picture else None
+    request = resolve(settings, DIGITS, picture)
+    again = resolve(settings_of(request), DIGITS, picture)
+    assert replace(again, spacing=request.spacing) == request
+
+
+def test_that_a_run_from_noise_starts_from_noise():
+    assert resolve(DenoiseSettings(), DIGITS, PICTURE).start == FromNoise()
