@@ -78,6 +78,9 @@ QLineEdit, QSpinBox, QDoubleSpinBox, QComboBox, QPlainTextEdit {{ background: {c
     border: 1px solid {c.line}; border-radius: {radius}px; padding: 0 7px; min-height: 26px;
     selection-background-color: {c.quiet}; selection-color: {c.window}; }}
 QPlainTextEdit {{ padding: 4px; }}
+QAbstractSpinBox QLineEdit {{ background: transparent; border: none; padding: 0 7px; min-height: 0; }}
+QAbstractSpinBox[role="number"] QLineEdit {{ padding: 0 2px; }}
+QAbstractSpinBox::up-button, QAbstractSpinBox::down-button {{ width: 0; border: none; }}
 QLineEdit:hover, QSpinBox:hover, QDoubleSpinBox:hover, QComboBox:hover {{ border-color: {c.quiet}; }}
 QLineEdit:focus, QSpinBox:focus, QDoubleSpinBox:focus, QComboBox:focus, QPlainTextEdit:focus {{
     border-color: {c.text}; }}

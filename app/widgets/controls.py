@@ -143,7 +143,6 @@ class NumberEdit(QDoubleSpinBox):
         self.setDecimals(decimals)
         self.setSuffix(f" {unit}" if unit else "")
         self.setKeyboardTracking(False)
-        self.setButtonSymbols(QDoubleSpinBox.ButtonSymbols.NoButtons)
         self.setAlignment(Qt.AlignmentFlag.AlignRight)
         self.setFont(font("body", numbers=True))
 
@@ -363,7 +362,6 @@ class SeedBox(QWidget):
         self._edit.setRange(0, MAX_SEED)
         self._edit.setValue(seed)
         self._edit.setKeyboardTracking(False)
-        self._edit.setButtonSymbols(QSpinBox.ButtonSymbols.NoButtons)
         self._edit.setFont(font("body", numbers=True))
         self._edit.setMinimumWidth(10 * GRID)
         self._new = QPushButton("New")

@@ -1,0 +1,86 @@
+"""What every stage is: a page in the centre of the window that answers to drops, to Run and to being looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import ClassVar
+
+from PySide6.QtCore import QMimeData, Signal
+from PySide6.QtWidgets import QPushButton, QVBoxLayout, QWidget
+
+from app.state import AppState
+from app.widgets.error_bar import ErrorBar
+from core.images import OpenedImage
+
+
+class Stage(QWidget):
+    """A page of the window.
+
+    Subclasses set ``key`` (as in ``Cursor.stage``) and ``title``, put their widgets into ``content`` and override
+    what they need. ``errors`` is the stage's own error bar, above the content.
+
+    Signals: ``hint_changed(str)``, one line for the status bar.
+    """
+
+    key: ClassVar[str] = ""
+    title: ClassVar[str] = ""
+
+    hint_changed = Signal(str)
+
+    def __init__(self, state: AppState, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.state = state
+        self.errors = ErrorBar()
+        self.content = QWidget()
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(self.errors)
+        column.addWidget(self.content, 1)
+
+    @property
+    def primary_action(self) -> QPushButton | None:
+        """The one filled button; Ctrl+Enter presses it."""
+        return None
+
+    def right_widgets(self) -> Sequence[QWidget]:
+        """What the right panel shows while this stage is active, from top to bottom."""
+        return ()
+
+    def bottom_widgets(self) -> Sequence[QWidget]:
+        """Transport and filmstrip of this stage, from top to bottom."""
+        return ()
+
+    def drop_verbs(self, mime: QMimeData) -> str:
+        """What a dropped picture will become here, in two or three words ("noise it")."""
+        return "open it"
+
+    def handle_drop(self, image: OpenedImage) -> None:
+        """Take a picture that was dropped, pasted, drawn or chosen. By default it becomes the window's picture."""
+        self.state.set_image(image)
+
+    def handle_folder(self, folder: Path) -> bool:
+        """Take a dropped folder of pictures; False where this stage has no use for one."""
+        return False
+
+    def activate(self) -> None:
+        """The stage is shown from now on."""
+
+    def deactivate(self) -> None:
+        """Another stage is shown; anything that moves by itself stops."""
+
+    def stop(self) -> None:
+        """Esc: stop what runs."""
+
+    def toggle(self) -> None:
+        """Space: play or pause."""
+
+    def step(self) -> None:
+        """Full stop: one single step."""
+
+    def branch(self) -> None:
+        """B: continue from the state that is shown."""
+
+    def move(self, steps: int) -> None:
+        """Arrow keys: move the cursor by so many positions; the stage clamps."""
