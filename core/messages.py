@@ -50,7 +50,8 @@ class ModelInfo:
 
     ``event_shape`` is (channels, height, width) for images; ``labels`` are the classes' names in index order (empty
     for unconditional models), ``null_label`` the index of "no class". ``sampler`` and ``spacing`` are what the
-    folder's scheduler says; they hold until the person overrides them. ``precision`` is what "auto" resolves to here.
+    folder's scheduler says, as is ``final_alpha_bar``, the level a run ends on (1.0: the data); they hold until the
+    person overrides them. ``precision`` is what "auto" resolves to here.
     """
 
     ref: ModelRef
@@ -61,6 +62,7 @@ class ModelInfo:
     null_label: int | None = None
     sampler: SamplerSpec = field(default_factory=SamplerSpec)
     spacing: str = "leading"
+    final_alpha_bar: float = 1.0
     precision: str = "float32"
     parameters: int = 0
     description: str = ""
@@ -111,14 +113,17 @@ class Preview:
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """The answer to an interactive request; ``request`` says to which, so that stale answers are dropped."""
+    """The answer to an interactive request; ``request`` says to which, so that stale answers are dropped.
+
+    At a clean level there is nothing to predict: x0_hat is x_t, eps_hat and score are None.
+    """
 
     request: Interactive
     level: Level
     x_t: Picture
-    x0_hat: Picture
-    eps_hat: Signed
-    score: Signed
+    x0_hat: Picture | None
+    eps_hat: Signed | None
+    score: Signed | None
     milliseconds: float
 
 

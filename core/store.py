@@ -34,11 +34,11 @@ class Trajectory:
         half = frame // 2
         if states * key <= cap:
             self.key_every, self.keeps_between = 1, True
-        elif states * half + key - half <= cap:
-            key_frames = (cap - states * half) // (key - half)
+        elif states * half + 2 * (key - half) <= cap:
+            key_frames = (cap - states * half) // (key - half) - 1  # the last state is one as well
             self.key_every, self.keeps_between = -(-states // key_frames), True
         else:
-            self.key_every, self.keeps_between = -(-states // max(1, cap // key)), False
+            self.key_every, self.keeps_between = -(-states // max(1, cap // key - 1)), False
         self._frames: dict[int, NDArray[Any]] = {}
         self._noise_states: dict[int, NDArray[np.uint8] | None] = {}
         self._reached = -1
@@ -54,7 +54,7 @@ class Trajectory:
             raise ValueError(f"state {step} of shape {x.shape} does not belong to {self.steps} steps of {self.shape}")
         self._reached = max(self._reached, step)
         frame: NDArray[Any]
-        if step % self.key_every == 0:
+        if self.is_key(step):
             frame = np.array(x)
             self._noise_states[step] = noise_state
             self.nbytes += 0 if noise_state is None else noise_state.nbytes
@@ -66,6 +66,10 @@ class Trajectory:
         replaced = self._frames.get(step)
         self.nbytes += frame.nbytes - (0 if replaced is None else replaced.nbytes)
         self._frames[step] = frame
+
+    def is_key(self, step: int) -> bool:
+        """Whether state ``step`` is kept to the bit; the first and the last always are."""
+        return step % self.key_every == 0 or step == self.steps
 
     def has(self, step: int) -> bool:
         return step in self._frames
@@ -81,7 +85,7 @@ class Trajectory:
 
     def key_frame_at_or_before(self, step: int) -> tuple[int, NDArray[Any], NDArray[np.uint8] | None]:
         """The last exact state not after ``step``: (its step, x, the noise generator's state)."""
-        key = step - step % self.key_every
+        key = step if self.is_key(step) else step - step % self.key_every
         return key, self._frames[key], self._noise_states[key]
 
     def __len__(self) -> int:

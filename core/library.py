@@ -1,0 +1,153 @@
+"""What requests name by hash: the open models and the person's pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Protocol
+
+import torch
+from torch import Tensor
+
+from core.dataspec import DataSpec
+from core.denoiser import Condition, Denoiser, NetworkDenoiser
+from core.errors import Refusal
+from core.images import OpenedImage
+from core.levels import Level, Path
+from core.messages import ModelInfo
+from core.process import marginal
+from core.requests import ImageRef, ModelRef, SampleRequest
+from core.samplers import Step, StepNoise, ddim, ddpm
+from core.unet import UNet, prepare
+
+if TYPE_CHECKING:
+    from core.model_folder import OpenModel
+
+Check = Callable[[], None]
+
+MICRO_BATCH_FLOPS = 1.5e10
+"""Of one uninterruptible evaluation, well under 150 ms on two cores; fixed, so that bits never depend on timing."""
+
+
+class Process(Protocol):
+    """What makes data into noise, and the walks back. ``noise`` draws on the CPU for the whole batch."""
+
+    def begin(self, noise: StepNoise, level: Level) -> Tensor:
+        """The state at the start of a walk from nothing but noise."""
+        ...
+
+    def noised(self, x0: Tensor, noise: StepNoise, level: Level) -> Tensor:
+        """A sample of q(x_level | x0)."""
+        ...
+
+    def walk(
+        self,
+        request: SampleRequest,
+        denoise: Denoiser,
+        path: Path,
+        x: Tensor,
+        condition: Condition | None,
+        noise: StepNoise,
+        first: int,
+    ) -> Iterator[Step]:
+        """The steps of the request's sampler from state ``first`` of the path on."""
+        ...
+
+
+class GaussianProcess:
+    """x = alpha x_0 + sigma eps (Ho et al. 2020; Song et al. 2021)."""
+
+    def begin(self, noise: StepNoise, level: Level) -> Tensor:
+        return noise.initial()
+
+    def noised(self, x0: Tensor, noise: StepNoise, level: Level) -> Tensor:
+        noisy: Tensor = marginal(x0, noise.initial(), level)
+        return noisy
+
+    def walk(
+        self,
+        request: SampleRequest,
+        denoise: Denoiser,
+        path: Path,
+        x: Tensor,
+        condition: Condition | None,
+        noise: StepNoise,
+        first: int,
+    ) -> Iterator[Step]:
+        sampler = request.sampler
+        if sampler.name == "ddpm":
+            return ddpm(denoise, path, x, condition, variance=sampler.variance, noise=noise, first=first)
+        return ddim(denoise, path, x, condition, eta=sampler.eta, noise=noise, first=first)
+
+
+class Model(Protocol):
+    """A model as runs see it: what it is, what its data are, its process, and a Denoiser for a device."""
+
+    @property
+    def info(self) -> ModelInfo: ...
+
+    @property
+    def spec(self) -> DataSpec: ...
+
+    @property
+    def process(self) -> Process: ...
+
+    def denoiser(self, device: str, precision: str, *, between_batches: Check, within: Check) -> Denoiser:
+        """Ready for inference. ``between_batches`` may serve others, ``within`` only raises ``Cancelled``."""
+        ...
+
+
+class NetworkModel:
+    """A U-Net from a model folder; prepared once for each device and precision it is used with."""
+
+    process: Process = GaussianProcess()
+
+    def __init__(self, opened: OpenModel) -> None:
+        self.info = opened.info
+        self.spec: DataSpec = opened.spec
+        self._network = opened.network
+        self._prepared: dict[tuple[str, str], UNet] = {}
+
+    def denoiser(self, device: str, precision: str, *, between_batches: Check, within: Check) -> Denoiser:
+        key = (device, precision)
+        if key not in self._prepared:
+            self._prepared[key] = prepare(self._network, device, precision)
+        network = self._prepared[key]
+
+        def evaluate(x: Tensor, t: Tensor, labels: Tensor | None) -> Tensor:
+            network.check = within  # set at each call: several jobs share the network
+            return network(x, t, labels)  # type: ignore[no-any-return]
+
+        _, height, width = self.info.event_shape
+        micro_batch = max(1, min(64, int(MICRO_BATCH_FLOPS / network.flops(height, width))))
+        return NetworkDenoiser(evaluate, self.info.prediction, check=between_batches, micro_batch=micro_batch)
+
+
+class Library:
+    """The open models and pictures, found by hash. Only the engine thread (or a headless command) uses it."""
+
+    def __init__(self) -> None:
+        self._models: dict[str, Model] = {}
+        self._images: dict[str, OpenedImage] = {}
+
+    def add_model(self, model: Model) -> None:
+        self._models[model.info.ref.sha256] = model
+
+    def add_image(self, image: OpenedImage) -> None:
+        self._images[image.sha256] = image
+
+    def model(self, ref: ModelRef) -> Model:
+        """Raises: Refusal where it is not open."""
+        if ref.sha256 not in self._models:
+            raise Refusal(f"The model “{ref.name}” of this run is not open. Open its folder, then run again.")
+        return self._models[ref.sha256]
+
+    def x0(self, ref: ImageRef, spec: DataSpec) -> Tensor:
+        """The picture as one event of the model's data, shape (1, *event_shape).
+
+        Raises:
+            Refusal: the picture is not open.
+        """
+        if ref.sha256 not in self._images:
+            raise Refusal("The picture of this run is not open. Open it again, then run again.")
+        pixels = self._images[ref.sha256].pixels
+        return torch.from_numpy(spec.from_picture(pixels, ref.conversion))[None]

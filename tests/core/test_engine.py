@@ -1,0 +1,361 @@
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from core.engine import Engine
+from core.images import OpenedImage, open_image
+from core.messages import (
+    EngineState,
+    Failed,
+    Inspection,
+    Message,
+    ModelOpened,
+    Preview,
+    Progress,
+    RunEnded,
+    RunPaused,
+    RunResumed,
+    RunStarted,
+    Status,
+)
+from core.requests import Conversion, FromImage, FromStep, ImageRef, InspectImage, InspectStep, SampleRequest
+from tests.toys import IntegersToy, PointsToy, Toy
+
+
+class Listener:
+    """An engine with a toy model, and everything it has said."""
+
+    def __init__(self, model: Toy, **options: object) -> None:
+        self.model = model
+        self.woken = threading.Event()
+        self.engine = Engine(self.woken.set, device="cpu", **options)  # type: ignore[arg-type]
+        self.heard: list[Message] = []
+        self.engine.start()
+        self.engine.add_model(model)
+        self.wait(lambda: self.of(ModelOpened))
+
+    def of(self, *kinds: type) -> list:  # type: ignore[type-arg]
+        return [message for message in self.heard if isinstance(message, kinds)]
+
+    def listen(self) -> None:
+        self.woken.clear()
+        self.heard += self.engine.drain()
+
+    def wait(self, condition: Callable[[], object], seconds: float = 20) -> None:
+        deadline = time.monotonic() + seconds
+        self.listen()
+        while not condition():
+            assert time.monotonic() < deadline, f"never happened; heard {self.heard[-5:]}"
+            self.woken.wait(0.05)
+            self.listen()
+
+    def run(self, request: SampleRequest) -> int:
+        job = self.engine.submit(request)
+        self.wait(lambda: self.ended(job))
+        return job
+
+    def ended(self, job: int) -> RunEnded | Failed | None:
+        return next((m for m in self.of(RunEnded, Failed) if m.job == job), None)
+
+    def final(self, job: int) -> np.ndarray:
+        run = self.engine._runs[job]
+        return run.trajectory.frame(run.request.steps)
+
+
+@pytest.fixture
+def listening() -> Iterator[Callable[..., Listener]]:
+    made: list[Listener] = []
+
+    def make(model: Toy | None = None, **options: object) -> Listener:
+        made.append(Listener(model or Toy(), **options))
+        return made[-1]
+
+    yield make
+    for listener in made:
+        assert listener.engine.stop(), "the engine did not end"
+
+
+@pytest.fixture
+def picture() -> OpenedImage:
+    import io
+
+    from PIL import Image
+
+    data = io.BytesIO()
+    Image.fromarray(np.arange(64, dtype=np.uint8).reshape(8, 8) * 4).save(data, "PNG")
+    return open_image(data.getvalue())
+
+
+def test_that_a_run_tells_of_its_start_its_steps_and_its_end(listening) -> None:
+    toy = listening()
+    job = toy.run(toy.model.request())
+    assert toy.of(RunStarted)[0].path[-1].is_clean
+    assert toy.of(Progress)[-1].step == 10
+    assert toy.ended(job) == RunEnded(job, "finished", 10, toy.ended(job).seconds)
+    assert {status.state for status in toy.of(Status)} >= {EngineState.IDLE, EngineState.SAMPLING}
+
+
+def test_that_every_state_can_be_read_back_from_another_thread(listening) -> None:
+    toy = listening()
+    job = toy.run(toy.model.request())
+    pictures = [toy.engine.frame(job, step) for step in range(11)]
+    assert all(picture is not None and picture.x_t.shape == (2, 4, 4, 1) for picture in pictures)
+    assert not np.array_equal(pictures[0].x_t, pictures[10].x_t)
+    assert not pictures[0].x_t.flags.writeable
+    assert toy.engine.frame(job, 11) is None
+
+
+def test_that_the_same_request_gives_the_same_bits(listening) -> None:
+    toy = listening()
+    request = toy.model.request(sampler=replace(toy.model.request().sampler, name="ddpm"))
+    assert np.array_equal(toy.final(toy.run(request)), toy.final(toy.run(request)))
+    assert not np.array_equal(toy.final(toy.run(request)), toy.final(toy.run(replace(request, seed=8))))
+
+
+@pytest.mark.parametrize("cap", [400_000_000, 20_000, 13_000])
+@pytest.mark.parametrize("eta", [0.0, 1.0])
+def test_that_going_on_from_any_step_with_unchanged_settings_ends_on_the_same_bits(listening, cap, eta) -> None:
+    toy = listening(cap=cap)
+    request = toy.model.request()
+    request = replace(request, sampler=replace(request.sampler, eta=eta))
+    original = toy.final(toy.run(request))
+    assert (toy.engine._runs[1].trajectory.key_every == 1) == (cap > 1e6)
+    for step in (0, 1, 4, 9):
+        branch = replace(request, start=FromStep(request, step), timesteps=request.timesteps[step:])
+        assert np.array_equal(toy.final(toy.run(branch)), original)
+
+
+def test_that_a_branch_replays_a_parent_that_is_no_longer_there(listening) -> None:
+    first, second = listening(), listening()
+    request = first.model.request(sampler=replace(first.model.request().sampler, eta=1.0))
+    branch = replace(request, start=FromStep(request, 4), timesteps=request.timesteps[4:])
+    original = first.final(first.run(request))
+    job = second.run(branch)
+    assert np.array_equal(second.final(job), original)
+
+
+def test_that_a_branch_with_another_seed_goes_elsewhere(listening) -> None:
+    toy = listening()
+    request = toy.model.request(sampler=replace(toy.model.request().sampler, eta=1.0))
+    job = toy.run(request)
+    branch = replace(request, start=FromStep(request, 4), timesteps=request.timesteps[4:], seed=99)
+    other = toy.run(branch)
+    assert not np.array_equal(toy.final(other), toy.final(job))
+
+
+def test_that_a_branch_at_another_level_is_refused_in_words(listening) -> None:
+    toy = listening()
+    request = toy.model.request()
+    branch = replace(request, start=FromStep(request, 3), timesteps=request.timesteps[5:])
+    job = toy.run(branch)
+    assert "t = 600" in toy.ended(job).message
+
+
+def test_that_a_run_pauses_steps_singly_and_goes_on(listening) -> None:
+    toy = listening(Toy(seconds=0.02))
+    job = toy.engine.submit(toy.model.request(timesteps=tuple(range(900, -1, -10))))
+    toy.wait(lambda: toy.of(Progress))
+    toy.engine.pause(job)
+    toy.wait(lambda: toy.of(RunPaused))
+    paused_at = toy.of(RunPaused)[-1].step
+    toy.wait(lambda: toy.of(Status)[-1].state is EngineState.PAUSED)
+    toy.engine.step(job)
+    toy.wait(lambda: len(toy.of(RunPaused)) == 2)
+    assert toy.of(RunPaused)[-1].step == paused_at + 1
+    assert toy.of(Preview)[-1].step == paused_at
+    assert not toy.of(RunResumed)
+    toy.engine.resume(job)
+    toy.wait(lambda: toy.ended(job))
+    assert toy.of(RunResumed)
+    assert toy.ended(job).reason == "finished"
+
+
+def test_that_another_run_goes_ahead_while_one_is_paused(listening) -> None:
+    toy = listening(Toy(seconds=0.01))
+    first = toy.engine.submit(toy.model.request())
+    toy.engine.pause(first)
+    second = toy.run(toy.model.request(seed=3))
+    assert toy.ended(second).reason == "finished"
+    assert toy.ended(first) is None
+
+
+def test_that_a_cancelled_run_stops_within_one_evaluation_and_keeps_its_states(listening) -> None:
+    toy = listening(Toy(seconds=0.05))
+    job = toy.engine.submit(toy.model.request(timesteps=tuple(range(999, -1, -1))))
+    toy.wait(lambda: len(toy.of(Progress)) > 2)
+    began = time.perf_counter()
+    toy.engine.cancel(job)
+    toy.wait(lambda: toy.ended(job))
+    assert time.perf_counter() - began < 0.05 + 0.05 + 0.2
+    ended = toy.ended(job)
+    assert ended.reason == "stopped"
+    assert toy.engine.frame(job, ended.steps) is not None
+
+
+def test_that_cancelling_one_run_leaves_the_next_alone(listening) -> None:
+    toy = listening(Toy(seconds=0.01))
+    first = toy.engine.submit(toy.model.request())
+    second = toy.engine.submit(toy.model.request(seed=3))
+    toy.engine.cancel(first)
+    toy.wait(lambda: toy.ended(second))
+    assert toy.ended(first).reason == "stopped"
+    assert toy.ended(second).reason == "finished"
+
+
+def test_that_stopping_ends_a_running_engine_soon() -> None:
+    toy = Listener(Toy(seconds=0.02))
+    toy.engine.submit(toy.model.request(timesteps=tuple(range(999, -1, -1))))
+    toy.wait(lambda: toy.of(Progress))
+    began = time.perf_counter()
+    assert toy.engine.stop(3)
+    assert time.perf_counter() - began < 1
+
+
+def test_that_of_many_slider_moves_the_last_is_answered(listening, picture) -> None:
+    toy = listening(Toy(seconds=0.005))
+    toy.engine.add_image(picture)
+    image = ImageRef(picture.sha256, Conversion((4, 4), 1))
+    job = toy.engine.submit(toy.model.request(timesteps=tuple(range(999, -1, -1))))
+    ask = InspectImage(toy.model.info.ref, toy.model.info.schedule, image, 0, seed=1)
+    for t in range(200):
+        toy.engine.ask(replace(ask, t=t))
+        time.sleep(0.001)
+    toy.wait(lambda: toy.of(Inspection) and toy.of(Inspection)[-1].request.t == 199)
+    assert len(toy.of(Inspection)) <= 200
+    assert toy.ended(job) is None, "the slider was answered between the steps of a run"
+    toy.engine.cancel(job)
+
+
+def test_that_what_the_network_sees_in_a_noised_picture_fits_the_closed_form(listening, picture) -> None:
+    toy = listening()
+    toy.engine.add_image(picture)
+    image = ImageRef(picture.sha256, Conversion((4, 4), 1))
+    toy.engine.ask(InspectImage(toy.model.info.ref, toy.model.info.schedule, image, 999, seed=1))
+    toy.wait(lambda: toy.of(Inspection))
+    seen = toy.of(Inspection)[0]
+    # At t = 999 almost nothing of the picture is left, so E[x_0 | x_t] is the data's mean: round(1.25 * 127.5).
+    assert np.abs(seen.x0_hat.astype(int) - 159).max() <= 2
+    np.testing.assert_allclose(seen.score, -seen.eps_hat / seen.level.sigma, rtol=1e-5)
+
+
+def test_that_a_step_is_inspected_again_as_it_was_seen(listening) -> None:
+    toy = listening()
+    job = toy.engine.submit(toy.model.request())
+    toy.engine.pause(job)
+    toy.wait(lambda: toy.of(RunPaused))
+    toy.engine.step(job)
+    toy.wait(lambda: toy.of(Preview))
+    seen = toy.of(Preview)[0]
+    toy.engine.ask(InspectStep(job, 0))
+    toy.wait(lambda: toy.of(Inspection))
+    again = toy.of(Inspection)[0]
+    assert np.array_equal(again.x0_hat, seen.x0_hat)
+    assert np.array_equal(again.eps_hat, seen.eps_hat)
+
+
+def test_that_the_data_themselves_are_their_own_x0_hat(listening) -> None:
+    toy = listening()
+    job = toy.run(toy.model.request())
+    toy.engine.ask(InspectStep(job, 10))
+    toy.wait(lambda: toy.of(Inspection))
+    last = toy.of(Inspection)[0]
+    assert np.array_equal(last.x0_hat, last.x_t)
+    assert last.eps_hat is None
+
+
+def test_that_a_run_from_a_picture_begins_with_it_noised(listening, picture) -> None:
+    toy = listening()
+    toy.engine.add_image(picture)
+    image = ImageRef(picture.sha256, Conversion((4, 4), 1))
+    job = toy.run(toy.model.request(start=FromImage(image), timesteps=(0,)))
+    # At t = 0 alpha_bar is 0.9999: the picture is nearly as it was, in every sample.
+    averaged = np.arange(64).reshape(4, 2, 4, 2).mean((1, 3)) * 4
+    assert np.abs(toy.engine.frame(job, 0).x_t[1, :, :, 0].astype(float) - averaged).max() < 12
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"labels": (1, 1)}, "no labels"),
+        ({"guidance": 1.0}, "null label"),
+        ({"start": FromImage(ImageRef("0" * 64, Conversion((4, 4), 1)))}, "picture of this run is not open"),
+    ],
+)
+def test_that_what_does_not_fit_the_model_is_refused_in_words(listening, changes, words) -> None:
+    toy = listening()
+    job = toy.run(toy.model.request(**changes))
+    assert words in toy.ended(job).message
+
+
+def test_that_labels_reach_the_network(listening) -> None:
+    toy = listening(Toy(labels=("dark", "light"), means=(-0.5, 0.5, 0.0)))
+    job = toy.run(toy.model.request(labels=(0, 1)))
+    dark, light = toy.final(job)
+    assert dark.mean() < -0.3 < 0.3 < light.mean()
+
+
+def test_that_an_unopened_model_is_refused_in_words(listening) -> None:
+    toy = listening()
+    job = toy.run(toy.model.request(model=replace(toy.model.info.ref, sha256="f" * 64)))
+    assert "not open" in toy.ended(job).message
+    assert toy.ended(toy.run(toy.model.request())).reason == "finished", "the engine goes on"
+
+
+def test_that_an_error_in_a_model_is_told_with_details_and_the_engine_goes_on(listening) -> None:
+    toy = listening()
+    broken = toy.model.denoiser
+    toy.model.denoiser = lambda *_, **__: 1 / 0
+    failed = toy.ended(toy.run(toy.model.request()))
+    assert isinstance(failed, Failed)
+    assert "ZeroDivisionError" in failed.details
+    toy.model.denoiser = broken
+    assert toy.ended(toy.run(toy.model.request())).reason == "finished"
+
+
+def test_that_previews_stay_within_their_share_of_the_time(listening, monkeypatch) -> None:
+    toy = listening(Toy(seconds=0.004))
+    slow = toy.model.spec.__class__.to_picture
+
+    def slow_picture(self, x):
+        time.sleep(0.01)
+        return slow(self, x)
+
+    monkeypatch.setattr(type(toy.model.spec), "to_picture", slow_picture)
+    job = toy.engine.submit(toy.model.request(timesteps=tuple(range(200, -1, -1))))
+    toy.wait(lambda: toy.of(RunStarted))
+    record = toy.engine._jobs[0]
+    toy.wait(lambda: toy.ended(job), seconds=30)
+    first = record.preview_seconds  # the first preview is not optional
+    assert record.previewing - first <= 0.1 * record.working + 0.03
+
+
+@pytest.mark.parametrize("model", [PointsToy, IntegersToy])
+def test_that_data_need_not_be_images_nor_noise_gaussian(listening, model) -> None:
+    toy = listening(model())
+    request = toy.model.request(count=3)
+    job = toy.run(request)
+    assert toy.ended(job).reason == "finished"
+    frames = [toy.engine.frame(job, step).x_t for step in range(11)]
+    assert all(frame.dtype == np.uint8 and frame.shape[0] == 3 for frame in frames)
+    final = toy.final(job)
+    if isinstance(toy.model, IntegersToy):
+        assert np.array_equal(final, np.broadcast_to(np.arange(4), (3, 4, 4)))
+        assert np.array_equal(toy.engine._runs[job].trajectory.frame(0), np.full((3, 4, 4), 4))
+    else:
+        assert final.shape == (3, 1, 2)
+    toy.engine.ask(InspectStep(job, 3))
+    toy.wait(lambda: toy.of(Inspection))
+    branch = replace(request, start=FromStep(request, 4), timesteps=request.timesteps[4:])
+    assert toy.ended(toy.run(branch)).reason == "finished"
+
+
+def test_that_the_engine_can_be_made_without_importing_torch() -> None:
+    import subprocess
+    import sys
+
+    code = "import sys, core.engine; core.engine.Engine(); assert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)
