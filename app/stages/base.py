@@ -20,13 +20,14 @@ class Stage(QWidget):
     Subclasses set ``key`` (as in ``Cursor.stage``) and ``title``, put their widgets into ``content`` and override
     what they need. ``errors`` is the stage's own error bar, above the content.
 
-    Signals: ``hint_changed(str)``, one line for the status bar.
+    Signals: ``hint_changed(str)``, one line for the status bar; ``commands_changed()`` when ``commands`` has changed.
     """
 
     key: ClassVar[str] = ""
     title: ClassVar[str] = ""
 
     hint_changed = Signal(str)
+    commands_changed = Signal()
 
     def __init__(self, state: AppState, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -43,6 +44,12 @@ class Stage(QWidget):
     def primary_action(self) -> QPushButton | None:
         """The one filled button; Ctrl+Enter presses it."""
         return None
+
+    @property
+    def commands(self) -> frozenset[str]:
+        """Which of "stop", "toggle", "step" and "branch" mean something at this moment; menus follow."""
+        names = ("stop", "toggle", "step", "branch")
+        return frozenset(name for name in names if getattr(type(self), name) is not getattr(Stage, name))
 
     def right_widgets(self) -> Sequence[QWidget]:
         """What the right panel shows while this stage is active, from top to bottom."""
@@ -82,5 +89,5 @@ class Stage(QWidget):
     def branch(self) -> None:
         """B: continue from the state that is shown."""
 
-    def move(self, steps: int) -> None:
-        """Arrow keys: move the cursor by so many positions; the stage clamps."""
+    def seek(self, steps: int) -> None:
+        """Arrow keys that no widget wanted: move the cursor by so many positions; the stage clamps."""
