@@ -345,14 +345,22 @@ class SeedBox(QWidget):
     """The seed of the noise: typed, drawn anew, or locked.
 
     Unlocked, ``next()`` draws a new seed for each run; locked, it keeps the one shown, so that the same settings give
-    the same picture. Signals: ``seed_changed(int)``, ``locked_changed(bool)``.
+    the same picture. Where nothing runs there is nothing to lock: ``lockable`` False leaves the lock out.
+
+    Signals: ``seed_changed(int)``, ``locked_changed(bool)``.
     """
 
     seed_changed = Signal(int)
     locked_changed = Signal(bool)
 
     def __init__(
-        self, seed: int = 42, *, locked: bool = True, tooltip: str = "", parent: QWidget | None = None
+        self,
+        seed: int = 42,
+        *,
+        locked: bool = True,
+        lockable: bool = True,
+        tooltip: str = "",
+        parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
         tooltip = tooltip or "The same seed gives the same noise ε on every machine."
@@ -367,6 +375,8 @@ class SeedBox(QWidget):
         self._new = QPushButton("New")
         self._lock = QCheckBox("Lock")
         self._lock.setChecked(locked)
+        if not lockable:
+            self._lock.hide()
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(GRID)
