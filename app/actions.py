@@ -1,0 +1,114 @@
+"""Every command of the window, once: its words, its menu and its keys."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+from PySide6.QtCore import QObject
+from PySide6.QtGui import QAction, QActionGroup, QKeySequence
+from PySide6.QtWidgets import QMainWindow
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One command as data. ``menu`` is "Menu" or "Menu/Submenu"; ``group`` makes checkable ones exclude each other."""
+
+    id: str
+    menu: str
+    text: str
+    tooltip: str
+    shortcut: str = ""
+    checkable: bool = False
+    group: str = ""
+    separator: bool = False
+
+
+COMMANDS: tuple[Command, ...] = (
+    Command("open", "File", "&Open picture…", "Open one or more pictures of your own", "Ctrl+O"),
+    Command("open_model", "File", "Open &model folder…", "Open a model in the diffusers layout", "Ctrl+Shift+O"),
+    Command("quit", "File", "&Quit", "Stop what runs and close the window", "Ctrl+Q", separator=True),
+    Command("paste", "Edit", "&Paste picture", "Use the picture, file or path on the clipboard", "Ctrl+V"),
+    Command("draw", "Edit", "&Draw a picture", "Draw a digit with the mouse and use it", "Ctrl+D"),
+    Command("run", "Run", "&Run", "Press the stage's filled button", "Ctrl+Return"),
+    Command("toggle", "Run", "&Play or pause", "Play or pause what this stage shows", "Space"),
+    Command("step", "Run", "&Single step", "Go on by one step and stay paused", "."),
+    Command("stop", "Run", "S&top now", "Stop what runs; the steps already made stay", "Esc"),
+    Command("branch", "Run", "&Branch here", "Continue from the step shown with the present settings", "B"),
+    Command("new_seed", "Run", "&New noise", "Draw another seed for the noise ε", "R", separator=True),
+    Command("left_panel", "View", "&Sources and history", "Show or fold the left panel", "F9", True, separator=True),
+    Command("right_panel", "View", "&Schedule and equations", "Show or fold the right panel", "F10", True),
+    Command("full_screen", "View", "&Full screen", "Use the whole screen", "F11", True),
+    Command("scheme_system", "View/Appearance", "As the &system", "Follow the system", "", True, "scheme"),
+    Command("scheme_dark", "View/Appearance", "&Dark", "Light text on dark", "", True, "scheme"),
+    Command("scheme_light", "View/Appearance", "&Light", "Dark text on light", "", True, "scheme"),
+    Command("reset_layout", "View", "&Reset layout", "The window as it was at the first start", separator=True),
+    Command("keyboard", "Help", "&Keyboard", "All keys on one page", "F1"),
+    Command("report", "Help", "&Report a problem…", "Versions, device and last error, to copy"),
+    Command("open_log", "Help", "Open &log", "Show the log file"),
+    Command("about", "Help", "&About Diffuscope", "What this program is", separator=True),
+)
+
+KEYS_WITHOUT_COMMAND: Mapping[str, str] = {
+    "← →": "Move along t, or along the steps of a run",
+    "Shift+← →": "The same, ten at a time",
+    "Home, End": "First and last position",
+    "Wheel": "Over a picture: zoom; over a slider: one step",
+    "Double-click": "On a slider: back to its first value; on a picture: fit",
+}
+
+
+class Actions(QObject):
+    """The registry: a QAction for each command, by id, attached to the window so that its keys work."""
+
+    def __init__(self, window: QMainWindow, commands: tuple[Command, ...] = COMMANDS) -> None:
+        super().__init__(window)
+        self._window = window
+        self._commands: dict[str, Command] = {}
+        self._actions: dict[str, QAction] = {}
+        self._groups: dict[str, QActionGroup] = {}
+        for command in commands:
+            self.add(command)
+
+    def __getitem__(self, command: str) -> QAction:
+        return self._actions[command]
+
+    def __iter__(self) -> Iterator[Command]:
+        return iter(self._commands.values())
+
+    def add(self, command: Command) -> QAction:
+        """Register a command; ValueError where its id or keys are taken."""
+        if command.id in self._commands:
+            raise ValueError(f"two commands are called {command.id!r}")
+        for other in self._commands.values():
+            if command.shortcut and command.shortcut == other.shortcut:
+                raise ValueError(f"{command.id!r} and {other.id!r} share the keys {command.shortcut}")
+        action = QAction(command.text, self)
+        action.setObjectName(command.id)
+        action.setToolTip(f"{command.tooltip} ({command.shortcut})" if command.shortcut else command.tooltip)
+        action.setStatusTip(command.tooltip)
+        action.setCheckable(command.checkable)
+        if command.shortcut:
+            action.setShortcut(QKeySequence(command.shortcut))
+        if command.group:
+            self._groups.setdefault(command.group, QActionGroup(self)).addAction(action)
+        self._commands[command.id] = command
+        self._actions[command.id] = action
+        self._window.addAction(action)
+        return action
+
+    def connect_to(self, handlers: Mapping[str, Callable[[], object]]) -> None:
+        """Connect commands to handlers without arguments (``action.isChecked()`` says the rest)."""
+        for command, handler in handlers.items():
+            self._actions[command].triggered.connect(_without_argument(handler))
+
+    def text(self, command: str) -> str:
+        """The words of a command without the mark of its key."""
+        return self._commands[command].text.replace("&", "").rstrip("…")
+
+
+def _without_argument(handler: Callable[[], object]) -> Callable[[bool], None]:
+    def triggered(_checked: bool = False) -> None:
+        handler()
+
+    return triggered

@@ -1,0 +1,108 @@
+"""Every test starts in an empty house and must leave it empty: no widget, thread or timer may stay behind."""
+
+from __future__ import annotations
+
+import gc
+import os
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import pytest
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    # The offscreen platform says this for every window that has a minimum size; any other Qt warning fails a test.
+    config.addinivalue_line("qt_log_ignore", "^This plugin does not support propagateSizeHints")
+
+
+@pytest.fixture(autouse=True)
+def _home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Settings, logs, caches and models of the person who runs the tests stay untouched."""
+    home = tmp_path_factory.mktemp("home")
+    monkeypatch.setenv("DIFFUSCOPE_HOME", str(home))
+    return home
+
+
+@pytest.fixture(autouse=True)
+def _no_thread_left_behind() -> Iterator[None]:
+    before = set(threading.enumerate())
+    yield
+    patience = time.monotonic() + 2
+    while left := [thread for thread in threading.enumerate() if thread not in before and _counts(thread)]:
+        if time.monotonic() > patience:
+            pytest.fail(f"threads left running: {', '.join(thread.name for thread in left)}")
+        time.sleep(0.005)
+
+
+def _counts(thread: threading.Thread) -> bool:
+    # torch and its compiler keep pools for the life of the process; threads that Qt made appear here as dummies.
+    return thread.is_alive() and not isinstance(thread, threading._DummyThread) and "pool" not in thread.name.lower()
+
+
+@pytest.fixture
+def qapp(qapp: Any) -> Iterator[Any]:
+    """The application, styled as the person sees it, with a check afterwards that nothing was left behind."""
+    from PySide6.QtCore import QThreadPool, QTimer
+
+    from app.theme import theme
+
+    if not qapp.styleSheet():
+        theme().apply(qapp)
+    widgets = set(map(id, qapp.topLevelWidgets()))
+    started: list[QTimer] = []
+
+    def start(timer: QTimer, *arguments: Any) -> None:
+        started.append(timer)
+        plain_start(timer, *arguments)
+
+    plain_start = QTimer.start
+    QTimer.start = start  # type: ignore[method-assign,assignment]
+    yield qapp
+    QTimer.start = plain_start  # type: ignore[method-assign]
+    theme().override(None)
+    assert QThreadPool.globalInstance().waitForDone(2000), "work left in the global thread pool"
+    left = _settled_widgets(qapp, widgets)
+    if left:
+        gc.collect()
+        left = _settled_widgets(qapp, widgets)
+    _fail_for_widgets(left)
+    _fail_for_timers(started)
+
+
+def _settled_widgets(app: Any, before: set[int]) -> list[Any]:
+    from PySide6.QtCore import QCoreApplication, QEvent
+
+    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+    app.processEvents()
+    # What Qt keeps for itself (tool tips, drag helpers) has no class of ours and is hidden.
+    return [
+        widget
+        for widget in app.topLevelWidgets()
+        if id(widget) not in before
+        and (widget.isVisible() or type(widget).__module__.split(".")[0] in {"app", "tests"})
+    ]
+
+
+def _fail_for_widgets(left: list[Any]) -> None:
+    for widget in left:
+        widget.close()
+        widget.deleteLater()
+    if left:
+        pytest.fail(f"widgets left behind: {', '.join(type(widget).__name__ for widget in left)}")
+
+
+def _fail_for_timers(started: list[Any]) -> None:
+    import shiboken6
+
+    left = [timer for timer in started if shiboken6.isValid(timer) and timer.isActive() and not timer.isSingleShot()]
+    names = [timer.objectName() or type(timer.parent()).__name__ for timer in left]
+    for timer in left:
+        timer.stop()
+    if left:
+        pytest.fail(f"timers left running: {', '.join(names)}")
