@@ -87,7 +87,8 @@ class Engine:
     def __init__(
         self, on_message: Callable[[], None] = lambda: None, *, device: str = "auto", cap: int = DEFAULT_CAP
     ) -> None:
-        self._outbox = Outbox(on_message)
+        self.on_message = on_message
+        self._outbox = Outbox(lambda: self.on_message())
         self._requested_device = device
         self._cap = cap
         self._ids = itertools.count(1)
@@ -118,6 +119,11 @@ class Engine:
         self._something.set()
         if self._thread.is_alive() and self._thread is not threading.current_thread():
             self._thread.join(timeout)
+        return self.ended
+
+    @property
+    def ended(self) -> bool:
+        """Whether the thread is not (or no longer) there."""
         return not self._thread.is_alive()
 
     def open_model(self, name_or_path: str) -> None:

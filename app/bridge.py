@@ -1,0 +1,244 @@
+"""Between the window and the engine: the only module that knows both, and the only one that knows asyncio."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import Any, TypeVar
+
+import qasync
+from PySide6.QtCore import QObject, Qt, QTimer, Signal, Slot
+from PySide6.QtWidgets import QApplication
+
+from app.state import AppState, Run
+from core.engine import Engine
+from core.images import OpenedImage
+from core.messages import (
+    Failed,
+    Message,
+    ModelOpened,
+    Preview,
+    Progress,
+    RunEnded,
+    RunPaused,
+    RunResumed,
+    RunStarted,
+    Status,
+)
+from core.requests import FromStep, Interactive, SampleRequest
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+FRAME_MS = 16
+CLOSE_SECONDS = 2.5
+
+
+class Bridge(QObject):
+    """Requests go down to the engine, messages come up at most once a frame and keep ``AppState`` true.
+
+    Signals: ``message(object)``, every message of the engine, in the GUI thread; ``closed()`` after the engine ended.
+    """
+
+    message = Signal(object)
+    closed = Signal()
+    _woken = Signal()
+
+    def __init__(self, state: AppState, engine: Engine | None = None, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.state = state
+        self._engine = engine or Engine()
+        self._engine.on_message = self._woken.emit
+        self._woken.connect(self._schedule, Qt.ConnectionType.QueuedConnection)
+        self._frame = QTimer(self)
+        self._frame.setSingleShot(True)
+        self._frame.setTimerType(Qt.TimerType.PreciseTimer)
+        self._frame.timeout.connect(self.deliver)
+        self._delivered = 0.0
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._workers: ThreadPoolExecutor | None = None
+        self._closing: asyncio.Event | None = None
+        self._shut = False
+
+    # Requests
+
+    def start(self) -> None:
+        """Start the engine's thread; torch is imported there, while the window is already on the screen."""
+        self._engine.start()
+
+    def open_model(self, name_or_path: str) -> None:
+        self._engine.open_model(name_or_path)
+
+    def add_image(self, image: OpenedImage) -> None:
+        self._engine.add_image(image)
+
+    def submit(self, request: SampleRequest) -> int:
+        """Queue a run or a branch; its job number."""
+        return self._engine.submit(request)
+
+    def cancel(self, job: int) -> None:
+        self._engine.cancel(job)
+
+    def pause(self, job: int) -> None:
+        self._engine.pause(job)
+
+    def resume(self, job: int) -> None:
+        self._engine.resume(job)
+
+    def step(self, job: int) -> None:
+        self._engine.step(job)
+
+    def ask(self, request: Interactive) -> None:
+        """An interactive request; a newer one of its kind replaces it. Answered by an ``Inspection``."""
+        self._engine.ask(request)
+
+    def frame(self, job: int, step: int) -> Preview | None:
+        """A stored state of a run as a picture, at once."""
+        return self._engine.frame(job, step)
+
+    # Orchestration
+
+    def run_loop(self, app: QApplication) -> int:
+        """Run the window until it is closed, then end the engine; the exit code."""
+        app.setQuitOnLastWindowClosed(False)
+        loop = qasync.QEventLoop(app)
+        asyncio.set_event_loop(loop)
+        with loop:
+            loop.run_until_complete(self._session())
+        asyncio.set_event_loop(None)
+        return 0
+
+    def close(self) -> None:
+        """The window was closed: cancel what runs, end the engine, leave the loop."""
+        if self._closing is None:
+            self.shut_down()
+        else:
+            self._closing.set()
+
+    def shut_down(self, timeout: float = CLOSE_SECONDS) -> bool:
+        """End engine and workers, waiting for them; whether they ended. For when no loop runs."""
+        if self._workers is not None:
+            self._workers.shutdown(wait=False, cancel_futures=True)
+        ended = self._engine.stop(timeout)
+        self._finish()
+        return ended
+
+    @property
+    def ended(self) -> bool:
+        """Whether the engine's thread has ended."""
+        return self._engine.ended
+
+    def in_background(
+        self, work: Callable[[], T], done: Callable[[T], None], failed: Callable[[Exception], None]
+    ) -> None:
+        """Do ``work`` (no Qt, no tensor: decoding a picture, say) in a worker, then ``done`` in the GUI thread."""
+        if self._closing is None:  # no loop: tests and headless use
+            try:
+                result = work()
+            except Exception as error:
+                failed(error)
+            else:
+                done(result)
+            return
+        self._spawn(self._work(work, done, failed))
+
+    async def _work(
+        self, work: Callable[[], T], done: Callable[[T], None], failed: Callable[[Exception], None]
+    ) -> None:
+        if self._workers is None:
+            self._workers = ThreadPoolExecutor(max_workers=1, thread_name_prefix="pictures")
+        try:
+            result = await asyncio.wrap_future(self._workers.submit(work))
+        except Exception as error:
+            failed(error)
+        else:
+            done(result)
+
+    async def _session(self) -> None:
+        self._closing = asyncio.Event()
+        await asyncio.sleep(0.05)  # the window paints first
+        self.start()
+        await self._closing.wait()
+        if self._workers is not None:
+            self._workers.shutdown(wait=True, cancel_futures=True)
+        for task in list(self._tasks):
+            task.cancel()
+        deadline = time.monotonic() + CLOSE_SECONDS
+        self._engine.stop(0)
+        while not self.ended and time.monotonic() < deadline:
+            await asyncio.sleep(0.01)
+        self._finish()
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_event_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _finish(self) -> None:
+        if not self._shut:
+            self._shut = True
+            self._frame.stop()
+            self.closed.emit()
+
+    # Messages
+
+    @Slot()
+    def _schedule(self) -> None:
+        if self._shut or self._frame.isActive():
+            return
+        since = 1000 * (time.perf_counter() - self._delivered)
+        self._frame.start(max(0, round(FRAME_MS - since)))
+
+    @Slot()
+    def deliver(self) -> None:
+        """Pass on all that waits, in order."""
+        self._delivered = time.perf_counter()
+        for message in self._engine.drain():
+            self._note(message)
+            self.message.emit(message)
+
+    def _note(self, message: Message) -> None:
+        state = self.state
+        match message:
+            case Status():
+                state.set_status(message)
+            case ModelOpened(info=info):
+                state.set_model(info)
+            case RunStarted():
+                state.put_run(self._begun(message))
+            case Progress(job=job) if job in state.runs:
+                self._change(
+                    job, stored=message.step, rate=message.rate, eta=message.eta, store_bytes=message.store_bytes
+                )
+            case RunPaused(job=job):
+                self._change(job, state="paused")
+            case RunResumed(job=job):
+                self._change(job, state="running")
+            case RunEnded(job=job):
+                self._change(job, state=message.reason, stored=message.steps, eta=0.0)
+            case Failed(job=int(job)):
+                self._change(job, state="failed", eta=0.0)
+
+    def _begun(self, message: RunStarted) -> Run:
+        start = message.request.start
+        parent, step = None, 0
+        if isinstance(start, FromStep):
+            step = start.step
+            parent = next((run.job for run in self.state.runs.values() if run.request == start.parent), None)
+        return Run(
+            message.job,
+            message.request,
+            message.path,
+            parent=parent,
+            parent_step=step,
+            store_cap=message.store_cap,
+        )
+
+    def _change(self, job: int, **changes: Any) -> None:
+        if job in self.state.runs:
+            self.state.put_run(replace(self.state.runs[job], **changes))
