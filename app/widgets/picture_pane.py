@@ -1,0 +1,427 @@
+"""One quantity as a picture with its caption: whole zoom, nearest neighbour, and the pixel under the pointer read."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import QEvent, QPoint, QPointF, QRect, QRectF, QSize, Qt, Signal, Slot
+from PySide6.QtGui import (
+    QColor,
+    QFontMetrics,
+    QImage,
+    QKeyEvent,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+    QPen,
+    QResizeEvent,
+    QWheelEvent,
+)
+from PySide6.QtWidgets import QApplication, QSizePolicy, QWidget
+
+from app.theme import GRID, colour, font, palette, theme
+from app.widgets.caption import paint_symbol
+from app.widgets.picture_view import Grid, View, best_grid, next_zoom
+from app.widgets.rasters import Content
+from app.widgets.typeset import plain
+
+CAPTION_HEIGHT = 44
+DIMMED = 0.4
+
+Pixel = tuple[int, int, int]
+"""Cell, row and column."""
+
+
+class PicturePane(QWidget):
+    """One quantity as a picture, or as a grid of them, with its caption underneath.
+
+    The wheel zooms about the pointer, dragging pans, a double click fits; with the keyboard + and - zoom, 0 fits, the
+    arrows choose a cell of a grid and Enter clicks it.
+
+    Attributes: ``quantity``, ``symbol``, ``view``, ``content`` (None while empty), ``selected`` (cell or None),
+    ``pixel`` (cell, row, column under the pointer, or None).
+
+    Signals: ``cell_clicked(cell)``; ``hovered(cell, row, column)``, all -1 when the pointer leaves;
+    ``view_changed(View)`` after the person zoomed or panned.
+    """
+
+    cell_clicked = Signal(int)
+    hovered = Signal(int, int, int)
+    view_changed = Signal(object)
+
+    def __init__(self, quantity: str, symbol: str, parent: QWidget | None = None) -> None:
+        """``quantity`` is a key of theme.QUANTITIES (or a relative), ``symbol`` LaTeX mathematics."""
+        super().__init__(parent)
+        self.quantity = quantity
+        self.symbol = symbol
+        self.view = View()
+        self.content: Content | None = None
+        self.selected: int | None = None
+        self.pixel: Pixel | None = None
+        self._text = ""
+        self._placeholder = ""
+        self._reduced: list[QImage] = []
+        self._busy = False
+        self._progress = 0.0
+        self._pressed: QPoint | None = None
+        self._dragged = False
+        self.setMouseTracking(True)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+        self.setMinimumSize(96, 96 + CAPTION_HEIGHT)
+        self.setAccessibleName(plain(symbol))
+        theme().theme_changed.connect(self._recolour)
+
+    def set_pictures(
+        self,
+        pictures: NDArray[np.uint8] | None,
+        values: NDArray[Any] | None = None,
+        value_range: tuple[float, float] | None = None,
+    ) -> None:
+        """Show uint8 pictures (n, height, width, channels), channels 1 or 3; None empties the pane.
+
+        ``values``, same shape, are the numbers that hovering reads where they are not the bytes themselves;
+        ``value_range`` (smallest, largest) is printed in the caption.
+        """
+        self._put(None if pictures is None else Content.of_pictures(pictures, values, value_range))
+
+    def set_signed(self, values: NDArray[Any] | None, limit: float | None = None) -> None:
+        """Show signed numbers (n, channels, height, width) through the diverging map, symmetric about 0.
+
+        ``limit`` is the number at the ends of the map, the largest magnitude where None. Several channels are shown
+        by their mean, which the caption says; hovering reads every channel.
+        """
+        self._put(None if values is None else Content.of_signed(values, limit))
+
+    def set_caption(self, text: str) -> None:
+        """What is said beside the symbol, such as "t = 400, clamped to [-1, 1]"."""
+        if text != self._text:
+            self._text = text
+            self.setAccessibleName(f"{plain(self.symbol)}, {text}" if text else plain(self.symbol))
+            self.update()
+
+    def set_placeholder(self, text: str) -> None:
+        """What is said in the picture's place while there is none."""
+        if text != self._placeholder:
+            self._placeholder = text
+            self.update()
+
+    def set_busy(self, busy: bool, progress: float = 0.0) -> None:
+        """Dim what is shown while its successor is computed; ``progress`` (0..1) runs around its frame."""
+        if (busy, progress) != (self._busy, self._progress):
+            self._busy, self._progress = busy, progress
+            self.update()
+
+    def select(self, cell: int | None) -> None:
+        """Frame a cell of the grid; None frames none."""
+        if cell != self.selected:
+            self.selected = cell
+            self.update()
+
+    def set_view(self, view: View) -> None:
+        """Look at a part, without a signal."""
+        if view != self.view:
+            self.view = view
+            self._reduced = []
+            self.update()
+
+    def fit(self) -> None:
+        """Show everything, as large as a whole zoom allows."""
+        self._look(View())
+
+    def zoom(self) -> float:
+        """Device pixels a pixel of the picture; 0 while empty."""
+        grid = self._grid()
+        return grid.zoom(self.view, *self._area()) if grid else 0.0
+
+    def zoom_text(self) -> str:
+        zoom = self.zoom()
+        return f"{zoom:.0f}\u00d7" if zoom >= 1 else f"{zoom * 100:.0f} %" if zoom else ""
+
+    def reading(self) -> str:
+        """The pixel under the pointer and its value, or nothing."""
+        return self.content.reading(*self.pixel) if self.content and self.pixel else ""
+
+    def show_pixel(self, cell: int, row: float, column: float) -> None:
+        """Mark and read a pixel given as shares (0..1) of height and width, without a signal; cell -1 marks none."""
+        pixel = None
+        if self.content is not None and 0 <= cell < self.content.shape[0]:
+            _, height, width = self.content.shape
+            pixel = cell, min(height - 1, int(row * height)), min(width - 1, int(column * width))
+        if pixel != self.pixel:
+            self.pixel = pixel
+            self.update()
+
+    def pixel_rect(self, cell: int, row: int, column: int) -> QRectF:
+        """Where a pixel of the picture is drawn, in the widget's coordinates."""
+        grid = self._grid()
+        if grid is None:
+            return QRectF()
+        zoom, (left, top), ratio = self.zoom(), self._origin(grid), self.devicePixelRatioF()
+        x, y = grid.cell_origin(cell, zoom)
+        return QRectF((left + x + column * zoom) / ratio, (top + y + row * zoom) / ratio, zoom / ratio, zoom / ratio)
+
+    def _put(self, content: Content | None) -> None:
+        self.content = content
+        self._reduced = []
+        count, height, width = content.shape if content else (0, 0, 0)
+        if self.selected is not None and self.selected >= count:
+            self.selected = None
+        if self.pixel and not (self.pixel[0] < count and self.pixel[1] < height and self.pixel[2] < width):
+            self.pixel = None
+        self.update()
+
+    @Slot()
+    def _recolour(self) -> None:
+        if self.content is not None:
+            self._put(self.content.recoloured())
+        self.update()
+
+    def _area(self) -> tuple[int, int]:
+        """Width and height that the pictures may take, in device pixels."""
+        ratio = self.devicePixelRatioF()
+        return max(1, int(self.width() * ratio)), max(1, int((self.height() - CAPTION_HEIGHT) * ratio))
+
+    def _grid(self) -> Grid | None:
+        if self.content is None:
+            return None
+        count, height, width = self.content.shape
+        return best_grid(count, width, height, *self._area())
+
+    def _origin(self, grid: Grid) -> tuple[int, int]:
+        return grid.origin(self.view, grid.zoom(self.view, *self._area()), *self._area())
+
+    def _pixel_at(self, point: QPointF) -> Pixel | None:
+        grid = self._grid()
+        if grid is None or point.y() >= self.height() - CAPTION_HEIGHT:
+            return None
+        ratio = self.devicePixelRatioF()
+        left, top = self._origin(grid)
+        return grid.at(point.x() * ratio - left, point.y() * ratio - top, self.zoom())
+
+    def _hover(self, pixel: Pixel | None) -> None:
+        if pixel != self.pixel:
+            self.pixel = pixel
+            self.update()
+            self.hovered.emit(*(pixel or (-1, -1, -1)))
+
+    def _look(self, view: View) -> None:
+        if view != self.view:
+            self.set_view(view)
+            self.view_changed.emit(view)
+
+    def _zoom_about(self, point: QPointF, direction: int) -> None:
+        grid = self._grid()
+        if grid is None:
+            return
+        ratio, area = self.devicePixelRatioF(), self._area()
+        x, y = point.x() * ratio, point.y() * ratio
+        left, top = self._origin(grid)
+        old_width, old_height = grid.size(self.zoom())
+        share_x, share_y = (x - left) / old_width, (y - top) / old_height
+        zoom = next_zoom(self.zoom(), direction)
+        if zoom <= grid.fit(*area):
+            self.fit()
+            return
+        width, height = grid.size(zoom)
+        self._look(View(float(width), share_x + (area[0] / 2 - x) / width, share_y + (area[1] / 2 - y) / height))
+
+    def _pan(self, moved: QPoint) -> None:
+        grid = self._grid()
+        if grid is None or self.view.extent is None:
+            return
+        ratio, area = self.devicePixelRatioF(), self._area()
+        left, top = self._origin(grid)
+        width, height = grid.size(self.zoom())
+        x = (area[0] / 2 - left - moved.x() * ratio) / width
+        y = (area[1] / 2 - top - moved.y() * ratio) / height
+        self._look(View(self.view.extent, min(1.0, max(0.0, x)), min(1.0, max(0.0, y))))
+
+    def sizeHint(self) -> QSize:
+        return QSize(280, 280 + CAPTION_HEIGHT)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        grid = self._grid()
+        if grid is None:
+            self._paint_placeholder(painter)
+        else:
+            ratio = self.devicePixelRatioF()
+            painter.save()
+            painter.scale(1 / ratio, 1 / ratio)
+            painter.setClipRect(0, 0, *self._area())
+            self._paint_pictures(painter, grid)
+            painter.restore()
+        self._paint_caption(painter)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        self._reduced = []
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        if event.button() == Qt.MouseButton.LeftButton:
+            self._pressed, self._dragged = event.position().toPoint(), False
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        point = event.position().toPoint()
+        if self._pressed is not None:
+            moved = point - self._pressed
+            if self._dragged or moved.manhattanLength() >= QApplication.startDragDistance():
+                self._dragged = True
+                self._pan(moved)
+                self._pressed = point
+        self._hover(self._pixel_at(event.position()))
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        clicked = self._pressed is not None and not self._dragged
+        self._pressed = None
+        hit = self._pixel_at(event.position())
+        if clicked and hit is not None:
+            self.cell_clicked.emit(hit[0])
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        if event.button() == Qt.MouseButton.LeftButton:
+            self.fit()
+
+    def leaveEvent(self, event: QEvent) -> None:
+        self._hover(None)
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        turned = event.angleDelta().y()
+        if event.modifiers() & Qt.KeyboardModifier.ControlModifier or not turned:
+            event.ignore()  # with Ctrl the wheel moves t: the stage's business
+            return
+        self._zoom_about(event.position(), 1 if turned > 0 else -1)
+        self._hover(self._pixel_at(event.position()))
+        event.accept()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        key, grid = Qt.Key(event.key()), self._grid()
+        middle = QPointF(self.width() / 2, (self.height() - CAPTION_HEIGHT) / 2)
+        across = grid.columns if grid else 1
+        steps = {Qt.Key.Key_Left: -1, Qt.Key.Key_Right: 1, Qt.Key.Key_Up: -across, Qt.Key.Key_Down: across}
+        if key in (Qt.Key.Key_Plus, Qt.Key.Key_Equal, Qt.Key.Key_Minus):
+            self._zoom_about(middle, -1 if key == Qt.Key.Key_Minus else 1)
+        elif key == Qt.Key.Key_0:
+            self.fit()
+        elif key in steps and grid is not None and grid.count > 1:
+            there = 0 if self.selected is None else self.selected + steps[key]
+            if 0 <= there < grid.count:
+                self.select(there)
+        elif key in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and self.selected is not None:
+            self.cell_clicked.emit(self.selected)
+        else:
+            super().keyPressEvent(event)
+
+    def _paint_pictures(self, painter: QPainter, grid: Grid) -> None:
+        """In device pixels."""
+        assert self.content is not None
+        zoom, (left, top) = self.zoom(), self._origin(grid)
+        width, height = grid.cell_size(zoom)
+        visible = QRect(0, 0, *self._area())
+        if self._busy:
+            painter.setOpacity(DIMMED)
+        for cell in range(grid.count):
+            x, y = grid.cell_origin(cell, zoom)
+            target = QRect(left + x, top + y, width, height)
+            if not target.intersects(visible):
+                continue
+            if zoom >= 1:
+                painter.drawImage(target, self.content.image, QRect(0, cell * grid.height, grid.width, grid.height))
+            else:
+                painter.drawImage(target.topLeft(), self._reduced_cells(grid, width, height)[cell])
+        painter.setOpacity(1.0)
+        whole = QRect(left, top, *grid.size(zoom))
+        if self._busy:
+            self._paint_progress(painter, whole.intersected(visible))
+        if self.selected is not None and grid.count > 1:
+            x, y = grid.cell_origin(self.selected, zoom)
+            painter.setPen(QPen(QColor(palette().text), 2))
+            painter.drawRect(QRect(left + x, top + y, width, height))
+        if self.pixel is not None:
+            self._paint_pixel(painter)
+
+    def _caption_top(self) -> int:
+        """Right under the picture, also where that is lower than its area."""
+        grid = self._grid()
+        if grid is None:
+            return self.height() - CAPTION_HEIGHT
+        bottom = self._origin(grid)[1] + grid.size(self.zoom())[1]
+        return min(self.height() - CAPTION_HEIGHT, int(bottom / self.devicePixelRatioF()))
+
+    def _reduced_cells(self, grid: Grid, width: int, height: int) -> list[QImage]:
+        if not self._reduced:
+            assert self.content is not None
+            modes = Qt.AspectRatioMode.IgnoreAspectRatio, Qt.TransformationMode.SmoothTransformation
+            for cell in range(grid.count):
+                part = self.content.image
+                if grid.count > 1:
+                    part = part.copy(0, cell * grid.height, grid.width, grid.height)
+                self._reduced.append(part.scaled(width, height, *modes))
+        return self._reduced
+
+    def _paint_progress(self, painter: QPainter, frame: QRect) -> None:
+        """A line that runs around the frame, from the top left clockwise, as far as the work has come."""
+        left = 2 * (frame.width() + frame.height()) * min(1.0, max(0.0, self._progress))
+        corners = [frame.topLeft(), frame.topRight(), frame.bottomRight(), frame.bottomLeft(), frame.topLeft()]
+        painter.setPen(QPen(colour(self.quantity), 3 * self.devicePixelRatioF()))
+        for start, end in pairwise(corners):
+            side = (end - start).manhattanLength()
+            if left <= 0 or not side:
+                break
+            share = min(1.0, left / side)
+            painter.drawLine(start, start + (end - start) * share)
+            left -= side
+
+    def _paint_pixel(self, painter: QPainter) -> None:
+        """A frame around the pixel where it is large enough, else a small cross about it."""
+        assert self.pixel is not None
+        ratio = self.devicePixelRatioF()
+        logical = self.pixel_rect(*self.pixel)
+        pixel = QRectF(logical.topLeft() * ratio, logical.size() * ratio).toAlignedRect()
+        for grown, ink in ((2, QColor(0, 0, 0)), (1, QColor(255, 255, 255))):
+            painter.setPen(QPen(ink, 1))
+            if pixel.width() >= 4:
+                painter.drawRect(pixel.adjusted(-grown, -grown, grown - 1, grown - 1))
+                continue
+            middle, shift = pixel.center(), grown - 1
+            painter.drawLine(middle.x() - 8, middle.y() + shift, middle.x() + 8, middle.y() + shift)
+            painter.drawLine(middle.x() + shift, middle.y() - 8, middle.x() + shift, middle.y() + 8)
+
+    def _paint_placeholder(self, painter: QPainter) -> None:
+        area = QRect(0, 0, self.width(), self.height() - CAPTION_HEIGHT)
+        side = min(area.width(), area.height())
+        square = QRect(0, 0, side, side)
+        square.moveCenter(area.center())
+        painter.setPen(QPen(QColor(palette().line), 1, Qt.PenStyle.DashLine))
+        painter.drawRect(square.adjusted(0, 0, -1, -1))
+        painter.setPen(QColor(palette().quiet))
+        painter.setFont(font("caption"))
+        flags = Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap
+        painter.drawText(square.adjusted(GRID, GRID, -GRID, -GRID), int(flags), self._placeholder)
+
+    def _paint_caption(self, painter: QPainter) -> None:
+        """Symbol, text and zoom on the first line; range and the pixel read on the second, which is quiet."""
+        top = self._caption_top()
+        first, second = top + 22, top + 39
+        ink, quiet = colour(self.quantity), QColor(palette().quiet)
+        text_left = paint_symbol(painter, self, self.symbol, QPointF(2, first), 17, ink) + GRID
+        painter.setFont(font("caption", numbers=True))
+        metrics = QFontMetrics(painter.font())
+        zoom = self.zoom_text()
+        room = self.width() - int(text_left) - metrics.horizontalAdvance(zoom) - GRID
+        painter.setPen(ink)
+        painter.drawText(QPointF(text_left, first), metrics.elidedText(self._text, Qt.TextElideMode.ElideRight, room))
+        painter.setPen(quiet)
+        painter.drawText(QPointF(self.width() - metrics.horizontalAdvance(zoom) - 2, first), zoom)
+        reading = self.reading()
+        width = metrics.horizontalAdvance(reading)
+        painter.drawText(QPointF(max(2, self.width() - width - 2), second), reading)
+        shown = self.content.range_text if self.content else ""
+        if metrics.horizontalAdvance(shown) <= self.width() - width - GRID:
+            painter.drawText(QPointF(2, second), shown)
+        if self.hasFocus():
+            painter.setPen(QPen(QColor(palette().line), 1))
+            painter.drawLine(QPointF(2, second + 4), QPointF(self.width() - 2, second + 4))

@@ -1,0 +1,97 @@
+"""Numpy pictures as Qt images. Every image owns its pixels, so the array may be changed or freed afterwards."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtGui import QImage, qRgb
+
+from app.theme import diverging_lut
+
+_FORMATS = {1: QImage.Format.Format_Grayscale8, 3: QImage.Format.Format_RGB888, 4: QImage.Format.Format_RGBA8888}
+
+
+def to_image(picture: NDArray[np.uint8]) -> QImage:
+    """A uint8 picture (height, width, channels), channels 1, 3 or 4, or (height, width)."""
+    if picture.ndim == 2:
+        picture = picture[:, :, None]
+    height, width, channels = picture.shape
+    rows = np.ascontiguousarray(picture)
+    image = QImage(rows.data, width, height, width * channels, _FORMATS[channels])
+    kept = QImage.Format.Format_ARGB32_Premultiplied if channels == 4 else QImage.Format.Format_RGB32
+    return image.convertToFormat(kept)
+
+
+def stack(pictures: NDArray[np.uint8]) -> QImage:
+    """Pictures (n, height, width, channels) as one image, one below the other."""
+    count, height, width, channels = pictures.shape
+    return to_image(pictures.reshape(count * height, width, channels))
+
+
+def signed_stack(values: NDArray[Any], limit: float) -> QImage:
+    """Signed numbers (n, height, width) through the diverging map, zero in its middle, saturated at +-``limit``."""
+    count, height, width = values.shape
+    scaled = np.multiply(values, 127.5 / limit, dtype=np.float32)
+    scaled += 128.0  # 127.5, and a half for rounding
+    np.clip(scaled, 0, 255, out=scaled)
+    rows = scaled.astype(np.uint8).reshape(count * height, width)
+    image = QImage(rows.data, width, count * height, width, QImage.Format.Format_Indexed8)
+    image.setColorTable([qRgb(*(int(channel) for channel in entry)) for entry in diverging_lut()])
+    return image.convertToFormat(QImage.Format.Format_RGB32)
+
+
+@dataclass(frozen=True)
+class Content:
+    """Pictures of one quantity, ready to paint and to read.
+
+    Attributes: ``shape`` (count, height, width); ``image``, the pictures one below the other; ``values``, the numbers
+    behind the pixels (count, height, width, channels); ``range_text`` for the caption.
+    """
+
+    shape: tuple[int, int, int]
+    image: QImage
+    values: NDArray[Any]
+    range_text: str
+    signed: tuple[NDArray[Any], float] | None = None
+
+    @classmethod
+    def of_pictures(
+        cls, pictures: NDArray[np.uint8], values: NDArray[Any] | None, value_range: tuple[float, float] | None
+    ) -> Content:
+        count, height, width = pictures.shape[:3]
+        text = f"[{number(value_range[0])}, {number(value_range[1])}]" if value_range else ""
+        return cls((count, height, width), stack(pictures), pictures if values is None else values, text)
+
+    @classmethod
+    def of_signed(cls, values: NDArray[Any], limit: float | None) -> Content:
+        """``values`` (count, channels, height, width); several channels are shown by their mean."""
+        count, channels, height, width = values.shape
+        shown = values[:, 0] if channels == 1 else values.mean(axis=1)
+        if limit is None:
+            limit = max(float(np.abs(shown).max(initial=0.0)), 1e-6)
+        text = f"\u00b1{limit:.2f}" + ("" if channels == 1 else f", mean of {channels} channels")
+        image = signed_stack(shown, limit)
+        return cls((count, height, width), image, values.transpose(0, 2, 3, 1), text, (shown, limit))
+
+    def recoloured(self) -> Content:
+        """The same through the diverging map of the scheme now in force."""
+        return self if self.signed is None else replace(self, image=signed_stack(*self.signed))
+
+    def reading(self, cell: int, row: int, column: int) -> str:
+        """One pixel as "(row, column) value", as wide for every pixel."""
+        _, height, width = self.shape
+        digits = len(str(max(height, width) - 1))
+        numbers = np.atleast_1d(self.values[cell, row, column])
+        if numbers.dtype == np.uint8:
+            printed = " ".join(f"{value:3d}" for value in numbers)
+        else:
+            printed = " ".join(number(float(value), 3) for value in numbers)
+        return f"({row:{digits}d}, {column:{digits}d}) {printed}"
+
+
+def number(value: float, decimals: int = 2) -> str:
+    """A number of fixed width: always a sign's place, always the same decimals."""
+    return f"{value: .{decimals}f}".replace("-", "\u2212")
