@@ -423,6 +423,7 @@ class Engine:
         due = affordable and now - job.last_preview >= FRAME_SECONDS
         if not (due or job.done == 1 or job.token.paused):
             return
+        job.run.flush()
         self._outbox.post(replace(preview(job.run.model, step), job=job.id))
         job.last_preview = time.perf_counter()
         job.preview_seconds = job.last_preview - now

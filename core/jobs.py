@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -23,8 +24,15 @@ from core.schedules import make_schedule
 from core.store import DEFAULT_CAP, Trajectory
 
 
+_UNKEPT_BYTES = 64 * 2**20
+
+
 def _nothing() -> None:
     pass
+
+
+def _on(condition: Condition | None, device: str) -> Condition | None:
+    return None if condition is None else replace(condition, labels=condition.labels.to(device))
 
 
 def condition_of(info: ModelInfo, labels: tuple[int | None, ...], count: int) -> Condition | None:
@@ -94,15 +102,18 @@ class SampleRun:
         self._device = device
         self._find_run = find_run
         self._noise = StepNoise(request.seed, shape)
-        self._condition = condition_of(self.model.info, request.labels, request.count)
+        self._condition = _on(condition_of(self.model.info, request.labels, request.count), device)
+        self._unkept: list[tuple[int, Tensor, Tensor | None]] = []
         self._denoise = _denoiser(
             self.model, device, request.precision, request.guidance, request.sampler.clip, between_batches, within
         )
 
     def steps(self) -> Iterator[Step]:
         """Begin, and walk to the end, keeping every state; each item is a step that has been made."""
-        x = self._begin()
-        yield from self._walk(x, first=0, keep=True)
+        try:
+            yield from self._walk(self._begin(), first=0, keep=True)
+        finally:
+            self.flush()
 
     def exact(self, step: int) -> tuple[Tensor, Tensor]:
         """State ``step`` to the bit, and the noise generator's state there; replayed where only half precision is kept.
@@ -182,9 +193,16 @@ class SampleRun:
                 self._keep(step.index + 1, step.x_next)
             yield step
 
+    def flush(self) -> None:
+        """Bring the states that still lie on the device into the trajectory: the one place where the host waits."""
+        for step, x, state in self._unkept:
+            self.trajectory.put(step, x.cpu().numpy(), None if state is None else state.numpy())
+        self._unkept.clear()
+
     def _keep(self, step: int, x: Tensor) -> None:
-        key = self.trajectory.is_key(step)
-        self.trajectory.put(step, x.cpu().numpy(), self._noise.state().numpy() if key else None)
+        self._unkept.append((step, x, self._noise.state() if self.trajectory.is_key(step) else None))
+        if x.device.type == "cpu" or len(self._unkept) * x.nbytes > _UNKEPT_BYTES or step == self.request.steps:
+            self.flush()
 
 
 def preview(model: Model, step: Step) -> Preview:

@@ -104,4 +104,4 @@ def ddpm(
 
 
 def _with_noise(mean: Tensor, std: float, noise: Callable[[], Tensor]) -> Tensor:
-    return mean if std == 0 else mean + noise().to(mean.device) * std
+    return mean if std == 0 else mean + noise().to(mean.device, non_blocking=True) * std

@@ -1,3 +1,4 @@
+import itertools
 import os
 import subprocess
 import sys
@@ -88,7 +89,7 @@ def test_that_messages_come_at_most_once_a_frame(joined, qtbot) -> None:
     window.bridge.message.connect(lambda _: deliveries.append(window.bridge._delivered))
     window.run(window.toy.request(timesteps=tuple(range(400, -1, -1))))
     distinct = sorted(set(deliveries))
-    gaps = [later - earlier for earlier, later in zip(distinct, distinct[1:], strict=False)]
+    gaps = [later - earlier for earlier, later in itertools.pairwise(distinct)]
     assert min(gaps) > 0.010
 
 
