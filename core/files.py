@@ -1,0 +1,69 @@
+"""Writing files so that nobody ever finds half of one, and saying in words why one could not be written."""
+
+from __future__ import annotations
+
+import errno
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import BinaryIO
+
+from core.errors import Refusal
+
+
+def check_writable(path: Path, *suffixes: str) -> None:
+    """Raise Refusal before the work is done where its result could not be written to ``path`` afterwards."""
+    if suffixes and path.suffix.lower() not in suffixes:
+        raise Refusal(f"{path} should end in {' or '.join(suffixes)}.")
+    if path.is_dir():
+        raise Refusal(f"{path} is a folder. Name a file in it.")
+    folder = path.absolute().parent
+    if not folder.is_dir():
+        raise Refusal(f"The folder {folder} does not exist. Make it first, or name another.")
+    if not os.access(folder, os.W_OK):
+        raise Refusal(f"Nothing can be written into {folder}. Change its permissions, or name another folder.")
+
+
+def write_file(path: Path, write: Callable[[BinaryIO], object]) -> None:
+    """Write beside ``path``, then rename: an older file there stays whole until the new one is. Raises Refusal."""
+    try:
+        if path.exists() and not path.is_file():
+            with path.open("wb") as stream:
+                write(stream)
+            return
+        _write_and_rename(path, write)
+    except OSError as error:
+        raise _refusal(path, error) from error
+
+
+def _write_and_rename(path: Path, write: Callable[[BinaryIO], object]) -> None:
+    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.absolute().parent)
+    try:
+        with os.fdopen(descriptor, "wb") as stream:
+            write(stream)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.chmod(name, 0o666 & ~_umask())
+        os.replace(name, path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def _refusal(path: Path, error: OSError) -> Refusal:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        words = f"The disk is full: {path} was not written. Make room, then run it again."
+    elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        words = f"{path} may not be written. Change the permissions of its folder, or name another."
+    elif error.errno == errno.ENAMETOOLONG:
+        words = f"The name {path.name[:40]}… is too long for this disk. Choose a shorter one."
+    else:
+        words = f"{path} could not be written ({error.strerror or error}). Name another place."
+    return Refusal(words, repr(error))
