@@ -1,0 +1,156 @@
+"""A diffusers scheduler configuration and what it means here: schedule, prediction, sampler, spacing, last level."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from core.errors import Refusal
+from core.json_file import Fields
+from core.requests import ClipPolicy, PredictionKind, SamplerSpec, ScheduleName, ScheduleSpec
+from core.schedules import MAX_T, make_schedule
+
+_PREDICTIONS: dict[str, PredictionKind] = {"epsilon": "eps", "sample": "x0", "v_prediction": "v"}
+_SCHEDULES: dict[str, ScheduleName] = {
+    "linear": "linear",
+    "scaled_linear": "quadratic",
+    "squaredcos_cap_v2": "cosine",
+    "sigmoid": "sigmoid",
+}
+_SPACINGS = ("leading", "linspace", "trailing")
+_WITHOUT_ENDS = ("cosine",)
+
+
+@dataclass(frozen=True, slots=True)
+class SchedulerSays:
+    """What a model folder's scheduler says; ``notes`` tell the person where something was read between the lines."""
+
+    schedule: ScheduleSpec = field(default_factory=lambda: ScheduleSpec("linear", 1000, 1e-4, 0.02))
+    prediction: PredictionKind = "eps"
+    sampler: SamplerSpec = field(default_factory=lambda: SamplerSpec("ddpm"))
+    spacing: str = "leading"
+    final_alpha_bar: float = 1.0
+    notes: tuple[str, ...] = ()
+
+
+def read_scheduler(data: Mapping[str, Any]) -> SchedulerSays:
+    """What a parsed ``scheduler_config.json`` of DDPM, DDIM or PNDM says; a missing field means diffusers' default.
+
+    Raises Refusal for what Diffuscope does not compute.
+    """
+    fields = Fields(data, "The scheduler's configuration")
+    kind = fields.text("_class_name", "DDPMScheduler")
+    if kind not in ("DDPMScheduler", "DDIMScheduler", "PNDMScheduler"):
+        raise Refusal(
+            f"This model is made for {kind}, which Diffuscope does not compute; it opens DDPM, DDIM and PNDM."
+        )
+    _refuse_the_uncovered(fields, kind)
+    notes: list[str] = []
+    schedule = _schedule(fields)
+    spacing = fields.text("timestep_spacing", "leading")
+    if spacing not in _SPACINGS:
+        raise Refusal(f"The scheduler spaces its timesteps in a way that Diffuscope does not know ({spacing}).")
+    if spacing == "leading" and fields.whole("steps_offset", 0):
+        notes.append("steps_offset is not applied: timesteps start at 0.")
+    if kind == "PNDMScheduler":
+        notes.append("The folder asks for PNDM; Diffuscope samples it with DDIM.")
+    ends_clean = kind == "DDPMScheduler" or fields.flag("set_alpha_to_one", kind == "DDIMScheduler")
+    return SchedulerSays(
+        schedule=schedule,
+        prediction=_prediction(fields),
+        sampler=_sampler(fields, kind, notes),
+        spacing=spacing,
+        final_alpha_bar=1.0 if ends_clean else float(make_schedule(schedule).alpha_bar[0]),
+        notes=tuple(notes),
+    )
+
+
+def write_scheduler(says: SchedulerSays) -> dict[str, Any]:
+    """The ``scheduler_config.json`` that says the same to diffusers.
+
+    Schedules it has no name for are written as explicit betas, spacings it lacks as "leading"; a clip policy that
+    re-derives eps becomes plain clipping, which is what its configuration can say.
+    """
+    schedule = make_schedule(says.schedule)
+    names = {ours: theirs for theirs, ours in _SCHEDULES.items()}
+    named = says.schedule.name in names
+    start, end = says.schedule.beta_start, says.schedule.beta_end
+    if says.schedule.name == "linear":  # here, unlike there, the defaults depend on T
+        start, end = float(schedule.betas[0]), float(schedule.betas[-1])
+    data: dict[str, Any] = {
+        "_class_name": "DDPMScheduler" if says.sampler.name == "ddpm" else "DDIMScheduler",
+        "_diffusers_version": "0.35.0",
+        "num_train_timesteps": schedule.T,
+        "beta_start": 1e-4 if start is None else start,
+        "beta_end": 0.02 if end is None else end,
+        "beta_schedule": names.get(says.schedule.name, "linear"),
+        "trained_betas": None if named else [float(beta) for beta in schedule.betas],
+        "clip_sample": says.sampler.clip != "none",
+        "clip_sample_range": 1.0,
+        "prediction_type": {ours: theirs for theirs, ours in _PREDICTIONS.items()}[says.prediction],
+        "timestep_spacing": says.spacing if says.spacing in _SPACINGS else "leading",
+        "steps_offset": 0,
+        "thresholding": False,
+        "rescale_betas_zero_snr": False,
+    }
+    if says.sampler.name == "ddpm":
+        data["variance_type"] = f"fixed_{says.sampler.variance}"
+    else:
+        data["set_alpha_to_one"] = says.final_alpha_bar == 1.0
+    return data
+
+
+def _refuse_the_uncovered(fields: Fields, kind: str) -> None:
+    if fields.flag("thresholding", False):
+        raise Refusal("This model asks for dynamic thresholding, which Diffuscope does not compute yet.")
+    if fields.flag("rescale_betas_zero_snr", False):
+        raise Refusal("This model's schedule ends without any signal (zero terminal SNR), which is not computed yet.")
+    if kind != "PNDMScheduler" and fields.flag("clip_sample", True) and fields.number("clip_sample_range", 1.0) != 1.0:
+        raise Refusal("This model clips its pictures to another range than [-1, 1], which Diffuscope does not compute.")
+    if fields.text("variance_type", "fixed_small").startswith("learned"):
+        raise Refusal("This model has learned its variance too, which Diffuscope does not compute yet.")
+
+
+def _schedule(fields: Fields) -> ScheduleSpec:
+    T = fields.whole("num_train_timesteps", 1000)
+    if not 1 <= T <= MAX_T:
+        raise Refusal(f"The scheduler has {T} timesteps; there must be 1 to {MAX_T}.")
+    betas = fields.numbers("trained_betas")
+    if betas:
+        spec = ScheduleSpec("betas", len(betas), betas=betas)
+    else:
+        theirs = fields.text("beta_schedule", "linear")
+        if theirs not in _SCHEDULES:
+            raise Refusal(f"The scheduler's betas follow a curve that Diffuscope does not know ({theirs}).")
+        name = _SCHEDULES[theirs]
+        # PNDM and the others share the defaults; unlike the papers' linear schedule these never scale with T.
+        ends = (
+            (None, None)
+            if name in _WITHOUT_ENDS
+            else (fields.number("beta_start", 1e-4), fields.number("beta_end", 0.02))
+        )
+        spec = ScheduleSpec(name, T, *ends)
+    make_schedule(spec)
+    return spec
+
+
+def _prediction(fields: Fields) -> PredictionKind:
+    if not fields.flag("predict_epsilon", True):  # written until diffusers 0.9
+        return "x0"
+    theirs = fields.text("prediction_type", "epsilon")
+    if theirs not in _PREDICTIONS:
+        raise Refusal(f"The network predicts something that Diffuscope does not know ({theirs}).")
+    return _PREDICTIONS[theirs]
+
+
+def _sampler(fields: Fields, kind: str, notes: list[str]) -> SamplerSpec:
+    clip: ClipPolicy = "clamp" if fields.flag("clip_sample", True) else "none"
+    if kind != "DDPMScheduler":
+        return SamplerSpec("ddim", clip=clip)
+    theirs = fields.text("variance_type", "fixed_small")
+    if theirs.removesuffix("_log") not in ("fixed_small", "fixed_large"):
+        raise Refusal(f"The scheduler's variance is of a kind that Diffuscope does not know ({theirs}).")
+    if theirs == "fixed_large_log":
+        notes.append("variance_type fixed_large_log is taken as fixed_large, which is what it means.")
+    return SamplerSpec("ddpm", variance="large" if theirs.startswith("fixed_large") else "small", clip=clip)
