@@ -1,0 +1,49 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from core.render import grid, strip, write_npy, write_png
+
+
+def cells(n: int, channels: int = 1) -> np.ndarray:
+    return np.stack([np.full((3, 4, channels), 10 * (i + 1), np.uint8) for i in range(n)])
+
+
+def test_that_a_grid_holds_its_pictures_row_by_row_with_gaps_between_them() -> None:
+    sheet = grid(cells(5), columns=3, gap=2)
+    assert sheet.shape == (3 + 2 + 3, 4 + 2 + 4 + 2 + 4, 1)
+    assert sheet[:3, 12:, 0].tolist() == [[30] * 4] * 3
+    assert sheet[5:, 6:10, 0].tolist() == [[50] * 4] * 3
+    assert np.all(sheet[3:5] == 255)
+    assert np.all(sheet[5:, 12:] == 255)
+
+
+@pytest.mark.parametrize(("n", "columns"), [(1, 1), (2, 2), (4, 2), (5, 3), (16, 4), (17, 5)])
+def test_that_a_grid_is_as_square_as_it_can_be(n: int, columns: int) -> None:
+    assert grid(cells(n), gap=0).shape[1] == columns * 4
+
+
+def test_that_one_picture_is_its_own_grid() -> None:
+    assert np.array_equal(grid(cells(1, 3)), cells(1, 3)[0])
+
+
+def test_that_a_strip_is_one_row() -> None:
+    assert strip(cells(3), gap=1).shape == (3, 14, 1)
+
+
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_that_a_png_holds_the_pixels_and_nothing_else(tmp_path: Path, channels: int) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (5, 6, channels), dtype=np.uint8)
+    write_png(tmp_path / "a.png", pixels)
+    with Image.open(tmp_path / "a.png") as image:
+        assert np.array_equal(np.asarray(image).reshape(pixels.shape), pixels)
+        assert image.info == {}
+    assert str(tmp_path).encode() not in (tmp_path / "a.png").read_bytes()
+
+
+def test_that_npy_keeps_every_bit(tmp_path: Path) -> None:
+    values = np.array([1.5, -7.25, 1e-20], np.float32)
+    write_npy(tmp_path / "a.npy", values)
+    assert np.load(tmp_path / "a.npy").tobytes() == values.tobytes()
