@@ -55,7 +55,8 @@ log = logging.getLogger(__name__)
 PREVIEW_SHARE = 0.1
 """Previews may take this share of a run's time."""
 FRAME_SECONDS = 1 / 30
-KEPT_RUNS = 32
+KEPT_CAPS = 4
+"""All trajectories together may take as much as this many at their cap."""
 _NICENESS = 5
 
 
@@ -290,10 +291,14 @@ class Engine:
             cap=self._cap,
         )
         self._runs[job.id] = run
-        for old in list(self._runs)[:-KEPT_RUNS]:
-            del self._runs[old]
+        self._make_room()
         self._outbox.post(RunStarted(job.id, job.request, run.path, self._cap))
         return run, run.steps()
+
+    def _make_room(self) -> None:
+        """Let the oldest trajectories go: they can be replayed from their requests."""
+        while sum(run.trajectory.nbytes for run in self._runs.values()) > KEPT_CAPS * self._cap:
+            del self._runs[next(iter(self._runs))]
 
     def _find_run(self, request_hash: str) -> SampleRun | None:
         from core.codec import request_hash as hash_of
@@ -327,7 +332,7 @@ class Engine:
         if isinstance(request, InspectStep):
             run = self._runs.get(request.run)
             if run is None:
-                return
+                raise Refusal("The steps of this run made room for newer ones. Run it again to look at them.")
             seen = jobs.inspect_step(run, request.step)
             answer = Inspection(request, seen.level, seen.x_t, seen.x0_hat, seen.eps_hat, None, 0.0)
         else:

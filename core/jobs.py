@@ -23,7 +23,6 @@ from core.samplers import Step, StepNoise
 from core.schedules import make_schedule
 from core.store import DEFAULT_CAP, Trajectory
 
-
 _UNKEPT_BYTES = 64 * 2**20
 
 

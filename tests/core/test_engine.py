@@ -359,3 +359,14 @@ def test_that_the_engine_can_be_made_without_importing_torch() -> None:
 
     code = "import sys, core.engine; core.engine.Engine(); assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_that_old_trajectories_make_room_and_say_so(listening) -> None:
+    toy = listening(cap=3000)
+    jobs = [toy.run(toy.model.request(seed=seed)) for seed in range(12)]
+    assert toy.engine.frame(jobs[0], 0) is None
+    assert toy.engine.frame(jobs[-1], 0) is not None
+    assert sum(run.trajectory.nbytes for run in toy.engine._runs.values()) <= 5 * 12_000
+    toy.engine.ask(InspectStep(jobs[0], 1))
+    toy.wait(lambda: toy.of(Failed))
+    assert "Run it again" in toy.of(Failed)[0].message
