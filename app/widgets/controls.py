@@ -454,6 +454,11 @@ class MoreSection(QWidget):
     def add(self, widget: QWidget) -> None:
         self._content.addWidget(widget)
 
+    def set_title(self, title: str) -> None:
+        """What is said even while the section is folded."""
+        self._head.setText(title)
+        self._head.setAccessibleName(title)
+
     def is_open(self) -> bool:
         return self._head.isChecked()
 
