@@ -31,7 +31,7 @@ def spaced_timesteps(
     - ``hand``: the timesteps given in ``hand``.
 
     Where quadratic and log-SNR spacing would visit a timestep twice, its neighbours are visited instead. A single
-    step starts at the top.
+    step starts at the top, except that leading spacing always includes t = 0.
     """
     T = schedule.T
     if offset and spacing != "leading":

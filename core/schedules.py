@@ -92,7 +92,7 @@ def _linear(spec: ScheduleSpec) -> Table:
     """DDPM, section 4; ends scaled to keep alpha_bar_T for other T (Nichol & Dhariwal 2021), unless given."""
     scale = 1000 / spec.T
     start, end = _ends(spec, 1e-4 * scale, 0.02 * scale)
-    return np.linspace(start, end, spec.T)
+    return np.linspace(start, end, spec.T) if spec.T > 1 else np.array([end])
 
 
 def _quadratic(spec: ScheduleSpec) -> Table:
@@ -171,7 +171,7 @@ def monotone_cubic(x: Table, y: Table, at: Table) -> Table:
         left, right = slope[:-1], slope[1:]
         heavy_left, heavy_right = width[:-1] + 2 * width[1:], 2 * width[:-1] + width[1:]
         with np.errstate(divide="ignore", invalid="ignore"):
-            harmonic = (heavy_left + heavy_right) / (heavy_right / left + heavy_left / right)
+            harmonic = (heavy_left + heavy_right) / (heavy_left / left + heavy_right / right)
         tangent[1:-1] = np.where(left * right > 0, harmonic, 0.0)
         tangent[0] = _end_tangent(width[0], width[1], slope[0], slope[1])
         tangent[-1] = _end_tangent(width[-1], width[-2], slope[-1], slope[-2])
