@@ -1,0 +1,1 @@
+"""Training: pictures of a folder, the loss, the average of the weights, checkpoints, the run."""

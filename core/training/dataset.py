@@ -1,0 +1,103 @@
+"""Pictures of a folder, decoded once; sub-folders are classes."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from core.conversion import convert, default_conversion
+from core.errors import Refusal
+from core.images import open_image
+
+SUFFIXES = frozenset(Image.registered_extensions())
+
+
+@dataclass(frozen=True, slots=True)
+class PictureFolder:
+    """A folder's pictures as a network is trained on them.
+
+    ``pictures`` (n, size, size, channels) uint8, one channel where every picture is grey, else three. ``labels``
+    int64 (n,) are indices into ``classes`` (the sub-folders' names, sorted), all 0 where there are none.
+    ``skipped`` lists what could not be read as (name within the folder, why).
+    """
+
+    name: str
+    pictures: NDArray[np.uint8]
+    labels: NDArray[np.int64]
+    classes: tuple[str, ...]
+    skipped: tuple[tuple[str, str], ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.pictures)
+
+    @property
+    def sha256(self) -> str:
+        """The hash of pictures and labels: what the network sees, wherever the files lie."""
+        digest = hashlib.sha256(repr((self.pictures.shape, self.classes)).encode())
+        digest.update(self.pictures.tobytes())
+        digest.update(self.labels.tobytes())
+        return digest.hexdigest()
+
+
+def open_folder(
+    folder: Path, size: int = 32, on_progress: Callable[[int, int], None] = lambda done, total: None
+) -> PictureFolder:
+    """Decode every picture in ``folder`` and its sub-folders to ``size`` x ``size``, cropped to the middle square.
+
+    Pictures in a sub-folder at any depth belong to the class of the first sub-folder on the way; with fewer than two
+    classes the folder is unconditional. ``on_progress`` is told how many of how many files are done. Raises Refusal
+    where there is nothing to train on, or where some pictures lie in classes and others beside them.
+    """
+    if not folder.is_dir():
+        raise Refusal(f"{folder} is not a folder. Give the folder that holds the pictures.")
+    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
+    if not files:
+        raise Refusal(
+            f"There are no pictures in {folder}. Put PNG or JPEG files there, in a sub-folder for each class."
+        )
+    pictures: list[NDArray[np.uint8]] = []
+    owners: list[str] = []
+    skipped: list[tuple[str, str]] = []
+    for done, path in enumerate(files):
+        on_progress(done, len(files))
+        inside = path.relative_to(folder)
+        try:
+            pictures.append(_square(path, size))
+            owners.append(inside.parts[0] if len(inside.parts) > 1 else "")
+        except Refusal as refusal:
+            skipped.append((str(inside), str(refusal)))
+    on_progress(len(files), len(files))
+    if not pictures:
+        raise Refusal(f"None of the {len(files)} pictures in {folder} can be read.", "\n".join(map(str, skipped)))
+    classes, labels = _classes(owners, folder)
+    return PictureFolder(folder.name, _stacked(pictures), labels, classes, tuple(skipped))
+
+
+def _square(path: Path, size: int) -> NDArray[np.uint8]:
+    pixels = open_image(path).pixels
+    return convert(pixels, default_conversion(pixels, (size, size), 1 if pixels.shape[2] == 1 else 3))
+
+
+def _stacked(pictures: list[NDArray[np.uint8]]) -> NDArray[np.uint8]:
+    channels = max(picture.shape[2] for picture in pictures)
+    return np.stack([np.broadcast_to(picture, (*picture.shape[:2], channels)) for picture in pictures])
+
+
+def _classes(owners: list[str], folder: Path) -> tuple[tuple[str, ...], NDArray[np.int64]]:
+    names = sorted(set(owners))
+    if len(names) < 2:
+        return (), np.zeros(len(owners), dtype=np.int64)
+    if names[0] == "":
+        loose = owners.count("")
+        raise Refusal(
+            f"{loose} pictures lie in {folder.name} itself and others in its sub-folders. "
+            "Move all into sub-folders, one for each class, or all out of them."
+        )
+    index = {name: label for label, name in enumerate(names)}
+    return tuple(names), np.array([index[owner] for owner in owners], dtype=np.int64)

@@ -1,0 +1,89 @@
+"""What a training run is: everything that decides its bits, resolved, immutable and serialisable."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import Any
+
+from core.errors import Refusal
+from core.requests import Precision, PredictionKind, ScheduleSpec
+from core.unet_config import UNetConfig
+
+
+@dataclass(frozen=True, slots=True)
+class TrainRequest:
+    """A training run.
+
+    ``data_sha256`` names the pictures (see ``PictureFolder.sha256``), ``labels`` the classes in index order; the null
+    label is the index after the last. The run ends after ``steps`` steps, or, where ``minutes`` is given instead,
+    after that much time spent in steps. ``lr`` rises linearly for ``warm_up`` steps and, with ``decay``, falls to 0
+    along half a cosine. ``label_dropout`` is p_uncond of Ho & Salimans 2022.
+    """
+
+    data_name: str
+    data_sha256: str
+    network: UNetConfig
+    labels: tuple[str, ...] = ()
+    schedule: ScheduleSpec = field(default_factory=ScheduleSpec)
+    prediction: PredictionKind = "v"
+    steps: int | None = None
+    minutes: float | None = None
+    batch: int = 64
+    seed: int = 0
+    lr: float = 1e-3
+    warm_up: int = 100
+    decay: bool = True
+    gradient_clip: float = 1.0
+    ema_decay: float = 0.999
+    label_dropout: float = 0.1
+    flip: bool = False
+    precision: Precision = "float32"
+
+    def __post_init__(self) -> None:
+        if (self.steps is None) == (self.minutes is None):
+            raise Refusal("Say how long to train: either a number of steps or a number of minutes.")
+        if self.steps is not None and self.steps < 1:
+            raise Refusal(f"A training of {self.steps} steps does nothing: ask for at least 1.")
+        if self.minutes is not None and not 0 < self.minutes < 1e6:
+            raise Refusal(f"A training of {self.minutes:g} minutes cannot be done: ask for more than 0.")
+        if self.batch < 1:
+            raise Refusal(f"A batch of {self.batch} pictures is empty: ask for at least 1.")
+        if not 0 < self.lr < 1:
+            raise Refusal(f"A learning rate of {self.lr:g} cannot train: choose one between 0 and 1, such as 0.001.")
+        if self.precision == "float16":
+            raise Refusal("Training in float16 loses small gradients: choose bfloat16 or float32.")
+        if not 0 <= self.label_dropout < 1:
+            raise Refusal("Label dropout is a probability: choose at least 0 and less than 1.")
+
+    @property
+    def null_label(self) -> int | None:
+        """The index of "no class", None for unconditional training."""
+        return len(self.labels) or None
+
+    def continued(self, other: TrainRequest) -> bool:
+        """Whether a run of ``other`` can be continued as this one: only its length may differ."""
+        return replace(self, steps=other.steps, minutes=other.minutes) == other
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self) | {"network": self.network.to_json()}
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> TrainRequest:
+        """The inverse of ``to_json`` after a trip through JSON text. Raises Refusal for what is not a request."""
+        try:
+            schedule = dict(data["schedule"])
+            schedule["points"] = tuple(tuple(point) for point in schedule["points"])
+            schedule["betas"] = tuple(schedule["betas"])
+            known = {item.name for item in fields(cls)}
+            values = {name: value for name, value in data.items() if name in known}
+            values |= {"schedule": ScheduleSpec(**schedule), "labels": tuple(data["labels"])}
+            values["network"] = UNetConfig.from_json(data["network"])
+            return cls(**values)
+        except (KeyError, TypeError, ValueError) as error:
+            raise Refusal(
+                "This run's settings cannot be read: its file was changed or belongs to another version.", repr(error)
+            ) from error
+
+    def to_text(self) -> str:
+        return json.dumps(self.to_json(), sort_keys=True)

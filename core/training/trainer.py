@@ -1,0 +1,219 @@
+"""Training as a generator: one optimiser step at a time, so that others may work in between."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from core.denoiser import Condition
+from core.errors import Refusal
+from core.schedules import make_schedule
+from core.training.dataset import PictureFolder
+from core.training.ema import Ema
+from core.training.losses import Levels, l_simple, noised, spread_timesteps, target
+from core.training.request import TrainRequest
+from core.unet import UNet
+
+
+@dataclass(frozen=True, slots=True)
+class TrainStep:
+    """One step that is done: ``step`` counts from 1, ``loss`` is L_simple of its batch, ``seconds`` what it took."""
+
+    step: int
+    loss: float
+    lr: float
+    gradient_norm: float
+    seconds: float
+
+
+class Trainer:
+    """Everything a run has: network, average, optimiser, random generators, the order of the pictures.
+
+    All randomness comes from generators of its own, seeded by the request, so that nothing done beside a run changes
+    its bits. ``state`` and ``restore`` carry all of it through a checkpoint (core/training/checkpoint.py).
+    """
+
+    def __init__(
+        self,
+        request: TrainRequest,
+        data: PictureFolder,
+        *,
+        device: str = "cpu",
+        check: Callable[[], None] = lambda: None,
+        compiled: bool = False,
+    ) -> None:
+        """``check`` is called before each part of a step and may raise Cancelled; ``compiled`` costs a minute or two
+        at the start and makes long runs faster. Raises Refusal where data and request do not fit."""
+        if data.sha256 != request.data_sha256 or data.classes != request.labels:
+            raise Refusal("These are not the pictures that this run was trained on. Give the same folder, unchanged.")
+        self.request, self.device, self.check = request, torch.device(device), check
+        self.classes = len(data.classes)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(request.seed)
+            self.network = UNet(request.network)
+            self.network.initialise()
+        self.network.to(self.device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
+        self.ema = Ema(self.network.named_parameters(), request.ema_decay)
+        self.optimizer = torch.optim.AdamW(
+            self.network.parameters(), lr=request.lr, betas=(0.9, 0.99), weight_decay=0.0, foreach=True
+        )
+        self.draws = torch.Generator("cpu").manual_seed(request.seed)
+        self.shuffles = torch.Generator("cpu").manual_seed(request.seed ^ 0x5EED)
+        self.order = torch.empty(0, dtype=torch.int64)
+        self.step, self.seconds = 0, 0.0
+        self._pictures = torch.from_numpy(data.pictures)
+        self._labels = torch.from_numpy(data.labels)
+        self._levels = Levels(make_schedule(request.schedule))
+        self._forward: Callable[[Tensor, Tensor, Tensor | None], Tensor] = (
+            torch.compile(self.network) if compiled else self.network
+        )
+
+    # ------------------------------------------------------------------------------------------------ the run
+
+    @property
+    def progress(self) -> float:
+        """How much of the run is done, 0..1."""
+        if self.request.steps is not None:
+            return min(1.0, self.step / self.request.steps)
+        return min(1.0, self.seconds / (60 * (self.request.minutes or 1)))
+
+    def steps(self) -> Iterator[TrainStep]:
+        """Train to the end of the request, one step an item. Raises Refusal where the loss stops being a number."""
+        while self.progress < 1:
+            yield self.one_step()
+
+    def one_step(self) -> TrainStep:
+        """Algorithm 1 of Ho et al. 2020 on one batch."""
+        start = time.perf_counter()
+        self.check()
+        request, lr = self.request, self.learning_rate()
+        x0, labels = self._batch()
+        t = spread_timesteps(request.batch, len(self._levels.alpha), self.draws)
+        eps = torch.randn(x0.shape, generator=self.draws)
+        x_t = noised(x0, eps, t, self._levels)
+        wanted = target(request.prediction, x0, eps, t, self._levels).to(self.device)
+        self.check()
+        with self._dropout_noise(), self._autocast():
+            output = self._forward(x_t.to(self.device), t.to(self.device), labels)
+        loss = l_simple(output, wanted)
+        value = float(loss.detach())
+        if not math.isfinite(value):
+            raise self._not_a_number()
+        self.check()
+        loss.backward()  # type: ignore[no-untyped-call]
+        norm = float(nn.utils.clip_grad_norm_(self.network.parameters(), request.gradient_clip))
+        if not math.isfinite(norm):
+            raise self._not_a_number()
+        for group in self.optimizer.param_groups:
+            group["lr"] = lr
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        self.ema.update()
+        self.step += 1
+        seconds = time.perf_counter() - start
+        self.seconds += seconds
+        return TrainStep(self.step, value, lr, norm, seconds)
+
+    def learning_rate(self) -> float:
+        """The rate of the next step: linear warm-up, then half a cosine to 0 where the request says so."""
+        request = self.request
+        warm = min(1.0, (self.step + 1) / max(1, request.warm_up))
+        fall = 0.5 * (1 + math.cos(math.pi * self.progress)) if request.decay else 1.0
+        return request.lr * warm * fall
+
+    # ------------------------------------------------------------------------------------------------ one batch
+
+    def _batch(self) -> tuple[Tensor, Tensor | None]:
+        """x0 (batch, channels, height, width) float32 in [-1, 1], and labels with some dropped to the null label."""
+        request = self.request
+        index = self._next_indices(request.batch)
+        x0 = self._pictures[index].permute(0, 3, 1, 2).float() / 127.5 - 1
+        if request.flip:
+            flipped = torch.rand(len(x0), generator=self.draws) < 0.5
+            x0 = torch.where(flipped[:, None, None, None], x0.flip(-1), x0)
+        if request.null_label is None:
+            return x0, None
+        dropped = torch.rand(len(x0), generator=self.draws) < request.label_dropout
+        return x0, Condition(self._labels[index], request.null_label).dropped(dropped).labels.to(self.device)
+
+    def _next_indices(self, count: int) -> Tensor:
+        """The next pictures: each once before any comes again, in a new order every time, also in a small folder."""
+        while len(self.order) < count:
+            fresh = torch.randperm(len(self._pictures), generator=self.shuffles)
+            self.order = torch.cat((self.order, fresh))
+        index, self.order = self.order[:count], self.order[count:]
+        return index
+
+    def _autocast(self) -> AbstractContextManager[None]:
+        if self.request.precision == "float32":
+            return nullcontext()
+        dtype = torch.bfloat16 if self.request.precision == "bfloat16" else torch.float16
+        context: AbstractContextManager[None] = torch.autocast(self.device.type, dtype)
+        return context
+
+    @contextmanager
+    def _dropout_noise(self) -> Iterator[None]:
+        """Dropout layers know only the global generator: lend them one that belongs to this step alone."""
+        if self.request.network.dropout == 0:
+            yield
+            return
+        with torch.random.fork_rng(devices=[self.device] if self.device.type == "cuda" else []):
+            torch.manual_seed(self.request.seed + 1_000_003 * (self.step + 1))
+            yield
+
+    def _not_a_number(self) -> Refusal:
+        return Refusal(
+            f"The training stopped at step {self.step + 1}: its loss is no longer a number. Train again with a lower "
+            f"learning rate than {self.request.lr:g}; the last checkpoint is still good.",
+        )
+
+    # ------------------------------------------------------------------------------------------------ checkpoints
+
+    def averaged(self) -> UNet:
+        """A copy of the network with the averaged weights, float32 on the CPU."""
+        network = UNet(self.request.network)
+        network.load_state_dict({name: value.cpu() for name, value in self.ema.averages.items()})
+        return network.eval()
+
+    def state(self) -> tuple[dict[str, Tensor], dict[str, float]]:
+        """All that a run needs to go on with the same bits, as named tensors and numbers."""
+        tensors = {
+            "draws": self.draws.get_state(),
+            "shuffles": self.shuffles.get_state(),
+            "order": self.order.clone(),
+        }
+        for name, parameter in self.network.named_parameters():
+            tensors[f"weights/{name}"] = parameter.detach()
+            tensors[f"average/{name}"] = self.ema.averages[name]
+            for key, value in self.optimizer.state.get(parameter, {}).items():
+                tensors[f"optimizer.{key}/{name}"] = torch.as_tensor(value)
+        return tensors, {"step": self.step, "seconds": self.seconds, "updates": self.ema.updates}
+
+    @torch.no_grad()
+    def restore(self, tensors: dict[str, Tensor], numbers: dict[str, float]) -> None:
+        """Go on from what ``state`` gave. Raises Refusal where it belongs to another network."""
+        try:
+            for name, parameter in self.network.named_parameters():
+                parameter.copy_(tensors[f"weights/{name}"])
+                kept = {key: tensors.get(f"optimizer.{key}/{name}") for key in ("step", "exp_avg", "exp_avg_sq")}
+                self.optimizer.state[parameter] = {
+                    key: (value if key == "step" else torch.empty_like(parameter).copy_(value)).clone()
+                    for key, value in kept.items()
+                    if value is not None
+                }
+            averages = {name: tensors[f"average/{name}"] for name in self.ema.averages}
+            self.ema.restore(averages, int(numbers["updates"]))
+            self.draws.set_state(tensors["draws"])
+            self.shuffles.set_state(tensors["shuffles"])
+            self.order = tensors["order"].clone()
+            self.step, self.seconds = int(numbers["step"]), float(numbers["seconds"])
+        except (KeyError, RuntimeError) as error:
+            raise Refusal(
+                "The checkpoint does not belong to this network. Train into another folder.", repr(error)
+            ) from error
