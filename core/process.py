@@ -67,7 +67,7 @@ def ddim_std(level: Level, next_level: Level, eta: float) -> float:
     if level.is_clean or next_level.log_snr < level.log_snr:
         raise Refusal("DDIM can add noise only on steps that remove noise: set eta to 0 to walk towards noise.")
     posterior_share = transition_variance(next_level, level) / level.sigma**2
-    if eta < 0 or eta * eta * posterior_share > 1:
+    if not (eta > 0 and eta * eta * posterior_share <= 1):
         raise Refusal("eta lies between 0 (no noise is added) and 1 (as much as in DDPM).")
     return eta * next_level.sigma * math.sqrt(posterior_share)
 
