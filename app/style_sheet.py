@@ -68,6 +68,8 @@ QToolButton::menu-indicator {{ image: none; }}
 QToolButton[role="more"] {{ color: {c.quiet}; padding-left: 0; border: none; }}
 QToolButton[role="more"]:hover, QToolButton[role="more"]:focus {{ color: {c.text}; background: transparent; }}
 QToolButton[role="more"]:checked {{ background: transparent; }}
+QToolButton[role="thumbnail"] {{ padding: 0; }}
+QPushButton[role="narrow"] {{ padding: 0 4px; }}
 QToolButton[role="stage"] {{ color: {c.quiet}; border: none; border-bottom: 2px solid transparent; border-radius: 0;
     padding: 6px 12px; }}
 QToolButton[role="stage"]:hover {{ color: {c.text}; background: transparent; }}
@@ -125,6 +127,8 @@ QScrollBar::add-page, QScrollBar::sub-page {{ background: transparent; }}
 
 QProgressBar {{ background: {c.line}; border: none; border-radius: 2px; max-height: 4px; text-align: center; }}
 QProgressBar::chunk {{ background: {c.quiet}; border-radius: 2px; }}
+QStatusBar {{ background: {c.panel}; border-top: 1px solid {c.line}; }}
+QStatusBar::item {{ border: none; }}
 QSplitter::handle {{ background: {c.line}; }}
 QToolTip {{ background: {c.raised}; color: {c.text}; border: 1px solid {c.line}; padding: 6px 8px; }}
 QFrame[role="error"] {{ background: {c.raised}; border: 1px solid {c.danger}; border-radius: {radius}px; }}

@@ -1,0 +1,135 @@
+"""The pages of the Help menu: keys, a report to copy, what this program is."""
+
+from __future__ import annotations
+
+import platform
+import sys
+from html import escape
+from importlib.metadata import PackageNotFoundError, version
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QGuiApplication, QKeySequence
+from PySide6.QtWidgets import (
+    QDialog,
+    QDialogButtonBox,
+    QLabel,
+    QPlainTextEdit,
+    QPushButton,
+    QScrollArea,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app.actions import KEYS_WITHOUT_COMMAND, Actions
+from app.state import AppState
+from app.theme import GRID, PANEL_PADDING, palette
+from app.widgets.controls import label
+
+PACKAGES = ("torch", "pyside6-essentials", "numpy", "pillow", "pyqtgraph", "qasync", "safetensors", "ziamath")
+ABOUT = (
+    "An instrument for looking inside diffusion models on your own pictures: the forward process, the learned "
+    "reverse process, and the mathematics beside the picture.\n\nFree software under the MIT licence. Bundled models "
+    "and pictures carry their own licences, in their folders."
+)
+
+
+def keyboard_page(parent: QWidget, actions: Actions) -> QDialog:
+    """All keys, read from the registry."""
+    rows = []
+    menu = ""
+    for command in actions:
+        if command.shortcut:
+            if command.menu != menu:
+                menu = command.menu
+                rows.append(f"<tr><td colspan=2 style='padding-top:12px'><b>{escape(menu)}</b></td></tr>")
+            keys = QKeySequence(command.shortcut).toString(QKeySequence.SequenceFormat.NativeText)
+            rows.append(_row(keys, f"{actions.text(command.id)}: {command.tooltip}"))
+    rows.append("<tr><td colspan=2 style='padding-top:12px'><b>Everywhere</b></td></tr>")
+    rows += [_row(keys, text) for keys, text in KEYS_WITHOUT_COMMAND.items()]
+    table = QLabel(f"<table cellspacing=0>{''.join(rows)}</table>")
+    table.setTextFormat(Qt.TextFormat.RichText)
+    table.setAlignment(Qt.AlignmentFlag.AlignTop)
+    table.setContentsMargins(0, 0, 2 * GRID, 0)
+    scroll = QScrollArea()
+    scroll.setWidgetResizable(True)
+    scroll.setWidget(table)
+    return _dialog(parent, "Keyboard", scroll, (60 * GRID, 70 * GRID))
+
+
+def report_page(parent: QWidget, text: str) -> QDialog:
+    """The report, to read and to copy."""
+    shown = QPlainTextEdit(text)
+    shown.setReadOnly(True)
+    shown.setAccessibleName("Report")
+    copy = QPushButton("Copy report")
+    copy.clicked.connect(lambda: QGuiApplication.clipboard().setText(text))
+    body = QWidget()
+    column = QVBoxLayout(body)
+    column.setContentsMargins(0, 0, 0, 0)
+    column.addWidget(label("Versions, device and the last error. It names no file of yours.", "quiet"))
+    column.addWidget(shown)
+    column.addWidget(copy, 0, Qt.AlignmentFlag.AlignLeft)
+    return _dialog(parent, "Report a problem", body, (80 * GRID, 60 * GRID))
+
+
+def about_page(parent: QWidget) -> QDialog:
+    body = QWidget()
+    column = QVBoxLayout(body)
+    column.setContentsMargins(0, 0, 0, 0)
+    words = label(ABOUT)
+    words.setWordWrap(True)
+    column.addWidget(label(f"Diffuscope {_version('diffuscope')}", "title"))
+    column.addWidget(words)
+    column.addStretch()
+    return _dialog(parent, "About Diffuscope", body, (52 * GRID, 26 * GRID))
+
+
+def report(state: AppState, last_error: str) -> str:
+    """What someone needs to know who wants to help: no names, no paths, no pictures."""
+    model = state.model
+    lines = [
+        f"Diffuscope {_version('diffuscope')}",
+        f"Python {platform.python_version()} on {platform.platform()}",
+        *(f"{name} {_version(name)}" for name in PACKAGES),
+        f"Window system {QGuiApplication.platformName()}, scale {QGuiApplication.primaryScreen().devicePixelRatio():g}",
+        f"Device {state.status.device or 'not known yet'}, state {state.status.state.value}",
+        f"Model {f'{model.ref.name} ({model.ref.sha256[:12]}), {model.precision}' if model else 'none'}",
+        f"Stage {state.cursor.stage}, {len(state.runs)} runs",
+        "",
+        "Last error:",
+        last_error.strip() or "none",
+    ]
+    return "\n".join(lines)
+
+
+def _row(keys: str, text: str) -> str:
+    quiet = palette().quiet
+    return (
+        f"<tr><td style='padding:3px 24px 3px 0'>{escape(keys)}</td>"
+        f"<td style='padding:3px 0; color:{quiet}'>{escape(text)}</td></tr>"
+    )
+
+
+def _version(package: str) -> str:
+    if package == "torch" and "torch" in sys.modules:
+        return str(sys.modules["torch"].__version__)
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "(not installed as a package)"
+
+
+def _dialog(parent: QWidget, title: str, body: QWidget, size: tuple[int, int]) -> QDialog:
+    dialog = QDialog(parent)
+    dialog.setWindowTitle(title)
+    dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+    buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
+    buttons.rejected.connect(dialog.close)
+    column = QVBoxLayout(dialog)
+    column.setContentsMargins(2 * PANEL_PADDING, 2 * PANEL_PADDING, 2 * PANEL_PADDING, PANEL_PADDING)
+    column.setSpacing(PANEL_PADDING)
+    column.addWidget(body, 1)
+    column.addWidget(buttons)
+    dialog.resize(*size)
+    dialog.open()
+    return dialog

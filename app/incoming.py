@@ -1,0 +1,149 @@
+"""What comes in from outside: a drop, the clipboard or the command line, told apart before anything is decoded."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import QMimeData, QUrl
+from PySide6.QtGui import QImage
+
+from core.errors import Refusal
+from core.images import OpenedImage, from_pixels, open_image
+
+Kind = Literal["pictures", "model", "folder"]
+
+PICTURE_ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".ppm", ".pgm", ".jp2", ".avif")
+_RAW_FORMATS = ("image/png", "image/jpeg", "image/webp", "image/tiff", "image/bmp", "image/gif")
+_NOTHING = "There is no picture in this. Drop or paste a picture file, a model folder, or a picture copied elsewhere."
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What lies on the pointer or the clipboard: pictures, a model folder, or a folder of pictures.
+
+    ``paths`` is empty for a picture that comes as data.
+    """
+
+    kind: Kind
+    paths: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One picture that can be opened, in any thread: a file, an encoded picture, or pixels (uint8 HWC)."""
+
+    content: Path | bytes | NDArray[np.uint8]
+    name: str
+
+    def open(self) -> OpenedImage:
+        """The picture. Raises Refusal."""
+        if isinstance(self.content, np.ndarray):
+            return from_pixels(self.content, self.name)
+        return open_image(self.content, self.name)
+
+
+def is_model_folder(path: Path) -> bool:
+    """Whether a folder is laid out like a diffusers model."""
+    return any((path / name).is_file() for name in ("model_index.json", "unet/config.json", "config.json"))
+
+
+def offer_of(paths: Sequence[Path]) -> Offer:
+    """What these files and folders are. Raises Refusal with the reason why they are of no use."""
+    if not paths:
+        raise Refusal(_NOTHING)
+    first = paths[0]
+    if len(paths) == 1 and first.is_dir():
+        if is_model_folder(first):
+            return Offer("model", (first,))
+        if pictures_in(first):
+            return Offer("folder", (first,))
+        raise Refusal(f"{first.name} holds neither a model nor pictures.")
+    if first.suffix == ".safetensors":
+        folder = next(
+            (f for f in (first.parent, first.parent.parent) if (f / "model_index.json").is_file()), first.parent
+        )
+        if is_model_folder(folder):
+            return Offer("model", (folder,))
+        raise Refusal(f"{first.name} is weights without a configuration. Drop the model's whole folder.")
+    files = tuple(path for path in paths if path.is_file())
+    if not files:
+        raise Refusal(f"{first.name} is not there, or is not a file.")
+    return Offer("pictures", files)
+
+
+def pictures_in(folder: Path, limit: int = 64) -> tuple[Path, ...]:
+    """The picture files directly in a folder, by name, at most ``limit``."""
+    try:
+        found = sorted(path for path in folder.iterdir() if path.suffix.lower() in PICTURE_ENDINGS and path.is_file())
+    except OSError as error:
+        raise Refusal(f"The folder {folder.name} cannot be read ({error.strerror}).") from error
+    return tuple(found[:limit])
+
+
+def offer(mime: QMimeData) -> Offer:
+    """What ``mime`` brings, without fetching picture data from the other program. Raises Refusal."""
+    urls = mime.urls()
+    local = tuple(Path(url.toLocalFile()) for url in urls if url.isLocalFile())
+    if local:
+        return offer_of(local)
+    if mime.hasImage() or any(form in _RAW_FORMATS for form in mime.formats()):
+        return Offer("pictures")
+    path = _path_in_text(mime.text()) if mime.hasText() else None
+    if path is not None:
+        return offer_of((path,))
+    if urls:
+        raise Refusal("This is only a link, and Diffuscope downloads nothing. Copy the picture itself and paste it.")
+    raise Refusal(_NOTHING)
+
+
+def sources(mime: QMimeData) -> tuple[Source, ...]:
+    """The pictures in ``mime``, data fetched. Raises Refusal where it brings none."""
+    found = offer(mime)
+    if found.paths:
+        return files(found)
+    for form in _RAW_FORMATS:
+        data = bytes(mime.data(form).data()) if mime.hasFormat(form) else b""
+        if data:
+            return (Source(data, "pasted picture"),)
+    image = mime.imageData()
+    if not isinstance(image, QImage) or image.isNull():
+        raise Refusal("The other program offered a picture but sent none. Copy it again.")
+    return (Source(pixels_of(image), "pasted picture"),)
+
+
+def files(found: Offer) -> tuple[Source, ...]:
+    """The picture files of an offer."""
+    paths = pictures_in(found.paths[0]) if found.kind == "folder" else found.paths
+    return tuple(Source(path, path.name) for path in paths)
+
+
+def pixels_of(image: QImage) -> NDArray[np.uint8]:
+    """A QImage's pixels, uint8 (H, W, C) with C = 1 (grey), 3 or 4 (transparent), copied."""
+    grey = image.isGrayscale() and not image.hasAlphaChannel()
+    form, channels = (
+        (QImage.Format.Format_Grayscale8, 1)
+        if grey
+        else (QImage.Format.Format_RGBA8888, 4)
+        if image.hasAlphaChannel()
+        else (QImage.Format.Format_RGB888, 3)
+    )
+    image = image.convertToFormat(form)
+    height, width = image.height(), image.width()
+    rows = np.frombuffer(image.constBits(), np.uint8).reshape(height, image.bytesPerLine())
+    return rows[:, : width * channels].reshape(height, width, channels).copy()
+
+
+def _path_in_text(text: str) -> Path | None:
+    text = text.strip().strip("\"'")
+    if not text or "\n" in text or len(text) > 4096:
+        return None
+    path = Path(QUrl(text).toLocalFile() if text.startswith("file:") else text).expanduser()
+    try:
+        return path if path.exists() else None
+    except OSError:
+        return None

@@ -1,0 +1,68 @@
+"""Opens what comes in from outside, in a worker, and puts it where it belongs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from PySide6.QtCore import QObject, Signal
+
+from app.incoming import Source
+from app.log import logger
+from core.conversion import display_pixels
+from core.errors import Refusal
+from core.images import OpenedImage, open_image
+
+THUMBNAIL_SIDE = 128
+
+
+class Background(Protocol):
+    """What the loader needs of ``app.bridge.Bridge``."""
+
+    def in_background(
+        self, work: Callable[[], Any], done: Callable[[Any], None], failed: Callable[[Exception], None]
+    ) -> None: ...
+
+
+class Loader(QObject):
+    """Decodes pictures away from the GUI thread.
+
+    Signals: ``opened(OpenedImage, path or None)``, ``thumbnail(path, pixels)``, ``failed(message, details)``.
+    """
+
+    opened = Signal(object, object)
+    thumbnail = Signal(object, object)
+    failed = Signal(str, str)
+
+    def __init__(self, background: Background, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._background = background
+
+    def open(self, sources: Sequence[Source]) -> None:
+        """Open pictures; they are announced in such an order that the first one is announced last, and so stays."""
+        for source in reversed(sources):
+            self._open(source)
+
+    def make_thumbnails(self, paths: Sequence[Path]) -> None:
+        for path in paths:
+            self._background.in_background(
+                lambda path=path: display_pixels(open_image(path).pixels, THUMBNAIL_SIDE),
+                lambda pixels, path=path: self.thumbnail.emit(path, pixels),
+                lambda error, path=path: logger.info("no thumbnail of %s: %s", path.name, error),
+            )
+
+    def _open(self, source: Source) -> None:
+        path = source.content if isinstance(source.content, Path) else None
+
+        def done(image: OpenedImage) -> None:
+            self.opened.emit(image, path)
+
+        self._background.in_background(source.open, done, self._failed)
+
+    def _failed(self, error: Exception) -> None:
+        if isinstance(error, Refusal):
+            self.failed.emit(str(error), error.details)
+        else:
+            logger.exception("opening a picture failed", exc_info=error)
+            self.failed.emit("This picture cannot be opened. Save it in another format and try again.", repr(error))

@@ -1,0 +1,305 @@
+"""Where pictures and models come from: the one in use, bundled samples, recent files, a canvas to draw on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import QRectF, QSize, Qt, Signal, Slot
+from PySide6.QtGui import QColor, QIcon, QImage, QPainter, QPaintEvent, QPixmap
+from PySide6.QtWidgets import (
+    QComboBox,
+    QGridLayout,
+    QHBoxLayout,
+    QPushButton,
+    QStackedWidget,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app.theme import GRID, palette
+from app.widgets.canvas import DrawingBoard
+from app.widgets.controls import label
+from core.conversion import display_pixels
+from core.images import OpenedImage
+from core.messages import ModelInfo
+
+THUMBNAIL = 42
+_COLUMNS = 4
+_ROWS = 3
+_PORTRAIT = 14 * GRID
+PREDICTIONS = {"eps": "ε", "x0": "x₀", "v": "v"}
+
+
+class Portrait(QWidget):
+    """A picture as large as it fits: whole zoom and sharp pixels for a small one, smooth for a large one."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._pixmap = QPixmap()
+        self.setFixedHeight(_PORTRAIT)
+
+    def set_pixels(self, pixels: NDArray[np.uint8] | None) -> None:
+        self._pixmap = QPixmap() if pixels is None else pixmap_of(display_pixels(pixels, 512))
+        self.update()
+
+    def paintEvent(self, _event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        if self._pixmap.isNull():
+            painter.setPen(QColor(palette().quiet))
+            painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter, "No picture yet")
+            return
+        width, height = self._pixmap.width(), self._pixmap.height()
+        fit = min(self.width() / width, self.height() / height)
+        zoom = float(int(fit)) if fit >= 1 else fit
+        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, zoom < 1)
+        left, top = (self.width() - zoom * width) // 2, (self.height() - zoom * height) // 2
+        painter.drawPixmap(QRectF(left, top, zoom * width, zoom * height), self._pixmap, QRectF(self._pixmap.rect()))
+
+
+class Gallery(QWidget):
+    """Pictures that are one click away. Signals: ``chosen(Path)``."""
+
+    chosen = Signal(object)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._buttons: dict[Path, QToolButton] = {}
+        self._grid = QGridLayout(self)
+        self._grid.setContentsMargins(0, 0, 0, 0)
+        self._grid.setSpacing(GRID // 2)
+
+    def paths(self) -> tuple[Path, ...]:
+        return tuple(self._buttons)
+
+    def button(self, path: Path) -> QToolButton:
+        return self._buttons[path]
+
+    def set_entries(self, entries: Sequence[tuple[str, Path]]) -> None:
+        """Show these, in this order, as many as there is room for; thumbnails that are known stay."""
+        wanted = {path: name for name, path in entries[: _COLUMNS * _ROWS]}
+        for path in [path for path in self._buttons if path not in wanted]:
+            button = self._buttons.pop(path)
+            self._grid.removeWidget(button)
+            button.hide()
+            button.deleteLater()
+        ordered = {}
+        for place, (path, name) in enumerate(wanted.items()):
+            ordered[path] = self._buttons.get(path) or self._new(path, name)
+            self._grid.addWidget(ordered[path], *divmod(place, _COLUMNS))
+        self._buttons = ordered
+
+    def set_thumbnail(self, path: Path, pixels: NDArray[np.uint8]) -> None:
+        """The centre square of a picture for its button."""
+        if path in self._buttons:
+            height, width = pixels.shape[:2]
+            side = min(height, width)
+            top, left = (height - side) // 2, (width - side) // 2
+            square = pixmap_of(display_pixels(pixels[top : top + side, left : left + side], 2 * THUMBNAIL))
+            self._buttons[path].setIcon(QIcon(square.scaled(2 * THUMBNAIL, 2 * THUMBNAIL)))
+
+    def wanting(self) -> tuple[Path, ...]:
+        """Those that have no thumbnail yet."""
+        return tuple(path for path, button in self._buttons.items() if button.icon().isNull())
+
+    def _new(self, path: Path, name: str) -> QToolButton:
+        button = QToolButton()
+        button.setProperty("role", "thumbnail")
+        button.setFixedSize(THUMBNAIL + 4, THUMBNAIL + 4)
+        button.setIconSize(QSize(THUMBNAIL, THUMBNAIL))
+        button.setToolTip(name)
+        button.setAccessibleName(name)
+        button.clicked.connect(lambda: self.chosen.emit(path))
+        return button
+
+
+class ModelChooser(QWidget):
+    """The open model and the others that are at hand. Signals: ``chosen(str)`` with a name or path, ``browse()``."""
+
+    chosen = Signal(str)
+    browse = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._requested = ""
+        self._open = ""
+        self._combo = QComboBox()
+        self._combo.setAccessibleName("Model")
+        self._combo.setToolTip("The diffusion model that looks at the picture")
+        self._combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self._combo.setPlaceholderText("No model open")
+        self._browse = QPushButton("Open…")
+        self._browse.setAccessibleName("Open model folder")
+        self._browse.setToolTip("Open a model folder in the diffusers layout (Ctrl+Shift+O)")
+        self._about = label("", "caption")
+        self._about.setWordWrap(True)
+        row = QHBoxLayout()
+        row.setSpacing(GRID)
+        row.addWidget(self._combo, 1)
+        row.addWidget(self._browse)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(GRID // 2)
+        column.addLayout(row)
+        column.addWidget(self._about)
+        self._combo.activated.connect(self._activated)
+        self._browse.clicked.connect(self.browse)
+
+    def keys(self) -> tuple[str, ...]:
+        return tuple(str(self._combo.itemData(place)) for place in range(self._combo.count()))
+
+    def set_models(self, models: Sequence[tuple[str, str]]) -> None:
+        """Names with the key (bundled name or path) that opens each."""
+        self._combo.clear()
+        for name, key in models:
+            self._combo.addItem(name, key)
+        self._combo.setCurrentIndex(self._combo.findData(self._open))
+
+    def request(self, key: str, name: str = "") -> None:
+        """A model is being opened; it is listed from now on."""
+        self._requested = key
+        if self._combo.findData(key) < 0:
+            self._combo.addItem(name or Path(key).name, key)
+        self._combo.setCurrentIndex(self._combo.findData(key))
+
+    def set_model(self, model: ModelInfo | None) -> None:
+        """The model that is open now."""
+        if model is not None and self._combo.findData(self._requested) < 0:
+            self.request(model.ref.name)
+        self._open = self._requested if model is not None else ""
+        self._combo.setCurrentIndex(self._combo.findData(self._open))
+        self._about.setText("" if model is None else describe(model))
+        self.setToolTip("" if model is None else "\n".join(filter(None, (model.description, model.licence))))
+
+    def give_up(self) -> None:
+        """Opening failed: the model from before is still the open one."""
+        self._requested = self._open
+        self._combo.setCurrentIndex(self._combo.findData(self._open))
+
+    @Slot(int)
+    def _activated(self, place: int) -> None:
+        key = str(self._combo.itemData(place))
+        if key != self._open:
+            self._requested = key
+            self.chosen.emit(key)
+
+
+class Sources(QWidget):
+    """The upper part of the left panel.
+
+    Signals: ``open_requested()``, ``paste_requested()``, ``picture_chosen(Path)``, ``drawn(OpenedImage)``; those of
+    ``models`` and ``gallery`` are their own.
+    """
+
+    open_requested = Signal()
+    paste_requested = Signal()
+    drawn = Signal(object)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._portrait = Portrait()
+        self._name = label("")
+        self._notes = label("", "caption")
+        self._notes.setWordWrap(True)
+        self.gallery = Gallery()
+        self.models = ModelChooser()
+        self.board = DrawingBoard()
+        self._open = QPushButton("Open…")
+        self._open.setToolTip("Open pictures of your own (Ctrl+O), or drop them anywhere on the window")
+        self._paste = QPushButton("Paste")
+        self._paste.setToolTip("Use the picture, file or path on the clipboard (Ctrl+V)")
+        self._draw = QPushButton("Draw")
+        self._draw.setToolTip("Draw a digit with the mouse (Ctrl+D)")
+
+        picture = QWidget()
+        buttons = QHBoxLayout()
+        buttons.setSpacing(GRID // 2)
+        for button in (self._open, self._paste, self._draw):
+            button.setProperty("role", "narrow")
+            buttons.addWidget(button, 1)
+        column = QVBoxLayout(picture)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(GRID)
+        column.addWidget(self._portrait)
+        words = QVBoxLayout()
+        words.setSpacing(0)
+        words.addWidget(self._name)
+        words.addWidget(self._notes)
+        column.addLayout(words)
+        column.addLayout(buttons)
+        column.addWidget(self.gallery)
+        column.addStretch()
+
+        self._pages = QStackedWidget()
+        self._pages.addWidget(picture)
+        self._pages.addWidget(self.board)
+        whole = QVBoxLayout(self)
+        whole.setContentsMargins(0, 0, 0, 0)
+        whole.setSpacing(GRID)
+        whole.addWidget(self._pages)
+        whole.addWidget(label("Model", "caption"))
+        whole.addWidget(self.models)
+        self._open.clicked.connect(self.open_requested)
+        self._paste.clicked.connect(self.paste_requested)
+        self._draw.clicked.connect(self.draw)
+        self.board.closed.connect(self.show_picture)
+        self.board.used.connect(self._drawn)
+
+    @Slot(object)
+    def set_image(self, image: OpenedImage | None) -> None:
+        self._portrait.set_pixels(None if image is None else image.pixels)
+        name = "" if image is None else image.name
+        self._name.setText(self._name.fontMetrics().elidedText(name, Qt.TextElideMode.ElideMiddle, 190))
+        self._name.setToolTip(name)
+        self._notes.setText("" if image is None else facts(image))
+        self._portrait.setAccessibleName(f"The picture in use: {name}" if name else "No picture")
+
+    @Slot()
+    def draw(self) -> None:
+        """Show the canvas in place of the picture."""
+        self._pages.setCurrentWidget(self.board)
+        self.board.canvas.setFocus()
+
+    @Slot()
+    def show_picture(self) -> None:
+        self._pages.setCurrentIndex(0)
+
+    @Slot(object)
+    def _drawn(self, image: OpenedImage) -> None:
+        self.show_picture()
+        self.drawn.emit(image)
+
+
+def facts(image: OpenedImage) -> str:
+    """Size, colours, and what was done to open the picture."""
+    height, width, channels = image.pixels.shape
+    colours = {1: "grey", 3: "colour", 4: "colour, transparent"}[channels]
+    return "\n".join((f"{width} × {height}, {colours}", *image.notes))
+
+
+def describe(model: ModelInfo) -> str:
+    """A model in one line: data, prediction, classes, parameters."""
+    parts = [" × ".join(map(str, model.event_shape[1:])) if len(model.event_shape) == 3 else str(model.event_shape)]
+    if len(model.event_shape) == 3:
+        parts[0] += {1: " grey", 3: " colour"}.get(model.event_shape[0], f" × {model.event_shape[0]} channels")
+    parts.append(f"predicts {PREDICTIONS[model.prediction]}")
+    if model.labels:
+        parts.append(f"{len(model.labels)} classes")
+    if model.parameters:
+        parts.append(f"{model.parameters / 1e6:.1f} M parameters")
+    return ", ".join(parts)
+
+
+def pixmap_of(pixels: NDArray[np.uint8]) -> QPixmap:
+    """uint8 (H, W, 1, 3 or 4) as a pixmap; GUI thread only."""
+    pixels = np.ascontiguousarray(pixels)
+    height, width, channels = pixels.shape
+    forms = {
+        1: QImage.Format.Format_Grayscale8,
+        3: QImage.Format.Format_RGB888,
+        4: QImage.Format.Format_RGBA8888,
+    }
+    return QPixmap.fromImage(QImage(pixels.data, width, height, width * channels, forms[channels]))

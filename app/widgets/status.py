@@ -1,0 +1,92 @@
+"""The line at the bottom: what is being done, how far, how fast, how long, where, and how much memory it takes."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt, Slot
+from PySide6.QtWidgets import QLabel, QStatusBar, QWidget
+
+from app.state import AppState, Run
+from app.theme import font
+from app.widgets.controls import label
+from core.messages import EngineState, Status
+
+WORDS = {
+    EngineState.STARTING: "Starting",
+    EngineState.IDLE: "Ready",
+    EngineState.LOADING: "Opening model",
+    EngineState.SAMPLING: "Sampling",
+    EngineState.TRAINING: "Training",
+    EngineState.PAUSED: "Paused",
+    EngineState.CANCELLING: "Stopping",
+    EngineState.FAILED: "Failed",
+}
+
+
+class StatusLine(QStatusBar):
+    """Fields of fixed width with figures of fixed width, so that nothing moves while numbers run."""
+
+    def __init__(self, state: AppState, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._state = state
+        self.setSizeGripEnabled(False)
+        self._hint = label("", "caption")
+        self.addWidget(self._hint, 1)
+        self.fields = {
+            "state": self._field("Opening model", "What the engine does"),
+            "step": self._field("step 1000/1000", "Steps done of this run"),
+            "rate": self._field("9999.9 steps/s", "Steps a second, pauses excluded"),
+            "eta": self._field("ETA 0:00:00", "Time to go, pauses excluded"),
+            "device": self._field("cuda:0", "Where the network runs"),
+            "memory": self._field("99.9/99.9 GB", "Memory used, of the device where it has its own"),
+        }
+        state.status_changed.connect(self._show_status)
+        state.runs_changed.connect(self._show_run)
+        self._show_status(state.status)
+
+    def set_hint(self, text: str) -> None:
+        """One line about what can be done here."""
+        self._hint.setText(text)
+
+    def _field(self, widest: str, tooltip: str) -> QLabel:
+        field = label(widest, "caption")
+        field.setFont(font("caption", numbers=True))
+        field.setFixedWidth(field.fontMetrics().horizontalAdvance(widest) + 12)
+        field.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        field.setToolTip(tooltip)
+        field.setAccessibleName(tooltip)
+        field.clear()
+        self.addPermanentWidget(field)
+        return field
+
+    @Slot(object)
+    def _show_status(self, status: Status) -> None:
+        self.fields["state"].setText(WORDS[status.state])
+        self.fields["device"].setText(status.device)
+        self.fields["memory"].setText(memory(status))
+        self._show_progress(self._state.runs.get(status.job) if status.job is not None else None)
+
+    @Slot(int)
+    def _show_run(self, job: int) -> None:
+        if job == self._state.status.job:
+            self._show_progress(self._state.runs[job])
+
+    def _show_progress(self, run: Run | None) -> None:
+        self.fields["step"].setText("" if run is None else f"step {run.stored}/{run.steps}")
+        self.fields["rate"].setText("" if run is None or run.rate <= 0 else f"{run.rate:.1f} steps/s")
+        self.fields["eta"].setText("" if run is None or run.rate <= 0 else f"ETA {clock(run.eta)}")
+
+
+def memory(status: Status) -> str:
+    """ "1.2/8.0 GB", without the total where it is unknown, "" where nothing is."""
+    if status.memory_used <= 0:
+        return ""
+    used = status.memory_used / 1e9
+    return f"{used:.1f}/{status.memory_total / 1e9:.1f} GB" if status.memory_total > 0 else f"{used:.1f} GB"
+
+
+def clock(seconds: float) -> str:
+    """ "0:07", "12:00" or "1:02:03"."""
+    whole = max(0, round(seconds))
+    minutes, rest = divmod(whole, 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
