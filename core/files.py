@@ -14,10 +14,10 @@ from core.errors import Refusal
 
 def check_writable(path: Path, *suffixes: str) -> None:
     """Raise Refusal before the work is done where its result could not be written to ``path`` afterwards."""
-    if suffixes and path.suffix.lower() not in suffixes:
-        raise Refusal(f"{path} should end in {' or '.join(suffixes)}.")
     if path.is_dir():
         raise Refusal(f"{path} is a folder. Name a file in it.")
+    if suffixes and path.suffix.lower() not in suffixes:
+        raise Refusal(f"{path} should end in {' or '.join(suffixes)}.")
     folder = path.absolute().parent
     if not folder.is_dir():
         raise Refusal(f"The folder {folder} does not exist. Make it first, or name another.")

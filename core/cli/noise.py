@@ -1,0 +1,49 @@
+"""``main.py noise``: a picture in the forward process. Needs no torch."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import resources
+from core.cli.output import report
+from core.codec import to_json
+from core.conversion import convert
+from core.files import check_writable
+from core.forward import Forward
+from core.images import OpenedImage, open_image
+from core.render import strip, write_png
+from core.requests import Conversion, ImageRef, NoiseRequest, ScheduleSpec
+from core.schedules import make_schedule
+
+
+def noise(options: argparse.Namespace) -> int:
+    """Write the strip; raises Refusal."""
+    check_writable(options.out, ".png")
+    image = open_sample(options.image)
+    schedule = make_schedule(ScheduleSpec(options.schedule, options.T))
+    channels = 1 if image.pixels.shape[2] == 1 else 3
+    conversion = Conversion(size=image.size, channels=channels)
+    forward = Forward(convert(image.pixels, conversion), schedule, options.seed)
+    write_png(options.out, strip(forward.strip(options.t)))
+    request = NoiseRequest(ImageRef(image.sha256, conversion), schedule.spec, options.t, options.seed)
+    levels = [forward.level(t) for t in options.t]
+    result = {
+        "request": to_json(request),
+        "out": str(options.out),
+        "notes": list(image.notes),
+        "levels": [{"t": t, "alpha_bar": level.alpha_bar} for t, level in zip(options.t, levels, strict=True)],
+    }
+    shown = ", ".join(f"t = {t} (alpha_bar {level.alpha_bar:.4g})" for t, level in zip(options.t, levels, strict=True))
+    report(result, options.json, f"{options.out}: {shown}")
+    return 0
+
+
+def open_sample(name: str) -> OpenedImage:
+    """The picture of a path, or the bundled sample of that name where there is no such path. Raises Refusal."""
+    path = Path(name)
+    if not path.exists():
+        for sample in resources.samples():
+            if sample.name == name:
+                return open_image(sample.path)
+    return open_image(path)

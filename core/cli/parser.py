@@ -1,0 +1,180 @@
+"""The arguments of every command."""
+
+from __future__ import annotations
+
+import argparse
+import math
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NoReturn, get_args
+
+from core.errors import Refusal
+from core.requests import ClipPolicy, SamplerName, ScheduleName, SpacingName, VarianceName
+
+MAX_SEED = 2**63 - 1
+
+USAGE = """\
+usage: main.py [IMAGE | FOLDER | MODEL ...]     open the window
+       main.py sample --model M ...             draw samples from a model
+       main.py noise IMAGE --t T1,T2,...        a picture in the forward process
+       main.py train FOLDER --out RUN ...       train a model on a folder of pictures
+       main.py screenshots DIR                  pictures of the window for the documentation
+
+main.py COMMAND --help tells more about a command."""
+
+
+class Parser(argparse.ArgumentParser):
+    """Refuses in one sentence instead of printing its usage."""
+
+    def error(self, message: str) -> NoReturn:
+        raise Refusal(f"{message[0].upper()}{message[1:]} ({self.prog} --help tells more).")
+
+
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    """The options of a command, with ``command`` its name. Raises Refusal; exits 0 for --help."""
+    parser = Parser(prog="main.py", allow_abbrev=False)
+    commands = parser.add_subparsers(dest="command", required=True)
+    _add_sample(commands.add_parser("sample", help="draw samples from a model", allow_abbrev=False))
+    _add_noise(commands.add_parser("noise", help="a picture in the forward process", allow_abbrev=False))
+    _add_train(commands.add_parser("train", help="train a model on a folder", allow_abbrev=False))
+    return parser.parse_args(arguments)
+
+
+def _add_sample(parser: argparse.ArgumentParser) -> None:
+    parser.description = "Draw samples from a model; the same request in the window gives the same pictures."
+    _option(parser, "--model", "a bundled model's name, or a model folder in the diffusers layout", required=True)
+    _option(parser, "--label", "class by name or index, or one for each sample, separated by commas", metavar="L")
+    parser.add_argument("--labels", dest="label", metavar="L", help=argparse.SUPPRESS)
+    _option(
+        parser, "--guidance", "w of eps = (1 + w) eps_c - w eps_u (default 0)", type=number, default=0.0, metavar="W"
+    )
+    _option(parser, "--sampler", "default: what the model's folder says", choices=get_args(SamplerName))
+    _option(parser, "--steps", "network evaluations (default 50)", type=whole(1, 10_000), metavar="S")
+    _option(parser, "--eta", "of DDIM: 0 is deterministic, 1 the DDPM posterior", type=fraction, metavar="E")
+    _option(
+        parser,
+        "--variance",
+        "of DDPM: the posterior's (small) or the step's beta (large)",
+        choices=get_args(VarianceName),
+    )
+    _option(parser, "--spacing", f"of the timesteps: {', '.join(SPACINGS)}", type=spacing, metavar="NAME")
+    _option(parser, "--timesteps", "picked by hand, falling, separated by commas", type=timesteps, metavar="T1,T2,...")
+    _option(parser, "--clip", "of x0_hat to the data's range", choices=get_args(ClipPolicy))
+    _option(parser, "-n", "number of samples (default 1)", dest="count", type=whole(1, 4096), default=1, metavar="K")
+    _option(parser, "--out", "all samples as one PNG", type=Path, metavar="GRID.png")
+    _option(parser, "--columns", "of the grid (default: as square as can be)", type=whole(1, 4096), metavar="N")
+    _option(parser, "--npy", "float32 (n, channels, height, width), unclamped", type=Path, metavar="X.npy")
+    _add_seed(parser)
+    _add_network(parser)
+    _add_reporting(parser)
+
+
+def _add_noise(parser: argparse.ArgumentParser) -> None:
+    parser.description = "x_t of a picture at its own size for several t, with one noise, side by side."
+    parser.add_argument("image", metavar="IMAGE", help="a picture file, or a bundled sample's name")
+    _option(parser, "--t", "timesteps, separated by commas", type=timesteps, required=True,
+            metavar="T1,T2,...")  # fmt: skip
+    names = [name for name in get_args(ScheduleName) if name not in ("drawn", "betas")]
+    _option(parser, "--schedule", "noise schedule (default linear)", choices=names, default="linear")
+    _option(parser, "--T", "number of timesteps of the schedule (default 1000)", type=whole(1, 10_000), default=1000)
+    _option(parser, "--out", "the pictures side by side as one PNG", type=Path, required=True, metavar="STRIP.png")
+    _add_seed(parser)
+    _add_reporting(parser)
+
+
+def _add_train(parser: argparse.ArgumentParser) -> None:
+    parser.description = "Train a model on a folder of pictures; sub-folders are its classes."
+    parser.add_argument("folder", metavar="FOLDER", type=Path, help="pictures, or sub-folders of pictures")
+    _option(parser, "--out", "the run's folder, itself a model folder", type=Path, required=True, metavar="RUN")
+    _option(parser, "--size", "side of the pictures in pixels (default 32)", type=whole(8, 1024), metavar="N")
+    length = parser.add_mutually_exclusive_group()
+    _option(length, "--steps", "train this many steps", type=whole(1, 100_000_000), metavar="N")
+    _option(length, "--minutes", "train this long (default 20)", type=positive, metavar="M")
+    _option(parser, "--batch", "pictures a step (default 64)", type=whole(1, 65_536), metavar="B")
+    parser.add_argument("--resume", action="store_true", help="go on from the run's last checkpoint, if there is one")
+    _add_seed(parser, default=None)
+    _add_network(parser)
+    _add_reporting(parser)
+
+
+def _add_seed(parser: argparse.ArgumentParser, default: int | None = 0) -> None:
+    _option(parser, "--seed", "of all randomness (default 0)", type=whole(0, MAX_SEED), default=default, metavar="N")
+
+
+def _add_network(parser: argparse.ArgumentParser) -> None:
+    precisions = ("auto", "float32", "bfloat16")
+    _option(parser, "--precision", "of the network (default auto)", choices=precisions, default="auto")
+    _option(parser, "--device", "auto, cpu, cuda, cuda:1, mps (default auto)", default="auto", metavar="NAME")
+
+
+def _add_reporting(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="print the result for machines on standard output")
+    parser.add_argument("--progress", action="store_true", help="show progress even where no terminal is")
+
+
+def _option(parser: argparse._ActionsContainer, name: str, words: str, **settings: object) -> None:
+    parser.add_argument(name, help=words, **settings)  # type: ignore[arg-type]
+
+
+# ------------------------------------------------------------------------------------------------ values
+
+SPACINGS = [name for name in get_args(SpacingName) if name != "hand"]
+
+
+def whole(low: int, high: int) -> Callable[[str], int]:
+    """A type for whole numbers low..high."""
+
+    def read(text: str) -> int:
+        try:
+            value = int(text)
+        except ValueError:
+            value = low - 1
+        if not low <= value <= high:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from {low} to {high}")
+        return value
+
+    return read
+
+
+def number(text: str) -> float:
+    """A finite number within ±1000."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not abs(value) <= 1000:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from -1000 to 1000")
+    return value
+
+
+def fraction(text: str) -> float:
+    """A number 0..1."""
+    value = number(text)
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"{text!r} does not lie between 0 and 1")
+    return value
+
+
+def positive(text: str) -> float:
+    """A finite number above 0."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0")
+    return value
+
+
+def spacing(text: str) -> str:
+    """The name of a spacing; log-snr and log_snr are one."""
+    name = text.replace("-", "_")
+    if name not in SPACINGS:
+        raise argparse.ArgumentTypeError(f"{text!r} is not one of {', '.join(SPACINGS)}")
+    return name
+
+
+def timesteps(text: str) -> tuple[int, ...]:
+    """Timesteps separated by commas."""
+    read = whole(0, 9_999)
+    return tuple(read(part.strip()) for part in text.split(","))

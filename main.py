@@ -1,0 +1,52 @@
+"""Start Diffuscope: the window, or one of its commands."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from core.cli import COMMANDS, guarded, run
+from core.errors import Refusal
+from core.startup import check_display, explain
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run what the arguments ask for; the exit code."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    first = given[0] if given else ""
+    if first in COMMANDS:
+        return run(given)
+    if first == "screenshots":
+        return guarded(lambda: _screenshots(given[1:]))
+    if first in ("-h", "--help"):
+        from core.cli.parser import USAGE
+
+        print(USAGE)
+        return 0
+    return guarded(lambda: _window(given))
+
+
+def _window(given: list[str]) -> int:
+    unknown = [argument for argument in given if argument.startswith("-")]
+    if unknown:
+        raise Refusal(f"There is no option {unknown[0]}. main.py --help lists the commands.")
+    check_display()
+    try:
+        from app.application import run as open_window
+    except ImportError as error:
+        raise explain(error) from error
+    return open_window(given)
+
+
+def _screenshots(given: list[str]) -> int:
+    if len(given) != 1 or given[0].startswith("-"):
+        raise Refusal("Name one folder for the pictures: main.py screenshots DIR.")
+    try:
+        from app.screenshots import make
+    except ImportError as error:
+        raise explain(error) from error
+    return make(given[0])
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
