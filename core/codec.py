@@ -28,7 +28,6 @@ Json = dict[str, Any]
 NUMBERS: Mapping[tuple[type, str], tuple[float, float]] = {
     (ScheduleSpec, "T"): (1, MAX_T),
     (Conversion, "size"): (1, MAX_SIDE),
-    (Conversion, "channels"): (1, 4),
     (Conversion, "crop"): (0, 1),
     (Conversion, "background"): (0, 255),
     (SamplerSpec, "eta"): (0, 1),
@@ -146,6 +145,8 @@ class _Reader:
         read = self.value(hint, value, limits, where)
         if cls in (ModelRef, ImageRef) and name == "sha256" and not SHA256.fullmatch(read):
             raise Refusal(f"{where} must be a SHA-256 in 64 hexadecimal digits, not {_shown(read)}.")
+        if cls is Conversion and name == "channels" and read not in (1, 3):
+            raise Refusal(f"{where} must be 1 (grey) or 3 (colour), not {_shown(read)}.")
         return read
 
     def value(self, hint: Any, value: object, limits: tuple[float, float], where: str) -> Any:
