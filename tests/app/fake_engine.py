@@ -6,10 +6,12 @@ from dataclasses import replace
 
 import numpy as np
 from PySide6.QtCore import QObject, Signal
+from PySide6.QtWidgets import QGridLayout, QVBoxLayout, QWidget
 
+from app.stages.base import Stage
 from app.state import AppState, Run
 from core.images import OpenedImage
-from core.levels import Level, Path
+from core.levels import Level
 from core.messages import (
     EngineState,
     Failed,
@@ -46,7 +48,8 @@ class FakeBridge(QObject):
     """The methods and signals of ``app.bridge.Bridge``.
 
     Recorded: ``submitted`` and ``asked`` requests, ``images`` by hash, ``calls`` as (method, job). Scripted:
-    ``ready``, ``advance``, ``end``, ``fail``, ``answer``.
+    ``ready``, ``begin``, ``advance``, ``end``, ``fail``, ``answer``. As with the engine, nothing that it says comes
+    before a method has returned, but for pause and resume.
     """
 
     message = Signal(object)
@@ -58,7 +61,6 @@ class FakeBridge(QObject):
         self.asked: list[Interactive] = []
         self.images: dict[str, OpenedImage] = {}
         self.calls: list[tuple[str, object]] = []
-        self._paths: dict[int, Path] = {}
 
     # What the stages call
 
@@ -70,17 +72,7 @@ class FakeBridge(QObject):
 
     def submit(self, request: SampleRequest) -> int:
         self.submitted.append(request)
-        job = len(self.submitted)
-        path = make_path(make_schedule(request.schedule), request.timesteps, request.final_alpha_bar)
-        self._paths[job] = path
-        parent, parent_step = None, 0
-        if isinstance(request.start, FromStep):
-            parent = next(j for j, run in self.state.runs.items() if run.request == request.start.parent)
-            parent_step = request.start.step
-        self.state.put_run(Run(job, request, path, store_cap=CAP, parent=parent, parent_step=parent_step))
-        self._status(EngineState.SAMPLING, job)
-        self.say(RunStarted(job, request, path, CAP))
-        return job
+        return len(self.submitted)
 
     def cancel(self, job: int) -> None:
         self.calls.append(("cancel", job))
@@ -115,8 +107,22 @@ class FakeBridge(QObject):
         self._status(EngineState.IDLE, None)
         self.say(ModelOpened(model))
 
+    def begin(self, job: int) -> None:
+        """The engine takes up a run that was submitted."""
+        request = self.submitted[job - 1]
+        path = make_path(make_schedule(request.schedule), request.timesteps, request.final_alpha_bar)
+        parent, parent_step = None, 0
+        if isinstance(request.start, FromStep):
+            parent = next(j for j, run in self.state.runs.items() if run.request == request.start.parent)
+            parent_step = request.start.step
+        self._status(EngineState.SAMPLING, job)
+        self.state.put_run(Run(job, request, path, store_cap=CAP, parent=parent, parent_step=parent_step))
+        self.say(RunStarted(job, request, path, CAP))
+
     def advance(self, job: int, steps: int = 1) -> None:
         """The run takes this many steps; each is stored and previewed."""
+        if job not in self.state.runs:
+            self.begin(job)
         for _ in range(steps):
             done = self.state.runs[job].stored
             self.say(self._preview(job, done, with_hats=True))
@@ -131,7 +137,7 @@ class FakeBridge(QObject):
         self.say(RunEnded(job, reason, self.state.runs[job].stored, 1.0))
 
     def run_to_end(self, job: int) -> None:
-        self.advance(job, self.state.runs[job].steps)
+        self.advance(job, self.submitted[job - 1].steps)
         self.end(job)
 
     def fail(self, job: int | None, sentence: str) -> None:
@@ -165,10 +171,11 @@ class FakeBridge(QObject):
         shape = (request.count, *model.event_shape)
         picture = _picture(shape, 250 - 240 * step // request.steps)
         eps = frozen(np.full(shape, 1 - step / request.steps, np.float32)) if with_hats else None
-        return Preview(job, step, level, picture, picture if with_hats else None, eps, (-2.0, 2.0))
+        known = with_hats or level.is_clean
+        return Preview(job, step, level, picture, picture if known else None, eps, (-2.0, 2.0))
 
     def _level(self, job: int, step: int) -> Level:
-        return self._paths[job][step]
+        return self.state.runs[job].path[step]
 
     def _run(self, job: int, **changes: object) -> None:
         self.state.put_run(replace(self.state.runs[job], **changes))
@@ -195,3 +202,20 @@ def gradient(height: int = 48, width: int = 64, channels: int = 3) -> OpenedImag
     ramp = np.linspace(0, 255, width).astype(np.uint8)
     pixels = np.repeat(np.repeat(ramp[None, :, None], height, 0), channels, 2)
     return opened(np.ascontiguousarray(pixels), "gradient")
+
+
+class Dock(QWidget):
+    """A stage with its side panel and its bottom, as the window shows them."""
+
+    def __init__(self, stage: Stage) -> None:
+        super().__init__()
+        self.stage = stage
+        grid = QGridLayout(self)
+        grid.addWidget(stage, 0, 0)
+        right = QVBoxLayout()
+        for widget in stage.right_widgets():
+            right.addWidget(widget)
+        grid.addLayout(right, 0, 1)
+        for row, widget in enumerate(stage.bottom_widgets(), 1):
+            grid.addWidget(widget, row, 0, 1, 2)
+        self.resize(1100, 900)

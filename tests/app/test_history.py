@@ -49,6 +49,7 @@ def shown(history, *path):
 def test_that_a_run_shows_its_sampler_steps_guidance_and_how_far_it_is(scene):
     _, bridge, history = scene
     job = bridge.submit(REQUEST)
+    bridge.begin(job)
     assert shown(history, 0).split("\n") == ["Run 1", "running 0/4", "DDIM 4 · w 1.5 · η 0.5"]
     bridge.advance(job, 2)
     assert "running 2/4" in shown(history, 0)
@@ -71,6 +72,7 @@ def test_that_a_branch_hangs_under_its_run_and_says_where_it_left(scene):
             start=FromStep(REQUEST, 2),
         )
     )
+    bridge.begin(2)
     assert history.topLevelItemCount() == 1
     assert "branch at 2" in shown(history, 0, 0)
     assert "DDPM 2" in shown(history, 0, 0)
@@ -113,6 +115,7 @@ def test_that_arrow_keys_walk_from_run_to_branch(scene, qtbot):
 def test_that_a_run_can_be_named_and_the_name_outlives_progress(scene, qtbot):
     state, bridge, history = scene
     job = bridge.submit(REQUEST)
+    bridge.begin(job)
     state.move(run=job)
     history.setFocus()
     history.editItem(history.topLevelItem(0), 0)
@@ -128,6 +131,7 @@ def test_that_a_run_can_be_named_and_the_name_outlives_progress(scene, qtbot):
 def test_that_the_thumbnail_is_what_the_run_has_become(scene):
     _, bridge, history = scene
     job = bridge.submit(REQUEST)
+    bridge.begin(job)
 
     def grey():
         return history.topLevelItem(0).thumbnail.pixmap(40, 40).toImage().pixelColor(20, 20).red()
