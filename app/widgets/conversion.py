@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QPushButton, QSizePolicy, 
 
 from app.theme import GRID, colour, palette
 from app.widgets.controls import Choice, label
+from app.widgets.rasters import to_image
 from core.conversion import centre_crop, convert, default_conversion, display_pixels
 from core.images import OpenedImage
 from core.likeness import likeness
@@ -69,7 +70,7 @@ class CropView(QWidget):
         )
 
     def set_picture(self, pixels: NDArray[np.uint8] | None) -> None:
-        self._image = QImage() if pixels is None else _qimage(display_pixels(pixels, 2 * SIDE))
+        self._image = QImage() if pixels is None else to_image(display_pixels(pixels, 2 * SIDE))
         self.update()
 
     def set_crop(self, crop: Crop) -> None:
@@ -161,7 +162,7 @@ class NetworkView(QWidget):
         self.setAccessibleName("What the network gets")
 
     def set_picture(self, pixels: NDArray[np.uint8] | None) -> None:
-        self._image = QImage() if pixels is None else _qimage(pixels)
+        self._image = QImage() if pixels is None else to_image(pixels)
         self.update()
 
     def paintEvent(self, _event: QPaintEvent) -> None:
@@ -306,10 +307,3 @@ def _around(area: QRectF, kept: QRectF) -> tuple[QRectF, ...]:
         QRectF(area.left(), kept.top(), kept.left() - area.left(), kept.height()),
         QRectF(kept.right(), kept.top(), area.right() - kept.right(), kept.height()),
     )
-
-
-def _qimage(pixels: NDArray[np.uint8]) -> QImage:
-    height, width, channels = pixels.shape
-    kinds = {1: QImage.Format.Format_Grayscale8, 3: QImage.Format.Format_RGB888, 4: QImage.Format.Format_RGBA8888}
-    pixels = np.ascontiguousarray(pixels)
-    return QImage(pixels.data, width, height, width * channels, kinds[channels]).copy()

@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QSignalBlocker, QSize, Qt, Signal, Slot
-from PySide6.QtGui import QIcon, QImage, QPixmap
+from PySide6.QtGui import QIcon, QPixmap
 from PySide6.QtWidgets import QAbstractItemView, QTreeWidget, QTreeWidgetItem, QWidget
 
 from app.state import AppState, Cursor, Run
+from app.widgets.rasters import to_image
 from core.messages import Preview
 from core.requests import FromImage, SampleRequest
 
@@ -160,17 +161,5 @@ def _description(run: Run) -> str:
 
 
 def _icon(picture: NDArray[np.uint8]) -> QIcon:
-    height, width, channels = picture.shape
-    kind = QImage.Format.Format_Grayscale8 if channels == 1 else QImage.Format.Format_RGB888
-    pixels = np.ascontiguousarray(picture)
-    image = QImage(pixels.data, width, height, width * channels, kind).copy()
-    return QIcon(
-        QPixmap.fromImage(
-            image.scaled(
-                THUMBNAIL,
-                THUMBNAIL,
-                Qt.AspectRatioMode.KeepAspectRatio,
-                Qt.TransformationMode.FastTransformation,
-            )
-        )
-    )
+    scaled = to_image(picture).scaled(THUMBNAIL, THUMBNAIL, Qt.AspectRatioMode.KeepAspectRatio)
+    return QIcon(QPixmap.fromImage(scaled))
