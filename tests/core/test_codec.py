@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any, get_args
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from core import requests
@@ -108,14 +108,12 @@ RUN = SampleRequest(
 )
 
 
-@settings(max_examples=60, deadline=None)
 @given(all_requests)
 def test_that_every_request_survives_the_way_there_and_back(request: Any) -> None:
     text = json.dumps(to_json(request), allow_nan=False)
     assert from_json(type(request), json.loads(text)) == request
 
 
-@settings(max_examples=30, deadline=None)
 @given(all_requests)
 def test_that_reading_gives_the_declared_types(request: Any) -> None:
     again = from_json(type(request), json.loads(json.dumps(to_json(request))))
@@ -279,7 +277,6 @@ leaves = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_s
 garbage = st.recursive(leaves, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner))
 
 
-@settings(max_examples=60, deadline=None)
 @given(st.data())
 def test_that_garbage_anywhere_is_read_or_refused_and_nothing_else(data: st.DataObject) -> None:
     document: Any = to_json(RUN)
