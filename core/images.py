@@ -7,13 +7,17 @@ and refused before anything is decoded, only formats that are decoded in-process
 
 from __future__ import annotations
 
+import ctypes
 import hashlib
 import io
+import logging
 import threading
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -62,6 +66,7 @@ _UPRIGHT = {
     8: Transpose.ROTATE_90,
 }
 _quiet_lock = threading.Lock()
+logging.getLogger("PIL").addHandler(logging.NullHandler())  # else its complaints are printed where nobody logs
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -157,6 +162,8 @@ def _decode_loudly(stream: BinaryIO, name: str, head: bytes) -> OpenedImage:
     image = Image.open(stream, formats=FORMATS)
     if image.width * image.height > MAX_PIXELS:
         raise _too_large(name, f"{image.width} × {image.height}")
+    if image.format == "TIFF":
+        _silence_libtiff()
     image.load()
     notes = [*_name_note(name, image.format or ""), *_depth_note(head)]
     upright = _upright(image, notes)
@@ -172,6 +179,13 @@ def _without_warnings() -> Iterator[None]:
         warnings.simplefilter("ignore")
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         yield
+
+
+@cache
+def _silence_libtiff() -> None:
+    # libtiff prints what is wrong with a file to standard error by itself; pillow raises it as well.
+    with suppress(AttributeError, OSError):
+        ctypes.CDLL(import_module("PIL._imaging").__file__).TIFFSetErrorHandler(None)
 
 
 def _too_large(name: str, details: str) -> Refusal:

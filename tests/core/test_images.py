@@ -218,6 +218,13 @@ def test_that_a_truncated_png_is_refused() -> None:
     assert "ends too early" in refusal_of(encoded(Image.fromarray(noise))[:5000])
 
 
+def test_that_a_damaged_tiff_says_nothing_on_standard_error(capfd: pytest.CaptureFixture[str]) -> None:
+    data = bytearray(encoded(Image.fromarray(RAMP), "TIFF", compression="tiff_deflate"))
+    data[20:30] = bytes(10)
+    assert "damaged" in refusal_of(bytes(data))
+    assert capfd.readouterr() == ("", "")
+
+
 def test_that_a_pipe_is_refused_without_waiting_for_it() -> None:
     assert "not a file" in refusal_of(Path("/dev/zero"))
 
