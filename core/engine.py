@@ -24,6 +24,7 @@ import psutil
 
 from core.errors import Cancelled, Refusal
 from core.images import OpenedImage
+from core.mailbox import Mailbox
 from core.messages import (
     EngineState,
     Failed,
@@ -39,6 +40,7 @@ from core.messages import (
     Status,
 )
 from core.outbox import Outbox
+from core.pace import Pace
 from core.requests import InspectStep, Interactive, SampleRequest
 from core.store import DEFAULT_CAP
 from core.token import Token
@@ -52,9 +54,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-PREVIEW_SHARE = 0.1
-"""Previews may take this share of a run's time."""
-FRAME_SECONDS = 1 / 30
 KEPT_CAPS = 4
 """All trajectories together may take as much as this many at their cap."""
 _NICENESS = 5
@@ -62,19 +61,15 @@ _NICENESS = 5
 
 @dataclass
 class _Job:
-    """One run in the engine. Times in seconds; ``working`` excludes pauses."""
+    """One run in the engine; ``done`` steps are made."""
 
     id: int
     request: SampleRequest
     token: Token = field(default_factory=Token)
+    pace: Pace = field(default_factory=Pace)
     run: SampleRun | None = None
     steps: Iterator[Step] | None = None
     done: int = 0
-    working: float = 0.0
-    step_seconds: float = 0.0
-    previewing: float = 0.0
-    preview_seconds: float = 0.0
-    last_preview: float = 0.0
     told_paused: bool = False
 
 
@@ -94,8 +89,7 @@ class Engine:
         self._cap = cap
         self._ids = itertools.count(1)
         self._orders: deque[Callable[[], None]] = deque()
-        self._mail: dict[type[Interactive], Interactive] = {}
-        self._mail_lock = threading.Lock()
+        self._mail = Mailbox()
         self._something = threading.Event()
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
@@ -162,9 +156,7 @@ class Engine:
 
     def ask(self, request: Interactive) -> None:
         """Answered by ``Inspection`` between two steps, unless a newer request of its kind comes first."""
-        with self._mail_lock:
-            self._mail.pop(type(request), None)
-            self._mail[type(request)] = request
+        self._mail.put(request)
         self._something.set()
 
     def drain(self) -> list[Message]:
@@ -224,10 +216,7 @@ class Engine:
 
     def _answer(self) -> None:
         """The interactive requests that wait, of each kind the latest."""
-        with self._mail_lock:
-            waiting = list(self._mail.values())
-            self._mail.clear()
-        for request in waiting:
+        for request in self._mail.take():
             self._guarded(functools.partial(self._inspect, request))
 
     def _advance(self) -> bool:
@@ -268,13 +257,11 @@ class Engine:
             job.run, job.steps = self._begin(job)
         step = next(job.steps, None)
         job.token.stepped()
-        seconds = time.perf_counter() - began
-        job.working += seconds
         if step is None:
             self._end(job, "finished")
             return
+        job.pace.stepped(time.perf_counter() - began)
         job.done = step.index + 1
-        job.step_seconds = seconds if job.done <= 2 else 0.8 * job.step_seconds + 0.2 * seconds
         self._say_progress(job)
         self._preview_if_due(job, step)
 
@@ -285,11 +272,10 @@ class Engine:
             job.request,
             self._require_library(),
             self._device,
-            between_batches=lambda: self._breathe(job.token),
-            within=lambda: self._check(job.token),
             find_run=self._find_run,
             cap=self._cap,
         )
+        run.watch(lambda: self._check(job.token), lambda: self._breathe(job.token))
         self._runs[job.id] = run
         self._make_room()
         self._outbox.post(RunStarted(job.id, job.request, run.path, self._cap))
@@ -319,9 +305,11 @@ class Engine:
     def _end(self, job: _Job, reason: str) -> None:
         self._jobs.remove(job)
         self._tokens.pop(job.id, None)
-        if reason == "finished" and job.run is not None and job.run.latest is not None:
+        if job.run is not None:
+            job.run.watch(self._check_stop)
+        if reason == "finished":
             self._post_stored(job, job.request.steps)
-        self._outbox.post(RunEnded(job.id, reason, job.done, job.working))
+        self._outbox.post(RunEnded(job.id, reason, job.done, job.pace.working))
 
     # Interactive requests
 
@@ -333,7 +321,8 @@ class Engine:
             run = self._runs.get(request.run)
             if run is None:
                 raise Refusal("The steps of this run made room for newer ones. Run it again to look at them.")
-            seen = jobs.inspect_step(run, request.step)
+            with run.watched_by(self._check_stop):
+                seen = jobs.inspect_step(run, request.step)
             answer = Inspection(request, seen.level, seen.x_t, seen.x0_hat, seen.eps_hat, None, 0.0)
         else:
             answer = jobs.inspect_image(request, self._require_library(), self._device, within=self._check_stop)
@@ -378,6 +367,9 @@ class Engine:
     def _guarded(self, action: Callable[[], None]) -> None:
         try:
             action()
+        except Cancelled:
+            if self._stopping:
+                raise
         except Exception as error:
             self._say_failed(None, error)
 
@@ -411,28 +403,23 @@ class Engine:
 
     def _say_progress(self, job: _Job) -> None:
         assert job.run is not None
-        left = job.request.steps - job.done
-        rate = 1 / job.step_seconds if job.step_seconds > 0 else 0.0
-        stored = job.run.trajectory.nbytes
-        self._outbox.post(Progress(job.id, job.done, job.request.steps, rate, left * job.step_seconds, stored))
+        pace, total = job.pace, job.request.steps
+        eta = (total - job.done) * pace.step_seconds
+        self._outbox.post(Progress(job.id, job.done, total, pace.rate, eta, job.run.trajectory.nbytes))
         if time.perf_counter() - self._last_status > 1:
             self._say_status(EngineState.SAMPLING, job.id)
 
     def _preview_if_due(self, job: _Job, step: Step) -> None:
-        """Previews within their share of the run's time; the first always, and every single step."""
+        """Previews within their share of the run's time, and every single step."""
         from core.jobs import preview
 
         assert job.run is not None
-        now = time.perf_counter()
-        affordable = job.previewing + job.preview_seconds <= PREVIEW_SHARE * job.working
-        due = affordable and now - job.last_preview >= FRAME_SECONDS
-        if not (due or job.done == 1 or job.token.paused):
+        if not (job.pace.preview_is_due() or job.token.paused):
             return
+        began = time.perf_counter()
         job.run.flush()
         self._outbox.post(replace(preview(job.run.model, step), job=job.id))
-        job.last_preview = time.perf_counter()
-        job.preview_seconds = job.last_preview - now
-        job.previewing += job.preview_seconds
+        job.pace.previewed(time.perf_counter() - began)
 
     def _post_stored(self, job: _Job, step: int) -> None:
         stored = self.frame(job.id, step)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -73,6 +74,14 @@ def _denoiser(
     return denoise
 
 
+@dataclass(slots=True)
+class _Checks:
+    """Held by a run and its denoiser, so that neither holds the other and memory goes with the last reference."""
+
+    within: Check = _nothing
+    between_batches: Check = _nothing
+
+
 class SampleRun:
     """One run of a sampler: its path, its trajectory, and how to take it up again at any step.
 
@@ -85,8 +94,6 @@ class SampleRun:
         library: Library,
         device: str = "cpu",
         *,
-        between_batches: Check = _nothing,
-        within: Check = _nothing,
         find_run: Callable[[str], SampleRun | None] = lambda _: None,
         cap: int = DEFAULT_CAP,
     ) -> None:
@@ -103,9 +110,31 @@ class SampleRun:
         self._noise = StepNoise(request.seed, shape)
         self._condition = _on(condition_of(self.model.info, request.labels, request.count), device)
         self._unkept: list[tuple[int, Tensor, Tensor | None]] = []
+        self._checks = checks = _Checks()
         self._denoise = _denoiser(
-            self.model, device, request.precision, request.guidance, request.sampler.clip, between_batches, within
+            self.model,
+            device,
+            request.precision,
+            request.guidance,
+            request.sampler.clip,
+            between_batches=lambda: checks.between_batches(),
+            within=lambda: checks.within(),
         )
+
+    def watch(self, within: Check, between_batches: Check | None = None) -> None:
+        """Whom to ask whether to go on: ``within`` a network evaluation (it may raise ``Cancelled``, nothing else) and
+        ``between_batches``, where others may be served as well; by default the same."""
+        self._checks.within, self._checks.between_batches = within, between_batches or within
+
+    @contextmanager
+    def watched_by(self, within: Check) -> Iterator[None]:
+        """For looking at a run, or replaying it, on behalf of somebody else."""
+        before = self._checks.within, self._checks.between_batches
+        self.watch(within)
+        try:
+            yield
+        finally:
+            self.watch(*before)
 
     def steps(self) -> Iterator[Step]:
         """Begin, and walk to the end, keeping every state; each item is a step that has been made."""
@@ -113,6 +142,12 @@ class SampleRun:
             yield from self._walk(self._begin(), first=0, keep=True)
         finally:
             self.flush()
+
+    def replay_to(self, step: int) -> None:
+        """Walk from the start until state ``step`` is there."""
+        for made in self.steps():
+            if made.index + 1 >= step:
+                return
 
     def exact(self, step: int) -> tuple[Tensor, Tensor]:
         """State ``step`` to the bit, and the noise generator's state there; replayed where only half precision is kept.
@@ -160,18 +195,22 @@ class SampleRun:
         parent = self._find_run(request_hash(start.parent))
         if parent is None or start.step >= len(parent.trajectory):
             parent = SampleRun(start.parent, self._library, self._device, find_run=self._find_run)
-            for made in parent.steps():
-                if made.index + 1 >= start.step:
-                    break
         if parent.trajectory.shape != self.trajectory.shape:
             raise Refusal("A branch has as many samples, of the same size, as the run it leaves. Keep the count.")
+        if not 0 <= start.step <= parent.request.steps:
+            raise Refusal(
+                f"The branch would begin at state {start.step}; its run has states 0 to {parent.request.steps}."
+            )
         left = parent.path[start.step]
         if not math.isclose(left.alpha, level.alpha, rel_tol=1e-6):
             raise Refusal(
                 f"The branch would begin at t = {level.t:g}, but state {start.step} of its run is at t = {left.t:g}. "
                 "Begin the branch's timesteps there."
             )
-        x, noise_state = parent.exact(start.step)
+        with parent.watched_by(self._checks.within):
+            if start.step >= len(parent.trajectory):
+                parent.replay_to(start.step)
+            x, noise_state = parent.exact(start.step)
         if parent.request.seed == self.request.seed:
             self._noise.restore(noise_state)
         else:
