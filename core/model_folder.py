@@ -85,12 +85,19 @@ def read_info(path: str | Path) -> ModelInfo:
     return _read_folder(find_model(path)).info
 
 
-def open_model(path: str | Path) -> OpenModel:
-    """Open a model folder. Raises Refusal, in words, for everything that is not exactly covered."""
+def open_model(path: str | Path, device: str = "auto") -> OpenModel:
+    """Open a model folder. Raises Refusal, in words, for everything that is not exactly covered.
+
+    ``info.precision`` is what "auto" means for this network on ``device``; the network itself stays on the CPU.
+    """
+    from core.device import auto_precision, pick_device
+
     contents = _read_folder(find_model(path))
     network = _load_network(contents.config, contents.weights)
     spec = ImageSpec(contents.info.event_shape)
-    return OpenModel(contents.info, spec, network, contents.config, contents.folder, contents.notes)
+    precision = auto_precision(pick_device(device), network.flops(*spec.size))
+    info = replace(contents.info, precision=precision)
+    return OpenModel(info, spec, network, contents.config, contents.folder, contents.notes)
 
 
 def save_model(

@@ -174,6 +174,12 @@ def test_that_half_precision_weights_are_half_the_size_and_open_in_float32(tmp_p
         torch.testing.assert_close(opened.state_dict()[name], value, rtol=1e-3, atol=1e-6)
 
 
+def test_that_the_precision_is_what_auto_means_here(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("core.device.auto_precision", lambda device, flops: f"{device} {flops}")
+    opened = open_model(folder, device="cpu")
+    assert opened.info.precision == f"cpu {opened.network.flops(8, 8)}"
+
+
 def test_that_a_flat_folder_opens_like_a_nested_one(folder: Path, tmp_path: Path) -> None:
     flat = tmp_path / "flat"
     flat.mkdir()
