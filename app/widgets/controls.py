@@ -454,6 +454,9 @@ class MoreSection(QWidget):
     def add(self, widget: QWidget) -> None:
         self._content.addWidget(widget)
 
+    def title(self) -> str:
+        return self._head.text()
+
     def set_title(self, title: str) -> None:
         """What is said even while the section is folded."""
         self._head.setText(title)
