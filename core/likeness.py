@@ -48,14 +48,14 @@ def _mean(values: Values) -> Values:
 
 
 FEATURES = (
-    Feature(lambda x: _mean(_luma(x)), "it is darker", "it is lighter"),
-    Feature(lambda x: _luma(x).reshape(len(x), -1).std(axis=1), "it has less contrast", "it has more contrast"),
-    Feature(lambda x: _border(x).mean(axis=1), "its border is darker", "its border is lighter"),
-    Feature(lambda x: _border(x).std(axis=1), "its border is more even", "its border is less even"),
-    Feature(lambda x: _mean((_luma(x) < 0.1).astype(float)), "less of it is black", "more of it is black"),
-    Feature(lambda x: _mean((_luma(x) > 0.9).astype(float)), "less of it is white", "more of it is white"),
-    Feature(_roughness, "it is smoother", "it is rougher"),
-    Feature(lambda x: _mean(np.ptp(x, axis=-1)), "it has less colour", "it has more colour"),
+    Feature(lambda x: _mean(_luma(x)), "darker", "lighter"),
+    Feature(lambda x: _luma(x).reshape(len(x), -1).std(axis=1), "less contrast", "more contrast"),
+    Feature(lambda x: _border(x).mean(axis=1), "darker border", "lighter border"),
+    Feature(lambda x: _border(x).std(axis=1), "more even border", "less even border"),
+    Feature(lambda x: _mean((_luma(x) < 0.1).astype(float)), "less black", "more black"),
+    Feature(lambda x: _mean((_luma(x) > 0.9).astype(float)), "less white", "more white"),
+    Feature(_roughness, "smoother", "rougher"),
+    Feature(lambda x: _mean(np.ptp(x, axis=-1)), "less colour", "more colour"),
 )
 
 _QUANTILES = (0.005, 0.5, 0.995)
@@ -77,7 +77,7 @@ def likeness(picture: Pictures, statistics: tuple[float, ...]) -> str | None:
         return None
     worst = [int(i) for i in np.argsort(-np.abs(outside))[:2] if abs(outside[i]) > 1]
     reasons = [FEATURES[i].higher if outside[i] > 0 else FEATURES[i].lower for i in worst]
-    return f"Unlike the training data: {' and '.join(reasons)} than nearly all of them."
+    return f"Unlike the training data: {', '.join(reasons)}."
 
 
 def prefers_inverted(picture: Pictures, statistics: tuple[float, ...]) -> bool:

@@ -28,12 +28,12 @@ def test_that_features_have_their_closed_form_values() -> None:
     halves = np.zeros((1, 4, 4, 3), np.uint8)
     halves[:, :, 2:] = (255, 255, 255)
     values = dict(zip([feature.higher for feature in FEATURES], measure(halves)[1::3], strict=True))
-    assert values["it is lighter"] == 0.5
-    assert values["it has more contrast"] == 0.5
-    assert values["its border is lighter"] == 0.5
-    assert values["more of it is black"] == values["more of it is white"] == 0.5
-    assert values["it is rougher"] == pytest.approx((0 + 1 / 3) / 2, abs=1e-6)
-    assert values["it has more colour"] == 0
+    assert values["lighter"] == 0.5
+    assert values["more contrast"] == 0.5
+    assert values["lighter border"] == 0.5
+    assert values["more black"] == values["more white"] == 0.5
+    assert values["rougher"] == pytest.approx((0 + 1 / 3) / 2, abs=1e-6)
+    assert values["more colour"] == 0
 
 
 def test_that_new_pictures_of_the_same_kind_are_like_the_training_data() -> None:
