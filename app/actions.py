@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from PySide6.QtCore import QObject
 from PySide6.QtGui import QAction, QActionGroup, QKeySequence
-from PySide6.QtWidgets import QMainWindow
+from PySide6.QtWidgets import QMainWindow, QMenu, QMenuBar
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,8 @@ COMMANDS: tuple[Command, ...] = (
     Command("open_log", "Help", "Open &log", "Show the log file"),
     Command("about", "Help", "&About Diffuscope", "What this program is", separator=True),
 )
+
+MENUS = ("File", "Edit", "Run", "View", "Help")
 
 KEYS_WITHOUT_COMMAND: Mapping[str, str] = {
     "← →": "Move along t, or along the steps of a run",
@@ -105,6 +107,20 @@ class Actions(QObject):
     def text(self, command: str) -> str:
         """The words of a command without the mark of its key."""
         return self._commands[command].text.replace("&", "").rstrip("…")
+
+
+def fill_menu_bar(bar: QMenuBar, actions: Actions) -> dict[str, QMenu]:
+    """Put every command into its menu; the menus by name ("View", "View/Appearance")."""
+    menus = {name: bar.addMenu(f"&{name}") for name in MENUS}
+    for command in actions:
+        above, _, title = command.menu.rpartition("/")
+        if command.menu not in menus:
+            menus[command.menu] = menus[above].addMenu(f"&{title}")
+        if command.separator:
+            menus[command.menu].addSeparator()
+        menus[command.menu].addAction(actions[command.id])
+        menus[command.menu].setToolTipsVisible(True)
+    return menus
 
 
 def _without_argument(handler: Callable[[], object]) -> Callable[[bool], None]:

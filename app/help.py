@@ -6,6 +6,7 @@ import platform
 import sys
 from html import escape
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication, QKeySequence
@@ -66,7 +67,9 @@ def report_page(parent: QWidget, text: str) -> QDialog:
     body = QWidget()
     column = QVBoxLayout(body)
     column.setContentsMargins(0, 0, 0, 0)
-    column.addWidget(label("Versions, device and the last error. It names no file of yours.", "quiet"))
+    column.addWidget(
+        label("Versions, device and the last error. Nothing is sent; copy it where you ask for help.", "quiet")
+    )
     column.addWidget(shown)
     column.addWidget(copy, 0, Qt.AlignmentFlag.AlignLeft)
     return _dialog(parent, "Report a problem", body, (80 * GRID, 60 * GRID))
@@ -85,7 +88,7 @@ def about_page(parent: QWidget) -> QDialog:
 
 
 def report(state: AppState, last_error: str) -> str:
-    """What someone needs to know who wants to help: no names, no paths, no pictures."""
+    """What someone needs to know who wants to help: no pictures, and no name of the person's folder."""
     model = state.model
     lines = [
         f"Diffuscope {_version('diffuscope')}",
@@ -97,7 +100,7 @@ def report(state: AppState, last_error: str) -> str:
         f"Stage {state.cursor.stage}, {len(state.runs)} runs",
         "",
         "Last error:",
-        last_error.strip() or "none",
+        last_error.strip().replace(str(Path.home()), "~") or "none",
     ]
     return "\n".join(lines)
 

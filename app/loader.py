@@ -10,7 +10,7 @@ from PySide6.QtCore import QObject, Signal
 
 from app.incoming import Source
 from app.log import logger
-from core.conversion import display_pixels
+from core.conversion import Pixels, display_pixels
 from core.errors import Refusal
 from core.images import OpenedImage, open_image
 
@@ -46,11 +46,7 @@ class Loader(QObject):
 
     def make_thumbnails(self, paths: Sequence[Path]) -> None:
         for path in paths:
-            self._background.in_background(
-                lambda path=path: display_pixels(open_image(path).pixels, THUMBNAIL_SIDE),
-                lambda pixels, path=path: self.thumbnail.emit(path, pixels),
-                lambda error, path=path: logger.info("no thumbnail of %s: %s", path.name, error),
-            )
+            self._make_thumbnail(path)
 
     def _open(self, source: Source) -> None:
         path = source.content if isinstance(source.content, Path) else None
@@ -59,6 +55,18 @@ class Loader(QObject):
             self.opened.emit(image, path)
 
         self._background.in_background(source.open, done, self._failed)
+
+    def _make_thumbnail(self, path: Path) -> None:
+        def work() -> Pixels:
+            return display_pixels(open_image(path).pixels, THUMBNAIL_SIDE)
+
+        def done(pixels: Pixels) -> None:
+            self.thumbnail.emit(path, pixels)
+
+        def failed(error: Exception) -> None:
+            logger.info("no thumbnail of %s: %s", path.name, error)
+
+        self._background.in_background(work, done, failed)
 
     def _failed(self, error: Exception) -> None:
         if isinstance(error, Refusal):

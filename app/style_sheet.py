@@ -68,7 +68,9 @@ QToolButton::menu-indicator {{ image: none; }}
 QToolButton[role="more"] {{ color: {c.quiet}; padding-left: 0; border: none; }}
 QToolButton[role="more"]:hover, QToolButton[role="more"]:focus {{ color: {c.text}; background: transparent; }}
 QToolButton[role="more"]:checked {{ background: transparent; }}
-QToolButton[role="thumbnail"] {{ padding: 0; }}
+QToolButton[role="thumbnail"] {{ padding: 0; border: 1px solid transparent; }}
+QToolButton[role="thumbnail"]:hover {{ border-color: {c.quiet}; background: transparent; }}
+QToolButton[role="thumbnail"]:focus {{ border-color: {c.text}; }}
 QPushButton[role="narrow"] {{ padding: 0 4px; }}
 QToolButton[role="stage"] {{ color: {c.quiet}; border: none; border-bottom: 2px solid transparent; border-radius: 0;
     padding: 6px 12px; }}
@@ -131,6 +133,6 @@ QStatusBar {{ background: {c.panel}; border-top: 1px solid {c.line}; }}
 QStatusBar::item {{ border: none; }}
 QSplitter::handle {{ background: {c.line}; }}
 QToolTip {{ background: {c.raised}; color: {c.text}; border: 1px solid {c.line}; padding: 6px 8px; }}
-QFrame[role="error"] {{ background: {c.raised}; border: 1px solid {c.danger}; border-radius: {radius}px; }}
-QFrame[role="error"] QLabel[role="error"] {{ color: {c.danger}; font-weight: 600; }}
+QFrame[role="error"] {{ background: {c.raised}; border: none; border-left: 3px solid {c.danger};
+    border-bottom: 1px solid {c.line}; }}
 """

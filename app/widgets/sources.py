@@ -27,7 +27,7 @@ from core.conversion import display_pixels
 from core.images import OpenedImage
 from core.messages import ModelInfo
 
-THUMBNAIL = 42
+THUMBNAIL = 40
 _COLUMNS = 4
 _ROWS = 3
 _PORTRAIT = 14 * GRID
@@ -70,7 +70,8 @@ class Gallery(QWidget):
         self._buttons: dict[Path, QToolButton] = {}
         self._grid = QGridLayout(self)
         self._grid.setContentsMargins(0, 0, 0, 0)
-        self._grid.setSpacing(GRID // 2)
+        self._grid.setSpacing(2)
+        self._grid.setColumnStretch(_COLUMNS, 1)
 
     def paths(self) -> tuple[Path, ...]:
         return tuple(self._buttons)
@@ -127,11 +128,13 @@ class ModelChooser(QWidget):
         self._requested = ""
         self._open = ""
         self._combo = QComboBox()
+        self._browse = QPushButton("Open…")
         self._combo.setAccessibleName("Model")
         self._combo.setToolTip("The diffusion model that looks at the picture")
         self._combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self._combo.setMinimumContentsLength(4)
+        self._browse.setProperty("role", "narrow")
         self._combo.setPlaceholderText("No model open")
-        self._browse = QPushButton("Open…")
         self._browse.setAccessibleName("Open model folder")
         self._browse.setToolTip("Open a model folder in the diffusers layout (Ctrl+Shift+O)")
         self._about = label("", "caption")
@@ -240,8 +243,10 @@ class Sources(QWidget):
         whole.setContentsMargins(0, 0, 0, 0)
         whole.setSpacing(GRID)
         whole.addWidget(self._pages)
+        whole.addSpacing(GRID)
         whole.addWidget(label("Model", "caption"))
         whole.addWidget(self.models)
+        whole.addSpacing(GRID)
         self._open.clicked.connect(self.open_requested)
         self._paste.clicked.connect(self.paste_requested)
         self._draw.clicked.connect(self.draw)

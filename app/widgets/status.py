@@ -6,7 +6,7 @@ from PySide6.QtCore import Qt, Slot
 from PySide6.QtWidgets import QLabel, QStatusBar, QWidget
 
 from app.state import AppState, Run
-from app.theme import font
+from app.theme import PANEL_PADDING, font
 from app.widgets.controls import label
 from core.messages import EngineState, Status
 
@@ -30,15 +30,22 @@ class StatusLine(QStatusBar):
         self._state = state
         self.setSizeGripEnabled(False)
         self._hint = label("", "caption")
+        self.setContentsMargins(PANEL_PADDING - 2, 0, PANEL_PADDING - 2, 0)
+        state_word = self._field("Opening model", "What the engine does")
+        state_word.setAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+        self.addWidget(state_word)
         self.addWidget(self._hint, 1)
         self.fields = {
-            "state": self._field("Opening model", "What the engine does"),
+            "state": state_word,
             "step": self._field("step 1000/1000", "Steps done of this run"),
             "rate": self._field("9999.9 steps/s", "Steps a second, pauses excluded"),
             "eta": self._field("ETA 0:00:00", "Time to go, pauses excluded"),
             "device": self._field("cuda:0", "Where the network runs"),
             "memory": self._field("99.9/99.9 GB", "Memory used, of the device where it has its own"),
         }
+        for name, field in self.fields.items():
+            if name != "state":
+                self.addPermanentWidget(field)
         state.status_changed.connect(self._show_status)
         state.runs_changed.connect(self._show_run)
         self._show_status(state.status)
@@ -55,7 +62,6 @@ class StatusLine(QStatusBar):
         field.setToolTip(tooltip)
         field.setAccessibleName(tooltip)
         field.clear()
-        self.addPermanentWidget(field)
         return field
 
     @Slot(object)

@@ -1,0 +1,238 @@
+"""What the commands of the window do: pictures and models in, panels, colours, help."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QMimeData, QObject, Qt, QUrl, Slot
+from PySide6.QtGui import QDesktopServices, QGuiApplication
+from PySide6.QtWidgets import QFileDialog, QMenu
+
+from app import help as pages
+from app.incoming import PICTURE_ENDINGS, Offer, Source, files, is_model_folder, offer, offer_of, sources
+from app.loader import Loader
+from app.log import Log
+from app.theme import SchemeName, theme
+from app.widgets.controls import MAX_SEED
+from core.errors import Refusal
+from core.images import OpenedImage
+from resources import models, samples
+
+if TYPE_CHECKING:
+    from app.window import MainWindow
+
+STAGE_COMMANDS = ("stop", "toggle", "step", "branch")
+
+
+class Commands(QObject):
+    """The handlers behind ``window.registry``. Attributes: ``loader``."""
+
+    def __init__(self, window: MainWindow, log: Log) -> None:
+        super().__init__(window)
+        self._window = window
+        self._log = log
+        self.loader = Loader(window.bridge, self)
+        registry = window.registry
+        registry.connect_to(
+            {
+                "open": self.choose_pictures,
+                "open_model": self.choose_model,
+                "quit": window.close,
+                "paste": self.paste,
+                "draw": self.draw,
+                "run": self.run,
+                "new_seed": self.new_seed,
+                "left_panel": lambda: window.toggle_panel("left"),
+                "right_panel": lambda: window.toggle_panel("right"),
+                "full_screen": self.full_screen,
+                "scheme_system": lambda: self.set_scheme(None),
+                "scheme_dark": lambda: self.set_scheme("dark"),
+                "scheme_light": lambda: self.set_scheme("light"),
+                "reset_layout": window.reset_layout,
+                "keyboard": lambda: pages.keyboard_page(window, registry),
+                "report": lambda: pages.report_page(window, pages.report(window.state, log.last_error)),
+                "open_log": self.open_log,
+                "about": lambda: pages.about_page(window),
+            }
+            | {name: self._of_stage(name) for name in STAGE_COMMANDS}
+            | {command.id: self._to_stage(command.id) for command in registry if command.group == "stage"}
+        )
+        registry["open_log"].setEnabled(log.path is not None)
+        registry[f"scheme_{window.settings.scheme or 'system'}"].setChecked(True)
+        self._recent = QMenu("Open &recent", window)
+        self._recent.aboutToShow.connect(self._list_recent)
+        window.menus["File"].insertMenu(registry["quit"], self._recent)
+
+        shown = window.sources
+        shown.open_requested.connect(self.choose_pictures)
+        shown.paste_requested.connect(self.paste)
+        shown.drawn.connect(self._take)
+        shown.gallery.chosen.connect(self.open_path)
+        shown.models.chosen.connect(self.open_model)
+        shown.models.browse.connect(self.choose_model)
+        window.state.image_changed.connect(shown.set_image)
+        window.state.model_changed.connect(shown.models.set_model)
+        self.loader.opened.connect(self._opened)
+        self.loader.thumbnail.connect(shown.gallery.set_thumbnail)
+        self.loader.failed.connect(window.show_error)
+        log.error.connect(window.show_error)
+        self._list_pictures()
+        self._list_models()
+
+    # At start
+
+    def begin(self, arguments: Sequence[str] = ()) -> None:
+        """After the first paint: a picture in place, a model on its way; what was asked for, else what is bundled."""
+        bundled = {model.name: model for model in models()}
+        model = next((name for name in arguments if name in bundled or is_model_folder(Path(name))), None)
+        paths = [Path(name) for name in arguments if name != model]
+        first = samples()[:1]
+        try:
+            pictures = files(offer_of(paths)) if paths else tuple(Source(s.path, s.name) for s in first)
+        except Refusal as refusal:
+            self._window.show_error(str(refusal), refusal.details)
+            pictures = tuple(Source(s.path, s.name) for s in first)
+        self.loader.open(pictures)
+        if model is not None or bundled:
+            self.open_model(model or next(iter(bundled)))
+        self.loader.make_thumbnails(self._window.sources.gallery.wanting())
+
+    # Pictures
+
+    def choose_pictures(self) -> None:
+        endings = " ".join(f"*{ending}" for ending in PICTURE_ENDINGS)
+        dialog = QFileDialog(self._window, "Open pictures", "", f"Pictures ({endings});;All files (*)")
+        dialog.setFileMode(QFileDialog.FileMode.ExistingFiles)
+        dialog.filesSelected.connect(self._open_names)
+        _open_dialog(dialog)
+
+    @Slot(object)
+    def open_path(self, path: Path) -> None:
+        """Open a picture, a model folder or the pictures of a folder."""
+        try:
+            self.open_offer(offer_of((path,)))
+        except Refusal as refusal:
+            self._window.show_error(str(refusal), refusal.details)
+
+    def paste(self) -> None:
+        self.take(QGuiApplication.clipboard().mimeData())
+
+    def take(self, mime: QMimeData) -> None:
+        """Use what was dropped or pasted."""
+        try:
+            found = offer(mime)
+            if found.kind == "pictures":
+                self.loader.open(sources(mime))
+            else:
+                self.open_offer(found)
+        except Refusal as refusal:
+            self._window.show_error(str(refusal), refusal.details)
+
+    def open_offer(self, found: Offer) -> None:
+        if found.kind == "model":
+            self.open_model(str(found.paths[0]))
+        elif found.kind == "pictures" or not self._window.stage.handle_folder(found.paths[0]):
+            self.loader.open(files(found))
+
+    def draw(self) -> None:
+        self._window.show_panel("left")
+        self._window.sources.draw()
+
+    @Slot(object, object)
+    def _opened(self, image: OpenedImage, path: Path | None) -> None:
+        if path is not None and path not in {sample.path for sample in samples()}:
+            self._window.settings.remember_picture(path)
+            self._list_pictures()
+            self._window.sources.gallery.set_thumbnail(path.absolute(), image.pixels)
+        self._take(image)
+
+    @Slot(object)
+    def _take(self, image: OpenedImage) -> None:
+        self._window.stage.errors.dismiss()
+        self._window.stage.handle_drop(image)
+
+    @Slot(list)
+    def _open_names(self, names: list[str]) -> None:
+        self.loader.open([Source(Path(name), Path(name).name) for name in names])
+
+    def _list_pictures(self) -> None:
+        recent = [(path.name, path) for path in self._window.settings.recent_pictures]
+        self._window.sources.gallery.set_entries([*recent[:4], *((sample.name, sample.path) for sample in samples())])
+
+    def _list_recent(self) -> None:
+        self._recent.clear()
+        settings = self._window.settings
+        for path in (*settings.recent_pictures, *settings.recent_models):
+            self._recent.addAction(path.name).triggered.connect(self._opener(path))
+        if self._recent.isEmpty():
+            self._recent.addAction("Nothing yet").setEnabled(False)
+
+    def _opener(self, path: Path) -> Callable[[bool], None]:
+        def chosen(_checked: bool = False) -> None:
+            self.open_path(path)
+
+        return chosen
+
+    # Models
+
+    def choose_model(self) -> None:
+        dialog = QFileDialog(self._window, "Open a model folder")
+        dialog.setFileMode(QFileDialog.FileMode.Directory)
+        dialog.fileSelected.connect(self.open_model)
+        _open_dialog(dialog)
+
+    @Slot(str)
+    def open_model(self, name_or_path: str) -> None:
+        if name_or_path not in {model.name for model in models()}:
+            self._window.settings.remember_model(Path(name_or_path))
+        self._window.sources.models.request(name_or_path)
+        self._window.bridge.open_model(name_or_path)
+
+    def _list_models(self) -> None:
+        recent = [(path.name, str(path)) for path in self._window.settings.recent_models]
+        self._window.sources.models.set_models([*((model.name, model.name) for model in models()), *recent])
+
+    # Stage
+
+    def run(self) -> None:
+        button = self._window.stage.primary_action
+        if button is not None:
+            button.click()
+
+    def new_seed(self) -> None:
+        self._window.state.set_seed(random.SystemRandom().randint(0, MAX_SEED))
+
+    @Slot()
+    def follow_stage(self) -> None:
+        """Enable what the stage can do at this moment."""
+        can = self._window.stage.commands
+        for name in STAGE_COMMANDS:
+            self._window.registry[name].setEnabled(name in can)
+        self._window.registry["run"].setEnabled(self._window.stage.primary_action is not None)
+
+    def _of_stage(self, name: str) -> Callable[[], object]:
+        return lambda: getattr(self._window.stage, name)()
+
+    def _to_stage(self, command: str) -> Callable[[], object]:
+        return lambda: self._window.state.move(stage=command.removeprefix("stage_"))
+
+    # Window
+
+    def full_screen(self) -> None:
+        self._window.setWindowState(self._window.windowState() ^ Qt.WindowState.WindowFullScreen)
+
+    def set_scheme(self, scheme: SchemeName | None) -> None:
+        self._window.settings.scheme = scheme
+        theme().override(scheme)
+
+    def open_log(self) -> None:
+        if self._log.path is not None:
+            QDesktopServices.openUrl(QUrl.fromLocalFile(str(self._log.path)))
+
+
+def _open_dialog(dialog: QFileDialog) -> None:
+    dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+    dialog.open()

@@ -1,0 +1,321 @@
+"""The card: panels around a stage, and a drop target that covers everything."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib import import_module
+from typing import TYPE_CHECKING, cast
+
+from PySide6.QtCore import QEvent, Qt, QTimer, Signal, Slot
+from PySide6.QtGui import (
+    QAction,
+    QCloseEvent,
+    QDragEnterEvent,
+    QDragLeaveEvent,
+    QDropEvent,
+    QKeyEvent,
+    QPaintEvent,
+    QResizeEvent,
+)
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QComboBox,
+    QHBoxLayout,
+    QMainWindow,
+    QStackedWidget,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app.actions import Actions, Command, fill_menu_bar
+from app.commands import Commands
+from app.incoming import Offer, offer
+from app.log import Log
+from app.panels import BOTTOM_HEIGHT, LEFT_WIDTH, RIGHT_WIDTH, Pages, line, scrolled, surface
+from app.settings import Settings
+from app.state import AppState, Cursor
+from app.theme import GRID, PANEL_PADDING
+from app.widgets.controls import label
+from app.widgets.drop import DropOverlay
+from app.widgets.history import History
+from app.widgets.sources import Sources
+from app.widgets.status import StatusLine
+from core.errors import Refusal
+from core.messages import Failed
+
+if TYPE_CHECKING:
+    from app.bridge import Bridge
+    from app.stages.base import Stage
+
+STAGES: tuple[tuple[str, str, str], ...] = (
+    ("forward", "Forward", "app.stages.forward:ForwardStage"),
+    ("denoise", "Denoise", "app.stages.denoise:DenoiseStage"),
+)
+"""Key, title and class of each stage, in the order of their tabs; a stage is made when it is first shown."""
+
+NARROW = 1180
+"""Below this width (pixels) the side panels fold away by themselves."""
+
+
+class MainWindow(QMainWindow):
+    """The window. Everything it shows derives from ``state``; all it asks goes through ``bridge``.
+
+    Attributes: ``registry`` (all commands), ``commands`` (what they do), ``sources``, ``history``, ``left_panel``,
+    ``right_panel``, ``bottom_panel``, ``overlay``, ``status_line``. Signals: ``painted()`` once, after the first paint.
+    """
+
+    painted = Signal()
+
+    def __init__(
+        self,
+        state: AppState,
+        bridge: Bridge,
+        *,
+        settings: Settings | None = None,
+        log: Log | None = None,
+        stages: Sequence[tuple[str, str, str]] = STAGES,
+    ) -> None:
+        super().__init__()
+        self._paths = {key: path for key, _title, path in stages}
+        self.state = state
+        self.bridge = bridge
+        self.settings = settings or Settings()
+        self._stages: dict[str, Stage] = {}
+        self._shown_when_narrow = {"left": False, "right": False}
+        self._active = False
+        self._has_painted = False
+
+        self.registry = Actions(self)
+        self.sources = Sources()
+        self.history = History(state)
+        self.left_panel = surface(QWidget())
+        self.right_panel = Pages(spacing=2 * GRID, scrolls=True)
+        self.bottom_panel = Pages(spacing=GRID // 2, scrolls=False)
+        self.status_line = StatusLine(state)
+        self._centre = QStackedWidget()
+        self._lay_out(stages)
+        self.menus = fill_menu_bar(self.menuBar(), self.registry)
+        self.commands = Commands(self, log or Log(self))
+        self.overlay = DropOverlay(self)
+
+        self.setWindowTitle("Diffuscope")
+        self.setMinimumSize(1024, 700)
+        self.setAcceptDrops(True)
+        if not self.restoreGeometry(self.settings.geometry):
+            self.resize(1280, 800)
+        self._fold()
+        state.cursor_changed.connect(self._follow)
+        bridge.message.connect(self._receive)
+        bridge.message.connect(self.history.receive)
+        self._follow(state.cursor)
+
+    # Stages
+
+    @property
+    def stage(self) -> Stage:
+        """The stage that is shown."""
+        return self._stages[self.state.cursor.stage]
+
+    def stages(self) -> tuple[Stage, ...]:
+        """Those made so far."""
+        return tuple(self._stages.values())
+
+    @Slot(object)
+    def _follow(self, cursor: Cursor) -> None:
+        stage = self._stages.get(cursor.stage) or self._make_stage(cursor.stage)
+        before = self._centre.currentWidget()
+        if stage is before and self._active:
+            return
+        if self._active:
+            cast("Stage", before).deactivate()
+        self._active = True
+        self.registry[f"stage_{cursor.stage}"].setChecked(True)
+        self._centre.setCurrentWidget(stage)
+        self.right_panel.turn_to(cursor.stage, stage.right_widgets())
+        self.bottom_panel.turn_to(cursor.stage, stage.bottom_widgets())
+        self.status_line.set_hint("")
+        stage.activate()
+        self.commands.follow_stage()
+
+    def _make_stage(self, key: str) -> Stage:
+        module, _, name = self._paths[key].partition(":")
+        stage: Stage = getattr(import_module(module), name)(self.state, self.bridge)
+        self._stages[key] = stage
+        self._centre.addWidget(stage)
+        stage.hint_changed.connect(self.status_line.set_hint)
+        stage.commands_changed.connect(self.commands.follow_stage)
+        return stage
+
+    @Slot(object)
+    def _receive(self, message: object) -> None:
+        if isinstance(message, Failed) and message.job is None:
+            self.sources.models.give_up()
+            self.show_error(message.message, message.details)
+
+    @Slot(str, str)
+    def show_error(self, message: str, details: str = "") -> None:
+        """Say in the stage that is shown what went wrong."""
+        self.stage.errors.show_error(message, details)
+
+    # Panels
+
+    def toggle_panel(self, side: str) -> None:
+        """Show or fold "left" or "right"; at a narrow width this is not remembered."""
+        shown = not self._panel(side).isVisibleTo(self)
+        if self.width() < NARROW:
+            self._shown_when_narrow[side] = shown
+        elif side == "left":
+            self.settings.left_panel = shown
+        else:
+            self.settings.right_panel = shown
+        self._fold()
+
+    def show_panel(self, side: str) -> None:
+        if not self._panel(side).isVisibleTo(self):
+            self.toggle_panel(side)
+
+    def reset_layout(self) -> None:
+        self.settings.forget_layout()
+        self._shown_when_narrow = {"left": False, "right": False}
+        self.showNormal()
+        self.resize(1280, 800)
+        self._fold()
+
+    def _panel(self, side: str) -> QWidget:
+        return self.left_panel if side == "left" else self.right_panel
+
+    def _fold(self) -> None:
+        narrow = self.width() < NARROW
+        wanted = {"left": self.settings.left_panel, "right": self.settings.right_panel}
+        for side, edge in (("left", self._left_line), ("right", self._right_line)):
+            shown = self._shown_when_narrow[side] if narrow else wanted[side]
+            self._panel(side).setVisible(shown)
+            edge.setVisible(shown)
+            self.registry[f"{side}_panel"].setChecked(shown)
+
+    # Events
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        if (event.oldSize().width() < NARROW) != (event.size().width() < NARROW):
+            self._fold()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        super().paintEvent(event)
+        if not self._has_painted:
+            self._has_painted = True
+            QTimer.singleShot(0, self, self.painted.emit)
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        if not self.isFullScreen():
+            self.settings.geometry = self.saveGeometry()
+        self.settings.save()
+        for stage in self._stages.values():
+            stage.deactivate()
+        self.bridge.close()
+        super().closeEvent(event)
+
+    def event(self, event: QEvent) -> bool:
+        # A single key that is a shortcut must still press the button or open the list that has the focus.
+        if event.type() == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent):
+            focus = self.focusWidget()
+            keys: tuple[int, ...] = (Qt.Key.Key_Space,) if isinstance(focus, (QAbstractButton, QComboBox)) else ()
+            if event.key() in keys and not event.modifiers():
+                event.accept()
+                return True
+        return super().event(event)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        steps = {Qt.Key.Key_Left: -1, Qt.Key.Key_Right: 1}.get(Qt.Key(event.key()), 0)
+        if steps:
+            self.stage.seek(steps * (10 if event.modifiers() & Qt.KeyboardModifier.ShiftModifier else 1))
+        else:
+            super().keyPressEvent(event)
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        # Accepted even where it is refused: only then does the window hear when the drag leaves.
+        event.setDropAction(Qt.DropAction.CopyAction)
+        event.accept()
+        try:
+            found = offer(event.mimeData())
+        except Refusal as refusal:
+            self.overlay.refuse(str(refusal))
+        else:
+            self.overlay.promise(*self._promise(found, event))
+
+    def dragLeaveEvent(self, _event: QDragLeaveEvent) -> None:
+        self.overlay.hide()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        self.overlay.hide()
+        event.setDropAction(Qt.DropAction.CopyAction)
+        event.accept()
+        self.commands.take(event.mimeData())
+
+    def _promise(self, found: Offer, event: QDropEvent) -> tuple[str, str]:
+        verb, name = self.stage.drop_verbs(event.mimeData()), found.paths[0].name if found.paths else "the picture"
+        if found.kind == "model":
+            return "open this model", name
+        if found.kind == "folder":
+            return verb, f"the pictures in {name}"
+        if len(found.paths) > 1:
+            return verb, f"{name}; the other {len(found.paths) - 1} are kept at hand"
+        return verb, name
+
+    # Layout
+
+    def _lay_out(self, stages: Sequence[tuple[str, str, str]]) -> None:
+        self.left_panel.setFixedWidth(LEFT_WIDTH)
+        self.right_panel.setFixedWidth(RIGHT_WIDTH)
+        self.bottom_panel.setFixedHeight(BOTTOM_HEIGHT)
+        self._left_line, self._right_line = line(vertical=True), line(vertical=True)
+        self.history.setMinimumHeight(12 * GRID)
+        inside = _column(self.sources, label("History", "caption"), self.history, margin=PANEL_PADDING, spacing=GRID)
+        _column(scrolled(inside), into=self.left_panel)
+        upper = _row(_column(self._tabs(stages), line(), self._centre), self._right_line, self.right_panel)
+        self.setCentralWidget(_row(self.left_panel, self._left_line, _column(upper, line(), self.bottom_panel)))
+        self.setStatusBar(self.status_line)
+
+    def _tabs(self, stages: Sequence[tuple[str, str, str]]) -> QWidget:
+        bar = surface(QWidget())
+        row = QHBoxLayout(bar)
+        row.setContentsMargins(GRID, 0, GRID, 0)
+        row.setSpacing(GRID)
+        for place, (key, title, _path) in enumerate(stages, 1):
+            action = self.registry.add(
+                Command(f"stage_{key}", "View", title, f"The stage {title}", f"Ctrl+{place}", True, "stage")
+            )
+            row.addWidget(_tab(action, title))
+        row.addStretch()
+        return bar
+
+
+def _tab(action: QAction, title: str) -> QToolButton:
+    tab = QToolButton()
+    tab.setProperty("role", "stage")
+    tab.setDefaultAction(action)
+    tab.setAccessibleName(title)
+    return tab
+
+
+def _row(*widgets: QWidget) -> QWidget:
+    """Widgets from left to right."""
+    body = QWidget()
+    row = QHBoxLayout(body)
+    row.setContentsMargins(0, 0, 0, 0)
+    row.setSpacing(0)
+    for widget in widgets:
+        row.addWidget(widget)
+    return body
+
+
+def _column(*widgets: QWidget, into: QWidget | None = None, margin: int = 0, spacing: int = 0) -> QWidget:
+    """Widgets from top to bottom."""
+    body = into or QWidget()
+    column = QVBoxLayout(body)
+    column.setContentsMargins(margin, margin, margin, margin)
+    column.setSpacing(spacing)
+    for widget in widgets:
+        column.addWidget(widget)
+    return body
