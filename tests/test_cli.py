@@ -330,6 +330,7 @@ def test_that_npy_is_not_clamped(command, model: Path) -> None:
         (("--timesteps", "1000,3"), "1000"),
         (("--sampler", "ddpm", "--eta", "1"), "DDIM"),
         (("--variance", "large"), "DDPM"),
+        (("--device", "abacus"), "abacus"),
     ],
 )
 def test_that_runs_that_the_model_cannot_do_are_refused(

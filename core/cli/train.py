@@ -11,7 +11,7 @@ from types import FrameType
 from typing import Any, cast
 
 from core.cli.output import Progress, clock, report
-from core.device import pick_device
+from core.device import SMALL_FLOPS, auto_precision, pick_device
 from core.errors import Cancelled, Refusal
 from core.requests import Precision
 from core.training.checkpoint import read_request
@@ -65,7 +65,7 @@ def _settings(options: argparse.Namespace, before: TrainRequest | None, device: 
 def _precision(asked: str, before: TrainRequest | None, device: str) -> Precision:
     if asked == "auto" and before is not None:
         return before.precision
-    return "float32" if asked == "auto" else cast(Precision, asked)
+    return auto_precision(device, SMALL_FLOPS) if asked == "auto" else cast(Precision, asked)
 
 
 class _Watcher:

@@ -1,0 +1,134 @@
+"""``main.py screenshots``: the real window, really used, painted into files. Needs no display."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from PySide6.QtCore import QEventLoop
+from PySide6.QtWidgets import QApplication
+
+from app.bridge import Bridge
+from app.settings import Settings
+from app.state import AppState
+from app.theme import SchemeName, theme
+from app.window import MainWindow
+from core.errors import Refusal
+from core.folders import HOME_VARIABLE
+from core.messages import EngineState
+from resources import models
+
+SIZE = (1280, 800)
+PATIENCE = 120.0
+"""Seconds that anything asked of the window may take."""
+
+
+def make(folder: str) -> int:
+    """Write every screenshot into ``folder``, which is made if it is missing; the exit code. Raises Refusal."""
+    target = Path(folder)
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise Refusal(f"The folder {target} cannot be made ({error.strerror}). Name another.", repr(error)) from error
+    os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+    with _a_home_of_its_own():
+        app = QApplication.instance() or QApplication(["diffuscope"])
+        assert isinstance(app, QApplication)
+        theme().apply(app)
+        with Photographer(app, target) as photographer:
+            photographer.forward()
+            if models():
+                photographer.denoise()
+    print(*photographer.written, sep="\n")
+    return 0
+
+
+class Photographer:
+    """A window that is used as a person would. Attributes: ``written``, the files so far."""
+
+    def __init__(self, app: QApplication, folder: Path) -> None:
+        self.written: list[Path] = []
+        self._app = app
+        self._folder = folder
+        self._state = AppState()
+        self._bridge = Bridge(self._state)
+        self._window = MainWindow(self._state, self._bridge, settings=Settings())
+
+    def __enter__(self) -> Photographer:
+        self._window.resize(*SIZE)
+        self._window.show()
+        self._bridge.start()
+        self._window.commands.begin()
+        self._until(lambda: self._state.image is not None and self._state.status.state is EngineState.IDLE)
+        if models():
+            self._until(lambda: self._state.model is not None)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        theme().override(None)
+        self._window.close()
+        self._bridge.shut_down()
+        self._window.deleteLater()
+        self._settle()
+
+    def forward(self) -> None:
+        """The forward process in the middle of its way, dark and light."""
+        self._state.move(stage="forward", t=300)
+        self._photograph("forward")
+
+    def denoise(self) -> None:
+        """A run, seen in the middle of its way."""
+        self._state.move(stage="denoise")
+        self._settle()
+        self._window.registry["run"].trigger()
+        self._until(lambda: any(run.state == "finished" for run in self._state.runs.values()))
+        run = next(iter(self._state.runs.values()))
+        step = round(0.6 * run.steps)
+        self._state.move(run=run.job, step=step, t=int(run.path[step].t))
+        self._photograph("denoise")
+
+    def _photograph(self, name: str) -> None:
+        for scheme, ending in _schemes():
+            theme().override(scheme)
+            self._settle()
+            path = self._folder / f"{name}{ending}.png"
+            if not self._window.grab().save(str(path), "PNG"):
+                raise Refusal(f"{path} could not be written. Make room, or name another folder.")
+            self.written.append(path)
+
+    def _settle(self, seconds: float = 1.0) -> None:
+        """Let everything arrive that is under way."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            self._app.processEvents(QEventLoop.ProcessEventsFlag.AllEvents, 20)
+            time.sleep(0.005)
+
+    def _until(self, holds: Callable[[], bool]) -> None:
+        end = time.monotonic() + PATIENCE
+        while not holds():
+            if time.monotonic() > end or self._state.status.state is EngineState.FAILED:
+                raise Refusal("The window did not come as far as its picture. Its log says why.")
+            self._settle(0.02)
+
+
+@contextmanager
+def _a_home_of_its_own() -> Iterator[None]:
+    """Nothing that the person has set or opened is to be seen."""
+    before = os.environ.get(HOME_VARIABLE)
+    with tempfile.TemporaryDirectory() as home:
+        os.environ[HOME_VARIABLE] = home
+        try:
+            yield
+        finally:
+            os.environ.pop(HOME_VARIABLE)
+            if before is not None:
+                os.environ[HOME_VARIABLE] = before
+
+
+def _schemes() -> Iterator[tuple[SchemeName, str]]:
+    yield "dark", ""
+    yield "light", "-light"
