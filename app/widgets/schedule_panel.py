@@ -1,0 +1,275 @@
+"""One small plot of a schedule's table over t: curve, ghost, visited timesteps, cursor and control points."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Slot
+from PySide6.QtGui import (
+    QBrush,
+    QColor,
+    QFontMetricsF,
+    QLinearGradient,
+    QPainter,
+    QPaintEvent,
+    QPen,
+    QPixmap,
+    QPolygonF,
+    QResizeEvent,
+)
+from PySide6.QtWidgets import QSizePolicy, QWidget
+
+from app.theme import GRID, colour, font, palette, signal_colour, theme
+from app.widgets.caption import paint_symbol
+from app.widgets.control_points import Point
+
+HEADER = 20
+AXIS = 34
+"""Width of the column that holds the ends of the range."""
+FOOTER = 14
+MARK = 5
+"""Radius in pixels of what marks a place on the curve."""
+DOT = 1.75
+GRADIENT_STOPS = 33
+
+Table = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Quantity:
+    """What a plot shows: a table of the schedule, its symbol, how it is printed and what it means."""
+
+    table: str
+    symbol: str
+    decimals: int
+    meaning: str
+    falls_with_signal: bool = False
+
+
+class SchedulePanel(QWidget):
+    """A curve over t with the cursor on it; whoever owns the panel handles pointer and keys.
+
+    The curves are drawn once; moving the cursor repaints two narrow strips over them.
+    ``time_at``/``value_at`` and ``place`` translate between the panel's pixels and the plot.
+    """
+
+    def __init__(self, quantity: Quantity, footer: bool, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.quantity = quantity
+        self._footer = FOOTER if footer else 0
+        self._T = 1000
+        self._range = (0.0, 1.0)
+        self._cursor = 0.0
+        self._values: Table = np.zeros(0)
+        self._ghost_values: Table = np.zeros(0)
+        self._alpha_bar: Table = np.zeros(0)
+        self._visited: tuple[int, ...] = ()
+        self._points: tuple[Point, ...] = ()
+        self._chosen: int | None = None
+
+        self._drawn = QPixmap()
+
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+        self.setToolTip(quantity.meaning)
+        theme().theme_changed.connect(self._redraw)
+
+    def set_curve(self, values: Table, ghost: Table | None, alpha_bar: Table) -> None:
+        """The table over t = 0..T-1, that of a schedule to compare with, and alpha_bar for the colours."""
+        self._values, self._alpha_bar = values, alpha_bar
+        self._ghost_values = np.zeros(0) if ghost is None else ghost
+        self._T = len(values)
+        self._cursor = min(self._cursor, self._T - 1.0)
+        self._range = self._wanted_range()
+        self._redraw()
+
+    def set_visited(self, timesteps: Sequence[int]) -> None:
+        self._visited = tuple(timesteps)
+        self._redraw()
+
+    def set_cursor(self, t: float) -> None:
+        self._update_strip()
+        self._cursor = min(max(t, 0.0), self._T - 1.0)
+        self._update_strip()
+        self.update(0, 0, self.width(), HEADER)
+
+    def set_points(self, points: Sequence[Point], chosen: int | None) -> None:
+        self._points, self._chosen = tuple(points), chosen
+        self.update()
+
+    def value(self, t: float) -> float:
+        """The table at t, between two timesteps the straight line; before the first the first."""
+        return float(np.interp(t, np.arange(self._T), self._values)) if len(self._values) else math.nan
+
+    def text(self, t: float) -> str:
+        """The value at t as it is printed, always equally wide."""
+        return _printed(self.value(t), self.quantity.decimals)
+
+    def plot_rect(self) -> QRectF:
+        below = max(self._footer, MARK)
+        return QRectF(AXIS, HEADER, max(1, self.width() - AXIS - MARK), max(1, self.height() - HEADER - below))
+
+    def time_at(self, x: float) -> float:
+        rect = self.plot_rect()
+        return (x - rect.left()) / rect.width() * (self._T - 1)
+
+    def value_at(self, y: float) -> float:
+        rect, (low, high) = self.plot_rect(), self._range
+        return high - (y - rect.top()) / rect.height() * (high - low)
+
+    def place(self, t: float, value: float) -> QPointF:
+        """Where (t, value) is drawn."""
+        rect, (low, high) = self.plot_rect(), self._range
+        return QPointF(
+            rect.left() + t / max(1, self._T - 1) * rect.width(),
+            rect.top() + (high - value) / (high - low) * rect.height(),
+        )
+
+    def sizeHint(self) -> QSize:
+        return QSize(296, HEADER + 64 + self._footer)
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(160, HEADER + 28 + self._footer)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        self._redraw()
+
+    def changeEvent(self, event: QEvent) -> None:
+        if event.type() == QEvent.Type.DevicePixelRatioChange:
+            self._redraw()
+        super().changeEvent(event)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Header and ends of the range; the plot itself is pyqtgraph's."""
+        painter = QPainter(self)
+        surfaces, rect = palette(), self.plot_rect()
+        text, quiet = QColor(surfaces.text), QColor(surfaces.quiet)
+        paint_symbol(painter, self, self.quantity.symbol, QPointF(0, 15), 13, text)
+        painter.setFont(font("caption", numbers=True))
+        metrics = QFontMetricsF(painter.font())
+        right = float(self.width())
+        if len(self._ghost_values):
+            at = self._cursor / max(1, self._T - 1) * (len(self._ghost_values) - 1)
+            ghost = float(np.interp(at, np.arange(len(self._ghost_values)), self._ghost_values))
+            right = self._print_left_of(painter, metrics, right, _printed(ghost, self.quantity.decimals), quiet) - GRID
+        if len(self._values):
+            ink = signal_colour(self._signal()) if self._coloured() else text
+            self._print_left_of(painter, metrics, right, self.text(self._cursor), ink)
+        painter.setPen(QPen(QColor(surfaces.line), 1))
+        painter.drawLine(QPointF(rect.left() - 1, rect.top()), QPointF(rect.left() - 1, rect.bottom()))
+        painter.drawLine(QPointF(rect.left() - 1, rect.bottom()), rect.bottomRight())
+        painter.setPen(quiet)
+        low, high = self._ends()
+        column = QRectF(0, rect.top() - 2, AXIS - 5, rect.height() + 3)
+        painter.drawText(column, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignTop, high)
+        painter.drawText(column, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignBottom, low)
+        if self._footer:
+            below = QRectF(rect.left(), rect.bottom() + 1, rect.width(), FOOTER)
+            painter.drawText(below, Qt.AlignmentFlag.AlignLeft, "0 data")
+            painter.drawText(below, Qt.AlignmentFlag.AlignRight, f"noise {self._T - 1}")
+        if len(self._values):
+            if self._drawn.isNull():
+                self._drawn = self._draw_curves()
+            painter.drawPixmap(0, 0, self._drawn)
+            self._paint_cursor(painter)
+
+    @staticmethod
+    def _print_left_of(painter: QPainter, metrics: QFontMetricsF, right: float, text: str, ink: QColor) -> float:
+        left = right - metrics.horizontalAdvance(text)
+        painter.setPen(ink)
+        painter.drawText(QPointF(left, 15), text)
+        return left
+
+    def _coloured(self) -> bool:
+        return self.quantity.falls_with_signal
+
+    def _signal(self) -> float:
+        return float(np.interp(self._cursor, np.arange(self._T), self._alpha_bar))
+
+    def _ends(self) -> tuple[str, str]:
+        low, high = self._range
+        if self.quantity.table == "alpha_bar":
+            return "0", "1"
+        return f"{low:.3g}".replace("-", "\u2212"), f"{high:.3g}"
+
+    def _wanted_range(self) -> tuple[float, float]:
+        if self.quantity.table == "alpha_bar":
+            return 0.0, 1.0
+        low, high = float(self._values.min(initial=0.0)), float(self._values.max(initial=0.0))
+        if self.quantity.table == "log_snr":
+            if len(self._ghost_values):
+                low, high = min(low, float(self._ghost_values.min())), max(high, float(self._ghost_values.max()))
+            return math.floor(low), math.ceil(high) if high > math.floor(low) else math.floor(low) + 1.0
+        # Variances of a ghost may be fifty times larger; the curve itself stays readable.
+        step = 10.0 ** math.floor(math.log10(high)) if high > 0 else 1.0
+        return 0.0, math.ceil(high / step - 1e-9) * step or 1.0
+
+    @Slot()
+    def _redraw(self) -> None:
+        self._drawn = QPixmap()
+        self.update()
+
+    def _update_strip(self) -> None:
+        x = int(self.place(self._cursor, 0).x())
+        self.update(x - MARK, HEADER - MARK, 2 * MARK + 1, self.height())
+
+    def _draw_curves(self) -> QPixmap:
+        """Ghost, curve and visited timesteps, with the panel's own size."""
+        ratio = self.devicePixelRatioF()
+        drawn = QPixmap(self.size() * ratio)
+        drawn.setDevicePixelRatio(ratio)
+        drawn.fill(Qt.GlobalColor.transparent)
+        painter = QPainter(drawn)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        ink, quiet = QColor(palette().text), QColor(palette().quiet)
+        # A ghost with another T is laid over the same width.
+        painter.setPen(QPen(quiet, 1, Qt.PenStyle.DashLine))
+        painter.setClipRect(self.plot_rect())
+        painter.drawPolyline(self._polyline(self._ghost_values))
+        painter.setClipping(False)
+        painter.setPen(QPen(QBrush(self._gradient()) if self._coloured() else QBrush(ink), 2))
+        painter.drawPolyline(self._polyline(self._values))
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(ink)
+        for t in self._visited:
+            if 0 <= t < self._T:
+                painter.drawEllipse(self.place(t, self._values[t]), DOT, DOT)
+        painter.end()
+        return drawn
+
+    def _polyline(self, values: Table) -> QPolygonF:
+        """The curve with at most two points a pixel."""
+        times = np.linspace(0, self._T - 1, len(values))
+        if not len(values):
+            return QPolygonF()
+        keep = np.unique(np.linspace(0, len(values) - 1, 2 * self.width()).astype(np.intp))
+        return QPolygonF([self.place(float(times[index]), float(values[index])) for index in keep])
+
+    def _gradient(self) -> QLinearGradient:
+        """From the colour of the data to that of noise, as alpha_bar falls along t."""
+        gradient = QLinearGradient(self.place(0, 0), self.place(self._T - 1, 0))
+        for stop in np.linspace(0, 1, GRADIENT_STOPS):
+            share = float(np.interp(stop * (self._T - 1), np.arange(self._T), self._alpha_bar))
+            gradient.setColorAt(float(stop), signal_colour(share))
+        return gradient
+
+    def _paint_cursor(self, painter: QPainter) -> None:
+        rect, surfaces = self.plot_rect(), palette()
+        at = self.place(self._cursor, self.value(self._cursor))
+        painter.setPen(QPen(colour("t"), 1))
+        painter.drawLine(QPointF(at.x(), rect.top()), QPointF(at.x(), rect.bottom()))
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(QPen(QColor(surfaces.text), 1.5))
+        for index, (u, value) in enumerate(self._points):
+            painter.setBrush(QColor(surfaces.text if index == self._chosen else surfaces.panel))
+            painter.drawEllipse(self.place(u * (self._T - 1), value), MARK, MARK)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(colour("t"))
+        painter.drawEllipse(at, MARK - 1.5, MARK - 1.5)
+
+
+def _printed(value: float, decimals: int) -> str:
+    return f"{value: .{decimals}f}".replace("-", "\u2212")
