@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import traceback
 from collections.abc import Callable, Sequence
 
 from core.errors import Cancelled, Refusal
@@ -75,6 +74,8 @@ def _unexpected(error: Exception) -> int:
         return _say("There is not enough memory for this. Ask for fewer or smaller pictures.", EXIT_REFUSED)
     kept = ""
     try:
+        import traceback
+
         from core.folders import log_folder
 
         path = log_folder() / "command-line.log"
