@@ -10,6 +10,7 @@ import signal
 import socket
 import sys
 from collections.abc import Sequence
+from logging import ERROR, INFO
 from types import FrameType
 
 from PySide6.QtCore import QObject, QSocketNotifier, QTimer, Signal, Slot
@@ -17,6 +18,7 @@ from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QApplication
 
 from app.bridge import Bridge
+from app.diary import record
 from app.log import Log, logger
 from app.settings import Settings
 from app.state import AppState
@@ -45,6 +47,7 @@ def run(arguments: Sequence[str] = ()) -> int:
 
     state = AppState()
     bridge = Bridge(state)
+    bridge.message.connect(record)
     window = MainWindow(state, bridge, settings=settings, log=log)
     interrupt = Interrupt(window)
     interrupt.raised.connect(window.close)
@@ -55,17 +58,18 @@ def run(arguments: Sequence[str] = ()) -> int:
     code = bridge.run_loop(app)
 
     collector.stop()
-    interrupted = interrupt.close()
+    code = 130 if interrupt.close() else code
     if not bridge.ended:
-        logger.error("the engine did not end in time")
-        if log.path is not None:
+        starting = state.status.state is EngineState.STARTING
+        logger.log(INFO if starting else ERROR, "left before the engine ended")
+        if log.path is not None and not starting:
             with log.path.open("a", encoding="utf-8") as file:
                 faulthandler.dump_traceback(file)
         os._exit(code)
     window.deleteLater()
     app.processEvents()
     log.uninstall()
-    return 130 if interrupted else code
+    return code
 
 
 class Interrupt(QObject):

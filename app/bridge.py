@@ -18,6 +18,7 @@ from app.state import AppState, Run
 from core.engine import Engine
 from core.images import OpenedImage
 from core.messages import (
+    EngineState,
     Failed,
     Message,
     ModelOpened,
@@ -168,7 +169,9 @@ class Bridge(QObject):
             self._workers.shutdown(wait=True, cancel_futures=True)
         for task in list(self._tasks):
             task.cancel()
-        deadline = time.monotonic() + CLOSE_SECONDS
+        # An import cannot be interrupted; what has not started has nothing to lose either.
+        starting = self.state.status.state is EngineState.STARTING
+        deadline = time.monotonic() + (0.0 if starting else CLOSE_SECONDS)
         self._engine.stop(0)
         while not self.ended and time.monotonic() < deadline:
             await asyncio.sleep(0.01)

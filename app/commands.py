@@ -14,7 +14,7 @@ from PySide6.QtWidgets import QFileDialog, QMenu
 from app import help as pages
 from app.incoming import PICTURE_ENDINGS, Offer, Source, files, is_model_folder, offer, offer_of, sources
 from app.loader import Loader
-from app.log import Log
+from app.log import Log, logger
 from app.theme import SchemeName, theme
 from app.widgets.controls import MAX_SEED
 from core.errors import Refusal
@@ -143,6 +143,8 @@ class Commands(QObject):
 
     @Slot(object, object)
     def _opened(self, image: OpenedImage, path: Path | None) -> None:
+        height, width = image.pixels.shape[:2]
+        logger.info("picture opened: %s, %d × %d", image.name, width, height)
         if path is not None and path not in {sample.path for sample in samples()}:
             self._window.settings.remember_picture(path)
             self._list_pictures()

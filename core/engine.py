@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     from core.library import Library, Model
     from core.samplers import Step
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("diffuscope.engine")
 
 KEPT_CAPS = 4
 """All trajectories together may take as much as this many at their cap."""

@@ -1,0 +1,25 @@
+"""What the engine did, one line each in the log, so that a report tells what came before an error."""
+
+from __future__ import annotations
+
+from app.log import logger
+from core.messages import Failed, ModelOpened, RunEnded, RunPaused, RunResumed, RunStarted
+
+
+def record(message: object) -> None:
+    """Log a message of the engine where it is about a model or a run as a whole."""
+    match message:
+        case ModelOpened(info=info):
+            logger.info("model opened: %s", info.ref.name)
+        case RunStarted(job=job, request=request):
+            logger.info(
+                "run %d started: %d × %d steps, seed %d", job, request.count, len(request.timesteps), request.seed
+            )
+        case RunPaused(job=job, step=step):
+            logger.info("run %d paused at step %d", job, step)
+        case RunResumed(job=job):
+            logger.info("run %d goes on", job)
+        case RunEnded(job=job, reason=reason, steps=steps):
+            logger.info("run %d %s after %d steps", job, reason, steps)
+        case Failed(job=job, message=words):
+            logger.warning("%s: %s", "the engine" if job is None else f"run {job}", words)
