@@ -1,0 +1,129 @@
+r"""Formulas and algorithms as data: LaTeX, the numbers they take, and the paper they come from.
+
+``\textcolor{role}{...}`` gives a part a role: a quantity of theme.QUANTITIES gives it that quantity's colour; the
+name of a number (see ``Formula.numbers``) marks the coefficient under which that number is printed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Formula:
+    """One formula. ``numbers`` are the roles under which live numbers are printed, from left to right."""
+
+    name: str
+    latex: str
+    numbers: tuple[str, ...]
+    paper: str
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    r"""An algorithm; line 1 is the paper's line 1. Mathematics stands between dollar signs, indentation is kept."""
+
+    title: str
+    lines: tuple[str, ...]
+    paper: str
+
+
+_X_T = r"\textcolor{x_t}{x_t}"
+_X_PREV = r"\textcolor{x_t}{x_{t-1}}"
+_X_0 = r"\textcolor{x_0}{x_0}"
+_X0_HAT = r"\textcolor{x_0}{\hat{x}_0}"
+_EPS = r"\textcolor{eps}{\epsilon}"
+_EPS_HAT = r"\textcolor{eps}{\hat{\epsilon}}"
+_EPS_THETA = r"\textcolor{eps}{\epsilon_\theta}"
+_Z = r"\textcolor{eps}{z}"
+_AB = r"\textcolor{alpha_bar}{\bar{\alpha}_t}"
+_AB_PREV = r"\textcolor{alpha_bar}{\bar{\alpha}_{t-1}}"
+
+FORWARD = Formula(
+    "Forward process",
+    rf"{_X_T} = \textcolor{{alpha}}{{\sqrt{{{_AB}}}}}\,{_X_0} + \textcolor{{sigma}}{{\sqrt{{1 - {_AB}}}}}\,{_EPS}",
+    ("alpha", "sigma"),
+    "Ho et al. 2020, eq. 4",
+)
+X0_HAT = Formula(
+    "The picture the network sees",
+    rf"{_X0_HAT} = \left({_X_T} - \textcolor{{sigma}}{{\sqrt{{1 - {_AB}}}}}\,{_EPS_HAT}\right) / "
+    rf"\textcolor{{alpha}}{{\sqrt{{{_AB}}}}}",
+    ("sigma", "alpha"),
+    "Ho et al. 2020, eq. 15",
+)
+SCORE = Formula(
+    "Score",
+    rf"\textcolor{{score}}{{\nabla \log q({_X_T})}} \approx -{_EPS_HAT} / \textcolor{{sigma}}{{\sqrt{{1 - {_AB}}}}}",
+    ("sigma",),
+    "Song et al. 2021, section 2",
+)
+DDIM_STEP = Formula(
+    "DDIM step",
+    rf"{_X_PREV} = \textcolor{{to_x0}}{{\sqrt{{{_AB_PREV}}}}}\,{_X0_HAT}"
+    rf" + \textcolor{{to_eps}}{{\sqrt{{1 - {_AB_PREV} - \sigma_t^2}}}}\,{_EPS_HAT}"
+    rf" + \textcolor{{to_z}}{{\sigma_t}}\,{_Z}",
+    ("to_x0", "to_eps", "to_z"),
+    "Song et al. 2021 (DDIM), eq. 12",
+)
+DDPM_STEP = Formula(
+    "DDPM step",
+    rf"{_X_PREV} = \textcolor{{to_x0}}{{\frac{{\sqrt{{{_AB_PREV}}}\,\beta_t}}{{1 - {_AB}}}}}\,{_X0_HAT}"
+    rf" + \textcolor{{to_x_t}}{{\frac{{\sqrt{{\alpha_t}}\,(1 - {_AB_PREV})}}{{1 - {_AB}}}}}\,{_X_T}"
+    rf" + \textcolor{{to_z}}{{\sigma_t}}\,{_Z}",
+    ("to_x0", "to_x_t", "to_z"),
+    "Ho et al. 2020, eq. 7",
+)
+GUIDANCE = Formula(
+    "Classifier-free guidance",
+    rf"{_EPS_HAT} = \textcolor{{conditional}}{{(1 + w)}}\,{_EPS_THETA}({_X_T}, c)"
+    rf" - \textcolor{{unconditional}}{{w}}\,{_EPS_THETA}({_X_T})",
+    ("conditional", "unconditional"),
+    "Ho & Salimans 2022, eq. 6",
+)
+FORMULAS = (FORWARD, X0_HAT, SCORE, DDIM_STEP, DDPM_STEP, GUIDANCE)
+
+TRAINING = Listing(
+    "Algorithm 1  Training",
+    (
+        "repeat",
+        rf"  ${_X_0} \sim q({_X_0})$",
+        r"  $\textcolor{t}{t} \sim$ Uniform$(\{0, \ldots, T-1\})$",
+        rf"  ${_EPS} \sim \mathcal{{N}}(0, I)$",
+        rf"  descend $\nabla_\theta \|{_EPS} - {_EPS_THETA}(\sqrt{{{_AB}}}\,{_X_0} + \sqrt{{1 - {_AB}}}\,{_EPS},"
+        r" \textcolor{t}{t})\|^2$",
+        "until converged",
+    ),
+    "Ho et al. 2020, Algorithm 1",
+)
+SAMPLING = Listing(
+    "Algorithm 2  Sampling (DDPM)",
+    (
+        r"$\textcolor{x_t}{x_T} \sim \mathcal{N}(0, I)$",
+        r"for $\textcolor{t}{t} = T-1, \ldots, 0$ do",
+        rf"  ${_Z} \sim \mathcal{{N}}(0, I)$ if $\textcolor{{t}}{{t}} > 0$, else ${_Z} = 0$",
+        rf"  ${_X_PREV} = \frac{{1}}{{\sqrt{{\alpha_t}}}}\left({_X_T} - \frac{{1 - \alpha_t}}{{\sqrt{{1 - {_AB}}}}}"
+        rf"{_EPS_THETA}({_X_T}, \textcolor{{t}}{{t}})\right) + \sigma_t {_Z}$",
+        "end for",
+        rf"return ${_X_0}$",
+    ),
+    "Ho et al. 2020, Algorithm 2",
+)
+SAMPLING_DDIM = Listing(
+    "Sampling (DDIM)",
+    (
+        r"$\textcolor{x_t}{x_T} \sim \mathcal{N}(0, I)$",
+        r"for $\textcolor{t}{t}$ in the timesteps, falling, do",
+        rf"  ${_EPS_HAT} = {_EPS_THETA}({_X_T}, \textcolor{{t}}{{t}})$",
+        rf"  ${_X0_HAT} = ({_X_T} - \sqrt{{1 - {_AB}}}\,{_EPS_HAT}) / \sqrt{{{_AB}}}$",
+        rf"  ${_X_PREV} = \sqrt{{{_AB_PREV}}}\,{_X0_HAT} + \sqrt{{1 - {_AB_PREV} - \sigma_t^2}}\,{_EPS_HAT}"
+        rf" + \sigma_t {_Z}$",
+        "end for",
+        rf"return ${_X_0}$",
+    ),
+    "Song et al. 2021 (DDIM), eq. 12",
+)
+
+ALGORITHM_1 = TRAINING.title, TRAINING.lines
+ALGORITHM_2 = SAMPLING.title, SAMPLING.lines
+ALGORITHM_DDIM = SAMPLING_DDIM.title, SAMPLING_DDIM.lines

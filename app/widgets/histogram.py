@@ -1,0 +1,131 @@
+"""How the pixels of a picture are distributed, against the normal distribution they turn into."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import QPointF, QRectF, QSize, Qt
+from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPaintEvent, QPen, QPolygonF, QResizeEvent
+from PySide6.QtWidgets import QSizePolicy, QWidget
+
+from app.theme import colour, font, palette, theme
+
+REACH = 4.0
+"""The axis runs from -REACH to REACH."""
+BINS = 64
+HEADER = 20
+FOOTER = 16
+TALLEST = 0.8
+"""Density at the top; twice the peak of N(0, 1). Taller bars are cut, and marked."""
+MOST_VALUES = 60_000
+"""More are thinned out evenly: a histogram of so many looks the same."""
+
+
+class Histogram(QWidget):
+    """The density of the values in bars of the quantity's colour, N(0, 1) as a line, mean and deviation in numbers.
+
+    Attributes: ``density`` (of ``BINS`` bins between -REACH and REACH, None while empty), ``mean``, ``deviation``.
+    """
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.quantity = "x_t"
+        self.density: NDArray[np.float64] | None = None
+        self.mean = math.nan
+        self.deviation = math.nan
+        self._normal = QPolygonF()
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.setFixedHeight(self.sizeHint().height())
+        self.setAccessibleName("Histogram of pixel values")
+        self.setToolTip(
+            "How often each value occurs among the pixels. The line is N(0, 1), to which q(x_T | x_0) tends\n"
+            "(Ho et al. 2020, eq. 4): at t = T nothing of the picture is left in it."
+        )
+        theme().theme_changed.connect(self.update)
+
+    def set_values(self, values: NDArray[Any] | None, quantity: str = "x_t") -> None:
+        """Show an array of any shape; None empties. Values beyond the axis count in its last bins."""
+        self.quantity = quantity
+        if values is None or values.size == 0:
+            self.density, self.mean, self.deviation = None, math.nan, math.nan
+        else:
+            flat = values.reshape(-1)
+            # An odd stride meets every colour channel.
+            flat = flat[:: (flat.size // MOST_VALUES) | 1]
+            self.mean, self.deviation = float(flat.mean(dtype=np.float64)), float(flat.std(dtype=np.float64))
+            scaled = np.clip((flat + REACH) * (BINS / (2 * REACH)), 0, BINS - 1).astype(np.intp)
+            self.density = np.bincount(scaled, minlength=BINS) / (flat.size * 2 * REACH / BINS)
+        self.setAccessibleDescription(self.summary())
+        self.update()
+
+    def summary(self) -> str:
+        """Mean and deviation as they are printed, always as wide."""
+        if self.density is None:
+            return ""
+        return f"mean {self.mean: .3f}   std {self.deviation:.3f}".replace("-", "\u2212")
+
+    def plot_rect(self) -> QRectF:
+        return QRectF(0, HEADER, self.width(), self.height() - HEADER - FOOTER)
+
+    def place(self, value: float, density: float) -> QPointF:
+        """Where a value and its density are drawn."""
+        rect = self.plot_rect()
+        return QPointF(
+            rect.left() + (value + REACH) / (2 * REACH) * rect.width(),
+            rect.bottom() - min(density, TALLEST) / TALLEST * rect.height(),
+        )
+
+    def sizeHint(self) -> QSize:
+        return QSize(296, HEADER + 64 + FOOTER)
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(160, HEADER + 64 + FOOTER)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        values = np.linspace(-REACH, REACH, 97)
+        normal = np.exp(-(values**2) / 2) / math.sqrt(2 * math.pi)
+        self._normal = QPolygonF([self.place(float(v), float(d)) for v, d in zip(values, normal, strict=True)])
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        surfaces, rect = palette(), self.plot_rect()
+        ink, quiet = colour(self.quantity), QColor(surfaces.quiet)
+        if self.density is not None:
+            self._paint_bars(painter, self.density, ink)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(QPen(QColor(surfaces.text), 1.5))
+        painter.drawPolyline(self._normal)
+        painter.setPen(QPen(QColor(surfaces.line), 1))
+        painter.drawLine(rect.bottomLeft(), rect.bottomRight())
+        painter.setFont(font("caption", numbers=True))
+        metrics = QFontMetricsF(painter.font())
+        painter.setPen(quiet)
+        painter.drawText(QPointF(0, 14), "pixels against N(0, 1)")
+        summary = self.summary()
+        painter.setPen(ink)
+        painter.drawText(QPointF(self.width() - metrics.horizontalAdvance(summary), 14), summary)
+        painter.setPen(quiet)
+        for value in (-3, -2, -1, 0, 1, 2, 3):
+            text = f"{value}".replace("-", "\u2212")
+            at = self.place(value, 0)
+            painter.drawText(QPointF(at.x() - metrics.horizontalAdvance(text) / 2, self.height() - 3), text)
+
+    def _paint_bars(self, painter: QPainter, density: NDArray[np.float64], ink: QColor) -> None:
+        rect = self.plot_rect()
+        width = rect.width() / BINS
+        heights = (np.minimum(density, TALLEST) * (rect.height() / TALLEST)).tolist()
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(ink)
+        painter.drawRects(
+            [
+                QRectF(rect.left() + index * width, rect.bottom() - height, width - 1, height)
+                for index, height in enumerate(heights)
+                if height > 0
+            ]
+        )
+        painter.setBrush(QColor(palette().panel))
+        for index in np.flatnonzero(density > TALLEST):  # a gap near the top says that the bar goes on
+            painter.drawRect(QRectF(rect.left() + float(index) * width, rect.top() + 4, width, 2))
