@@ -46,6 +46,7 @@ class Log(QObject):
         self.last_error = ""
         self._handler: logging.Handler = logging.NullHandler()
         self._faults: TextIO | None = None
+        self._telling = False
         self._hooks: tuple[_Hook, Any] | None = None
 
     def install(self) -> None:
@@ -86,6 +87,15 @@ class Log(QObject):
         details = "".join(traceback.format_exception(error))
         logger.error("%s%s", f"{where}: " if where else "", details)
         self.last_error = details
+        if self._telling:
+            return  # telling the window is what failed
+        self._telling = True
+        try:
+            self._tell(error, details)
+        finally:
+            self._telling = False
+
+    def _tell(self, error: BaseException, details: str) -> None:
         if isinstance(error, Refusal):
             self.error.emit(str(error), error.details)
         else:
@@ -104,9 +114,8 @@ class Log(QObject):
             logger.error("asyncio: %s", context.get("message"))
 
     def _unhandled(self, kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-        if issubclass(kind, KeyboardInterrupt):
-            sys.__excepthook__(kind, error, trace)
-        else:
+        sys.__excepthook__(kind, error, trace)
+        if not issubclass(kind, KeyboardInterrupt):
             self.report(error)
 
     def _unhandled_in_thread(self, unhandled: threading.ExceptHookArgs) -> None:

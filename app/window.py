@@ -14,8 +14,8 @@ from PySide6.QtGui import (
     QDragLeaveEvent,
     QDropEvent,
     QKeyEvent,
-    QPaintEvent,
     QResizeEvent,
+    QShowEvent,
 )
 from PySide6.QtWidgets import (
     QAbstractButton,
@@ -156,7 +156,8 @@ class MainWindow(QMainWindow):
     @Slot(str, str)
     def show_error(self, message: str, details: str = "") -> None:
         """Say in the stage that is shown what went wrong."""
-        self.stage.errors.show_error(message, details)
+        if self._active:
+            self.stage.errors.show_error(message, details)
 
     # Panels
 
@@ -201,11 +202,15 @@ class MainWindow(QMainWindow):
         if (event.oldSize().width() < NARROW) != (event.size().width() < NARROW):
             self._fold()
 
-    def paintEvent(self, event: QPaintEvent) -> None:
-        super().paintEvent(event)
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        QTimer.singleShot(250, self, self._say_painted)  # where the platform never asks for a paint
+
+    @Slot()
+    def _say_painted(self) -> None:
         if not self._has_painted:
             self._has_painted = True
-            QTimer.singleShot(0, self, self.painted.emit)
+            self.painted.emit()
 
     def closeEvent(self, event: QCloseEvent) -> None:
         if not self.isFullScreen():
@@ -217,6 +222,8 @@ class MainWindow(QMainWindow):
         super().closeEvent(event)
 
     def event(self, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.UpdateRequest and not self._has_painted:
+            QTimer.singleShot(0, self, self._say_painted)
         # A single key that is a shortcut must still press the button or open the list that has the focus.
         if event.type() == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent):
             focus = self.focusWidget()
