@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+import json
+import zipfile
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,9 +15,12 @@ from PIL import Image
 
 from core.conversion import convert, default_conversion
 from core.errors import Refusal
+from core.files import write_file
+from core.folders import cache_folder
 from core.images import open_image
 
 SUFFIXES = frozenset(Image.registered_extensions())
+CACHE_VERSION = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +53,12 @@ class PictureFolder:
 def open_folder(
     folder: Path, size: int = 32, on_progress: Callable[[int, int], None] = lambda done, total: None
 ) -> PictureFolder:
-    """Decode every picture in ``folder`` and its sub-folders to ``size`` x ``size``, cropped to the middle square.
+    """Every picture in ``folder`` and its sub-folders at ``size`` x ``size``, cropped to the middle square.
 
     Pictures in a sub-folder at any depth belong to the class of the first sub-folder on the way; with fewer than two
-    classes the folder is unconditional. ``on_progress`` is told how many of how many files are done. Raises Refusal
-    where there is nothing to train on, or where some pictures lie in classes and others beside them.
+    classes the folder is unconditional. They are decoded once: an unchanged folder comes from the cache the next time.
+    ``on_progress`` is told how many of how many files are done. Raises Refusal where there is nothing to train on, or
+    where some pictures lie in classes and others beside them.
     """
     if not folder.is_dir():
         raise Refusal(f"{folder} is not a folder. Give the folder that holds the pictures.")
@@ -61,6 +67,19 @@ def open_folder(
         raise Refusal(
             f"There are no pictures in {folder}. Put PNG or JPEG files there, in a sub-folder for each class."
         )
+    cached = cache_folder() / "pictures" / f"{_fingerprint(folder, files, size)}.npz"
+    name = folder.resolve().name
+    known = _from_cache(cached, name)
+    if known is None:
+        known = _decoded(folder, name, files, size, on_progress)
+        _to_cache(cached, known)
+    on_progress(len(files), len(files))
+    return known
+
+
+def _decoded(
+    folder: Path, name: str, files: Sequence[Path], size: int, on_progress: Callable[[int, int], None]
+) -> PictureFolder:
     pictures: list[NDArray[np.uint8]] = []
     owners: list[str] = []
     skipped: list[tuple[str, str]] = []
@@ -72,11 +91,10 @@ def open_folder(
             owners.append(inside.parts[0] if len(inside.parts) > 1 else "")
         except Refusal as refusal:
             skipped.append((str(inside), str(refusal)))
-    on_progress(len(files), len(files))
     if not pictures:
         raise Refusal(f"None of the {len(files)} pictures in {folder} can be read.", "\n".join(map(str, skipped)))
     classes, labels = _classes(owners, folder)
-    return PictureFolder(folder.name, _stacked(pictures), labels, classes, tuple(skipped))
+    return PictureFolder(name, _stacked(pictures), labels, classes, tuple(skipped))
 
 
 def _square(path: Path, size: int) -> NDArray[np.uint8]:
@@ -86,7 +104,9 @@ def _square(path: Path, size: int) -> NDArray[np.uint8]:
 
 def _stacked(pictures: list[NDArray[np.uint8]]) -> NDArray[np.uint8]:
     channels = max(picture.shape[2] for picture in pictures)
-    return np.stack([np.broadcast_to(picture, (*picture.shape[:2], channels)) for picture in pictures])
+    stacked = np.stack([np.broadcast_to(picture, (*picture.shape[:2], channels)) for picture in pictures])
+    is_grey = bool((stacked == stacked[..., :1]).all())  # also where grey was stored as equal red, green and blue
+    return np.ascontiguousarray(stacked[..., :1]) if is_grey else stacked
 
 
 def _classes(owners: list[str], folder: Path) -> tuple[tuple[str, ...], NDArray[np.int64]]:
@@ -101,3 +121,32 @@ def _classes(owners: list[str], folder: Path) -> tuple[tuple[str, ...], NDArray[
         )
     index = {name: label for label, name in enumerate(names)}
     return tuple(names), np.array([index[owner] for owner in owners], dtype=np.int64)
+
+
+# ------------------------------------------------------------------------------------------------ the cache
+
+
+def _fingerprint(folder: Path, files: Sequence[Path], size: int) -> str:
+    """Changes with every file that is added, removed, renamed or written."""
+    digest = hashlib.sha256(f"{CACHE_VERSION} {size} {folder.resolve()}".encode())
+    for path in files:
+        facts = path.stat()
+        digest.update(f"{path.relative_to(folder)}\0{facts.st_size}\0{facts.st_mtime_ns}\n".encode())
+    return digest.hexdigest()[:32]
+
+
+def _from_cache(path: Path, name: str) -> PictureFolder | None:
+    if not path.is_file():
+        return None
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as kept:
+            classes, skipped = json.loads(str(kept["words"]))
+            return PictureFolder(name, kept["pictures"], kept["labels"], tuple(classes), tuple(map(tuple, skipped)))
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        return None  # it can be made again
+
+
+def _to_cache(path: Path, data: PictureFolder) -> None:
+    words = json.dumps([data.classes, data.skipped])
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_file(path, lambda file: np.savez(file, pictures=data.pictures, labels=data.labels, words=np.array(words)))

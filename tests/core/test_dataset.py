@@ -1,0 +1,156 @@
+"""Pictures of a folder."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from core.errors import Refusal
+from core.training import dataset
+from core.training.dataset import open_folder
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("DIFFUSCOPE_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "pictures"
+
+
+def put(path: Path, pixels: np.ndarray) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(pixels).save(path)
+
+
+def grey(value: int, side: int = 8) -> np.ndarray:
+    return np.full((side, side), value, dtype=np.uint8)
+
+
+def coloured(side: int = 8) -> np.ndarray:
+    return np.stack([grey(10, side), grey(120, side), grey(250, side)], axis=2)
+
+
+def test_that_sub_folders_become_classes_in_the_order_of_their_names(folder: Path) -> None:
+    put(folder / "dog" / "a.png", grey(10))
+    put(folder / "cat" / "b.png", grey(20))
+    put(folder / "cat" / "deeper" / "c.png", grey(30))
+    data = open_folder(folder, 8)
+    assert data.classes == ("cat", "dog")
+    by_value = {int(picture[0, 0, 0]): int(label) for picture, label in zip(data.pictures, data.labels, strict=True)}
+    assert by_value == {10: 1, 20: 0, 30: 0}
+
+
+def test_that_a_folder_without_sub_folders_has_no_classes(folder: Path) -> None:
+    put(folder / "a.png", grey(1))
+    put(folder / "B.PNG", grey(2))
+    data = open_folder(folder, 8)
+    assert data.classes == ()
+    assert data.labels.tolist() == [0, 0]
+    assert data.name == "pictures"
+
+
+def test_that_pictures_at_their_own_size_keep_every_value(folder: Path) -> None:
+    pixels = np.arange(64, dtype=np.uint8).reshape(8, 8)
+    put(folder / "a.png", pixels)
+    np.testing.assert_array_equal(open_folder(folder, 8).pictures[0, :, :, 0], pixels)
+
+
+def test_that_a_wide_picture_is_cropped_to_its_middle(folder: Path) -> None:
+    pixels = np.zeros((8, 24), dtype=np.uint8)
+    pixels[:, 8:16] = 200
+    put(folder / "a.png", pixels)
+    np.testing.assert_array_equal(open_folder(folder, 8).pictures[0, :, :, 0], grey(200))
+
+
+def test_that_all_grey_pictures_have_one_channel_even_if_stored_in_colour(folder: Path) -> None:
+    put(folder / "a.png", grey(5))
+    put(folder / "b.png", np.stack([grey(7)] * 3, axis=2))
+    assert open_folder(folder, 8).pictures.shape == (2, 8, 8, 1)
+
+
+def test_that_one_coloured_picture_gives_all_three_channels(folder: Path) -> None:
+    put(folder / "a.png", grey(5))
+    put(folder / "b.png", coloured())
+    data = open_folder(folder, 8)
+    assert data.pictures.shape == (2, 8, 8, 3)
+    assert data.pictures[0, 0, 0].tolist() == [5, 5, 5]
+    assert data.pictures[1, 0, 0].tolist() == [10, 120, 250]
+
+
+def test_that_unreadable_files_are_skipped_and_listed(folder: Path) -> None:
+    put(folder / "good.png", grey(5))
+    (folder / "bad.png").write_bytes(b"\x89PNG\r\n\x1a\nnothing")
+    (folder / "notes.txt").write_text("not a picture at all")
+    data = open_folder(folder, 8)
+    assert len(data) == 1
+    assert [name for name, _ in data.skipped] == ["bad.png"]
+    assert open_folder(folder, 8).skipped == data.skipped
+
+
+def test_that_an_unchanged_folder_is_not_decoded_again(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    put(folder / "x" / "a.png", grey(5))
+    put(folder / "y" / "b.png", coloured())
+    first = open_folder(folder, 8)
+    monkeypatch.setattr(dataset, "open_image", lambda path: pytest.fail("decoded again"))
+    again = open_folder(folder, 8)
+    np.testing.assert_array_equal(again.pictures, first.pictures)
+    assert (again.sha256, again.classes) == (first.sha256, first.classes)
+
+
+def test_that_a_changed_picture_is_seen(folder: Path) -> None:
+    put(folder / "a.png", grey(5))
+    before = open_folder(folder, 8)
+    put(folder / "a.png", grey(6))
+    os.utime(folder / "a.png", ns=(1, 1))
+    after = open_folder(folder, 8)
+    assert after.pictures[0, 0, 0, 0] == 6
+    assert after.sha256 != before.sha256
+
+
+def test_that_a_damaged_cache_is_made_again(folder: Path, home: Path) -> None:
+    put(folder / "a.png", grey(5))
+    open_folder(folder, 8)
+    (kept,) = (home / "cache" / "pictures").glob("*.npz")
+    kept.write_bytes(kept.read_bytes()[:100])
+    assert open_folder(folder, 8).pictures[0, 0, 0, 0] == 5
+
+
+def test_that_progress_reaches_the_number_of_files(folder: Path) -> None:
+    for index in range(3):
+        put(folder / f"{index}.png", grey(index))
+    told: list[tuple[int, int]] = []
+    open_folder(folder, 8, lambda done, total: told.append((done, total)))
+    assert told == [(0, 3), (1, 3), (2, 3), (3, 3)]
+
+
+def test_that_an_empty_folder_is_refused(folder: Path) -> None:
+    folder.mkdir()
+    with pytest.raises(Refusal, match="no pictures"):
+        open_folder(folder)
+
+
+def test_that_a_missing_folder_is_refused(folder: Path) -> None:
+    with pytest.raises(Refusal, match="not a folder"):
+        open_folder(folder)
+
+
+def test_that_a_folder_of_broken_pictures_is_refused(folder: Path) -> None:
+    folder.mkdir()
+    (folder / "bad.png").write_bytes(b"")
+    with pytest.raises(Refusal, match="None of the 1 pictures"):
+        open_folder(folder)
+
+
+def test_that_pictures_beside_classes_are_refused(folder: Path) -> None:
+    put(folder / "class" / "a.png", grey(1))
+    put(folder / "loose.png", grey(2))
+    with pytest.raises(Refusal, match="1 pictures lie in pictures itself"):
+        open_folder(folder)

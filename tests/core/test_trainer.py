@@ -1,0 +1,378 @@
+"""Training: the loss, the steps, and runs that go on with the same bits."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from core.errors import Cancelled, Refusal
+from core.model_folder import open_model
+from core.requests import ScheduleSpec
+from core.schedules import make_schedule
+from core.training.checkpoint import FILE, load_checkpoint, read_request, save_checkpoint
+from core.training.dataset import PictureFolder
+from core.training.losses import Levels, l_simple, noised, spread_timesteps, target
+from core.training.request import TrainRequest
+from core.training.run import default_network, train_on_folder
+from core.training.trainer import Trainer
+from core.unet import UNet
+from core.unet_config import UNetConfig
+
+TINY = UNetConfig(
+    sample_size=8,
+    in_channels=1,
+    out_channels=1,
+    block_out_channels=(8, 8),
+    down_block_types=("DownBlock2D", "DownBlock2D"),
+    up_block_types=("UpBlock2D", "UpBlock2D"),
+    layers_per_block=1,
+    norm_num_groups=4,
+    add_attention=False,
+    num_class_embeds=3,
+)
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DIFFUSCOPE_HOME", str(tmp_path / "home"))
+
+
+def two_classes(count: int = 10) -> PictureFolder:
+    """The left half white, or the right half."""
+    pictures = np.zeros((count, 8, 8, 1), dtype=np.uint8)
+    labels = np.arange(count) % 2
+    pictures[labels == 0, :, :4] = 255
+    pictures[labels == 1, :, 4:] = 255
+    return PictureFolder("halves", pictures, labels.astype(np.int64), ("left", "right"))
+
+
+DATA = two_classes()
+REQUEST = TrainRequest(
+    data_name="halves", data_sha256=DATA.sha256, network=TINY, labels=DATA.classes, steps=6, batch=4, warm_up=2
+)
+
+
+def weights(trainer: Trainer) -> torch.Tensor:
+    return torch.cat([value.flatten() for value in trainer.ema.averages.values()])
+
+
+def folder_of(data: PictureFolder, folder: Path) -> Path:
+    for index, (picture, label) in enumerate(zip(data.pictures, data.labels, strict=True)):
+        path = folder / data.classes[label] / f"{index}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(picture[:, :, 0]).save(path)
+    return folder
+
+
+# ---------------------------------------------------------------------------------------------------- the loss
+
+
+def test_that_noised_pictures_and_v_follow_the_closed_form() -> None:
+    schedule = make_schedule(ScheduleSpec("linear", 1000))
+    levels = Levels(schedule)
+    x0, eps, t = torch.full((2, 1, 1, 1), 0.5), torch.full((2, 1, 1, 1), -2.0), torch.tensor([0, 499])
+    alpha_bar = np.array([0.9999, 0.0785872429])  # the linear schedule at 0 and 499
+    alpha, sigma = np.sqrt(alpha_bar), np.sqrt(1 - alpha_bar)
+    np.testing.assert_allclose(noised(x0, eps, t, levels).flatten(), alpha * 0.5 - 2 * sigma, rtol=1e-6)
+    np.testing.assert_allclose(target("v", x0, eps, t, levels).flatten(), -2 * alpha - sigma * 0.5, rtol=1e-6)
+
+
+def test_that_eps_and_x0_are_their_own_targets() -> None:
+    levels = Levels(make_schedule(ScheduleSpec("cosine", 10)))
+    x0, eps, t = torch.zeros(1, 1, 1, 1), torch.ones(1, 1, 1, 1), torch.tensor([3])
+    assert target("eps", x0, eps, t, levels) is eps
+    assert target("x0", x0, eps, t, levels) is x0
+
+
+def test_that_the_loss_is_the_mean_square_in_float32() -> None:
+    output = torch.tensor([1.0, 3.0], dtype=torch.bfloat16)
+    loss = l_simple(output, torch.zeros(2))
+    assert loss.dtype == torch.float32
+    assert loss.item() == 5.0
+
+
+@given(count=st.integers(1, 64), steps=st.integers(2, 1000), seed=st.integers(0, 1000))
+@settings(max_examples=50, deadline=None)
+def test_that_spread_timesteps_lie_in_range_and_apart(count: int, steps: int, seed: int) -> None:
+    t = spread_timesteps(count, steps, torch.Generator().manual_seed(seed))
+    assert t.dtype == torch.int64
+    assert 0 <= int(t.min()) <= int(t.max()) < steps
+    per_bin = torch.bincount(t * count // steps, minlength=count)
+    assert steps < count or int(per_bin.max()) <= 2
+
+
+def test_that_every_timestep_is_equally_likely() -> None:
+    generator = torch.Generator().manual_seed(0)
+    t = torch.cat([spread_timesteps(4, 10, generator) for _ in range(5000)])
+    shares = torch.bincount(t, minlength=10).double() / len(t)
+    np.testing.assert_allclose(shares, 0.1, atol=0.01)
+
+
+# ---------------------------------------------------------------------------------------------------- the steps
+
+
+def test_that_training_learns_two_classes() -> None:
+    trainer = Trainer(replace(REQUEST, steps=60, batch=8, lr=5e-3, label_dropout=0.1), DATA)
+    losses = [step.loss for step in trainer.steps()]
+    assert np.mean(losses[-10:]) < 0.6 * np.mean(losses[:5])
+    network = trainer.averaged()
+    x_t = torch.randn(2, 1, 8, 8, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        x0_hat = -network(x_t, torch.tensor([999, 999]), torch.tensor([0, 1]))  # x0_hat = -v where alpha is nearly 0
+    halves = x0_hat.view(2, 8, 2, 4).mean((1, 3))
+    assert halves[0, 0] > halves[0, 1] + 0.3
+    assert halves[1, 1] > halves[1, 0] + 0.3
+
+
+def test_that_the_same_request_gives_the_same_bits() -> None:
+    first, second = Trainer(REQUEST, DATA), Trainer(REQUEST, DATA)
+    assert [step.loss for step in first.steps()] == [step.loss for step in second.steps()]
+    assert torch.equal(weights(first), weights(second))
+
+
+def test_that_other_work_between_steps_changes_no_bits() -> None:
+    alone, disturbed = Trainer(REQUEST, DATA), Trainer(REQUEST, DATA)
+    losses = [step.loss for step in alone.steps()]
+    for loss, step in zip(losses, disturbed.steps(), strict=True):
+        torch.randn(1000)
+        torch.manual_seed(7)
+        assert step.loss == loss
+
+
+def test_that_dropout_layers_change_no_bits_of_others_and_repeat() -> None:
+    request = replace(REQUEST, network=replace(TINY, dropout=0.5))
+    losses = [step.loss for step in Trainer(request, DATA).steps()]
+    torch.manual_seed(3)
+    expected = torch.random.get_rng_state()
+    again = [step.loss for step in Trainer(request, DATA).steps()]
+    assert again == losses
+    assert torch.equal(torch.random.get_rng_state(), expected)
+    assert losses != [step.loss for step in Trainer(REQUEST, DATA).steps()]
+
+
+def test_that_every_picture_comes_once_before_any_comes_again() -> None:
+    trainer = Trainer(REQUEST, DATA)
+    seen = torch.cat([trainer._next_indices(4) for _ in range(5)])
+    assert sorted(seen[:10].tolist()) == sorted(seen[10:].tolist()) == list(range(10))
+
+
+def test_that_a_folder_smaller_than_the_batch_trains() -> None:
+    small = two_classes(2)
+    trainer = Trainer(replace(REQUEST, data_sha256=small.sha256, steps=1, batch=7), small)
+    assert len(list(trainer.steps())) == 1
+
+
+def test_that_labels_are_dropped_as_often_as_asked() -> None:
+    request = replace(REQUEST, batch=5000, label_dropout=0.2)
+    _, labels = Trainer(request, DATA)._batch()
+    assert labels is not None
+    shares = torch.bincount(labels, minlength=3) / 5000
+    np.testing.assert_allclose(shares, [0.4, 0.4, 0.2], atol=0.03)
+
+
+def test_that_half_of_the_pictures_are_flipped_where_asked() -> None:
+    x0, labels = Trainer(replace(REQUEST, batch=2000, flip=True, label_dropout=0.0), DATA)._batch()
+    assert labels is not None
+    lit_on_the_left = x0[labels == 0, 0, 0, 0] == 1
+    assert lit_on_the_left.double().mean().item() == pytest.approx(0.5, abs=0.06)
+
+
+def test_that_the_learning_rate_warms_up_and_falls_to_nothing() -> None:
+    trainer = Trainer(replace(REQUEST, lr=0.01, warm_up=2, steps=6), DATA)
+    rates = [step.lr for step in trainer.steps()]
+    cosine = [0.5 * (1 + math.cos(math.pi * step / 6)) for step in range(6)]
+    assert rates == pytest.approx([0.005, *(0.01 * value for value in cosine[1:])])
+
+
+def test_that_a_loss_that_is_no_number_stops_with_words_and_leaves_the_weights() -> None:
+    trainer = Trainer(REQUEST, DATA)
+    with torch.no_grad():
+        trainer.network.conv_out.bias.fill_(math.nan)  # type: ignore[union-attr]
+    before = weights(trainer)
+    with pytest.raises(Refusal, match="stopped at step 1: its loss is no longer a number"):
+        trainer.one_step()
+    assert torch.equal(weights(trainer), before)
+    assert trainer.step == 0
+
+
+def test_that_a_cancelled_step_leaves_the_run_where_it_was() -> None:
+    def cancel() -> None:
+        raise Cancelled
+
+    trainer = Trainer(REQUEST, DATA, check=cancel)
+    with pytest.raises(Cancelled):
+        trainer.one_step()
+    assert trainer.step == 0
+
+
+def test_that_other_pictures_than_those_of_the_request_are_refused() -> None:
+    with pytest.raises(Refusal, match="not the pictures"):
+        Trainer(REQUEST, two_classes(12))
+
+
+def test_that_bfloat16_trains_close_to_float32() -> None:
+    full = [step.loss for step in Trainer(REQUEST, DATA).steps()]
+    half = [step.loss for step in Trainer(replace(REQUEST, precision="bfloat16"), DATA).steps()]
+    assert half != full
+    assert half == pytest.approx(full, rel=0.02)
+
+
+# ---------------------------------------------------------------------------------------------------- requests
+
+
+def test_that_a_request_survives_json() -> None:
+    request = replace(REQUEST, schedule=ScheduleSpec("drawn", 10, points=((0.0, 0.9), (1.0, 0.1))), minutes=None)
+    assert TrainRequest.from_json(json.loads(request.to_text())) == request
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"steps": None}, "how long to train"),
+        ({"minutes": 3.0}, "how long to train"),
+        ({"steps": 0}, "at least 1"),
+        ({"steps": None, "minutes": 0.0}, "more than 0"),
+        ({"batch": 0}, "empty"),
+        ({"lr": 0.0}, "learning rate"),
+        ({"lr": math.nan}, "learning rate"),
+        ({"label_dropout": 1.0}, "Label dropout"),
+        ({"precision": "float16"}, "bfloat16 or float32"),
+    ],
+)
+def test_that_requests_that_make_no_sense_are_refused(changes: dict[str, object], words: str) -> None:
+    with pytest.raises(Refusal, match=words):
+        replace(REQUEST, **changes)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("text", ["{}", '{"schedule": 3}', '{"schedule": {"points": [], "betas": []}, "labels": []}'])
+def test_that_what_is_no_request_is_refused(text: str) -> None:
+    with pytest.raises(Refusal, match="settings cannot be read"):
+        TrainRequest.from_json(json.loads(text))
+
+
+@pytest.mark.parametrize("size", [8, 16, 32, 64])
+def test_that_the_default_network_fits_its_pictures(size: int) -> None:
+    network = UNet(default_network(size, 3, 2)).eval()
+    with torch.no_grad():
+        assert network(torch.zeros(1, 3, size, size), 5, torch.tensor([2])).shape == (1, 3, size, size)
+
+
+@pytest.mark.parametrize("size", [0, 4, 33, 50])
+def test_that_sizes_that_cannot_be_halved_are_refused(size: int) -> None:
+    with pytest.raises(Refusal, match="cannot be trained on"):
+        default_network(size, 1, 0)
+
+
+# ---------------------------------------------------------------------------------------------------- checkpoints
+
+
+def test_that_a_resumed_run_ends_on_the_same_bits(tmp_path: Path) -> None:
+    whole = Trainer(REQUEST, DATA)
+    losses = [step.loss for step in whole.steps()]
+    begun = Trainer(REQUEST, DATA)
+    for _ in range(3):
+        begun.one_step()
+    save_checkpoint(begun, tmp_path)
+    resumed = Trainer(replace(REQUEST), DATA)
+    load_checkpoint(resumed, tmp_path)
+    assert resumed.step == 3
+    assert [step.loss for step in resumed.steps()] == losses[3:]
+    assert torch.equal(weights(resumed), weights(whole))
+    for mine, other in zip(resumed.network.parameters(), whole.network.parameters(), strict=True):
+        assert torch.equal(mine, other)
+
+
+def test_that_a_run_folder_is_a_model_folder_and_finishes(tmp_path: Path) -> None:
+    pictures, out = folder_of(DATA, tmp_path / "halves"), tmp_path / "run"
+    ticks: list[int] = []
+    report = train_on_folder(
+        pictures, out, size=8, steps=3, batch=4, network=TINY, on_tick=lambda trainer, step: ticks.append(step.step)
+    )
+    assert (report.step, ticks) == (3, [1, 2, 3])
+    assert report.loss is not None
+    model = open_model(out)
+    assert (model.info.labels, model.info.null_label) == (("left", "right"), 2)
+    assert (model.info.prediction, model.info.event_shape) == ("v", (1, 8, 8))
+    assert len(model.info.data_statistics) > 0
+
+    again = train_on_folder(pictures, out, size=8, steps=3, batch=4, network=TINY, resume=True)
+    assert (again.step, again.loss) == (3, None)
+
+
+def test_that_resume_without_a_checkpoint_starts_at_the_beginning(tmp_path: Path) -> None:
+    pictures, out = folder_of(DATA, tmp_path / "halves"), tmp_path / "run"
+    assert train_on_folder(pictures, out, size=8, steps=1, batch=2, network=TINY, resume=True).step == 1
+
+
+def test_that_a_longer_run_goes_on_from_a_finished_one(tmp_path: Path) -> None:
+    pictures, out = folder_of(DATA, tmp_path / "halves"), tmp_path / "run"
+    train_on_folder(pictures, out, size=8, steps=1, batch=2, network=TINY)
+    ticks: list[int] = []
+    train_on_folder(
+        pictures,
+        out,
+        size=8,
+        steps=3,
+        batch=2,
+        network=TINY,
+        resume=True,
+        on_tick=lambda trainer, step: ticks.append(step.step),
+    )
+    assert ticks == [2, 3]
+
+
+def test_that_a_run_is_not_overwritten_without_resume(tmp_path: Path) -> None:
+    pictures, out = folder_of(DATA, tmp_path / "halves"), tmp_path / "run"
+    train_on_folder(pictures, out, size=8, steps=1, batch=2, network=TINY)
+    with pytest.raises(Refusal, match="already holds a training run"):
+        train_on_folder(pictures, out, size=8, steps=1, batch=2, network=TINY)
+
+
+def test_that_resuming_with_other_settings_is_refused(tmp_path: Path) -> None:
+    pictures, out = folder_of(DATA, tmp_path / "halves"), tmp_path / "run"
+    train_on_folder(pictures, out, size=8, steps=1, batch=2, network=TINY)
+    with pytest.raises(Refusal, match="other settings or pictures"):
+        train_on_folder(pictures, out, size=8, steps=2, batch=3, network=TINY, resume=True)
+
+
+def test_that_a_damaged_checkpoint_is_said_to_be_so(tmp_path: Path) -> None:
+    trainer = Trainer(REQUEST, DATA)
+    save_checkpoint(trainer, tmp_path)
+    whole = (tmp_path / FILE).read_bytes()
+    (tmp_path / FILE).write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(Refusal, match="damaged"):
+        read_request(tmp_path)
+    with pytest.raises(Refusal, match="damaged"):
+        load_checkpoint(trainer, tmp_path)
+
+
+def test_that_a_checkpoint_of_another_network_is_refused(tmp_path: Path) -> None:
+    save_checkpoint(Trainer(REQUEST, DATA), tmp_path)
+    wider = Trainer(replace(REQUEST, network=replace(TINY, block_out_channels=(8, 16))), DATA)
+    with pytest.raises(Refusal, match="does not belong to this network"):
+        load_checkpoint(wider, tmp_path)
+
+
+def test_that_a_failed_write_leaves_the_older_checkpoint_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    trainer = Trainer(REQUEST, DATA)
+    save_checkpoint(trainer, tmp_path)
+    before = (tmp_path / FILE).read_bytes()
+    trainer.one_step()
+
+    def full(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(Refusal, match="disk is full"):
+        save_checkpoint(trainer, tmp_path)
+    assert (tmp_path / FILE).read_bytes() == before
+    assert sorted(path.name for path in (tmp_path / FILE).parent.iterdir()) == [FILE.name]
