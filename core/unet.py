@@ -7,96 +7,28 @@ One network covers DDPM (Ho et al. 2020, appendix B), Improved DDPM (Nichol & Dh
 from __future__ import annotations
 
 import copy
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from core.errors import Refusal
+from core.layers import (
+    ACTIVATIONS,
+    Conv2d,
+    Downsample,
+    GroupNorm,
+    JoinedLinear,
+    TimeEmbedding,
+    Upsample,
+    silu,
+    sinusoid,
+)
+from core.packed import PackedConv2d, PackedUpsample
 from core.unet_config import UNetConfig
 
 __all__ = ["UNet", "UNetConfig", "prepare"]
-
-_ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {"mish": F.mish, "gelu": F.gelu, "relu": F.relu}
-
-
-def silu(x: Tensor) -> Tensor:
-    """x * sigmoid(x), overwriting x where nobody needs it for a gradient."""
-    return F.silu(x, inplace=not torch.is_grad_enabled())
-
-
-def sinusoid(t: Tensor, width: int, freq_shift: int, cos_first: bool) -> Tensor:
-    """sin and cos of t times falling frequencies (Vaswani et al. 2017, section 3.5): (n,) to (n, width), float32."""
-    half = width // 2
-    frequencies = torch.exp(
-        torch.arange(half, dtype=torch.float32, device=t.device) * (-math.log(10_000) / (half - freq_shift))
-    )
-    angles = t.float()[:, None] * frequencies
-    waves = (angles.cos(), angles.sin()) if cos_first else (angles.sin(), angles.cos())
-    return F.pad(torch.cat(waves, dim=1), (0, width % 2))
-
-
-def joined(layers: Sequence[nn.Linear]) -> tuple[Tensor, Tensor]:
-    """Weight and bias of the one linear layer that answers for all ``layers``, whose input is the same."""
-    return torch.cat([layer.weight for layer in layers]), torch.cat([layer.bias for layer in layers])
-
-
-class Conv2d(nn.Conv2d):
-    """A convolution that also adds what always follows it here: a shift for each channel, and a residual."""
-
-    def forward(self, x: Tensor, shift: Tensor | None = None, residual: Tensor | None = None) -> Tensor:
-        """x (n, c, h, w), shift (n or 1, channels), residual like the result."""
-        if shift is None:
-            y = F.conv2d(x, self.weight, self.bias, self.stride, self.padding)
-        elif shift.shape[0] == 1 and not torch.is_grad_enabled():
-            assert self.bias is not None
-            y = F.conv2d(x, self.weight, self.bias + shift[0], self.stride, self.padding)
-        else:
-            y = F.conv2d(x, self.weight, self.bias, self.stride, self.padding) + shift[:, :, None, None]
-        if residual is None:
-            return y
-        return y + residual if torch.is_grad_enabled() else y.add_(residual)
-
-
-class TimeEmbedding(nn.Module):
-    """Linear, SiLU, linear: (n, width) to (n, hidden)."""
-
-    def __init__(self, width: int, hidden: int) -> None:
-        super().__init__()
-        self.linear_1 = nn.Linear(width, hidden)
-        self.linear_2 = nn.Linear(hidden, hidden)
-
-    def forward(self, x: Tensor) -> Tensor:
-        y: Tensor = self.linear_2(silu(self.linear_1(x)))
-        return y
-
-
-class Downsample(nn.Module):
-    """Half the sides by a convolution of stride 2."""
-
-    def __init__(self, channels: int, padding: int) -> None:
-        super().__init__()
-        self.conv = Conv2d(channels, channels, 3, stride=2, padding=padding)
-
-    def forward(self, x: Tensor, time: Tensor) -> Tensor:
-        if self.conv.padding == (0, 0):
-            x = F.pad(x, (0, 1, 0, 1))
-        y: Tensor = self.conv(x)
-        return y
-
-
-class Upsample(nn.Module):
-    """Twice the sides: each pixel four times, then a convolution."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.conv = Conv2d(channels, channels, 3, padding=1)
-
-    def forward(self, x: Tensor, time: Tensor) -> Tensor:
-        y: Tensor = self.conv(F.interpolate(x, scale_factor=2.0, mode="nearest"))
-        return y
 
 
 class ResnetBlock(nn.Module):
@@ -114,26 +46,26 @@ class ResnetBlock(nn.Module):
         self.scale_shift = config.resnet_time_scale_shift == "scale_shift"
         self.resample = resample
         self.scale = scale
-        self.activate = _ACTIVATIONS.get(config.act_fn, silu)
-        self.norm1 = nn.GroupNorm(groups, inputs, eps)
+        self.activate = ACTIVATIONS.get(config.act_fn, silu)
+        self.norm1 = GroupNorm(groups, inputs, eps)
         self.conv1 = Conv2d(inputs, outputs, 3, padding=1)
         self.time_emb_proj = nn.Linear(config.time_hidden, outputs * (2 if self.scale_shift else 1))
-        self.norm2 = nn.GroupNorm(groups, outputs, eps)
+        self.norm2 = GroupNorm(groups, outputs, eps)
         self.dropout = nn.Dropout(config.dropout)
         self.conv2 = Conv2d(outputs, outputs, 3, padding=1)
         self.conv_shortcut = Conv2d(inputs, outputs, 1) if inputs != outputs else None
 
     def forward(self, x: Tensor, time: Tensor) -> Tensor:
-        h = self.activate(self.norm1(x))
+        h = self.norm1(x, self.activate)
         if self.resample:
             x, h = self._resampled(x), self._resampled(h)
         projection = time[:, self.span]
         if self.scale_shift:
             scale, shift = projection[:, :, None, None].chunk(2, dim=1)
-            h = torch.addcmul(shift, self.norm2(self.conv1(h)), 1 + scale)
+            h = self.activate(torch.addcmul(shift, self.norm2(self.conv1(h)), 1 + scale))
         else:
-            h = self.norm2(self.conv1(h, shift=projection))
-        h = self.dropout(self.activate(h))
+            h = self.norm2(self.conv1(h, shift=projection), self.activate)
+        h = self.dropout(h)
         if self.conv_shortcut is not None:
             x = self.conv_shortcut(x)
         y: Tensor = self.conv2(h, residual=x)
@@ -151,18 +83,18 @@ class Attention(nn.Module):
         self.heads = 1 if config.attention_head_dim is None else channels // config.attention_head_dim
         inner = channels if config.attention_head_dim is None else self.heads * config.attention_head_dim
         self.scale = scale
-        self.group_norm = None if groups is None else nn.GroupNorm(groups, channels, config.norm_eps)
+        self.group_norm = None if groups is None else GroupNorm(groups, channels, config.norm_eps)
         self.to_q = nn.Linear(channels, inner)
         self.to_k = nn.Linear(channels, inner)
         self.to_v = nn.Linear(channels, inner)
+        self.to_qkv = JoinedLinear((self.to_q, self.to_k, self.to_v))
         self.to_out = nn.ModuleList([nn.Linear(inner, channels)])
 
     def forward(self, x: Tensor) -> Tensor:
         n, c, height, width = x.shape
         h = x if self.group_norm is None else self.group_norm(x)
         tokens = h.permute(0, 2, 3, 1).reshape(n, height * width, c)
-        qkv = F.linear(tokens, *joined((self.to_q, self.to_k, self.to_v)))
-        q, k, v = qkv.view(n, height * width, 3, self.heads, -1).permute(2, 0, 3, 1, 4).unbind()
+        q, k, v = self.to_qkv(tokens).view(n, height * width, 3, self.heads, -1).permute(2, 0, 3, 1, 4).unbind()
         h = F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2)
         y: Tensor = self.to_out[0](h).reshape(n, height, width, c).permute(0, 3, 1, 2) + x
         return y if self.scale == 1 else y / self.scale
@@ -275,10 +207,12 @@ class UNet(nn.Module):
         self.down_blocks = nn.ModuleList(DownBlock(config, level) for level in range(len(widths)))
         self.mid_block = None if config.mid_block_type is None else MidBlock(config)
         self.up_blocks = nn.ModuleList(UpBlock(config, step) for step in range(len(widths)))
-        self.conv_norm_out = nn.GroupNorm(config.norm_num_groups, widths[0], config.norm_eps)
+        self.conv_norm_out = GroupNorm(config.norm_num_groups, widths[0], config.norm_eps)
         self.conv_out = Conv2d(widths[0], config.out_channels, 3, padding=1)
+        blocks = [module for module in self.modules() if isinstance(module, ResnetBlock)]
+        self.time_projections = JoinedLinear([block.time_emb_proj for block in blocks])
         start = 0
-        for block in self.resnet_blocks():
+        for block in blocks:
             width = block.time_emb_proj.out_features
             block.span = slice(start, start + width)
             start += width
@@ -286,10 +220,6 @@ class UNet(nn.Module):
     @property
     def wants_labels(self) -> bool:
         return self.class_embedding is not None or self.config.class_embed_type == "identity"
-
-    def resnet_blocks(self) -> list[ResnetBlock]:
-        """Every residual block, in the order of their columns in the projection of the time."""
-        return [module for module in self.modules() if isinstance(module, ResnetBlock)]
 
     def forward(self, x: Tensor, t: Tensor | float, labels: Tensor | None = None) -> Tensor:
         """What the network predicts from x.
@@ -306,7 +236,7 @@ class UNet(nn.Module):
             Refusal: where the sides do not fit, or labels are missing or not wanted.
         """
         self._refuse_misfits(x, labels)
-        dtype = self.conv_in.weight.dtype
+        dtype = self.time_embedding.linear_1.weight.dtype
         x = x.to(dtype, memory_format=torch.channels_last)
         if self.config.center_input_sample:
             x = 2 * x - 1
@@ -322,7 +252,7 @@ class UNet(nn.Module):
         for block in self.up_blocks:
             self._check()
             x = block(x, time, skips)
-        y: Tensor = self.conv_out(silu(self.conv_norm_out(x)))
+        y: Tensor = self.conv_out(self.conv_norm_out(x, silu))
         return y
 
     def flops(self, height: int, width: int) -> int:
@@ -377,8 +307,8 @@ class UNet(nn.Module):
                 embedding = embedding + labels.to(dtype)
             elif self.class_embedding is not None:
                 embedding = embedding + self.class_embedding(waves(labels) if config.class_embed_type else labels)
-        activate = _ACTIVATIONS.get(config.act_fn, silu)
-        return F.linear(activate(embedding), *joined([block.time_emb_proj for block in self.resnet_blocks()]))
+        activate = ACTIVATIONS.get(config.act_fn, silu)
+        return self.time_projections(activate(embedding))
 
     def _refuse_misfits(self, x: Tensor, labels: Tensor | None) -> None:
         multiple = self.config.side_multiple
@@ -407,4 +337,24 @@ def prepare(network: UNet, device: str | torch.device, precision: str) -> UNet:
     The given network stays as it is. Run the copy under ``torch.inference_mode()``.
     """
     ready = copy.deepcopy(network).eval().requires_grad_(False)
-    return ready.to(torch.device(device), getattr(torch, precision), memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
+    to = torch.device(device)
+    ready.to(to, getattr(torch, precision), memory_format=torch.channels_last)  # type: ignore[call-overload]
+    for module in list(ready.modules()):
+        if isinstance(module, Attention):
+            module.to_qkv.hold()
+    ready.time_projections.hold()
+    if to.type == "cpu":
+        _pack(ready)
+    return ready
+
+
+def _pack(network: UNet) -> None:
+    """Put packed layers in the place of plain ones; norms go back to float32, in which they are as fast."""
+    for parent in list(network.modules()):
+        for name, layer in list(parent.named_children()):
+            if isinstance(layer, Upsample):
+                setattr(parent, name, PackedUpsample(layer))
+            elif isinstance(layer, Conv2d):
+                setattr(parent, name, PackedConv2d(layer))
+            elif isinstance(layer, GroupNorm):
+                layer.float()

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
-from core.errors import Refusal
+from core.errors import Cancelled, Refusal
 from core.unet import UNet, UNetConfig, prepare
 
 DDPM: dict[str, Any] = {
@@ -117,6 +118,158 @@ def test_that_it_answers_what_diffusers_answers(name: str) -> None:
     x, t, labels = inputs_of(network)
     expected = theirs(x, t, class_labels=labels).sample
     assert relative_error(network(x, t, labels), expected) < 1e-4
+
+
+def reference(w: dict[str, Tensor], x: Tensor, t: Tensor, labels: Tensor) -> Tensor:
+    """The class-conditional network of ``SMALL`` written out from the formulas, one line after another.
+
+    DDPM, appendix B: blocks of norm, SiLU, convolution, time shift, norm, SiLU, convolution; attention
+    softmax(q k / √d) v with heads of 8 channels; time embedding of cosines and sines of frequencies
+    10000^(-i / (width / 2)).
+    """
+
+    def norm(x: Tensor, name: str) -> Tensor:
+        groups = x.reshape(len(x), 8, -1).double()
+        scaled = (groups - groups.mean(2, keepdim=True)) / (groups.var(2, keepdim=True, unbiased=False) + 1e-5).sqrt()
+        return (scaled.reshape(x.shape) * w[f"{name}.weight"][:, None, None] + w[f"{name}.bias"][:, None, None]).float()
+
+    def swish(x: Tensor) -> Tensor:
+        return x / (1 + torch.exp(-x))
+
+    def conv(x: Tensor, name: str, stride: int = 1) -> Tensor:
+        weight = w[f"{name}.weight"]
+        side = weight.shape[2] // 2
+        windows = F.pad(x, (side, side, side, side)).unfold(2, 2 * side + 1, stride).unfold(3, 2 * side + 1, stride)
+        return torch.einsum("nchwij,ocij->nohw", windows, weight) + w[f"{name}.bias"][:, None, None]
+
+    def linear(x: Tensor, name: str) -> Tensor:
+        return x @ w[f"{name}.weight"].T + w[f"{name}.bias"]
+
+    def resnet(x: Tensor, name: str) -> Tensor:
+        h = conv(swish(norm(x, f"{name}.norm1")), f"{name}.conv1")
+        h = h + linear(swish(time), f"{name}.time_emb_proj")[:, :, None, None]
+        h = conv(swish(norm(h, f"{name}.norm2")), f"{name}.conv2")
+        return h + (conv(x, f"{name}.conv_shortcut") if f"{name}.conv_shortcut.weight" in w else x)
+
+    def attention(x: Tensor, name: str) -> Tensor:
+        tokens = norm(x, f"{name}.group_norm").flatten(2).transpose(1, 2)
+        out = torch.zeros_like(tokens)
+        q, k, v = (linear(tokens, f"{name}.to_{letter}") for letter in "qkv")
+        for head in range(0, tokens.shape[2], 8):
+            part = slice(head, head + 8)
+            scores = torch.einsum("nid,njd->nij", q[..., part], k[..., part]) / 8**0.5
+            out[..., part] = (scores.exp() / scores.exp().sum(2, keepdim=True)) @ v[..., part]
+        return linear(out, f"{name}.to_out.0").transpose(1, 2).reshape(x.shape) + x
+
+    half = w["conv_in.weight"].shape[0] // 2
+    angles = t[:, None] * 10_000.0 ** (-torch.arange(half) / half)
+    time = torch.cat([angles.cos(), angles.sin()], dim=1)
+    time = linear(swish(linear(time, "time_embedding.linear_1")), "time_embedding.linear_2")
+    time = time + w["class_embedding.weight"][labels]
+
+    first = conv(x, "conv_in")
+    second = resnet(first, "down_blocks.0.resnets.0")
+    third = conv(second, "down_blocks.0.downsamplers.0.conv", stride=2)
+    fourth = attention(resnet(third, "down_blocks.1.resnets.0"), "down_blocks.1.attentions.0")
+    h = attention(resnet(fourth, "mid_block.resnets.0"), "mid_block.attentions.0")
+    h = resnet(h, "mid_block.resnets.1")
+    for i, skip in enumerate((fourth, third)):
+        h = resnet(torch.cat([h, skip], 1), f"up_blocks.0.resnets.{i}")
+        h = attention(h, f"up_blocks.0.attentions.{i}")
+    h = conv(h.repeat_interleave(2, 2).repeat_interleave(2, 3), "up_blocks.0.upsamplers.0.conv")
+    for i, skip in enumerate((second, first)):
+        h = resnet(torch.cat([h, skip], 1), f"up_blocks.1.resnets.{i}")
+    return conv(swish(norm(h, "conv_norm_out")), "conv_out")
+
+
+@torch.inference_mode()
+def test_that_it_answers_what_the_formulas_say() -> None:
+    network = network_of(**CONFIGURATIONS["class-conditional"])
+    x, t, labels = inputs_of(network)
+    assert labels is not None
+    assert relative_error(network(x, t, labels), reference(network.state_dict(), x, t, labels)) < 1e-5
+
+
+@pytest.mark.parametrize("name", CONFIGURATIONS)
+@pytest.mark.parametrize(("precision", "tolerance"), [("float32", 1e-5), ("bfloat16", 0.1)])
+@torch.inference_mode()
+def test_that_the_prepared_network_answers_the_same(name: str, precision: str, tolerance: float) -> None:
+    network = network_of(**CONFIGURATIONS[name])
+    x, t, labels = inputs_of(network)
+    ready = prepare(network, "cpu", precision)
+    expected = network(x, t, labels)
+    assert ready(x, t, labels).dtype == getattr(torch, precision)
+    assert relative_error(ready(x, t, labels), expected) < tolerance
+    one = ready(x[:1], t[:1], None if labels is None else labels[:1])
+    assert relative_error(one, expected[:1]) < tolerance
+
+
+@torch.inference_mode()
+def test_that_one_time_for_all_is_the_same_as_that_time_for_each() -> None:
+    network = network_of(**SMALL)
+    x, _, _ = inputs_of(network)
+    for ready in (network, prepare(network, "cpu", "float32")):
+        each = ready(x, torch.full((len(x),), 250.5))
+        torch.testing.assert_close(ready(x, 250.5), each, rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(ready(x, torch.tensor(250.5)), each, rtol=1e-4, atol=1e-5)
+
+
+@torch.inference_mode()
+def test_that_the_answer_never_depends_on_neighbours_nor_changes_its_input() -> None:
+    ready = prepare(network_of(**CONFIGURATIONS["class-conditional"]), "cpu", "float32")
+    x, t, labels = inputs_of(ready, n=4)
+    before = x.clone()
+    together = ready(x, t, labels)
+    for i in range(4):
+        assert labels is not None
+        alone = ready(x[i : i + 1], t[i : i + 1], labels[i : i + 1])
+        torch.testing.assert_close(together[i : i + 1], alone, rtol=1e-4, atol=1e-5)
+    assert torch.equal(x, before)
+
+
+def test_that_gradients_are_those_of_the_formulas() -> None:
+    network = network_of(**CONFIGURATIONS["class-conditional"])
+    x, t, labels = inputs_of(network)
+    assert labels is not None
+    network(x, t, labels).square().mean().backward()
+    weights = {name: value.detach().clone().requires_grad_() for name, value in network.state_dict().items()}
+    reference(weights, x, t, labels).square().mean().backward()
+    for name, parameter in network.named_parameters():
+        # The keys' bias changes no attention, its gradient is rounding: hence the absolute tolerance.
+        torch.testing.assert_close(parameter.grad, weights[name].grad, rtol=1e-3, atol=1e-6, msg=name)
+
+
+def test_that_dropout_acts_in_training_alone() -> None:
+    network = network_of(**SMALL, dropout=0.5)
+    x, t, _ = inputs_of(network)
+    assert torch.equal(network(x, t), network(x, t))
+    network.train()
+    assert not torch.equal(network(x, t), network(x, t))
+
+
+@torch.inference_mode()
+def test_that_the_check_is_made_between_blocks_and_can_stop_the_work() -> None:
+    network = prepare(network_of(**SMALL), "cpu", "float32")
+    x, t, _ = inputs_of(network)
+    calls = []
+    network.check = lambda: calls.append(None)
+    network(x, t)
+    assert len(calls) >= 5
+
+    def stop() -> None:
+        raise Cancelled
+
+    network.check = stop
+    with pytest.raises(Cancelled):
+        network(x, t)
+
+
+def test_that_labels_are_asked_for_where_they_belong() -> None:
+    x = torch.zeros(1, 1, 8, 8)
+    with pytest.raises(Refusal, match="choose one"):
+        network_of(**CONFIGURATIONS["class-conditional"])(x, 0.0)
+    with pytest.raises(Refusal, match="knows no classes"):
+        network_of(**SMALL)(torch.zeros(1, 3, 8, 8), 0.0, torch.tensor([1]))
 
 
 def test_that_sides_that_do_not_fit_are_refused() -> None:
