@@ -1,0 +1,298 @@
+"""The filmstrip: the process as thumbnails, evenly chosen, with the frame looked at in the cursor's yellow."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import QEvent, QPoint, QRect, QRectF, QSize, Qt, QTimer, Signal, Slot
+from PySide6.QtGui import (
+    QColor,
+    QHideEvent,
+    QImage,
+    QKeyEvent,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+    QPen,
+    QResizeEvent,
+    QShowEvent,
+)
+from PySide6.QtWidgets import QSizePolicy, QWidget
+
+from app.theme import GRID, colour, font, palette, theme
+from app.widgets.rasters import to_image
+
+KEPT = 128
+"""Larger pictures are reduced to this many pixels: a thousand of them stay under 70 MB."""
+LABEL = 16
+GAP = 4
+PREVIEW = 160
+
+
+class Filmstrip(QWidget):
+    """As many frames of the process as fit, evenly chosen, the first and last always among them.
+
+    A click goes to a frame, hovering shows it larger, arrows walk over the frames shown. A frame not yet computed is
+    an empty dashed box. Where not every frame fits, a yellow tick shows the exact place among those between.
+
+    Attributes: ``count``, ``available`` (frames that exist), ``current``.
+
+    Signals: ``frame_clicked(index)``; ``wanted(index)`` for every frame in view that exists and has no picture, at most
+    once a turn of the event loop, again whenever the frames in view or the current one have changed.
+    """
+
+    frame_clicked = Signal(int)
+    wanted = Signal(int)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.count = 0
+        self.available = 0
+        self.current = 0
+        self._times: tuple[int, ...] = ()
+        self._images: dict[int, QImage] = {}
+        self._shown: tuple[int, ...] = ()
+        self._turn = QTimer(self, singleShot=True, interval=0)
+        self._turn.timeout.connect(self.flush)
+        self._preview = _Preview(self)
+        self.setMouseTracking(True)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
+        self.setAccessibleName("Filmstrip")
+        self.setToolTip("The process as pictures: click to go there")
+        theme().theme_changed.connect(self.update)
+
+    def set_frames(self, count: int, times: Sequence[int]) -> None:
+        """A process of ``count`` frames with these times, all of which exist, and none of which has a picture yet."""
+        self._images.clear()
+        self.count, self.available, self._times = count, count, tuple(times)
+        self.current = min(self.current, max(0, count - 1))
+        self._choose()
+
+    def set_frame(self, index: int, picture: NDArray[np.uint8]) -> None:
+        """The picture of a frame, uint8 (height, width, channels)."""
+        image = to_image(picture)
+        if max(image.width(), image.height()) > KEPT:
+            image = image.scaled(KEPT, KEPT, Qt.AspectRatioMode.KeepAspectRatio, _SMOOTH)
+        self._images[index] = image
+        if index in self._shown:
+            self.update(self.frame_rect(index).adjusted(-2, -2, 2, 2))
+        if self._preview.frame == index:
+            self._show_preview(index)
+
+    def set_available(self, count: int) -> None:
+        """How many frames exist so far; later ones are not asked for."""
+        if count != self.available:
+            self.available = count
+            self._turn.start()
+
+    def has_frame(self, index: int) -> bool:
+        return index in self._images
+
+    def set_current(self, index: int) -> None:
+        """The frame looked at."""
+        if index != self.current:
+            self.current = index
+            self.setAccessibleDescription(self._label(index))
+            self._turn.start()
+            self.update()
+
+    def clear(self) -> None:
+        """No process at all."""
+        self.set_frames(0, ())
+
+    @Slot()
+    def flush(self) -> None:
+        """Ask now for the pictures that are missing."""
+        self._turn.stop()
+        if self.isVisible():
+            for index in self._shown:
+                if index < self.available and index not in self._images:
+                    self.wanted.emit(index)
+
+    @property
+    def shown(self) -> tuple[int, ...]:
+        """The frames that have a place at the present width."""
+        return self._shown
+
+    def frame_rect(self, index: int) -> QRect:
+        """Where a shown frame is drawn."""
+        side = self._side()
+        return QRect(round(self._left(self._shown.index(index))), 2, side, side)
+
+    def sizeHint(self) -> QSize:
+        return QSize(600, 72 + LABEL)
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(200, 40 + LABEL)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        self._choose()
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        index = self._frame_at(event.position().x())
+        if event.button() == Qt.MouseButton.LeftButton and index is not None:
+            self._hide_preview()
+            self.frame_clicked.emit(index)
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        index = self._frame_at(event.position().x())
+        if index is None or not self.has_frame(index):
+            self._hide_preview()
+        elif index != self._preview.frame:
+            self._show_preview(index)
+
+    def leaveEvent(self, event: QEvent) -> None:
+        self._hide_preview()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        self._turn.start()
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        self._hide_preview()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if not self._shown:
+            super().keyPressEvent(event)
+            return
+        place, last = self._nearest_place(self.current), len(self._shown) - 1
+        moves = {Qt.Key.Key_Left: place - 1, Qt.Key.Key_Right: place + 1, Qt.Key.Key_Home: 0, Qt.Key.Key_End: last}
+        there = moves.get(Qt.Key(event.key()))
+        if there is None:
+            super().keyPressEvent(event)
+        elif 0 <= there <= last:
+            self.frame_clicked.emit(self._shown[there])
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        if not self._shown:
+            return
+        painter.setFont(font("caption", numbers=True))
+        lit = self._nearest_place(self.current)
+        for place, index in enumerate(self._shown):
+            rect = self.frame_rect(index)
+            self._paint_frame(painter, index, rect)
+            painter.setPen(QColor(palette().text if place == lit else palette().quiet))
+            below = QRect(rect.left() - GAP, rect.bottom() + 2, rect.width() + 2 * GAP, LABEL)
+            painter.drawText(below, Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignTop, self._label(index))
+        rect = self.frame_rect(self._shown[lit])
+        painter.setPen(QPen(colour("t"), 2))
+        painter.drawRect(rect.adjusted(-1, -1, 1, 1))
+        if self.current not in self._shown:
+            x = self._exact_x()
+            painter.drawLine(x, 0, x, rect.bottom() + 2)
+
+    def _paint_frame(self, painter: QPainter, index: int, rect: QRect) -> None:
+        image = self._images.get(index)
+        if image is None:
+            painter.setPen(QPen(QColor(palette().line), 1, Qt.PenStyle.DashLine))
+            painter.drawRect(rect.adjusted(0, 0, -1, -1))
+            return
+        _paint_fitting(painter, image, rect, self.devicePixelRatioF())
+
+    def _choose(self) -> None:
+        """Which frames are shown: all where they fit, else as many as fit at equal distances."""
+        room = max(2, (self.width() + GAP) // (self._side() + GAP))
+        if self.count <= room:
+            self._shown = tuple(range(self.count))
+        else:
+            self._shown = tuple(round(place * (self.count - 1) / (room - 1)) for place in range(room))
+        self._hide_preview()
+        self._turn.start()
+        self.update()
+
+    def _side(self) -> int:
+        return max(16, self.height() - LABEL - 6)
+
+    def _left(self, place: int) -> float:
+        """Frames spread over the width, but no further apart than their side."""
+        side, many = self._side(), len(self._shown)
+        if many < 2:
+            return 2.0
+        distance = (self.width() - side - 4) / (many - 1)
+        if len(self._shown) == self.count:
+            distance = min(distance, 1.5 * side)
+        return 2 + place * distance
+
+    def _exact_x(self) -> int:
+        """The place of the current frame between its shown neighbours."""
+        places = [self._left(place) + self._side() / 2 for place in range(len(self._shown))]
+        return round(float(np.interp(self.current, self._shown, places)))
+
+    def _nearest_place(self, index: int) -> int:
+        return min(range(len(self._shown)), key=lambda place: abs(self._shown[place] - index))
+
+    def _frame_at(self, x: float) -> int | None:
+        side = self._side()
+        for place, index in enumerate(self._shown):
+            if self._left(place) - GAP / 2 <= x < self._left(place) + side + GAP / 2:
+                return index
+        return None
+
+    def _label(self, index: int) -> str:
+        if not 0 <= index < len(self._times):
+            return ""
+        return f"{self._times[index]}" if self._times[index] >= 0 else "data"
+
+    def _show_preview(self, index: int) -> None:
+        rect = self.frame_rect(index)
+        self._preview.show_frame(index, self._images[index], self._label(index))
+        window = self.window()
+        if self._preview.parentWidget() is not window:
+            self._preview.setParent(window)
+        at = self.mapTo(window, QPoint(rect.center().x() - self._preview.width() // 2, -self._preview.height() - GRID))
+        rightmost = max(0, window.width() - self._preview.width())
+        self._preview.move(min(max(0, at.x()), rightmost), max(0, at.y()))
+        self._preview.show()
+        self._preview.raise_()
+
+    @Slot()
+    def _hide_preview(self) -> None:
+        self._preview.frame = None
+        self._preview.hide()
+
+
+class _Preview(QWidget):
+    """One frame larger, over the rest of the window."""
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        self.setFixedSize(PREVIEW + 2 * GRID, PREVIEW + 2 * GRID + LABEL)
+        self.hide()
+        self.frame: int | None = None
+        self._image = QImage()
+        self._text = ""
+
+    def show_frame(self, frame: int, image: QImage, text: str) -> None:
+        self.frame, self._image, self._text = frame, image, text
+        self.update()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.fillRect(self.rect(), QColor(palette().raised))
+        painter.setPen(QColor(palette().line))
+        painter.drawRect(self.rect().adjusted(0, 0, -1, -1))
+        _paint_fitting(painter, self._image, QRect(GRID, GRID, PREVIEW, PREVIEW), self.devicePixelRatioF())
+        painter.setPen(QColor(palette().text))
+        painter.setFont(font("caption", numbers=True))
+        below = QRectF(0, PREVIEW + GRID + 2, self.width(), LABEL)
+        painter.drawText(below, Qt.AlignmentFlag.AlignCenter, self._text)
+
+
+_SMOOTH = Qt.TransformationMode.SmoothTransformation
+
+
+def _paint_fitting(painter: QPainter, image: QImage, rect: QRect, ratio: float) -> None:
+    """Paint an image in the middle of ``rect``: whole zoom and sharp where it is smaller, smooth where larger."""
+    space_width, space_height = rect.width() * ratio, rect.height() * ratio
+    zoom = min(space_width / image.width(), space_height / image.height())
+    if zoom >= 1:
+        zoom = float(int(zoom))
+    width, height = image.width() * zoom / ratio, image.height() * zoom / ratio
+    left = round((rect.x() + (rect.width() - width) / 2) * ratio) / ratio
+    top = round((rect.y() + (rect.height() - height) / 2) * ratio) / ratio
+    painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, zoom < 1)
+    painter.drawImage(QRectF(left, top, width, height), image)

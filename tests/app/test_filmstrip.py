@@ -1,0 +1,172 @@
+"""The filmstrip: which frames are shown, asked for, clicked and marked."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from PySide6.QtCore import QEvent, QPoint, Qt
+from PySide6.QtGui import QColor
+from PySide6.QtWidgets import QApplication
+from pytestqt.qtbot import QtBot
+
+from app.theme import colour
+from app.widgets.filmstrip import Filmstrip, _Preview
+
+
+@pytest.fixture
+def strip(qtbot: QtBot) -> Filmstrip:
+    made = Filmstrip()
+    qtbot.addWidget(made)
+    made.resize(800, 88)
+    made.show()
+    return made
+
+
+def wanted(strip: Filmstrip) -> list[int]:
+    asked: list[int] = []
+    strip.wanted.connect(asked.append)
+    return asked
+
+
+def grey(value: int, size: int = 8) -> np.ndarray:
+    return np.full((size, size, 1), value, np.uint8)
+
+
+def test_that_a_short_process_is_shown_whole(strip: Filmstrip) -> None:
+    strip.set_frames(6, (999, 799, 599, 399, 199, -1))
+    assert strip.shown == (0, 1, 2, 3, 4, 5)
+
+
+@pytest.mark.parametrize("width", [300, 800, 1600])
+def test_that_a_long_process_is_shown_by_evenly_chosen_frames(strip: Filmstrip, width: int) -> None:
+    strip.resize(width, 88)
+    strip.set_frames(1000, range(1000))
+    distances = np.diff(strip.shown)
+    assert (strip.shown[0], strip.shown[-1]) == (0, 999)
+    assert distances.max() - distances.min() <= 1
+    assert strip.frame_rect(999).right() < width
+    rects = [strip.frame_rect(index) for index in strip.shown]
+    assert not any(left.intersects(right) for left, right in pairwise(rects))
+
+
+def test_that_frames_in_view_without_a_picture_are_asked_for(qtbot: QtBot, strip: Filmstrip) -> None:
+    asked = wanted(strip)
+    strip.set_frames(1000, range(1000))
+    strip.set_frame(strip.shown[1], grey(9))
+    qtbot.waitUntil(lambda: bool(asked), timeout=500)
+    assert asked == [index for index in strip.shown if index != strip.shown[1]]
+
+
+def test_that_frames_that_do_not_exist_yet_are_asked_for_when_they_do(qtbot: QtBot, strip: Filmstrip) -> None:
+    asked = wanted(strip)
+    strip.set_frames(6, (999, 799, 599, 399, 199, -1))
+    strip.set_available(2)
+    strip.flush()
+    assert asked == [0, 1]
+    strip.set_frame(0, grey(1))
+    strip.set_frame(1, grey(1))
+    strip.set_available(3)
+    strip.flush()
+    assert asked == [0, 1, 2]
+
+
+def test_that_a_wider_strip_asks_for_the_frames_it_can_now_show(qtbot: QtBot, strip: Filmstrip) -> None:
+    strip.set_frames(1000, range(1000))
+    for index in strip.shown:
+        strip.set_frame(index, grey(1))
+    strip.flush()
+    asked = wanted(strip)
+    strip.resize(1600, 88)
+    qtbot.waitUntil(lambda: len(asked) > 5, timeout=500)
+    assert set(asked) <= set(strip.shown)
+
+
+def test_that_a_hidden_strip_asks_for_nothing(strip: Filmstrip) -> None:
+    strip.hide()
+    asked = wanted(strip)
+    strip.set_frames(6, range(6))
+    strip.flush()
+    assert asked == []
+
+
+def test_that_a_click_goes_to_the_frame_under_the_pointer(qtbot: QtBot, strip: Filmstrip) -> None:
+    strip.set_frames(1000, range(1000))
+    for index in (strip.shown[0], strip.shown[3], strip.shown[-1]):
+        with qtbot.waitSignal(strip.frame_clicked, timeout=500) as clicked:
+            qtbot.mouseClick(strip, Qt.MouseButton.LeftButton, pos=strip.frame_rect(index).center())
+        assert clicked.args == [index]
+
+
+def test_that_arrows_walk_over_the_frames_shown(qtbot: QtBot, strip: Filmstrip) -> None:
+    strip.set_frames(1000, range(1000))
+    strip.set_current(strip.shown[2])
+    clicked: list[int] = []
+    strip.frame_clicked.connect(clicked.append)
+    for key in (Qt.Key.Key_Right, Qt.Key.Key_Left, Qt.Key.Key_Home, Qt.Key.Key_End):
+        qtbot.keyClick(strip, key)
+    assert clicked == [strip.shown[3], strip.shown[1], 0, 999]
+
+
+def test_that_pictures_are_painted_sharp_in_their_frames(strip: Filmstrip) -> None:
+    strip.set_frames(3, (2, 1, 0))
+    picture = np.zeros((2, 2, 3), np.uint8)
+    picture[0, 0], picture[1, 1] = (250, 10, 20), (10, 20, 250)
+    strip.set_frame(1, picture)
+    image, rect = strip.grab().toImage(), strip.frame_rect(1)
+    middle = rect.center()
+    assert image.pixelColor(middle + QPoint(-1, -1)) == QColor(250, 10, 20)
+    assert image.pixelColor(middle + QPoint(2, 2)) == QColor(10, 20, 250)
+
+
+def test_that_the_current_frame_is_framed_in_the_cursors_yellow(strip: Filmstrip) -> None:
+    strip.set_frames(6, range(6))
+    for current in (0, 4):
+        strip.set_current(current)
+        image = strip.grab().toImage()
+        framed = [
+            image.pixelColor(strip.frame_rect(i).center().x(), strip.frame_rect(i).top() - 1) == colour("t")
+            for i in range(6)
+        ]
+        assert framed == [index == current for index in range(6)]
+
+
+def test_that_a_frame_between_those_shown_is_marked_at_its_exact_place(strip: Filmstrip) -> None:
+    strip.set_frames(1000, range(1000))
+    left, right = strip.shown[4], strip.shown[5]
+    strip.set_current((left + right) // 2)
+    gap = (strip.frame_rect(left).center().x() + strip.frame_rect(right).center().x()) // 2
+    image = strip.grab().toImage()
+    assert any(image.pixelColor(x, 30) == colour("t") for x in range(gap - 3, gap + 4))
+
+
+def test_that_hovering_shows_the_frame_larger_and_leaving_takes_it_away(qtbot: QtBot, strip: Filmstrip) -> None:
+    strip.set_frames(3, (2, 1, 0))
+    strip.set_frame(1, grey(200))
+    (preview,) = strip.findChildren(_Preview)
+    qtbot.mouseMove(strip, strip.frame_rect(1).center())
+    assert preview.isVisible()
+    assert preview.grab().toImage().pixelColor(preview.rect().center()) == QColor(200, 200, 200)
+    qtbot.mouseMove(strip, strip.frame_rect(2).center())
+    assert not preview.isVisible()
+    qtbot.mouseMove(strip, strip.frame_rect(1).center())
+    QApplication.sendEvent(strip, QEvent(QEvent.Type.Leave))
+    assert not preview.isVisible()
+
+
+def test_that_large_pictures_are_kept_small(strip: Filmstrip) -> None:
+    strip.set_frames(1, (0,))
+    strip.set_frame(0, np.full((600, 900, 3), 77, np.uint8))
+    image = strip._images[0]
+    assert (image.width(), image.height()) == (128, 85)
+    assert image.pixelColor(60, 40) == QColor(77, 77, 77)
+
+
+def test_that_clearing_forgets_everything(strip: Filmstrip) -> None:
+    strip.set_frames(3, (2, 1, 0))
+    strip.set_frame(1, grey(3))
+    strip.clear()
+    assert strip.shown == ()
+    assert not strip.has_frame(1)
+    strip.grab()
