@@ -23,6 +23,8 @@ from core.schedules import make_schedule
 
 Labels = tuple[int | None, ...]
 
+START_T = 600
+
 
 @dataclass(frozen=True, slots=True)
 class DenoiseSettings:
@@ -43,7 +45,7 @@ class DenoiseSettings:
     count: int = 16
     precision: Precision = "float32"
     from_picture: bool = False
-    start_t: int = 600
+    start_t: int = START_T
 
 
 def settings_for(model: ModelInfo, settings: DenoiseSettings) -> DenoiseSettings:
@@ -106,7 +108,19 @@ def branch(parent: SampleRequest, step: int, settings: DenoiseSettings) -> Sampl
 
 
 def settings_of(request: SampleRequest) -> DenoiseSettings:
-    """The settings that a run was made with, for showing them in the controls again."""
+    """The settings that a run was made with, for showing them in the controls again.
+
+    Those of a branch have the steps of the run it began with, so that they make a whole run.
+    """
+    if isinstance(request.start, FromStep):
+        return replace(
+            settings_of(request.start.parent),
+            sampler=request.sampler,
+            labels=undeal(request.labels),
+            guidance=request.guidance,
+            seed=request.seed,
+            precision=request.precision,
+        )
     from_picture = isinstance(request.start, FromImage)
     by_hand = request.spacing == "hand" or from_picture  # a part of a spacing is known by its timesteps alone
     return DenoiseSettings(
@@ -120,7 +134,7 @@ def settings_of(request: SampleRequest) -> DenoiseSettings:
         count=request.count,
         precision=request.precision,
         from_picture=from_picture,
-        start_t=request.timesteps[0],
+        start_t=request.timesteps[0] if from_picture else START_T,
     )
 
 

@@ -128,6 +128,8 @@ class FakeBridge(QObject):
             self.say(self._preview(job, done, with_hats=True))
             self._run(job, stored=done + 1, rate=40.0, eta=1.0)
             self.say(Progress(job, done + 1, self.state.runs[job].steps, 40.0, 1.0, 1000 * (done + 2)))
+            if self.state.runs[job].state == "paused":
+                self.say(RunPaused(job, done + 1))
             if done + 1 == self.state.runs[job].steps:
                 self.say(self._preview(job, done + 1, with_hats=False))
 

@@ -98,3 +98,10 @@ def test_that_the_settings_shown_for_a_run_make_the_same_run_again(
 
 def test_that_a_run_from_noise_starts_from_noise():
     assert resolve(DenoiseSettings(), DIGITS, PICTURE).start == FromNoise()
+
+
+def test_that_the_settings_of_a_branch_make_a_whole_run_with_what_it_changed():
+    parent = DenoiseSettings(steps=5, labels=(1, 2), count=4)
+    other = DenoiseSettings(labels=(7,), guidance=3.0, seed=9)
+    made = branch(branch(resolve(parent, DIGITS), 1, other), 1, replace(other, seed=10))
+    assert settings_of(made) == replace(parent, labels=(7,), guidance=3.0, seed=10)

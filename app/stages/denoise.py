@@ -1,0 +1,392 @@
+"""Denoise: a network walks from noise to a picture, live; every step can be gone back to and branched from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QMimeData, Slot
+from PySide6.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+
+from app.stages.base import Stage
+from app.stages.denoise_controls import DenoiseControls
+from app.stages.denoise_settings import branch, resolve, settings_of
+from app.stages.run_maths import algorithm_of, formula_of, line_of, numbers_of
+from app.stages.run_view import RunView
+from app.state import AppState, Cursor, Run
+from app.theme import GRID, PANEL_PADDING
+from app.widgets.algorithm import Algorithm
+from app.widgets.controls import PrimaryButton
+from app.widgets.equation import Equation
+from app.widgets.filmstrip import Filmstrip
+from app.widgets.schedule_plots import SchedulePlots
+from app.widgets.transport import Transport
+from core.errors import Refusal
+from core.images import OpenedImage
+from core.messages import EngineState, Failed, Preview, RunEnded, RunPaused, RunStarted
+from core.requests import FromImage, ImageRef, SampleRequest
+from core.schedules import make_schedule
+
+if TYPE_CHECKING:
+    from app.bridge import Bridge
+
+HINT = "Ctrl+Enter denoises, Space pauses, Esc stops; then drag the slider back through every step."
+READY = (EngineState.IDLE, EngineState.PAUSED)
+LIVE = ("running", "paused")
+
+
+class DenoiseStage(Stage):
+    """Runs of a sampler on the open model. What is shown is the run and step of ``state.cursor``."""
+
+    key = "denoise"
+    title = "Denoise"
+
+    def __init__(self, state: AppState, bridge: Bridge, parent: QWidget | None = None) -> None:
+        super().__init__(state, parent)
+        self._bridge = bridge
+        self._active = False
+        self._shown_job: int | None = None
+        self._followed: tuple[int | None, int] | None = None
+        self._submitted: set[int] = set()
+        self._follows = True
+        """Whether the cursor goes along with a run that is under way, until the person goes back in it."""
+        self._planned: SampleRequest | None = None
+
+        self.controls = DenoiseControls()
+        self.run_button = PrimaryButton("Denoise", "Draw new samples with these settings (Ctrl+Enter)")
+        self.pause_button = QPushButton("Pause")
+        self.step_button = QPushButton("Step")
+        self.stop_button = QPushButton("Stop")
+        self.branch_button = QPushButton("Branch")
+        self.view = RunView(bridge)
+        self.plots = SchedulePlots()
+        self.equation = Equation()
+        self.algorithm = Algorithm()
+        self.transport = Transport()
+        self.strip = Filmstrip()
+        self._lay_out()
+        self._connect()
+        self.controls.seed.set_seed(state.seed)
+        self._model_changed()
+        self._show_buttons()
+
+    def _lay_out(self) -> None:
+        for button, tooltip in (
+            (self.pause_button, "Pause after this step, or go on (Space)"),
+            (self.step_button, "Make one step and stay paused (.)"),
+            (self.stop_button, "Stop now; the steps already made stay (Esc)"),
+            (self.branch_button, "Go on from the step shown with the settings above (B)"),
+        ):
+            button.setToolTip(tooltip)
+        buttons = QHBoxLayout()
+        buttons.setSpacing(GRID)
+        buttons.addWidget(self.run_button, 1)
+        for button in (self.pause_button, self.step_button, self.stop_button, self.branch_button):
+            buttons.addWidget(button)
+        column = QVBoxLayout(self.content)
+        column.setContentsMargins(PANEL_PADDING, GRID, PANEL_PADDING, GRID)
+        column.setSpacing(GRID)
+        column.addWidget(self.controls)
+        column.addLayout(buttons)
+        column.addWidget(self.view, 1)
+
+    def _connect(self) -> None:
+        self.run_button.clicked.connect(self.run)
+        self.pause_button.clicked.connect(self._pause_or_resume)
+        self.step_button.clicked.connect(self.step)
+        self.stop_button.clicked.connect(self.stop)
+        self.branch_button.clicked.connect(self.branch)
+        self.controls.changed.connect(self._plan)
+        self.controls.seed_changed.connect(self.state.set_seed)
+        self.controls.conversion.conversion_changed.connect(self.state.set_conversion)
+        self.view.shown.connect(self._shown)
+        self.view.cell_changed.connect(self._fill_strip)
+        self.transport.position_requested.connect(self._go)
+        self.strip.frame_clicked.connect(self._go)
+        self.strip.wanted.connect(self._fill_frame)
+        self.plots.t_dragged.connect(self._go_to_time)
+        self._bridge.message.connect(self._receive)
+        self.state.cursor_changed.connect(self._follow)
+        self.state.runs_changed.connect(self._run_changed)
+        self.state.status_changed.connect(self._show_buttons)
+        self.state.model_changed.connect(self._model_changed)
+        self.state.seed_changed.connect(self.controls.seed.set_seed)
+        self.state.image_changed.connect(self._picture_changed)
+        self.state.conversion_changed.connect(self._picture_changed)
+
+    # What the window asks
+
+    @property
+    def primary_action(self) -> QPushButton:
+        return self.run_button
+
+    @property
+    def commands(self) -> frozenset[str]:
+        buttons = {
+            "stop": self.stop_button.isEnabled() or self.view.cell is not None,
+            "toggle": self.pause_button.isEnabled() or self._run() is not None,
+            "step": self.step_button.isEnabled(),
+            "branch": self.branch_button.isEnabled(),
+        }
+        return frozenset(name for name, can in buttons.items() if can)
+
+    def right_widgets(self) -> Sequence[QWidget]:
+        return (self.plots, self.equation, self.algorithm)
+
+    def bottom_widgets(self) -> Sequence[QWidget]:
+        return (self.transport, self.strip)
+
+    def drop_verbs(self, mime: QMimeData) -> str:
+        return "denoise it"
+
+    def handle_drop(self, image: OpenedImage) -> None:
+        super().handle_drop(image)
+        self.controls.start.set_value("picture")
+        self.controls.more.set_open(True)
+
+    def activate(self) -> None:
+        self._active = True
+        self.hint_changed.emit(HINT)
+        if self._run() is None and self.state.runs:
+            self._look_at(next(reversed(self.state.runs)))
+        else:
+            self._show()
+        self._plan()
+        self.transport.setFocus()
+
+    def deactivate(self) -> None:
+        self._active = False
+        self.transport.stop()
+
+    # Commands
+
+    @Slot()
+    def run(self) -> None:
+        """Draw new samples with the settings of the controls."""
+        if self.run_button.isEnabled():
+            self.controls.seed.next()
+            self._submit(self._request)
+
+    @Slot()
+    def branch(self) -> None:
+        """Go on from the state shown with the settings of the controls."""
+        run = self._run()
+        if run is not None and self.branch_button.isEnabled():
+            step = self.state.cursor.step
+            self._submit(lambda: branch(run.request, step, self.controls.settings()))
+
+    @Slot()
+    def stop(self) -> None:
+        run = self._live()
+        if run is not None:
+            self._bridge.cancel(run.job)
+        else:
+            self.view.enlarge(None)
+
+    @Slot()
+    def step(self) -> None:
+        run = self._live()
+        if run is not None:
+            self._follows = True
+            self._bridge.step(run.job)
+
+    def toggle(self) -> None:
+        if self._live() is not None:
+            self._pause_or_resume()
+        else:
+            self.transport.toggle_play()
+
+    def seek(self, steps: int) -> None:
+        self._go(self.state.cursor.step + steps)
+
+    @Slot()
+    def _pause_or_resume(self) -> None:
+        run = self._live()
+        if run is not None:
+            (self._bridge.resume if run.state == "paused" else self._bridge.pause)(run.job)
+
+    def _submit(self, make: object) -> None:
+        try:
+            request = make()  # type: ignore[operator]
+        except Refusal as refusal:
+            self.errors.show_error(str(refusal), refusal.details)
+            return
+        self.errors.dismiss()
+        if isinstance(request.start, FromImage) and self.state.image is not None:
+            self._bridge.add_image(self.state.image)
+        self._submitted.add(self._bridge.submit(request))
+        self._show_buttons()
+
+    def _request(self) -> SampleRequest:
+        model, image, conversion = self.state.model, self.state.image, self.state.conversion
+        if model is None:
+            raise Refusal("No model is open. Open one on the left.")
+        picture = ImageRef(image.sha256, conversion) if image is not None and conversion is not None else None
+        return resolve(self.controls.settings(), model, picture)
+
+    # What follows from settings, model and picture
+
+    @Slot()
+    def _plan(self) -> None:
+        """Show the timesteps that these settings would visit, or why they cannot be had."""
+        if self.state.model is None:
+            return
+        try:
+            self._planned = self._request()
+        except Refusal as refusal:
+            self._planned = None
+            self.errors.show_error(str(refusal), refusal.details)
+        else:
+            self.errors.dismiss()
+            self.plots.set_timesteps(self._planned.timesteps)
+        self._show_buttons()
+
+    @Slot()
+    def _model_changed(self) -> None:
+        model = self.state.model
+        self.controls.set_model(model)
+        if model is not None:
+            self.plots.set_schedule(make_schedule(model.schedule))
+        self._picture_changed()
+        if self._run() is None:
+            why = "The model is being loaded." if model is None else "Press Denoise to draw samples."
+            self.view.show_nothing(why)
+        self._plan()
+
+    @Slot()
+    def _picture_changed(self) -> None:
+        model = self.state.model if self.state.conversion is not None else None
+        self.controls.conversion.set_picture(self.state.image, model)
+        self.controls.conversion.set_conversion(self.state.conversion)
+        if self.controls.start.value() == "picture":
+            self._plan()
+
+    @Slot()
+    def _show_buttons(self) -> None:
+        ready = self.state.status.state in READY and self.state.model is not None
+        run, live = self._run(), self._live()
+        can_branch = run is not None and self.state.cursor.step < run.steps and self.state.cursor.step <= run.stored
+        self.run_button.setEnabled(ready and self._planned is not None)
+        self.branch_button.setEnabled(ready and can_branch)
+        for button in (self.pause_button, self.step_button, self.stop_button):
+            button.setEnabled(live is not None)
+        self.pause_button.setText("Resume" if live is not None and live.state == "paused" else "Pause")
+        self.commands_changed.emit()
+
+    # What follows from the cursor
+
+    def _run(self) -> Run | None:
+        """The run looked at."""
+        job = self.state.cursor.run
+        return None if job is None else self.state.runs.get(job)
+
+    def _live(self) -> Run | None:
+        """The run that Pause, Step and Stop are about: the one looked at if it is under way, else the engine's."""
+        looked_at, current = self._run(), self.state.status.job
+        working = None if current is None else self.state.runs.get(current)
+        return next((run for run in (looked_at, working) if run is not None and run.state in LIVE), None)
+
+    def _look_at(self, job: int) -> None:
+        run = self.state.runs[job]
+        self.state.move(stage=self.key, run=job, step=run.stored, t=int(run.path[run.stored].t))
+
+    @Slot(int)
+    def _go(self, step: int) -> None:
+        run = self._run()
+        if run is not None:
+            step = min(max(0, step), run.stored)
+            self._follows = step >= self.state.cursor.step and step >= run.stored - 1
+            self.state.move(step=step, t=int(run.path[step].t))
+
+    @Slot(int)
+    def _go_to_time(self, t: int) -> None:
+        run = self._run()
+        if run is not None:
+            self._go(min(range(run.stored + 1), key=lambda step: abs(run.path[step].t - t)))
+
+    @Slot(object)
+    def _follow(self, cursor: Cursor) -> None:
+        if (cursor.run, cursor.step) != self._followed:
+            self._show()
+
+    def _show(self) -> None:
+        run, cursor = self._run(), self.state.cursor
+        if not self._active or run is None:
+            return
+        self._followed = cursor.run, cursor.step
+        if run.job != self._shown_job:
+            self._show_run(run)
+        step = min(cursor.step, run.stored)
+        level = run.path[step]
+        self.transport.set_position(step)
+        self.strip.set_current(step)
+        self.plots.set_cursor(max(0.0, level.t))
+        self.equation.set_formula(formula_of(run.request).latex, numbers_of(run, step))
+        self.algorithm.light(line_of(run, step))
+        self.view.show_state(run, step, is_coming=self._follows and run.state == "running")
+        self._show_buttons()
+
+    def _show_run(self, run: Run) -> None:
+        """Another run than before: its settings, its schedule, its strip."""
+        self._shown_job = run.job
+        if run.job not in self._submitted:
+            self.controls.set_settings(settings_of(run.request))
+        self._submitted.discard(run.job)
+        self._planned = run.request
+        self.plots.set_schedule(make_schedule(run.request.schedule))
+        self.plots.set_timesteps(run.request.timesteps)
+        self.algorithm.set_algorithm(*algorithm_of(run.request))
+        self.equation.setToolTip(formula_of(run.request).paper)
+        times = [int(level.t) for level in run.path]
+        self.transport.set_positions(times)
+        self.transport.set_available(run.stored + 1)
+        self.strip.set_frames(len(times), times)
+
+    @Slot(int)
+    def _run_changed(self, job: int) -> None:
+        if job == self._shown_job:
+            self.transport.set_available(self.state.runs[job].stored + 1)
+        self._show_buttons()
+
+    @Slot(int)
+    def _shown(self, step: int) -> None:
+        self.transport.set_shown(step)
+        run = self._run()
+        if run is not None:
+            self.state.move(shown_t=int(run.path[step].t))
+
+    @Slot(int)
+    def _fill_frame(self, step: int) -> None:
+        if self._shown_job is not None:
+            picture = self.view.thumbnail(self._shown_job, step)
+            if picture is not None:
+                self.strip.set_frame(step, picture)
+
+    @Slot()
+    def _fill_strip(self) -> None:
+        """The strip shows the enlarged sample, or the first."""
+        run = self._run()
+        if run is not None:
+            self.strip.set_frames(run.steps + 1, [int(level.t) for level in run.path])
+            self.strip.set_current(self.state.cursor.step)
+            self.commands_changed.emit()
+
+    # What the engine says
+
+    @Slot(object)
+    def _receive(self, message: object) -> None:
+        self.view.receive(message)
+        match message:
+            case RunStarted(job=job) if job in self._submitted:
+                self._follows = True
+                self.state.move(stage=self.key, run=job, step=0, t=int(message.path[0].t))
+            case Preview(job=job, step=step) if job == self._shown_job:
+                self._fill_frame(step)
+                if self._follows and self._active and self.state.cursor.run == job:
+                    self.state.move(step=step, t=int(message.level.t))
+            case RunPaused(job=job, step=step) | RunEnded(job=job, steps=step) if job == self._shown_job:
+                if self._follows and self._active:
+                    self.state.move(step=step, t=int(self.state.runs[job].path[step].t))
+                self._show()
+            case Failed(job=job) if self._active or job in self._submitted:
+                self.errors.show_error(message.message, message.details)

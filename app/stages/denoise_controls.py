@@ -1,0 +1,335 @@
+"""What can be chosen in Denoise. The controls hold one ``DenoiseSettings``; they know nothing of runs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import cast
+
+from PySide6.QtCore import QSignalBlocker, Signal, Slot
+from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
+
+from app.stages.denoise_settings import DenoiseSettings, Labels, settings_for
+from app.theme import GRID
+from app.widgets.controls import Choice, MoreSection, SeedBox, ValueSlider, label
+from app.widgets.conversion import ConversionBox
+from core.errors import Refusal
+from core.messages import ModelInfo
+from core.requests import ClipPolicy, Precision, SamplerName, SamplerSpec, SpacingName, VarianceName
+
+SAMPLERS = {"ddim": "DDIM", "ddpm": "DDPM"}
+SPACINGS = {
+    "leading": "leading",
+    "linspace": "linspace",
+    "trailing": "trailing",
+    "quadratic": "quadratic (to 0.8 T)",
+    "quadratic_full": "quadratic (to T−1)",
+    "log_snr": "even in log-SNR",
+    "hand": "by hand",
+}
+CLIPS = {"none": "none", "clamp": "clamp x̂₀", "rederive": "clamp x̂₀, re-derive ε̂"}
+VARIANCES = {"small": "small: β̃_t", "large": "large: β_t"}
+PRECISIONS = {"float32": "float32", "bfloat16": "bfloat16", "float16": "float16"}
+EACH, NOBODY, OWN = "each", "none", "own"
+
+
+class DenoiseControls(QWidget):
+    """Signals: ``changed()`` after the person changed anything that a request is made of; ``seed_changed(int)``."""
+
+    changed = Signal()
+    seed_changed = Signal(int)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._model: ModelInfo | None = None
+        self._touched = False
+        self._make_basic()
+        self._make_more()
+        self.conversion = ConversionBox()
+        self._lay_out()
+        for choice in (self.label, self.sampler, self.spacing, self.clip, self.variance, self.precision, self.start):
+            choice.value_changed.connect(self._choose)
+        for slider in (self.guidance, self.steps, self.eta, self.count, self.start_t):
+            slider.value_changed.connect(self._slide)
+        for edit in (self.own_labels, self.hand):
+            edit.editingFinished.connect(self._type)
+        for scheduler in (self.sampler, self.spacing, self.clip, self.variance):
+            scheduler.value_changed.connect(self._touch)
+        self.seed.seed_changed.connect(self._seed)
+        self._show_what_counts()
+
+    def _make_basic(self) -> None:
+        self.label = Choice(
+            "Label", {NOBODY: "none"}, tooltip="The class that the network is asked for: one for all, or one for each."
+        )
+        self.own_labels = QLineEdit()
+        self.own_labels.setPlaceholderText("one class for each sample, such as 3, 1, 4")
+        self.own_labels.setAccessibleName("Classes of the samples")
+        self.own_labels.setToolTip("Classes separated by commas, dealt out to the samples in turn.")
+        self.guidance = ValueSlider(
+            "Guidance w",
+            -1,
+            8,
+            0,
+            step=0.1,
+            decimals=1,
+            quantity="score",
+            ends=("label ignored", "exaggerated"),
+            tooltip="ε̂ = (1 + w) ε̂(x, label) − w ε̂(x, none) (Ho & Salimans 2022, eq. 6).\n"
+            "w = 0 is the plain conditional model; other tools print the scale 1 + w.",
+        )
+        self.scale = label("", "caption")
+        self.scale.setAccessibleName("Guidance scale of other tools")
+        self.steps = ValueSlider(
+            "Steps",
+            1,
+            1000,
+            50,
+            quantity="x_t",
+            ends=("fast", "faithful"),
+            tooltip="How many of the T timesteps the sampler visits: the dots in the plots (DDIM, section 4.2).",
+        )
+
+    def _make_more(self) -> None:
+        self.sampler = Choice(
+            "Sampler",
+            SAMPLERS,
+            tooltip="DDIM: deterministic at η = 0, few steps (Song et al. 2021, eq. 12).\n"
+            "DDPM: ancestral, new noise in every step (Ho et al. 2020, algorithm 2).",
+        )
+        self.eta = ValueSlider(
+            "η",
+            0,
+            1,
+            0,
+            step=0.05,
+            decimals=2,
+            quantity="eps",
+            ends=("deterministic", "as DDPM"),
+            tooltip="How much new noise each step adds: σ_t(η) of DDIM, eq. 16.",
+        )
+        self.variance = Choice(
+            "Variance",
+            VARIANCES,
+            tooltip="The variance of the noise that each DDPM step adds: β̃_t or β_t (Ho et al. 2020, section 3.2).",
+        )
+        self.spacing = Choice(
+            "Spacing",
+            SPACINGS,
+            tooltip="Which timesteps are visited.\n"
+            "Leading and quadratic: DDIM, appendix D.2; trailing: Lin et al. 2023, table 2.",
+        )
+        self.hand = QLineEdit()
+        self.hand.setPlaceholderText("900, 600, 300, 0")
+        self.hand.setAccessibleName("Timesteps by hand")
+        self.hand.setToolTip("Timesteps that fall, separated by commas.")
+        self.clip = Choice(
+            "Clip",
+            CLIPS,
+            tooltip="Whether x̂₀ is held within [−1, 1] in every step, and whether ε̂ is then made to agree with it.",
+        )
+        self.count = ValueSlider("Samples", 1, 64, 16, tooltip="How many samples are drawn at once.")
+        self.precision = Choice(
+            "Precision",
+            PRECISIONS,
+            tooltip="What the network computes in; the mathematics around it is always float32 and float64.",
+        )
+        self.start = Choice(
+            "Start from",
+            {"noise": "noise", "picture": "my picture"},
+            tooltip="Pure noise x_T, or the picture noised to t (Meng et al. 2022, SDEdit).",
+        )
+        self.start_t = ValueSlider(
+            "at t",
+            0,
+            999,
+            600,
+            quantity="t",
+            ends=("t = 0: the picture", "t = T: noise"),
+            tooltip="How far the picture is noised before it is denoised: what is below t is drawn anew.",
+        )
+        self.seed = SeedBox(tooltip="The seed of the noise: the same seed starts from the same noise everywhere.")
+        self.more = MoreSection("More")
+
+    def _lay_out(self) -> None:
+        basic = QHBoxLayout()
+        basic.setSpacing(2 * GRID)
+        classes = QVBoxLayout()
+        classes.setSpacing(GRID // 2)
+        classes.addWidget(self.label)
+        classes.addWidget(self.own_labels)
+        classes.addStretch(1)
+        guidance = QVBoxLayout()
+        guidance.setSpacing(0)
+        guidance.addWidget(self.guidance)
+        guidance.addWidget(self.scale)
+        steps = QVBoxLayout()
+        steps.addWidget(self.steps)
+        steps.addStretch(1)
+        for part in (classes, guidance, steps):
+            basic.addLayout(part, 1)
+        folded = QWidget()
+        grid = QGridLayout(folded)
+        grid.setContentsMargins(0, 0, 0, 0)
+        grid.setHorizontalSpacing(2 * GRID)
+        grid.setVerticalSpacing(GRID)
+        for place, widget in enumerate(
+            (self.sampler, self.spacing, self.clip, self.eta, self.variance, self.hand, self.count, self.precision)
+        ):
+            grid.addWidget(widget, place // 3, place % 3)
+        grid.addWidget(self.start, 2, 2)
+        grid.addWidget(self.seed, 3, 0, 1, 2)
+        grid.addWidget(self.start_t, 3, 2)
+        grid.addWidget(self.conversion, 4, 0, 1, 3)
+        for column in range(3):
+            grid.setColumnStretch(column, 1)
+        self.more.add(folded)
+        column_layout = QVBoxLayout(self)
+        column_layout.setContentsMargins(0, 0, 0, 0)
+        column_layout.setSpacing(GRID // 2)
+        column_layout.addLayout(basic)
+        column_layout.addWidget(self.more)
+
+    def set_model(self, model: ModelInfo | None) -> None:
+        """Offer what this model has; its scheduler's choices hold until the person has made others."""
+        self._model = model
+        if model is None:
+            return
+        before = self._settings_without_text()
+        with QSignalBlocker(self.label):
+            names = {str(i): name for i, name in enumerate(model.labels)}
+            options = {EACH: "each in turn", **names, OWN: "one for each sample…"} if names else {}
+            if model.null_label is not None or not names:
+                options[NOBODY] = "none"
+            self.label.set_options(options)
+        self.steps.set_range(1, model.schedule.T)
+        self.start_t.set_range(0, model.schedule.T - 1)
+        says = settings_for(model, before)
+        if self._touched:
+            says = replace(says, sampler=before.sampler, spacing=before.spacing)
+        self.set_settings(says)
+
+    def settings(self) -> DenoiseSettings:
+        """What the controls say. Raises Refusal where typed classes or timesteps cannot be read."""
+        settings = replace(self._settings_without_text(), labels=self._labels())
+        if settings.spacing == "hand":
+            hand = _numbers(self.hand.text())
+            settings = replace(settings, hand=hand, steps=len(hand))
+        return settings
+
+    def set_settings(self, settings: DenoiseSettings) -> None:
+        """Show settings, those of a run in the history for example, without a signal."""
+        widgets = [widget for widget in vars(self).values() if isinstance(widget, (Choice, ValueSlider, SeedBox))]
+        blocked = [QSignalBlocker(widget) for widget in widgets]
+        self.sampler.set_value(settings.sampler.name)
+        self.eta.set_value(settings.sampler.eta)
+        self.variance.set_value(settings.sampler.variance)
+        self.clip.set_value(settings.sampler.clip)
+        self.steps.set_value(settings.steps)
+        self.spacing.set_value(settings.spacing)
+        self.hand.setText(", ".join(map(str, settings.hand)))
+        self.guidance.set_value(settings.guidance)
+        self.seed.set_seed(settings.seed)
+        self.count.set_value(settings.count)
+        self.precision.set_value(settings.precision)
+        self.start.set_value("picture" if settings.from_picture else "noise")
+        self.start_t.set_value(settings.start_t)
+        self._show_labels(settings.labels)
+        del blocked
+        self._show_what_counts()
+
+    def _settings_without_text(self) -> DenoiseSettings:
+        return DenoiseSettings(
+            sampler=SamplerSpec(
+                cast(SamplerName, self.sampler.value()),
+                self.eta.value() if self.sampler.value() == "ddim" else 0.0,
+                cast(VarianceName, self.variance.value()),
+                cast(ClipPolicy, self.clip.value()),
+            ),
+            steps=int(self.steps.value()),
+            spacing=cast(SpacingName, self.spacing.value()),
+            guidance=self.guidance.value(),
+            seed=self.seed.seed(),
+            count=int(self.count.value()),
+            precision=cast(Precision, self.precision.value()),
+            from_picture=self.start.value() == "picture",
+            start_t=int(self.start_t.value()),
+        )
+
+    def _labels(self) -> Labels:
+        names = self._model.labels if self._model else ()
+        match self.label.value():
+            case "each":
+                return tuple(range(len(names)))
+            case "own":
+                return tuple(_class(word.strip(), names) for word in self.own_labels.text().split(","))
+            case "none" | "":
+                return (None,)
+            case chosen:
+                return (int(chosen),)
+
+    def _show_labels(self, labels: Labels) -> None:
+        names = self._model.labels if self._model else ()
+        if labels == tuple(range(len(names))) and names:
+            key = EACH
+        elif len(labels) == 1:
+            key = NOBODY if labels[0] is None else str(labels[0])
+        else:
+            key = OWN
+        self.own_labels.setText(", ".join(NOBODY if i is None else names[i] for i in labels) if key == OWN else "")
+        if key in self.label.options():
+            self.label.set_value(key)
+
+    def _show_what_counts(self) -> None:
+        """Controls that would do nothing with the present choice are hidden or disabled."""
+        is_ddim = self.sampler.value() == "ddim"
+        by_hand = self.spacing.value() == "hand"
+        from_picture = self.start.value() == "picture"
+        self.eta.setEnabled(is_ddim)
+        self.variance.setEnabled(not is_ddim)
+        self.hand.setVisible(by_hand)
+        self.steps.setEnabled(not by_hand)
+        self.own_labels.setVisible(self.label.value() == OWN)
+        has_null = self._model is not None and self._model.null_label is not None
+        self.label.setEnabled(self._model is not None and bool(self._model.labels))
+        self.guidance.setEnabled(has_null)
+        self.start_t.setVisible(from_picture)
+        self.conversion.setVisible(from_picture)
+        self.scale.setText(f"scale 1 + w = {1 + self.guidance.value():.1f}")
+
+    @Slot(str)
+    def _choose(self, _key: str) -> None:
+        self._show_what_counts()
+        self.changed.emit()
+
+    @Slot(float)
+    def _slide(self, _value: float) -> None:
+        self._show_what_counts()
+        self.changed.emit()
+
+    @Slot()
+    def _type(self) -> None:
+        self.changed.emit()
+
+    @Slot(str)
+    def _touch(self, _key: str) -> None:
+        self._touched = True
+
+    @Slot(int)
+    def _seed(self, seed: int) -> None:
+        self.seed_changed.emit(seed)
+        self.changed.emit()
+
+
+def _class(word: str, names: tuple[str, ...]) -> int | None:
+    if word == NOBODY:
+        return None
+    if word not in names:
+        raise Refusal(f"There is no class “{word}”. The classes are {', '.join(names)}; “none” is no class.")
+    return names.index(word)
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    words = text.replace(",", " ").split()
+    if not words or not all(word.isdecimal() for word in words):
+        raise Refusal("Timesteps by hand are whole numbers separated by commas, such as 900, 600, 300, 0.")
+    return tuple(map(int, words))

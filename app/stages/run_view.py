@@ -1,0 +1,195 @@
+"""A state of a run as pictures: x_t from the store at once, x0_hat and eps_hat when the network has looked again."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import Signal, Slot
+from PySide6.QtWidgets import QVBoxLayout, QWidget
+
+from app.state import Run
+from app.widgets.pictures import PicturePane, PictureRow
+from core.messages import Failed, Inspection, Picture, Preview, Signed
+from core.requests import InspectStep
+
+if TYPE_CHECKING:
+    from app.bridge import Bridge
+
+Batch = TypeVar("Batch", Picture, Signed)
+
+KEPT_BYTES = 64 * 2**20
+
+
+@dataclass(frozen=True)
+class Sight:
+    """What is known of a state. Pictures uint8 (n, H, W, C), eps_hat float32 (n, C, H, W); None: not yet."""
+
+    x_t: Picture
+    x_t_range: tuple[float, float] | None
+    x0_hat: Picture | None
+    eps_hat: Signed | None
+
+    @property
+    def is_complete(self) -> bool:
+        return self.x0_hat is not None
+
+    @property
+    def nbytes(self) -> int:
+        return sum(part.nbytes for part in (self.x_t, self.x0_hat, self.eps_hat) if part is not None)
+
+
+class Memory:
+    """The sights last seen, so that going back to one costs nothing."""
+
+    def __init__(self, cap: int = KEPT_BYTES) -> None:
+        self._cap = cap
+        self._sights: OrderedDict[tuple[int, int], Sight] = OrderedDict()
+        self.nbytes = 0
+
+    def put(self, job: int, step: int, sight: Sight) -> None:
+        before = self._sights.pop((job, step), None)
+        self._sights[job, step] = sight
+        self.nbytes += sight.nbytes - (before.nbytes if before else 0)
+        while self.nbytes > self._cap and len(self._sights) > 1:
+            self.nbytes -= self._sights.popitem(last=False)[1].nbytes
+
+    def get(self, job: int, step: int) -> Sight | None:
+        sight = self._sights.get((job, step))
+        if sight is not None:
+            self._sights.move_to_end((job, step))
+        return sight
+
+
+class RunView(QWidget):
+    """The three panes of a run; a click on a sample enlarges it, another click brings the others back.
+
+    Attributes: ``cell``, the enlarged sample or None. Signals: ``shown(int)``, the step to which all panes now
+    belong; ``cell_changed()``.
+    """
+
+    shown = Signal(int)
+    cell_changed = Signal()
+
+    def __init__(self, bridge: Bridge, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._bridge = bridge
+        self._memory = Memory()
+        self._run: Run | None = None
+        self._step = 0
+        self._sight: Sight | None = None
+        self._asked: InspectStep | None = None
+        self.cell: int | None = None
+        self.x_t = PicturePane("x_t", "x_t")
+        self.x_t.setToolTip("The state of the run: what the network is given")
+        self.x0_hat = PicturePane("x0_hat", r"\hat{x}_0")
+        self.x0_hat.setToolTip("What the network takes the picture to be: x̂₀ = (x_t − σ_t ε̂) / α_t (DDPM, eq. 15)")
+        self.eps_hat = PicturePane("eps", r"\hat{\epsilon}")
+        self.eps_hat.setToolTip("The noise that the network sees in x_t: ε̂ = ε_θ(x_t, t) (DDPM, eq. 11)")
+        self.pictures = PictureRow([self.x_t, self.x0_hat, self.eps_hat])
+        self.pictures.cell_clicked.connect(self._clicked)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(self.pictures)
+
+    def show_nothing(self, why: str) -> None:
+        self._run, self._sight, self.cell = None, None, None
+        for pane in self.pictures.panes:
+            pane.set_pictures(None)
+            pane.set_caption("")
+            pane.set_busy(False)
+        self.x_t.set_placeholder(why)
+
+    def show_state(self, run: Run, step: int, is_coming: bool = False) -> None:
+        """Show state ``step`` of a run: what is known at once, the rest dimmed until it is.
+
+        The network is asked for the rest, unless it ``is_coming`` by itself because the run is watched live.
+        """
+        if self._run is None or run.job != self._run.job:
+            self.cell = None
+        self._run, self._step = run, step
+        self._sight = self._memory.get(run.job, step) or self._stored(run.job, step)
+        self._paint()
+        if self._sight is not None and self._sight.is_complete:
+            self.shown.emit(step)
+        elif not is_coming and self._asked != InspectStep(run.job, step):
+            self._asked = InspectStep(run.job, step)
+            self._bridge.ask(self._asked)
+
+    def thumbnail(self, job: int, step: int) -> NDArray[np.uint8] | None:
+        """The enlarged (or first) sample of a stored state, uint8 (H, W, C)."""
+        sight = self._memory.get(job, step) or self._stored(job, step)
+        return None if sight is None else sight.x_t[self.cell or 0]
+
+    @Slot(object)
+    def receive(self, message: object) -> None:
+        """Take what the engine shows; it is painted if it is the state looked at."""
+        if isinstance(message, Preview):
+            self._learn(
+                message.job,
+                message.step,
+                Sight(message.x_t, message.x_t_range, message.x0_hat, message.eps_hat),
+            )
+        elif isinstance(message, Inspection) and isinstance(message.request, InspectStep):
+            job, step = message.request.run, message.request.step
+            if message.request == self._asked:
+                self._asked = None
+            known = self._memory.get(job, step) or self._stored(job, step)
+            value_range = known.x_t_range if known else None
+            self._learn(job, step, Sight(message.x_t, value_range, message.x0_hat, message.eps_hat))
+        elif isinstance(message, Failed):
+            self._asked = None
+            for pane in self.pictures.panes:
+                pane.set_busy(False)
+
+    def enlarge(self, cell: int | None) -> None:
+        """Show one sample alone, or all of them."""
+        if cell != self.cell and self._run is not None:
+            self.cell = cell
+            self.pictures.fit()
+            self._paint()
+            self.cell_changed.emit()
+
+    @Slot(int)
+    def _clicked(self, cell: int) -> None:
+        if self._run is not None and self._run.request.count > 1:
+            self.enlarge(cell if self.cell is None else None)
+
+    def _learn(self, job: int, step: int, sight: Sight) -> None:
+        if sight.is_complete:
+            self._memory.put(job, step, sight)
+        if self._run is not None and (job, step) == (self._run.job, self._step):
+            self._sight = sight
+            self._paint()
+            if sight.is_complete:
+                self.shown.emit(step)
+
+    def _stored(self, job: int, step: int) -> Sight | None:
+        frame = self._bridge.frame(job, step)
+        return None if frame is None else Sight(frame.x_t, frame.x_t_range, frame.x0_hat, frame.eps_hat)
+
+    def _paint(self) -> None:
+        run, sight = self._run, self._sight
+        assert run is not None
+        level = run.path[self._step]
+        which = f", sample {self.cell + 1} of {run.request.count}" if self.cell is not None else ""
+        when = "data" if level.is_clean else f"t = {level.t:.0f}"
+        self.x_t.set_busy(sight is None)
+        for pane in (self.x0_hat, self.eps_hat):
+            pane.set_busy(sight is None or not sight.is_complete)
+        if sight is None:
+            return
+        self.x_t.set_pictures(self._cut(sight.x_t), None, sight.x_t_range)
+        self.x_t.set_caption(f"{when}, clamped{which}")
+        if sight.x0_hat is not None:
+            self.x0_hat.set_pictures(self._cut(sight.x0_hat))
+            self.x0_hat.set_caption(when + which)
+            self.eps_hat.set_signed(None if sight.eps_hat is None else self._cut(sight.eps_hat))
+            self.eps_hat.set_placeholder("No noise is left." if level.is_clean else "")
+            self.eps_hat.set_caption(when + which)
+
+    def _cut(self, batch: Batch) -> Batch:
+        return batch if self.cell is None else batch[self.cell : self.cell + 1]
