@@ -147,7 +147,7 @@ class Algorithm(QWidget):
         formulas = [part for part in parts if isinstance(part, Typeset)]
         wide = sum(formula.width(SIZE) for formula in formulas)
         room = self.width() - left - fixed - 4
-        size = SIZE if wide <= room else max(SMALLEST, SIZE * room / wide)
+        size = SIZE if wide <= max(room, 0) else max(SMALLEST, SIZE * room / wide)
         height = math.ceil(max([LINE, *(formula.ascent(size) + formula.descent(size) + 6 for formula in formulas)]))
         return _Row(tuple(parts), left, size, top, height)
 
