@@ -52,11 +52,10 @@ def shifted(
     if shift is not None and len(shift) == 1 and not torch.is_grad_enabled():
         bias, shift = shift[0] if bias is None else bias + shift[0], None
     y = convolved(x, bias)
-    if shift is not None:
-        y = y + shift[:, :, None, None]
-    if residual is None:
-        return y
-    return y + residual if torch.is_grad_enabled() else y.add_(residual)
+    for term in (None if shift is None else shift[:, :, None, None], residual):
+        if term is not None:
+            y = y + term if torch.is_grad_enabled() else y.add_(term)
+    return y
 
 
 class GroupNorm(nn.GroupNorm):

@@ -240,7 +240,8 @@ class UNet(nn.Module):
         x = x.to(dtype, memory_format=torch.channels_last)
         if self.config.center_input_sample:
             x = 2 * x - 1
-        time = self._project(torch.as_tensor(t, device=x.device).reshape(-1), labels, dtype)
+        t = torch.as_tensor(t, device=x.device).reshape(-1)
+        time = self._project(t[:1] if t.stride(0) == 0 else t, labels, dtype)  # one number, repeated: project it once
         x = self.conv_in(x)
         skips = [x]
         for block in self.down_blocks:

@@ -212,6 +212,7 @@ def test_that_one_time_for_all_is_the_same_as_that_time_for_each() -> None:
         each = ready(x, torch.full((len(x),), 250.5))
         torch.testing.assert_close(ready(x, 250.5), each, rtol=1e-4, atol=1e-5)
         torch.testing.assert_close(ready(x, torch.tensor(250.5)), each, rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(ready(x, torch.tensor([250.5]).expand(len(x))), each, rtol=1e-4, atol=1e-5)
 
 
 @torch.inference_mode()
