@@ -92,7 +92,7 @@ class NetworkDenoiser:
         for start in range(0, len(x_t), self.micro_batch or len(x_t)):
             self.check()
             x = x_t[start : start + (self.micro_batch or len(x_t))]
-            t = torch.full((len(x),), level.t, dtype=torch.float32, device=x.device)
+            t = torch.full((1,), level.t, dtype=torch.float32, device=x.device).expand(len(x))
             labels = None if condition is None else condition.labels[start : start + len(x)].to(x.device)
             outputs.append(self.network(x, t, labels).float())
         output = outputs[0] if len(outputs) == 1 else torch.cat(outputs)
