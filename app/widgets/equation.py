@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -11,24 +12,27 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from app.theme import QUANTITIES, font, palette, theme
 from app.widgets.caption import quantity_colours, typeset_when_idle
-from app.widgets.typeset import UNITS, Typeset, plain, typeset
+from app.widgets.typeset import UNITS, Typeset, is_loaded, plain, typeset
 
 LARGEST = 20.0
 """Font size of a formula that fits; a longer one is made smaller."""
 MARGIN = 4
 NUMBERS = 18
 """Height of the line of numbers."""
-HEIGHT = 68
+HEIGHT = 46
+"""Until the formula is typeset and its own height is known."""
+TALLEST = 84
 DECIMALS = 4
 
 
 @dataclass(frozen=True)
 class _Layout:
-    """Where a typeset formula lies: font size, left end of its baseline, and the middles of its numbers."""
+    """Where a typeset formula lies: font size, left end of its baseline, height needed, middles of its numbers."""
 
     formula: Typeset
     size: float
     origin: QPointF
+    height: int
     centres: Mapping[str, float]
 
 
@@ -67,13 +71,14 @@ class Equation(QWidget):
         return f"{self.numbers[name]: .{DECIMALS}f}".replace("-", "\u2212")
 
     def sizeHint(self) -> QSize:
-        return QSize(296, HEIGHT)
+        return QSize(296, self.height())
 
     def minimumSizeHint(self) -> QSize:
-        return QSize(160, HEIGHT)
+        return QSize(160, self.height())
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        self._lay_out()
+        if event.size().width() != event.oldSize().width():
+            self._lay_out()
 
     def paintEvent(self, event: QPaintEvent) -> None:
         if not self.latex:
@@ -86,7 +91,8 @@ class Equation(QWidget):
             painter.drawText(room, Qt.AlignmentFlag.AlignVCenter, plain(self.latex))
             return
         if self._layout is None:
-            self._layout = self._fit()
+            self._lay_out()
+        assert self._layout is not None
         if self._drawn.isNull() or self._drawn.devicePixelRatio() != self.devicePixelRatioF():
             self._drawn = self._draw(self._layout)
         painter.drawPixmap(0, 0, self._drawn)
@@ -99,7 +105,9 @@ class Equation(QWidget):
                 painter.drawText(QPointF(centre - metrics.horizontalAdvance(text) / 2, self.height() - 5), text)
 
     def _lay_out(self) -> None:
-        self._layout = None
+        self._layout = self._fit() if self.latex and is_loaded() else None
+        if self._layout is not None and self.height() != self._layout.height:
+            self.setFixedHeight(self._layout.height)
         self._recolour()
 
     @Slot()
@@ -108,19 +116,20 @@ class Equation(QWidget):
         self.update()
 
     def _fit(self) -> _Layout:
-        """The largest size that fits width and height, and places for the numbers that do not overlap."""
+        """The largest size that fits the width, and places for the numbers that do not overlap."""
         formula = typeset(self.latex)
-        wide, high = self.width() - 2 * MARGIN, self.height() - NUMBERS
+        wide, high = self.width() - 2 * MARGIN, TALLEST - NUMBERS
         size = min(LARGEST, UNITS * wide / formula.bounds.width(), UNITS * high / formula.bounds.height())
         scale = size / UNITS
         left = MARGIN - formula.bounds.left() * scale
-        baseline = high - formula.descent(size)
+        height = math.ceil(formula.ascent(size) + formula.descent(size))
+        baseline = height - formula.descent(size)
         width = QFontMetricsF(font("caption", numbers=True)).horizontalAdvance(f" {0:.{DECIMALS}f} ")
         wanted = {
             role: left + box.center().x() * scale for role, box in formula.boxes.items() if role not in QUANTITIES
         }
         centres = _apart(wanted, width, self.width())
-        return _Layout(formula, size, QPointF(left, baseline), centres)
+        return _Layout(formula, size, QPointF(left, baseline), height + NUMBERS, centres)
 
     def _draw(self, layout: _Layout) -> QPixmap:
         ratio = self.devicePixelRatioF()

@@ -32,10 +32,10 @@ PREVIEW = 160
 
 
 class Filmstrip(QWidget):
-    """As many frames of the process as fit, evenly chosen, the first and last always among them.
+    """As many frames of the process as fit, evenly chosen, with the first, the last and the current one.
 
     A click goes to a frame, hovering shows it larger, arrows walk over the frames shown. A frame not yet computed is
-    an empty dashed box. Where not every frame fits, a yellow tick shows the exact place among those between.
+    an empty dashed box. Where not every frame fits, the current one takes the place nearest to it.
 
     Attributes: ``count``, ``available`` (frames that exist), ``current``.
 
@@ -53,6 +53,7 @@ class Filmstrip(QWidget):
         self.current = 0
         self._times: tuple[int, ...] = ()
         self._images: dict[int, QImage] = {}
+        self._chosen: tuple[int, ...] = ()
         self._shown: tuple[int, ...] = ()
         self._turn = QTimer(self, singleShot=True, interval=0)
         self._turn.timeout.connect(self.flush)
@@ -77,8 +78,8 @@ class Filmstrip(QWidget):
         if max(image.width(), image.height()) > KEPT:
             image = image.scaled(KEPT, KEPT, Qt.AspectRatioMode.KeepAspectRatio, _SMOOTH)
         self._images[index] = image
-        if index in self._shown:
-            self.update(self.frame_rect(index).adjusted(-2, -2, 2, 2))
+        if index in self._shown or index in self._chosen:
+            self.update()
         if self._preview.frame == index:
             self._show_preview(index)
 
@@ -96,8 +97,7 @@ class Filmstrip(QWidget):
         if index != self.current:
             self.current = index
             self.setAccessibleDescription(self._label(index))
-            self._turn.start()
-            self.update()
+            self._show_chosen()
 
     def clear(self) -> None:
         """No process at all."""
@@ -157,7 +157,7 @@ class Filmstrip(QWidget):
         if not self._shown:
             super().keyPressEvent(event)
             return
-        place, last = self._nearest_place(self.current), len(self._shown) - 1
+        place, last = self._shown.index(self.current), len(self._shown) - 1
         moves = {Qt.Key.Key_Left: place - 1, Qt.Key.Key_Right: place + 1, Qt.Key.Key_Home: 0, Qt.Key.Key_End: last}
         there = moves.get(Qt.Key(event.key()))
         if there is None:
@@ -170,19 +170,14 @@ class Filmstrip(QWidget):
         if not self._shown:
             return
         painter.setFont(font("caption", numbers=True))
-        lit = self._nearest_place(self.current)
         for place, index in enumerate(self._shown):
             rect = self.frame_rect(index)
-            self._paint_frame(painter, index, rect)
-            painter.setPen(QColor(palette().text if place == lit else palette().quiet))
+            self._paint_frame(painter, self._pictured(place), rect)
+            painter.setPen(QColor(palette().text if index == self.current else palette().quiet))
             below = QRect(rect.left() - GAP, rect.bottom() + 2, rect.width() + 2 * GAP, LABEL)
             painter.drawText(below, Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignTop, self._label(index))
-        rect = self.frame_rect(self._shown[lit])
         painter.setPen(QPen(colour("t"), 2))
-        painter.drawRect(rect.adjusted(-1, -1, 1, 1))
-        if self.current not in self._shown:
-            x = self._exact_x()
-            painter.drawLine(x, 0, x, rect.bottom() + 2)
+        painter.drawRect(self.frame_rect(self.current).adjusted(-1, -1, 1, 1))
 
     def _paint_frame(self, painter: QPainter, index: int, rect: QRect) -> None:
         image = self._images.get(index)
@@ -196,12 +191,26 @@ class Filmstrip(QWidget):
         """Which frames are shown: all where they fit, else as many as fit at equal distances."""
         room = max(2, (self.width() + GAP) // (self._side() + GAP))
         if self.count <= room:
-            self._shown = tuple(range(self.count))
+            self._chosen = tuple(range(self.count))
         else:
-            self._shown = tuple(round(place * (self.count - 1) / (room - 1)) for place in range(room))
+            self._chosen = tuple(round(place * (self.count - 1) / (room - 1)) for place in range(room))
+        self._show_chosen()
+
+    def _show_chosen(self) -> None:
+        """The frames chosen, with the current one in the nearest place; the first and the last stay."""
+        self._shown = self._chosen
+        if self._chosen and self.current not in self._chosen:
+            inner = range(1, len(self._chosen) - 1) or range(len(self._chosen))
+            place = min(inner, key=lambda place: abs(self._chosen[place] - self.current))
+            self._shown = tuple(sorted((*self._chosen[:place], self.current, *self._chosen[place + 1 :])))
         self._hide_preview()
         self._turn.start()
         self.update()
+
+    def _pictured(self, place: int) -> int:
+        """The frame whose picture stands in a place: the one chosen for it until the current one has its own."""
+        index = self._shown[place]
+        return index if self.has_frame(index) else self._chosen[place]
 
     def _side(self) -> int:
         return max(16, self.height() - LABEL - 6)
@@ -215,14 +224,6 @@ class Filmstrip(QWidget):
         if len(self._shown) == self.count:
             distance = min(distance, 1.5 * side)
         return 2 + place * distance
-
-    def _exact_x(self) -> int:
-        """The place of the current frame between its shown neighbours."""
-        places = [self._left(place) + self._side() / 2 for place in range(len(self._shown))]
-        return round(float(np.interp(self.current, self._shown, places)))
-
-    def _nearest_place(self, index: int) -> int:
-        return min(range(len(self._shown)), key=lambda place: abs(self._shown[place] - index))
 
     def _frame_at(self, x: float) -> int | None:
         side = self._side()

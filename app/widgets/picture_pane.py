@@ -354,7 +354,12 @@ class PicturePane(QWidget):
     def _reduced_cells(self, grid: Grid, width: int, height: int) -> list[QImage]:
         if not self._reduced:
             assert self.content is not None
-            modes = Qt.AspectRatioMode.IgnoreAspectRatio, Qt.TransformationMode.SmoothTransformation
+            # Averaging signed values would hide them behind their mean; a sample keeps the printed range true.
+            smooth = self.content.signed is None
+            modes = (
+                Qt.AspectRatioMode.IgnoreAspectRatio,
+                Qt.TransformationMode.SmoothTransformation if smooth else Qt.TransformationMode.FastTransformation,
+            )
             for cell in range(grid.count):
                 part = self.content.image
                 if grid.count > 1:

@@ -132,7 +132,7 @@ class SchedulePanel(QWidget):
         return QSize(296, HEADER + 64 + self._footer)
 
     def minimumSizeHint(self) -> QSize:
-        return QSize(160, HEADER + 28 + self._footer)
+        return QSize(160, HEADER + 36 + self._footer)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         self._redraw()
@@ -163,7 +163,7 @@ class SchedulePanel(QWidget):
         painter.drawLine(QPointF(rect.left() - 1, rect.bottom()), rect.bottomRight())
         painter.setPen(quiet)
         low, high = self._ends()
-        column = QRectF(0, rect.top() - 2, AXIS - 5, rect.height() + 3)
+        column = QRectF(0, rect.top() + 1, AXIS - 5, rect.height() + 1)
         painter.drawText(column, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignTop, high)
         painter.drawText(column, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignBottom, low)
         if self._footer:

@@ -132,13 +132,29 @@ def test_that_the_current_frame_is_framed_in_the_cursors_yellow(strip: Filmstrip
         assert framed == [index == current for index in range(6)]
 
 
-def test_that_a_frame_between_those_shown_is_marked_at_its_exact_place(strip: Filmstrip) -> None:
+def test_that_the_current_frame_takes_the_nearest_place_where_not_all_fit(qtbot: QtBot, strip: Filmstrip) -> None:
     strip.set_frames(1000, range(1000))
-    left, right = strip.shown[4], strip.shown[5]
-    strip.set_current((left + right) // 2)
-    gap = (strip.frame_rect(left).center().x() + strip.frame_rect(right).center().x()) // 2
-    image = strip.grab().toImage()
-    assert any(image.pixelColor(x, 30) == colour("t") for x in range(gap - 3, gap + 4))
+    evenly = strip.shown
+    asked = wanted(strip)
+    strip.set_current(evenly[4] + 3)
+    assert strip.shown == (*evenly[:4], evenly[4] + 3, *evenly[5:])
+    strip.flush()
+    assert evenly[4] + 3 in asked
+    strip.set_current(2)
+    assert (strip.shown[0], strip.shown[1], strip.shown[2:]) == (0, 2, evenly[2:])
+    strip.set_current(evenly[6])
+    assert strip.shown == evenly
+
+
+def test_that_the_current_frame_borrows_its_neighbours_picture_until_it_has_its_own(strip: Filmstrip) -> None:
+    strip.set_frames(1000, range(1000))
+    near = strip.shown[4]
+    strip.set_frame(near, grey(90))
+    strip.set_current(near + 1)
+    middle = strip.frame_rect(near + 1).center()
+    assert strip.grab().toImage().pixelColor(middle) == QColor(90, 90, 90)
+    strip.set_frame(near + 1, grey(200))
+    assert strip.grab().toImage().pixelColor(middle) == QColor(200, 200, 200)
 
 
 def test_that_hovering_shows_the_frame_larger_and_leaving_takes_it_away(qtbot: QtBot, strip: Filmstrip) -> None:

@@ -94,6 +94,16 @@ def test_that_a_picture_larger_than_the_pane_is_reduced_by_averaging(qtbot: QtBo
     assert rgb(image, 50, 50) == pytest.approx((100, 100, 100), abs=3)
 
 
+def test_that_signed_values_are_reduced_by_sampling_so_that_their_range_stays_true(qtbot: QtBot) -> None:
+    stripes = np.ones((1, 1, 400, 400), np.float32)
+    stripes[..., ::2] = -1
+    pane = PicturePane("eps", r"\epsilon")
+    pane.set_signed(stripes, limit=1)
+    image = shown(qtbot, pane, 130, 130)
+    seen = {rgb(image, x, 50) for x in range(20, 110)}
+    assert seen == {colour("eps").getRgb()[:3], colour("score").getRgb()[:3]}
+
+
 def test_that_signed_values_meet_the_diverging_map_symmetrically(qtbot: QtBot) -> None:
     values = np.array([-2.0, 0.0, 2.0, 9.0], np.float32).reshape(1, 1, 1, 4)
     pane = PicturePane("eps", r"\epsilon")
