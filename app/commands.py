@@ -112,6 +112,7 @@ class Commands(QObject):
     @Slot(object)
     def open_path(self, path: Path) -> None:
         """Open a picture, a model folder or the pictures of a folder."""
+        self._window.stage.errors.dismiss()
         try:
             self.open_offer(offer_of((path,)))
         except Refusal as refusal:
@@ -122,6 +123,7 @@ class Commands(QObject):
 
     def take(self, mime: QMimeData) -> None:
         """Use what was dropped or pasted."""
+        self._window.stage.errors.dismiss()
         try:
             found = offer(mime)
             if found.kind == "pictures":
@@ -153,11 +155,11 @@ class Commands(QObject):
 
     @Slot(object)
     def _take(self, image: OpenedImage) -> None:
-        self._window.stage.errors.dismiss()
         self._window.stage.handle_drop(image)
 
     @Slot(list)
     def _open_names(self, names: list[str]) -> None:
+        self._window.stage.errors.dismiss()
         self.loader.open([Source(Path(name), Path(name).name) for name in names])
 
     def _list_pictures(self) -> None:

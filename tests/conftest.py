@@ -10,10 +10,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
-os.environ.setdefault("OMP_NUM_THREADS", "1")
-
 import pytest
+
+SCREEN = Path(__file__).with_name("screen.json")
+
+if os.environ.get("QT_QPA_PLATFORM", "offscreen") == "offscreen":  # by itself its screen is smaller than the window
+    os.environ["QT_QPA_PLATFORM"] = f"offscreen:configfile={SCREEN}"
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 def pytest_configure(config: pytest.Config) -> None:

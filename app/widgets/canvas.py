@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QPointF, QRect, QSize, Qt, Signal, Slot
@@ -56,6 +58,7 @@ class Canvas(QWidget):
             self._strokes.pop()
             self._fine = self._blank()
             for stroke in self._strokes:
+                self._paint(stroke[:1])
                 self._paint(stroke)
             self._has_changed()
 
@@ -117,8 +120,8 @@ class Canvas(QWidget):
         painter.setPen(round_pen)
         if len(stroke) == 1:
             painter.drawPoint(stroke[0])
-        else:
-            painter.drawPolyline(stroke)
+        for start, end in pairwise(stroke):  # each by itself, as it was drawn, so that undo gives the same pixels
+            painter.drawLine(start, end)
         painter.end()
 
     def _blank(self) -> QImage:

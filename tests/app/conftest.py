@@ -1,0 +1,47 @@
+"""A window with toy stages and a bridge without an engine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from PySide6.QtWidgets import QApplication
+from pytestqt.qtbot import QtBot
+
+from app.settings import Settings
+from app.state import AppState
+from app.window import MainWindow
+from tests.app.fake_engine import FakeBridge
+from tests.app.toy_stage import STAGES
+
+
+class WindowBridge(FakeBridge):
+    """Does background work at once and counts how often it is closed."""
+
+    closings = 0
+
+    def in_background(
+        self, work: Callable[[], Any], done: Callable[[Any], None], failed: Callable[[Exception], None]
+    ) -> None:
+        try:
+            result = work()
+        except Exception as error:
+            failed(error)
+        else:
+            done(result)
+
+    def close(self) -> None:
+        self.closings += 1
+
+
+@pytest.fixture
+def window(qapp: QApplication, qtbot: QtBot) -> MainWindow:
+    """The window at 1280 × 800 with two toy stages, shown."""
+    state = AppState()
+    made = MainWindow(state, WindowBridge(state), settings=Settings(), stages=STAGES)
+    state.setParent(made)
+    qtbot.addWidget(made)
+    made.show()
+    qtbot.waitExposed(made)
+    return made

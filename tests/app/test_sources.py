@@ -1,0 +1,165 @@
+"""The left panel: the picture in use, samples, recent files, models."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QComboBox, QFileDialog, QLabel, QPushButton
+from pytestqt.qtbot import QtBot
+
+from app.widgets.sources import Gallery, ModelChooser, Sources, describe, facts
+from app.window import MainWindow
+from core.images import OpenedImage, from_pixels
+from resources import models, samples
+from tests.app.fake_engine import DIGITS
+
+
+def picture(height: int = 20, width: int = 30, value: int = 100) -> OpenedImage:
+    return from_pixels(np.full((height, width, 3), value, np.uint8), "a picture.png", ("rotated as its EXIF says",))
+
+
+def test_that_size_colours_and_what_was_done_to_a_picture_are_told() -> None:
+    assert facts(picture()) == "30 × 20, colour\nrotated as its EXIF says"
+
+
+def test_that_a_model_is_described_in_one_line() -> None:
+    assert describe(DIGITS) == "32 × 32 grey, predicts v, 10 classes"
+
+
+def test_that_the_picture_in_use_is_shown_with_its_name(qtbot: QtBot) -> None:
+    sources = Sources()
+    qtbot.addWidget(sources)
+    sources.resize(196, 600)
+    sources.show()
+    sources.set_image(picture(value=200))
+    texts = [label.text() for label in sources.findChildren(QLabel)]
+    assert "a picture.png" in texts
+    shown = sources._portrait.grab().toImage()
+    assert shown.pixelColor(shown.rect().center()).red() == 200
+
+
+def test_that_a_small_picture_is_enlarged_by_a_whole_factor_with_sharp_pixels(qtbot: QtBot) -> None:
+    sources = Sources()
+    qtbot.addWidget(sources)
+    sources.resize(196, 600)
+    sources.show()
+    checks = np.indices((10, 10)).sum(axis=0) % 2 * 255
+    sources.set_image(from_pixels(np.repeat(checks[..., None], 1, 2).astype(np.uint8), "checks"))
+    shown = sources._portrait.grab().toImage()
+    zoom = min(shown.width(), shown.height()) // 10
+    left, top = (shown.width() - 10 * zoom) // 2, (shown.height() - 10 * zoom) // 2
+    row = {shown.pixelColor(left + x, top + zoom // 2).red() for x in range(10 * zoom)}
+    assert row == {0, 255}
+
+
+def test_that_the_gallery_says_which_picture_was_chosen_and_keeps_known_thumbnails(qtbot: QtBot) -> None:
+    gallery = Gallery()
+    qtbot.addWidget(gallery)
+    one, two = Path("/one.png"), Path("/two.png")
+    gallery.set_entries([("one", one), ("two", two)])
+    assert gallery.wanting() == (one, two)
+    gallery.set_thumbnail(one, np.zeros((8, 12, 3), np.uint8))
+    gallery.set_entries([("two", two), ("one", one)])
+    assert gallery.paths() == (two, one)
+    assert gallery.wanting() == (two,)
+    with qtbot.waitSignal(gallery.chosen) as chosen:
+        qtbot.mouseClick(gallery.button(two), Qt.MouseButton.LeftButton)
+    assert chosen.args == [two]
+    assert gallery.button(two).accessibleName() == "two"
+
+
+def test_that_a_model_is_announced_when_the_person_chooses_another_one(qtbot: QtBot) -> None:
+    chooser = ModelChooser()
+    qtbot.addWidget(chooser)
+    chooser.set_models([("digits", "digits"), ("mine", "/models/mine")])
+    chooser.request("digits")
+    chooser.set_model(DIGITS)
+    combo = chooser.findChild(QComboBox)
+    with qtbot.assertNotEmitted(chooser.chosen, wait=10):
+        combo.activated.emit(0)
+    with qtbot.waitSignal(chooser.chosen) as chosen:
+        combo.setCurrentIndex(1)
+        combo.activated.emit(1)
+    assert chosen.args == ["/models/mine"]
+
+
+def test_that_the_window_begins_with_a_sample_in_place_and_the_bundled_model_on_its_way(window: MainWindow) -> None:
+    window.commands.begin()
+    assert window.state.image is not None
+    assert window.state.image.name == samples()[0].name
+    assert window.settings.recent_pictures == ()
+    assert window.sources.gallery.wanting() == ()
+    expected = [("open_model", models()[0].name)] if models() else []
+    assert window.bridge.calls == expected
+
+
+def test_that_a_picture_and_a_model_given_at_the_start_are_opened_instead(window: MainWindow, tmp_path: Path) -> None:
+    Image.new("RGB", (5, 4), (1, 2, 3)).save(tmp_path / "mine.png")
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "model_index.json").write_text("{}")
+    window.commands.begin([str(tmp_path / "mine.png"), str(tmp_path / "model")])
+    assert window.state.image is not None
+    assert window.state.image.name == "mine.png"
+    assert window.bridge.calls == [("open_model", str(tmp_path / "model"))]
+
+
+def test_that_a_picture_that_is_not_there_is_told_and_a_sample_takes_its_place(window: MainWindow) -> None:
+    window.commands.begin(["/no/such/picture.png"])
+    assert "is not there" in window.stage.errors.message()
+    assert window.state.image is not None
+
+
+def test_that_choosing_a_sample_makes_it_the_picture(window: MainWindow, qtbot: QtBot) -> None:
+    last = samples()[min(2, len(samples()) - 1)]
+    qtbot.mouseClick(window.sources.gallery.button(last.path), Qt.MouseButton.LeftButton)
+    assert window.state.image is not None
+    assert window.state.image.name == last.path.name
+
+
+def test_that_drawing_replaces_the_picture_and_brings_the_panel_back(window: MainWindow, qtbot: QtBot) -> None:
+    from tests.app.test_canvas import stroke
+
+    window.resize(1024, 700)
+    qtbot.keyClick(window, Qt.Key.Key_D, Qt.KeyboardModifier.ControlModifier)
+    board = window.sources.board
+    assert board.isVisible()
+    stroke(qtbot, board.canvas, (8, 8), (24, 24))
+    use = next(button for button in board.findChildren(QPushButton) if button.text() == "Use")
+    qtbot.mouseClick(use, Qt.MouseButton.LeftButton)
+    assert window.state.image is not None
+    assert window.state.image.name == "drawing"
+    assert not board.isVisible()
+
+
+def test_that_opening_shows_a_dialog_that_opens_what_it_is_given(
+    window: MainWindow, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Image.new("RGB", (5, 4)).save(tmp_path / "chosen.png")
+    shown: list[QFileDialog] = []
+    monkeypatch.setattr("app.commands._open_dialog", shown.append)
+    qtbot.keyClick(window, Qt.Key.Key_O, Qt.KeyboardModifier.ControlModifier)
+    shown[0].filesSelected.emit([str(tmp_path / "chosen.png")])
+    assert window.state.image is not None
+    assert window.state.image.name == "chosen.png"
+    qtbot.keyClick(window, Qt.Key.Key_O, Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier)
+    shown[1].fileSelected.emit(str(tmp_path))
+    assert window.bridge.calls[-1] == ("open_model", str(tmp_path))
+    for dialog in shown:
+        dialog.deleteLater()
+
+
+def test_that_recent_files_are_in_the_menu_and_open_again(window: MainWindow, tmp_path: Path) -> None:
+    Image.new("RGB", (5, 4)).save(tmp_path / "recent.png")
+    menu = window.commands._recent
+    menu.aboutToShow.emit()
+    assert [action.isEnabled() for action in menu.actions()] == [False]
+    window.commands.open_path(tmp_path / "recent.png")
+    window.state.set_image(None)
+    menu.aboutToShow.emit()
+    assert [action.text() for action in menu.actions()] == ["recent.png"]
+    menu.actions()[0].trigger()
+    assert window.state.image is not None
