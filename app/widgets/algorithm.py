@@ -15,8 +15,8 @@ from app.theme import GRID, RADIUS, font, palette, theme
 from app.widgets.caption import quantity_colours, typeset_when_idle
 from app.widgets.typeset import Typeset, is_loaded, plain, typeset
 
-TITLE = 22
-LINE = 22.0
+TITLE = 20
+LINE = 20.0
 """The least height of a line."""
 NUMBERS = 24
 """Width of the column of line numbers."""

@@ -79,10 +79,10 @@ class Histogram(QWidget):
         )
 
     def sizeHint(self) -> QSize:
-        return QSize(296, HEADER + 64 + FOOTER)
+        return QSize(296, HEADER + 46 + FOOTER)
 
     def minimumSizeHint(self) -> QSize:
-        return QSize(160, HEADER + 64 + FOOTER)
+        return QSize(160, HEADER + 46 + FOOTER)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         values = np.linspace(-REACH, REACH, 97)

@@ -27,7 +27,7 @@ from app.theme import GRID, colour, font, palette, signal_colour, theme
 from app.widgets.caption import paint_symbol
 from app.widgets.control_points import Point
 
-HEADER = 20
+HEADER = 18
 AXIS = 34
 """Width of the column that holds the ends of the range."""
 FOOTER = 14
@@ -132,7 +132,7 @@ class SchedulePanel(QWidget):
         return QSize(296, HEADER + 64 + self._footer)
 
     def minimumSizeHint(self) -> QSize:
-        return QSize(160, HEADER + 36 + self._footer)
+        return QSize(160, HEADER + 32 + self._footer)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         self._redraw()
@@ -147,7 +147,7 @@ class SchedulePanel(QWidget):
         painter = QPainter(self)
         surfaces, rect = palette(), self.plot_rect()
         text, quiet = QColor(surfaces.text), QColor(surfaces.quiet)
-        paint_symbol(painter, self, self.quantity.symbol, QPointF(0, 15), 13, text)
+        paint_symbol(painter, self, self.quantity.symbol, QPointF(0, 14), 13, text)
         painter.setFont(font("caption", numbers=True))
         metrics = QFontMetricsF(painter.font())
         right = float(self.width())
@@ -180,7 +180,7 @@ class SchedulePanel(QWidget):
     def _print_left_of(painter: QPainter, metrics: QFontMetricsF, right: float, text: str, ink: QColor) -> float:
         left = right - metrics.horizontalAdvance(text)
         painter.setPen(ink)
-        painter.drawText(QPointF(left, 15), text)
+        painter.drawText(QPointF(left, 14), text)
         return left
 
     def _coloured(self) -> bool:
