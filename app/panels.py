@@ -12,6 +12,7 @@ from app.theme import GRID, PANEL_PADDING
 LEFT_WIDTH = 220
 RIGHT_WIDTH = 320
 BOTTOM_HEIGHT = 140
+SCROLL_BAR = 8
 
 
 def surface(widget: QWidget, role: str = "panel") -> QWidget:
@@ -31,25 +32,29 @@ def line(*, vertical: bool = False) -> QWidget:
     return made
 
 
-def scrolled(body: QWidget) -> QScrollArea:
-    """``body`` at full width, scrolled up and down where it is too high."""
+def scrolled(body: QWidget, width: int) -> QScrollArea:
+    """``body`` scrolled up and down where it is too high, in a panel ``width`` pixels wide.
+
+    The body's right margin leaves room for the scroll bar, so that nothing moves when it comes.
+    """
     scroll = QScrollArea()
     scroll.setWidgetResizable(True)
     scroll.setFrameShape(QFrame.Shape.NoFrame)
     scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
     scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+    body.setFixedWidth(width - SCROLL_BAR)
     scroll.setWidget(body)
     return scroll
 
 
 class Pages(QStackedWidget):
-    """One page of stacked widgets for each stage, made when the stage is first shown."""
+    """One page of stacked widgets for each stage, made when the stage is first shown; of a fixed width, it scrolls."""
 
-    def __init__(self, *, spacing: int, scrolls: bool, parent: QWidget | None = None) -> None:
+    def __init__(self, *, spacing: int, width: int | None = None, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         surface(self)
         self._spacing = spacing
-        self._scrolls = scrolls
+        self._width = width
         self._places: dict[str, int] = {}
 
     def turn_to(self, key: str, widgets: Sequence[QWidget]) -> None:
@@ -61,11 +66,12 @@ class Pages(QStackedWidget):
     def _page(self, widgets: Sequence[QWidget]) -> QWidget:
         page = QWidget()
         column = QVBoxLayout(page)
-        column.setContentsMargins(PANEL_PADDING, GRID, PANEL_PADDING, GRID)
+        right = PANEL_PADDING if self._width is None else PANEL_PADDING - SCROLL_BAR
+        column.setContentsMargins(PANEL_PADDING, GRID, right, GRID)
         column.setSpacing(self._spacing)
         for widget in widgets:
             column.addWidget(widget)
         grows = {QSizePolicy.Policy.Expanding, QSizePolicy.Policy.MinimumExpanding, QSizePolicy.Policy.Ignored}
         if not any(widget.sizePolicy().verticalPolicy() in grows for widget in widgets):
             column.addStretch()
-        return scrolled(page) if self._scrolls else page
+        return page if self._width is None else scrolled(page, self._width)

@@ -32,7 +32,7 @@ from app.actions import Actions, Command, fill_menu_bar
 from app.commands import Commands
 from app.incoming import Offer, offer
 from app.log import Log
-from app.panels import BOTTOM_HEIGHT, LEFT_WIDTH, RIGHT_WIDTH, Pages, line, scrolled, surface
+from app.panels import BOTTOM_HEIGHT, LEFT_WIDTH, RIGHT_WIDTH, SCROLL_BAR, Pages, line, scrolled, surface
 from app.settings import Settings
 from app.state import AppState, Cursor
 from app.theme import GRID, PANEL_PADDING
@@ -84,14 +84,15 @@ class MainWindow(QMainWindow):
         self._stages: dict[str, Stage] = {}
         self._shown_when_narrow = {"left": False, "right": False}
         self._active = False
+        self._narrow = False
         self._has_painted = False
 
         self.registry = Actions(self)
         self.sources = Sources()
         self.history = History(state)
         self.left_panel = surface(QWidget())
-        self.right_panel = Pages(spacing=2 * GRID, scrolls=True)
-        self.bottom_panel = Pages(spacing=GRID // 2, scrolls=False)
+        self.right_panel = Pages(spacing=2 * GRID, width=RIGHT_WIDTH)
+        self.bottom_panel = Pages(spacing=GRID // 2)
         self.status_line = StatusLine(state)
         self._centre = QStackedWidget()
         self._lay_out(stages)
@@ -164,7 +165,7 @@ class MainWindow(QMainWindow):
     def toggle_panel(self, side: str) -> None:
         """Show or fold "left" or "right"; at a narrow width this is not remembered."""
         shown = not self._panel(side).isVisibleTo(self)
-        if self.width() < NARROW:
+        if self._narrow:
             self._shown_when_narrow[side] = shown
         elif side == "left":
             self.settings.left_panel = shown
@@ -187,10 +188,10 @@ class MainWindow(QMainWindow):
         return self.left_panel if side == "left" else self.right_panel
 
     def _fold(self) -> None:
-        narrow = self.width() < NARROW
+        self._narrow = self.width() < NARROW
         wanted = {"left": self.settings.left_panel, "right": self.settings.right_panel}
         for side, edge in (("left", self._left_line), ("right", self._right_line)):
-            shown = self._shown_when_narrow[side] if narrow else wanted[side]
+            shown = self._shown_when_narrow[side] if self._narrow else wanted[side]
             self._panel(side).setVisible(shown)
             edge.setVisible(shown)
             self.registry[f"{side}_panel"].setChecked(shown)
@@ -199,7 +200,7 @@ class MainWindow(QMainWindow):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        if (event.oldSize().width() < NARROW) != (event.size().width() < NARROW):
+        if self._narrow != (event.size().width() < NARROW):
             self._fold()
 
     def showEvent(self, event: QShowEvent) -> None:
@@ -278,8 +279,9 @@ class MainWindow(QMainWindow):
         self.bottom_panel.setFixedHeight(BOTTOM_HEIGHT)
         self._left_line, self._right_line = line(vertical=True), line(vertical=True)
         self.history.setMinimumHeight(12 * GRID)
-        inside = _column(self.sources, label("History", "caption"), self.history, margin=PANEL_PADDING, spacing=GRID)
-        _column(scrolled(inside), into=self.left_panel)
+        inside = _column(self.sources, label("History", "caption"), self.history, spacing=GRID)
+        inside.setContentsMargins(PANEL_PADDING, PANEL_PADDING, PANEL_PADDING - SCROLL_BAR, GRID)
+        _column(scrolled(inside, LEFT_WIDTH), into=self.left_panel)
         upper = _row(_column(self._tabs(stages), line(), self._centre), self._right_line, self.right_panel)
         self.setCentralWidget(_row(self.left_panel, self._left_line, _column(upper, line(), self.bottom_panel)))
         self.setStatusBar(self.status_line)
@@ -317,11 +319,11 @@ def _row(*widgets: QWidget) -> QWidget:
     return body
 
 
-def _column(*widgets: QWidget, into: QWidget | None = None, margin: int = 0, spacing: int = 0) -> QWidget:
+def _column(*widgets: QWidget, into: QWidget | None = None, spacing: int = 0) -> QWidget:
     """Widgets from top to bottom."""
     body = into or QWidget()
     column = QVBoxLayout(body)
-    column.setContentsMargins(margin, margin, margin, margin)
+    column.setContentsMargins(0, 0, 0, 0)
     column.setSpacing(spacing)
     for widget in widgets:
         column.addWidget(widget)

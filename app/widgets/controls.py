@@ -145,6 +145,7 @@ class NumberEdit(QDoubleSpinBox):
         self.setKeyboardTracking(False)
         self.setAlignment(Qt.AlignmentFlag.AlignRight)
         self.setFont(font("body", numbers=True))
+        self.lineEdit().setAcceptDrops(False)  # a dropped file belongs to the window
 
     def stepBy(self, steps: int) -> None:
         super().stepBy(steps)
@@ -372,6 +373,8 @@ class SeedBox(QWidget):
         self._edit.setKeyboardTracking(False)
         self._edit.setFont(font("body", numbers=True))
         self._edit.setMinimumWidth(10 * GRID)
+        self._edit.lineEdit().setTextMargins(GRID // 2, 0, GRID // 2, 0)
+        self._edit.lineEdit().setAcceptDrops(False)  # a dropped file belongs to the window
         self._new = QPushButton("New")
         self._lock = QCheckBox("Lock")
         self._lock.setChecked(locked)

@@ -8,11 +8,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QRectF, QSize, Qt, Signal, Slot
-from PySide6.QtGui import QColor, QIcon, QImage, QPainter, QPaintEvent, QPixmap
+from PySide6.QtGui import QColor, QIcon, QImage, QPainter, QPaintEvent, QPixmap, QResizeEvent
 from PySide6.QtWidgets import (
     QComboBox,
     QGridLayout,
     QHBoxLayout,
+    QLabel,
     QPushButton,
     QStackedWidget,
     QToolButton,
@@ -32,6 +33,33 @@ _COLUMNS = 4
 _ROWS = 3
 _PORTRAIT = 14 * GRID
 PREDICTIONS = {"eps": "ε", "x0": "x₀", "v": "v"}
+
+
+class Lines(QLabel):
+    """Lines of text, each cut where the panel ends, whole in the tooltip."""
+
+    def __init__(self, role: str = "", parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setProperty("role", role)
+        self.setTextFormat(Qt.TextFormat.PlainText)
+        self._lines = ""
+
+    def set_lines(self, text: str) -> None:
+        self._lines = text
+        self.setToolTip(text)
+        self._cut()
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(0, super().minimumSizeHint().height())
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._cut()
+
+    def _cut(self) -> None:
+        metrics, width = self.fontMetrics(), self.width()
+        cut = (metrics.elidedText(line, Qt.TextElideMode.ElideRight, width) for line in self._lines.split("\n"))
+        self.setText("\n".join(cut))
 
 
 class Portrait(QWidget):
@@ -137,8 +165,7 @@ class ModelChooser(QWidget):
         self._combo.setPlaceholderText("No model open")
         self._browse.setAccessibleName("Open model folder")
         self._browse.setToolTip("Open a model folder in the diffusers layout (Ctrl+Shift+O)")
-        self._about = label("", "caption")
-        self._about.setWordWrap(True)
+        self._about = Lines("caption")
         row = QHBoxLayout()
         row.setSpacing(GRID)
         row.addWidget(self._combo, 1)
@@ -174,7 +201,7 @@ class ModelChooser(QWidget):
             self.request(model.ref.name)
         self._open = self._requested if model is not None else ""
         self._combo.setCurrentIndex(self._combo.findData(self._open))
-        self._about.setText("" if model is None else describe(model))
+        self._about.set_lines("" if model is None else describe(model))
         self.setToolTip("" if model is None else "\n".join(filter(None, (model.description, model.licence))))
 
     def give_up(self) -> None:
@@ -204,9 +231,8 @@ class Sources(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._portrait = Portrait()
-        self._name = label("")
-        self._notes = label("", "caption")
-        self._notes.setWordWrap(True)
+        self._name = Lines()
+        self._notes = Lines("caption")
         self.gallery = Gallery()
         self.models = ModelChooser()
         self.board = DrawingBoard()
@@ -257,9 +283,8 @@ class Sources(QWidget):
     def set_image(self, image: OpenedImage | None) -> None:
         self._portrait.set_pixels(None if image is None else image.pixels)
         name = "" if image is None else image.name
-        self._name.setText(self._name.fontMetrics().elidedText(name, Qt.TextElideMode.ElideMiddle, 190))
-        self._name.setToolTip(name)
-        self._notes.setText("" if image is None else facts(image))
+        self._name.set_lines(name)
+        self._notes.set_lines("" if image is None else facts(image))
         self._portrait.setAccessibleName(f"The picture in use: {name}" if name else "No picture")
 
     @Slot()
@@ -286,16 +311,15 @@ def facts(image: OpenedImage) -> str:
 
 
 def describe(model: ModelInfo) -> str:
-    """A model in one line: data, prediction, classes, parameters."""
-    parts = [" × ".join(map(str, model.event_shape[1:])) if len(model.event_shape) == 3 else str(model.event_shape)]
+    """A model in two lines: data and prediction; classes and parameters."""
     if len(model.event_shape) == 3:
-        parts[0] += {1: " grey", 3: " colour"}.get(model.event_shape[0], f" × {model.event_shape[0]} channels")
-    parts.append(f"predicts {PREDICTIONS[model.prediction]}")
-    if model.labels:
-        parts.append(f"{len(model.labels)} classes")
-    if model.parameters:
-        parts.append(f"{model.parameters / 1e6:.1f} M parameters")
-    return ", ".join(parts)
+        channels, height, width = model.event_shape
+        data = f"{width} × {height} {({1: 'grey', 3: 'colour'}).get(channels, f'with {channels} channels')}"
+    else:
+        data = " × ".join(map(str, model.event_shape))
+    size = f"{model.parameters / 1e6:.1f} M parameters" if model.parameters else ""
+    classes = f"{len(model.labels)} classes" if model.labels else "no classes"
+    return f"{data}, predicts {PREDICTIONS[model.prediction]}\n" + ", ".join(filter(None, (classes, size)))
 
 
 def pixmap_of(pixels: NDArray[np.uint8]) -> QPixmap:

@@ -11,9 +11,10 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QComboBox, QFileDialog, QLabel, QPushButton
 from pytestqt.qtbot import QtBot
 
-from app.widgets.sources import Gallery, ModelChooser, Sources, describe, facts
+from app.widgets.sources import Gallery, Lines, ModelChooser, Sources, describe, facts
 from app.window import MainWindow
 from core.images import OpenedImage, from_pixels
+from core.messages import ModelInfo
 from resources import models, samples
 from tests.app.fake_engine import DIGITS
 
@@ -26,8 +27,23 @@ def test_that_size_colours_and_what_was_done_to_a_picture_are_told() -> None:
     assert facts(picture()) == "30 × 20, colour\nrotated as its EXIF says"
 
 
-def test_that_a_model_is_described_in_one_line() -> None:
-    assert describe(DIGITS) == "32 × 32 grey, predicts v, 10 classes"
+def test_that_a_model_is_described_in_two_lines() -> None:
+    assert describe(DIGITS) == "32 × 32 grey, predicts v\n10 classes"
+    points = ModelInfo(DIGITS.ref, (2,), DIGITS.schedule, "eps", parameters=1_240_000)
+    assert describe(points) == "2, predicts ε\nno classes, 1.2 M parameters"
+
+
+def test_that_a_name_too_long_for_the_panel_is_cut_and_whole_in_the_tooltip(qtbot: QtBot) -> None:
+    lines = Lines()
+    qtbot.addWidget(lines)
+    lines.resize(80, 20)
+    lines.show()
+    lines.set_lines("a very long name of a picture.png\nshort")
+    first, second = lines.text().split("\n")
+    assert first.endswith("…")
+    assert lines.fontMetrics().horizontalAdvance(first) <= 80
+    assert second == "short"
+    assert lines.toolTip() == "a very long name of a picture.png\nshort"
 
 
 def test_that_the_picture_in_use_is_shown_with_its_name(qtbot: QtBot) -> None:
