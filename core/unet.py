@@ -11,181 +11,14 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from core.errors import Refusal
-from core.layers import (
-    ACTIVATIONS,
-    Conv2d,
-    Downsample,
-    GroupNorm,
-    JoinedLinear,
-    TimeEmbedding,
-    Upsample,
-    silu,
-    sinusoid,
-)
+from core.layers import ACTIVATIONS, Conv2d, GroupNorm, JoinedLinear, TimeEmbedding, Upsample, silu, sinusoid
 from core.packed import PackedConv2d, PackedUpsample
+from core.unet_blocks import Attention, DownBlock, MidBlock, ResnetBlock, UpBlock
 from core.unet_config import UNetConfig
 
 __all__ = ["UNet", "UNetConfig", "prepare"]
-
-
-class ResnetBlock(nn.Module):
-    """Norm, activation, convolution, twice, around a shortcut; the time shifts (or scales and shifts) in between.
-
-    ``resample`` "down" or "up" halves or doubles the sides of both branches. ``span`` are the columns that belong to
-    this block in the network's one projection of the time embedding (``UNet.forward``).
-    """
-
-    span: slice
-
-    def __init__(self, config: UNetConfig, inputs: int, outputs: int, resample: str = "", scale: float = 1.0) -> None:
-        super().__init__()
-        groups, eps = config.norm_num_groups, config.norm_eps
-        self.scale_shift = config.resnet_time_scale_shift == "scale_shift"
-        self.resample = resample
-        self.scale = scale
-        self.activate = ACTIVATIONS.get(config.act_fn, silu)
-        self.norm1 = GroupNorm(groups, inputs, eps)
-        self.conv1 = Conv2d(inputs, outputs, 3, padding=1)
-        self.time_emb_proj = nn.Linear(config.time_hidden, outputs * (2 if self.scale_shift else 1))
-        self.norm2 = GroupNorm(groups, outputs, eps)
-        self.dropout = nn.Dropout(config.dropout)
-        self.conv2 = Conv2d(outputs, outputs, 3, padding=1)
-        self.conv_shortcut = Conv2d(inputs, outputs, 1) if inputs != outputs else None
-
-    def forward(self, x: Tensor, time: Tensor) -> Tensor:
-        h = self.norm1(x, self.activate)
-        if self.resample:
-            x, h = self._resampled(x), self._resampled(h)
-        projection = time[:, self.span]
-        if self.scale_shift:
-            scale, shift = projection[:, :, None, None].chunk(2, dim=1)
-            h = self.activate(torch.addcmul(shift, self.norm2(self.conv1(h)), 1 + scale))
-        else:
-            h = self.norm2(self.conv1(h, shift=projection), self.activate)
-        h = self.dropout(h)
-        if self.conv_shortcut is not None:
-            x = self.conv_shortcut(x)
-        y: Tensor = self.conv2(h, residual=x)
-        return y if self.scale == 1 else y / self.scale
-
-    def _resampled(self, x: Tensor) -> Tensor:
-        return F.avg_pool2d(x, 2) if self.resample == "down" else F.interpolate(x, scale_factor=2.0, mode="nearest")
-
-
-class Attention(nn.Module):
-    """Self-attention over all pixels, around a residual."""
-
-    def __init__(self, config: UNetConfig, channels: int, groups: int | None, scale: float = 1.0) -> None:
-        super().__init__()
-        self.heads = 1 if config.attention_head_dim is None else channels // config.attention_head_dim
-        inner = channels if config.attention_head_dim is None else self.heads * config.attention_head_dim
-        self.scale = scale
-        self.group_norm = None if groups is None else GroupNorm(groups, channels, config.norm_eps)
-        self.to_q = nn.Linear(channels, inner)
-        self.to_k = nn.Linear(channels, inner)
-        self.to_v = nn.Linear(channels, inner)
-        self.to_qkv = JoinedLinear((self.to_q, self.to_k, self.to_v))
-        self.to_out = nn.ModuleList([nn.Linear(inner, channels)])
-
-    def forward(self, x: Tensor) -> Tensor:
-        n, c, height, width = x.shape
-        h = x if self.group_norm is None else self.group_norm(x)
-        tokens = h.permute(0, 2, 3, 1).reshape(n, height * width, c)
-        q, k, v = self.to_qkv(tokens).view(n, height * width, 3, self.heads, -1).permute(2, 0, 3, 1, 4).unbind()
-        h = F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2)
-        y: Tensor = self.to_out[0](h).reshape(n, height, width, c).permute(0, 3, 1, 2) + x
-        return y if self.scale == 1 else y / self.scale
-
-
-def _attentions(config: UNetConfig, kind: str, channels: int, count: int) -> nn.ModuleList | None:
-    if not kind.startswith("Attn"):
-        return None
-    return nn.ModuleList(Attention(config, channels, config.norm_num_groups) for _ in range(count))
-
-
-class DownBlock(nn.Module):
-    """One resolution on the way down: every result is kept for the way up."""
-
-    def __init__(self, config: UNetConfig, level: int) -> None:
-        super().__init__()
-        kind, outputs = config.down_block_types[level], config.block_out_channels[level]
-        inputs = config.block_out_channels[max(level - 1, 0)]
-        count = config.layers_per_block
-        self.attentions = _attentions(config, kind, outputs, count)
-        self.resnets = nn.ModuleList(ResnetBlock(config, outputs if i else inputs, outputs) for i in range(count))
-        self.downsamplers: nn.ModuleList | None = None
-        if level < len(config.block_out_channels) - 1:
-            by_resnet = kind.startswith("Resnet") or (kind.startswith("Attn") and config.downsample_type == "resnet")
-            down = (
-                ResnetBlock(config, outputs, outputs, "down")
-                if by_resnet
-                else Downsample(outputs, config.downsample_padding)
-            )
-            self.downsamplers = nn.ModuleList([down])
-
-    def forward(self, x: Tensor, time: Tensor, skips: list[Tensor]) -> Tensor:
-        for i, resnet in enumerate(self.resnets):
-            x = resnet(x, time)
-            if self.attentions is not None:
-                x = self.attentions[i](x)
-            skips.append(x)
-        if self.downsamplers is not None:
-            x = self.downsamplers[0](x, time)
-            skips.append(x)
-        return x
-
-
-class MidBlock(nn.Module):
-    """The coarsest resolution: residual block, attention, residual block."""
-
-    def __init__(self, config: UNetConfig) -> None:
-        super().__init__()
-        channels, scale = config.block_out_channels[-1], config.mid_block_scale_factor
-        groups = config.attn_norm_num_groups
-        if groups is None and config.resnet_time_scale_shift == "default":
-            groups = config.norm_num_groups
-        self.attentions = nn.ModuleList([Attention(config, channels, groups, scale)] if config.add_attention else [])
-        self.resnets = nn.ModuleList(ResnetBlock(config, channels, channels, scale=scale) for _ in range(2))
-
-    def forward(self, x: Tensor, time: Tensor) -> Tensor:
-        x = self.resnets[0](x, time)
-        for attention in self.attentions:
-            x = attention(x)
-        y: Tensor = self.resnets[1](x, time)
-        return y
-
-
-class UpBlock(nn.Module):
-    """One resolution on the way up, each residual block beside what the way down kept."""
-
-    def __init__(self, config: UNetConfig, step: int) -> None:
-        super().__init__()
-        kind, widths = config.up_block_types[step], config.block_out_channels
-        level = len(widths) - 1 - step
-        outputs, above = widths[level], widths[min(level + 1, len(widths) - 1)]
-        count = config.layers_per_block + 1
-        carried = [above] + [outputs] * (count - 1)
-        kept = [outputs] * (count - 1) + [widths[max(level - 1, 0)]]
-        self.attentions = _attentions(config, kind, outputs, count)
-        self.resnets = nn.ModuleList(ResnetBlock(config, a + b, outputs) for a, b in zip(carried, kept, strict=True))
-        self.upsamplers: nn.ModuleList | None = None
-        if level > 0:
-            by_resnet = kind.startswith("Resnet") or (kind.startswith("Attn") and config.upsample_type == "resnet")
-            self.upsamplers = nn.ModuleList(
-                [ResnetBlock(config, outputs, outputs, "up") if by_resnet else Upsample(outputs)]
-            )
-
-    def forward(self, x: Tensor, time: Tensor, skips: list[Tensor]) -> Tensor:
-        for i, resnet in enumerate(self.resnets):
-            x = resnet(torch.cat([x, skips.pop()], dim=1), time)
-            if self.attentions is not None:
-                x = self.attentions[i](x)
-        if self.upsamplers is not None:
-            x = self.upsamplers[0](x, time)
-        return x
 
 
 class UNet(nn.Module):
@@ -216,6 +49,8 @@ class UNet(nn.Module):
             width = block.time_emb_proj.out_features
             block.span = slice(start, start + width)
             start += width
+
+        self._once, self._at_level = self._multiply_adds()
 
     @property
     def wants_labels(self) -> bool:
@@ -258,20 +93,10 @@ class UNet(nn.Module):
 
     def flops(self, height: int, width: int) -> int:
         """Floating-point operations for one picture of this size: two for each multiply-add of a matrix product."""
-        pixels = height * width
-        total = sum(_multiply_adds(part, 1) for part in (self.time_embedding, self.class_embedding) if part is not None)
-        total += sum(_multiply_adds(part, pixels) for part in (self.conv_in, self.conv_out))
-        for block in self.down_blocks:
-            assert isinstance(block, DownBlock)
-            finer, pixels = pixels, pixels // 4 if block.downsamplers is not None else pixels
-            total += _multiply_adds(block, finer) - _multiply_adds(block.downsamplers, finer)
-            total += _multiply_adds(block.downsamplers, pixels)
-        total += _multiply_adds(self.mid_block, pixels)
-        for block in self.up_blocks:
-            assert isinstance(block, UpBlock)
-            coarser, pixels = pixels, pixels * 4 if block.upsamplers is not None else pixels
-            total += _multiply_adds(block, coarser) - _multiply_adds(block.upsamplers, coarser)
-            total += _multiply_adds(block.upsamplers, pixels)
+        total = self._once
+        for level, (each, pairs) in enumerate(self._at_level):
+            pixels = (height >> level) * (width >> level)
+            total += each * pixels + pairs * pixels**2
         return 2 * total
 
     def initialise(self) -> None:
@@ -290,6 +115,23 @@ class UNet(nn.Module):
             elif isinstance(module, Attention):
                 nn.init.zeros_(module.to_out.get_parameter("0.weight"))
         self.conv_out.weight.data.zero_()
+
+    def _multiply_adds(self) -> tuple[int, list[tuple[int, int]]]:
+        """Those of the time's layers, and at each resolution those for each pixel and for each pair of pixels."""
+        last = len(self.config.block_out_channels) - 1
+        once, each, pairs = 0, [0] * (last + 1), [0] * (last + 1)
+        for name, module in self.named_modules():
+            block, _, rest = name.partition(".")
+            index = int(rest.partition(".")[0]) if block in ("down_blocks", "up_blocks") and rest else 0
+            level = {"down_blocks": index, "mid_block": last, "up_blocks": last - index}.get(block, 0)
+            level += ("downsamplers" in name) - ("upsamplers" in name)
+            if isinstance(module, Attention):
+                pairs[level] += 2 * module.to_q.out_features
+            elif isinstance(module, nn.Linear) and (block.endswith("embedding") or name.endswith("time_emb_proj")):
+                once += module.weight.numel()
+            elif isinstance(module, nn.Conv2d | nn.Linear):
+                each[level] += module.weight.numel()
+        return once, list(zip(each, pairs, strict=True))
 
     def _check(self) -> None:
         if self.check is not None:
@@ -319,17 +161,6 @@ class UNet(nn.Module):
             raise Refusal("This model wants a class: choose one, or the null label.")
         if not self.wants_labels and labels is not None:
             raise Refusal("This model knows no classes: leave the label out.")
-
-
-def _multiply_adds(part: nn.Module | None, pixels: int) -> int:
-    """Multiply-adds of a part that works on this many pixels; the time is projected once, whatever their number."""
-    total = 0
-    for name, module in () if part is None else part.named_modules():
-        if isinstance(module, nn.Conv2d | nn.Linear):
-            total += module.weight.numel() * (1 if name.endswith("time_emb_proj") else pixels)
-        elif isinstance(module, Attention):
-            total += 2 * pixels**2 * module.to_q.out_features
-    return total
 
 
 def prepare(network: UNet, device: str | torch.device, precision: str) -> UNet:

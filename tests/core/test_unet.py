@@ -288,6 +288,12 @@ def test_that_the_count_of_operations_is_that_of_the_convolutions_and_products()
     assert network.flops(8, 16) == counter.get_total_flops() + attentions * 2 * (2 * pixels**2 * channels)
 
 
+@pytest.mark.parametrize("name", CONFIGURATIONS)
+def test_that_preparing_changes_no_count_of_operations(name: str) -> None:
+    network = network_of(**CONFIGURATIONS[name])
+    assert prepare(network, "cpu", "float32").flops(64, 32) == network.flops(64, 32) > 0
+
+
 def test_that_preparing_leaves_the_network_itself_alone() -> None:
     network = network_of(**SMALL).train()
     before = {name: value.clone() for name, value in network.state_dict().items()}
