@@ -338,7 +338,7 @@ class PicturePane(QWidget):
             self._paint_progress(painter, whole.intersected(visible))
         if self.selected is not None and grid.count > 1:
             x, y = grid.cell_origin(self.selected, zoom)
-            painter.setPen(QPen(QColor(palette().text), 2))
+            painter.setPen(QPen(QColor(palette().text), 2 * self.devicePixelRatioF()))
             painter.drawRect(QRect(left + x, top + y, width, height))
         if self.pixel is not None:
             self._paint_pixel(painter)
