@@ -25,6 +25,7 @@ class RunItem(QTreeWidgetItem):
         super().__init__()
         self.run = run
         self.name = f"Run {run.job}"
+        super().setData(0, Qt.ItemDataRole.DisplayRole, "")  # an item without data of its own has no column to repaint
         self.setFlags(self.flags() | Qt.ItemFlag.ItemIsEditable)
         self.thumbnail = _icon(np.zeros((1, 1, 1), np.uint8))
 

@@ -57,6 +57,14 @@ def test_that_a_run_shows_its_sampler_steps_guidance_and_how_far_it_is(scene):
     assert "stopped 2/4" in shown(history, 0)
 
 
+def test_that_progress_is_repainted(scene, qtbot):
+    _, bridge, history = scene
+    job = bridge.submit(REQUEST)
+    bridge.begin(job)
+    with qtbot.waitSignal(history.model().dataChanged):
+        bridge.advance(job, 1)
+
+
 def test_that_a_branch_hangs_under_its_run_and_says_where_it_left(scene):
     _, bridge, history = scene
     first = bridge.submit(REQUEST)
