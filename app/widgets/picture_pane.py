@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -24,7 +23,8 @@ from PySide6.QtWidgets import QApplication, QSizePolicy, QWidget
 
 from app.theme import GRID, colour, font, palette, theme
 from app.widgets.caption import paint_symbol
-from app.widgets.picture_view import Grid, View, best_grid, next_zoom
+from app.widgets.picture_marks import paint_pixel, paint_placeholder, paint_progress
+from app.widgets.picture_view import Grid, View, best_grid
 from app.widgets.rasters import Content
 from app.widgets.typeset import plain
 
@@ -217,28 +217,14 @@ class PicturePane(QWidget):
         grid = self._grid()
         if grid is None:
             return
-        ratio, area = self.devicePixelRatioF(), self._area()
-        x, y = point.x() * ratio, point.y() * ratio
-        left, top = self._origin(grid)
-        old_width, old_height = grid.size(self.zoom())
-        share_x, share_y = (x - left) / old_width, (y - top) / old_height
-        zoom = next_zoom(self.zoom(), direction)
-        if zoom <= grid.fit(*area):
-            self.fit()
-            return
-        width, height = grid.size(zoom)
-        self._look(View(float(width), share_x + (area[0] / 2 - x) / width, share_y + (area[1] / 2 - y) / height))
+        ratio = self.devicePixelRatioF()
+        self._look(grid.zoomed(self.view, point.x() * ratio, point.y() * ratio, direction, self._area()))
 
     def _pan(self, moved: QPoint) -> None:
         grid = self._grid()
-        if grid is None or self.view.extent is None:
-            return
-        ratio, area = self.devicePixelRatioF(), self._area()
-        left, top = self._origin(grid)
-        width, height = grid.size(self.zoom())
-        x = (area[0] / 2 - left - moved.x() * ratio) / width
-        y = (area[1] / 2 - top - moved.y() * ratio) / height
-        self._look(View(self.view.extent, min(1.0, max(0.0, x)), min(1.0, max(0.0, y))))
+        if grid is not None:
+            ratio = self.devicePixelRatioF()
+            self._look(grid.panned(self.view, moved.x() * ratio, moved.y() * ratio, self._area()))
 
     def sizeHint(self) -> QSize:
         return QSize(280, 280 + CAPTION_HEIGHT)
@@ -247,7 +233,8 @@ class PicturePane(QWidget):
         painter = QPainter(self)
         grid = self._grid()
         if grid is None:
-            self._paint_placeholder(painter)
+            area = QRect(0, 0, self.width(), self.height() - CAPTION_HEIGHT)
+            paint_placeholder(painter, area, self._placeholder)
         else:
             ratio = self.devicePixelRatioF()
             painter.save()
@@ -335,13 +322,15 @@ class PicturePane(QWidget):
         painter.setOpacity(1.0)
         whole = QRect(left, top, *grid.size(zoom))
         if self._busy:
-            self._paint_progress(painter, whole.intersected(visible))
+            pen = QPen(colour(self.quantity), 3 * self.devicePixelRatioF())
+            paint_progress(painter, whole.intersected(visible), self._progress, pen)
         if self.selected is not None and grid.count > 1:
             x, y = grid.cell_origin(self.selected, zoom)
             painter.setPen(QPen(QColor(palette().text), 2 * self.devicePixelRatioF()))
             painter.drawRect(QRect(left + x, top + y, width, height))
         if self.pixel is not None:
-            self._paint_pixel(painter)
+            ratio, place = self.devicePixelRatioF(), self.pixel_rect(*self.pixel)
+            paint_pixel(painter, QRectF(place.topLeft() * ratio, place.size() * ratio).toAlignedRect())
 
     def _caption_top(self) -> int:
         """Right under the picture, also where that is lower than its area."""
@@ -366,46 +355,6 @@ class PicturePane(QWidget):
                     part = part.copy(0, cell * grid.height, grid.width, grid.height)
                 self._reduced.append(part.scaled(width, height, *modes))
         return self._reduced
-
-    def _paint_progress(self, painter: QPainter, frame: QRect) -> None:
-        """A line that runs around the frame, from the top left clockwise, as far as the work has come."""
-        left = 2 * (frame.width() + frame.height()) * min(1.0, max(0.0, self._progress))
-        corners = [frame.topLeft(), frame.topRight(), frame.bottomRight(), frame.bottomLeft(), frame.topLeft()]
-        painter.setPen(QPen(colour(self.quantity), 3 * self.devicePixelRatioF()))
-        for start, end in pairwise(corners):
-            side = (end - start).manhattanLength()
-            if left <= 0 or not side:
-                break
-            share = min(1.0, left / side)
-            painter.drawLine(start, start + (end - start) * share)
-            left -= side
-
-    def _paint_pixel(self, painter: QPainter) -> None:
-        """A frame around the pixel where it is large enough, else a small cross about it."""
-        assert self.pixel is not None
-        ratio = self.devicePixelRatioF()
-        logical = self.pixel_rect(*self.pixel)
-        pixel = QRectF(logical.topLeft() * ratio, logical.size() * ratio).toAlignedRect()
-        for grown, ink in ((2, QColor(0, 0, 0)), (1, QColor(255, 255, 255))):
-            painter.setPen(QPen(ink, 1))
-            if pixel.width() >= 4:
-                painter.drawRect(pixel.adjusted(-grown, -grown, grown - 1, grown - 1))
-                continue
-            middle, shift = pixel.center(), grown - 1
-            painter.drawLine(middle.x() - 8, middle.y() + shift, middle.x() + 8, middle.y() + shift)
-            painter.drawLine(middle.x() + shift, middle.y() - 8, middle.x() + shift, middle.y() + 8)
-
-    def _paint_placeholder(self, painter: QPainter) -> None:
-        area = QRect(0, 0, self.width(), self.height() - CAPTION_HEIGHT)
-        side = min(area.width(), area.height())
-        square = QRect(0, 0, side, side)
-        square.moveCenter(area.center())
-        painter.setPen(QPen(QColor(palette().line), 1, Qt.PenStyle.DashLine))
-        painter.drawRect(square.adjusted(0, 0, -1, -1))
-        painter.setPen(QColor(palette().quiet))
-        painter.setFont(font("caption"))
-        flags = Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap
-        painter.drawText(square.adjusted(GRID, GRID, -GRID, -GRID), int(flags), self._placeholder)
 
     def _paint_caption(self, painter: QPainter) -> None:
         """Symbol, text and zoom on the first line; range and the pixel read on the second, which is quiet."""

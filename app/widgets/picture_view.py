@@ -84,6 +84,28 @@ class Grid:
         width, height = self.size(zoom)
         return _place(width, area_width, view.x), _place(height, area_height, view.y)
 
+    def zoomed(self, view: View, x: float, y: float, direction: int, area: tuple[int, int]) -> View:
+        """One zoom further in (1) or out (-1), with the point (x, y) of the area staying where it is."""
+        zoom = next_zoom(self.zoom(view, *area), direction)
+        if zoom <= self.fit(*area):
+            return View()
+        left, top = self.origin(view, self.zoom(view, *area), *area)
+        old_width, old_height = self.size(self.zoom(view, *area))
+        width, height = self.size(zoom)
+        share_x = (x - left) / old_width + (area[0] / 2 - x) / width
+        share_y = (y - top) / old_height + (area[1] / 2 - y) / height
+        return View(float(width), share_x, share_y)
+
+    def panned(self, view: View, x: float, y: float, area: tuple[int, int]) -> View:
+        """Moved by (x, y); what is shown as large as fits stays."""
+        if view.extent is None:
+            return view
+        zoom = self.zoom(view, *area)
+        left, top = self.origin(view, zoom, *area)
+        width, height = self.size(zoom)
+        share_x, share_y = (area[0] / 2 - left - x) / width, (area[1] / 2 - top - y) / height
+        return View(view.extent, min(1.0, max(0.0, share_x)), min(1.0, max(0.0, share_y)))
+
 
 def best_grid(count: int, width: int, height: int, area_width: int, area_height: int) -> Grid:
     """The grid whose pictures are drawn largest in the area; among equals the one with the fewest empty cells."""

@@ -143,7 +143,7 @@ class SchedulePanel(QWidget):
         super().changeEvent(event)
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        """Header and ends of the range; the plot itself is pyqtgraph's."""
+        """Header and ends of the range; the curves come from their picture, the cursor on top."""
         painter = QPainter(self)
         surfaces, rect = palette(), self.plot_rect()
         text, quiet = QColor(surfaces.text), QColor(surfaces.quiet)
