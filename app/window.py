@@ -116,7 +116,7 @@ class MainWindow(QMainWindow):
     @property
     def stage(self) -> Stage:
         """The stage that is shown."""
-        return self._stages[self.state.cursor.stage]
+        return cast("Stage", self._centre.currentWidget())
 
     def stages(self) -> tuple[Stage, ...]:
         """Those made so far."""
