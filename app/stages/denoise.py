@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QMimeData, Slot
-from PySide6.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
 from app.stages.base import Stage
 from app.stages.denoise_controls import DenoiseControls
@@ -78,16 +78,13 @@ class DenoiseStage(Stage):
             (self.branch_button, "Go on from the step shown with the settings above (B)"),
         ):
             button.setToolTip(tooltip)
-        buttons = QHBoxLayout()
-        buttons.setSpacing(GRID)
-        buttons.addWidget(self.run_button, 1)
+        self.controls.more.add_beside(self.run_button, 2)
         for button in (self.pause_button, self.step_button, self.stop_button, self.branch_button):
-            buttons.addWidget(button)
+            self.controls.more.add_beside(button)
         column = QVBoxLayout(self.content)
         column.setContentsMargins(PANEL_PADDING, GRID, PANEL_PADDING, GRID)
         column.setSpacing(GRID)
         column.addWidget(self.controls)
-        column.addLayout(buttons)
         column.addWidget(self.view, 1)
 
     def _connect(self) -> None:

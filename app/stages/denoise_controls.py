@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLineEdit, QVBoxLayout, 
 
 from app.stages.denoise_settings import DenoiseSettings, Labels, settings_for
 from app.theme import GRID
-from app.widgets.controls import Choice, MoreSection, SeedBox, ValueSlider, label
+from app.widgets.controls import Choice, MoreSection, SeedBox, ValueSlider
 from app.widgets.conversion import ConversionBox
 from core.errors import Refusal
 from core.messages import ModelInfo
@@ -73,12 +73,9 @@ class DenoiseControls(QWidget):
             step=0.1,
             decimals=1,
             quantity="score",
-            ends=("label ignored", "exaggerated"),
             tooltip="ε̂ = (1 + w) ε̂(x, label) − w ε̂(x, none) (Ho & Salimans 2022, eq. 6).\n"
             "w = 0 is the plain conditional model; other tools print the scale 1 + w.",
         )
-        self.scale = label("", "caption")
-        self.scale.setAccessibleName("Guidance scale of other tools")
         self.steps = ValueSlider(
             "Steps",
             1,
@@ -158,15 +155,9 @@ class DenoiseControls(QWidget):
         classes.addWidget(self.label)
         classes.addWidget(self.own_labels)
         classes.addStretch(1)
-        guidance = QVBoxLayout()
-        guidance.setSpacing(0)
-        guidance.addWidget(self.guidance)
-        guidance.addWidget(self.scale)
-        steps = QVBoxLayout()
-        steps.addWidget(self.steps)
-        steps.addStretch(1)
-        for part in (classes, guidance, steps):
-            basic.addLayout(part, 1)
+        basic.addLayout(classes, 1)
+        basic.addWidget(self.guidance, 1)
+        basic.addWidget(self.steps, 1)
         folded = QWidget()
         grid = QGridLayout(folded)
         grid.setContentsMargins(0, 0, 0, 0)
@@ -294,7 +285,7 @@ class DenoiseControls(QWidget):
         self.guidance.setEnabled(has_null)
         self.start_t.setVisible(from_picture)
         self.conversion.setVisible(from_picture)
-        self.scale.setText(f"scale 1 + w = {1 + self.guidance.value():.1f}")
+        self.guidance.set_ends("label ignored", f"scale 1 + w = {1 + self.guidance.value():.1f}")
 
     @Slot(str)
     def _choose(self, _key: str) -> None:

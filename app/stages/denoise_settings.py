@@ -42,7 +42,7 @@ class DenoiseSettings:
     labels: Labels = (None,)
     guidance: float = 0.0
     seed: int = 42
-    count: int = 16
+    count: int = 10
     precision: Precision = "float32"
     from_picture: bool = False
     start_t: int = START_T

@@ -280,7 +280,7 @@ class ForwardStage(Stage):
         self.transport.set_position(t)
         self.plots.set_cursor(t)
         self.equation.set_formula(FORWARD.latex, {"alpha": level.alpha, "sigma": level.sigma})
-        self.snr.setText(f"t = {t:4d}   {snr_words(level)}")
+        self.snr.setText(snr_words(level))
         self._mark_frame(t)
         self._show_x_t()
         self._look()

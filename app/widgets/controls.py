@@ -447,7 +447,11 @@ class MoreSection(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
-        column.addWidget(self._head, 0, Qt.AlignmentFlag.AlignLeft)
+        self._row = QHBoxLayout()
+        self._row.setSpacing(GRID)
+        self._row.addWidget(self._head)
+        self._row.addStretch(1)
+        column.addLayout(self._row)
         column.addWidget(self._body)
         self._head.toggled.connect(self._toggled)
         self._body.hide()
@@ -456,6 +460,10 @@ class MoreSection(QWidget):
 
     def add(self, widget: QWidget) -> None:
         self._content.addWidget(widget)
+
+    def add_beside(self, widget: QWidget, stretch: int = 0) -> None:
+        """Put a widget at the right of the title, where it stays while the section is folded."""
+        self._row.addWidget(widget, stretch)
 
     def title(self) -> str:
         return self._head.text()

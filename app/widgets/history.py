@@ -67,6 +67,8 @@ class History(QTreeWidget):
         self.setHeaderHidden(True)
         self.setIconSize(QSize(THUMBNAIL, THUMBNAIL))
         self.setIndentation(12)
+        self.setRootIsDecorated(False)
+        self.setItemsExpandable(False)
         self.setUniformRowHeights(True)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setTextElideMode(Qt.TextElideMode.ElideRight)

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QLabel
 
 from app.stages.denoise import DenoiseStage
 from app.state import AppState
@@ -151,7 +152,7 @@ def test_that_a_locked_seed_stays_and_an_unlocked_one_is_drawn_for_each_run(scen
 def test_that_the_scale_of_other_tools_is_shown_beside_w(scene):
     _, _, stage = scene
     stage.controls.guidance.set_value(1.5)
-    assert stage.controls.scale.text() == "scale 1 + w = 2.5"
+    assert "scale 1 + w = 2.5" in [text.text() for text in stage.controls.guidance.findChildren(QLabel)]
 
 
 def test_that_a_run_can_start_from_the_picture_at_t(scene):
@@ -457,4 +458,4 @@ def test_that_every_control_can_be_reached_and_named(scene):
     for name, widget in vars(stage.controls).items():
         if hasattr(widget, "accessibleName") and name not in ("more", "conversion"):
             assert widget.accessibleName(), name
-            assert widget.toolTip() or name == "scale", name
+            assert widget.toolTip(), name
