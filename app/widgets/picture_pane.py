@@ -29,6 +29,8 @@ from app.widgets.rasters import Content
 from app.widgets.typeset import plain
 
 CAPTION_HEIGHT = 44
+CAPTION_WIDTH = 230
+"""A caption is not made narrower than this, where the pane is as wide."""
 DIMMED = 0.4
 
 Pixel = tuple[int, int, int]
@@ -332,13 +334,16 @@ class PicturePane(QWidget):
             ratio, place = self.devicePixelRatioF(), self.pixel_rect(*self.pixel)
             paint_pixel(painter, QRectF(place.topLeft() * ratio, place.size() * ratio).toAlignedRect())
 
-    def _caption_top(self) -> int:
-        """Right under the picture, also where that is lower than its area."""
+    def _caption_rect(self) -> QRect:
+        """Right under the picture, and as wide where that leaves room for the words."""
         grid = self._grid()
-        if grid is None:
-            return self.height() - CAPTION_HEIGHT
-        bottom = self._origin(grid)[1] + grid.size(self.zoom())[1]
-        return min(self.height() - CAPTION_HEIGHT, int(bottom / self.devicePixelRatioF()))
+        left, top = 2, self.height() - CAPTION_HEIGHT
+        if grid is not None:
+            ratio = self.devicePixelRatioF()
+            picture_left, picture_top = self._origin(grid)
+            top = min(top, int((picture_top + grid.size(self.zoom())[1]) / ratio))
+            left = max(left, min(int(picture_left / ratio), (self.width() - CAPTION_WIDTH) // 2))
+        return QRect(left, top, self.width() - 2 * left, CAPTION_HEIGHT)
 
     def _reduced_cells(self, grid: Grid, width: int, height: int) -> list[QImage]:
         if not self._reduced:
@@ -358,24 +363,24 @@ class PicturePane(QWidget):
 
     def _paint_caption(self, painter: QPainter) -> None:
         """Symbol, text and zoom on the first line; range and the pixel read on the second, which is quiet."""
-        top = self._caption_top()
-        first, second = top + 22, top + 39
+        place = self._caption_rect()
+        left, right = place.left(), place.right()
+        first, second = place.top() + 22, place.top() + 39
         ink, quiet = colour(self.quantity), QColor(palette().quiet)
-        text_left = paint_symbol(painter, self, self.symbol, QPointF(2, first), 17, ink) + GRID
+        text_left = left + int(paint_symbol(painter, self, self.symbol, QPointF(left, first), 17, ink)) + GRID
         painter.setFont(font("caption", numbers=True))
         metrics = QFontMetrics(painter.font())
-        zoom = self.zoom_text()
-        room = self.width() - int(text_left) - metrics.horizontalAdvance(zoom) - GRID
+        zoom_left = right - metrics.horizontalAdvance(self.zoom_text())
+        room = zoom_left - text_left - GRID
         painter.setPen(ink)
-        painter.drawText(QPointF(text_left, first), metrics.elidedText(self._text, Qt.TextElideMode.ElideRight, room))
+        painter.drawText(text_left, first, metrics.elidedText(self._text, Qt.TextElideMode.ElideRight, room))
         painter.setPen(quiet)
-        painter.drawText(QPointF(self.width() - metrics.horizontalAdvance(zoom) - 2, first), zoom)
-        reading = self.reading()
-        width = metrics.horizontalAdvance(reading)
-        painter.drawText(QPointF(max(2, self.width() - width - 2), second), reading)
+        painter.drawText(zoom_left, first, self.zoom_text())
+        reading_left = max(left, right - metrics.horizontalAdvance(self.reading()))
+        painter.drawText(reading_left, second, self.reading())
         shown = self.content.range_text if self.content else ""
-        if metrics.horizontalAdvance(shown) <= self.width() - width - GRID:
-            painter.drawText(QPointF(2, second), shown)
+        if left + metrics.horizontalAdvance(shown) + GRID <= reading_left:
+            painter.drawText(left, second, shown)
         if self.hasFocus():
             painter.setPen(QPen(QColor(palette().line), 1))
-            painter.drawLine(QPointF(2, second + 4), QPointF(self.width() - 2, second + 4))
+            painter.drawLine(left, second + 4, right, second + 4)
