@@ -5,13 +5,13 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QMimeData, QObject, Qt, QUrl, Slot
 from PySide6.QtGui import QDesktopServices, QGuiApplication
 from PySide6.QtWidgets import QFileDialog, QMenu
 
-from app import help as pages
 from app.incoming import PICTURE_ENDINGS, Offer, Source, files, is_model_folder, offer, offer_of, sources
 from app.loader import Loader
 from app.log import Log, logger
@@ -52,10 +52,10 @@ class Commands(QObject):
                 "scheme_dark": lambda: self.set_scheme("dark"),
                 "scheme_light": lambda: self.set_scheme("light"),
                 "reset_layout": window.reset_layout,
-                "keyboard": lambda: pages.keyboard_page(window, registry),
-                "report": lambda: pages.report_page(window, pages.report(window.state, log.last_error)),
+                "keyboard": lambda: _help().keyboard_page(window, registry),
+                "report": lambda: _help().report_page(window, _help().report(window.state, log.last_error)),
                 "open_log": self.open_log,
-                "about": lambda: pages.about_page(window),
+                "about": lambda: _help().about_page(window),
             }
             | {name: self._of_stage(name) for name in STAGE_COMMANDS}
             | {command.id: self._to_stage(command.id) for command in registry if command.group == "stage"}
@@ -235,6 +235,12 @@ class Commands(QObject):
     def open_log(self) -> None:
         if self._log.path is not None:
             QDesktopServices.openUrl(QUrl.fromLocalFile(str(self._log.path)))
+
+
+def _help() -> ModuleType:
+    from app import help as pages  # not needed for the first paint
+
+    return pages
 
 
 def _open_dialog(dialog: QFileDialog) -> None:

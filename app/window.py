@@ -12,6 +12,7 @@ from PySide6.QtGui import (
     QCloseEvent,
     QDragEnterEvent,
     QDragLeaveEvent,
+    QDragMoveEvent,
     QDropEvent,
     QKeyEvent,
     QResizeEvent,
@@ -251,6 +252,10 @@ class MainWindow(QMainWindow):
             self.overlay.refuse(str(refusal))
         else:
             self.overlay.promise(*self._promise(found, event))
+
+    def dragMoveEvent(self, event: QDragMoveEvent) -> None:
+        event.setDropAction(Qt.DropAction.CopyAction)
+        event.setAccepted(not self.overlay.refuses)
 
     def dragLeaveEvent(self, _event: QDragLeaveEvent) -> None:
         self.overlay.hide()

@@ -27,6 +27,11 @@ class DropOverlay(QWidget):
         """What is said; "" while hidden."""
         return "" if self.isHidden() else f"{self._verb}: {self._what}" if self._what else self._verb
 
+    @property
+    def refuses(self) -> bool:
+        """Whether a drop would do nothing."""
+        return self._refused
+
     def promise(self, verb: str, what: str = "") -> None:
         """Say what a drop will do."""
         self._show(verb[:1].upper() + verb[1:], what, refused=False)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
-from PySide6.QtGui import QDragEnterEvent, QDragLeaveEvent, QDropEvent, QImage
+from PySide6.QtGui import QDragEnterEvent, QDragLeaveEvent, QDragMoveEvent, QDropEvent, QImage
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
@@ -166,6 +166,20 @@ def test_that_the_overlay_names_what_a_drop_will_do(window: MainWindow, picture:
     assert window.overlay.text == "Noise it: holiday.png; the other 2 are kept at hand"
     drag(window, of_text("hello"))
     assert window.overlay.text.startswith("This cannot be used here: There is no picture")
+
+
+def test_that_the_pointer_shows_whether_a_drop_would_do_something(window: MainWindow, picture: Path) -> None:
+    for mime, accepted in ((of_files(picture), True), (of_text("hello"), False)):
+        drag(window, mime)
+        moved = QDragMoveEvent(
+            QPoint(510, 300),
+            Qt.DropAction.CopyAction,
+            mime,
+            Qt.MouseButton.LeftButton,
+            Qt.KeyboardModifier.NoModifier,
+        )
+        window.dragMoveEvent(moved)
+        assert moved.isAccepted() is accepted
 
 
 def test_that_the_overlay_goes_when_the_drag_leaves(window: MainWindow, picture: Path) -> None:
