@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 
 from core.cli import COMMANDS, guarded, run
 from core.errors import Refusal
 from core.startup import check_display, explain
+
+# torch's threads wait for each other by spinning, which starves the window and, on a busy machine, themselves: a
+# network evaluation takes ten times as long. After so many turns they sleep. It is read once, when torch is loaded.
+os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
