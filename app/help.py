@@ -21,7 +21,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app.actions import KEYS_WITHOUT_COMMAND, Actions
+from app.actions import KEYS_WITHOUT_COMMAND, MENUS, Actions
 from app.state import AppState
 from app.theme import GRID, PANEL_PADDING, palette
 from app.widgets.controls import label
@@ -38,7 +38,7 @@ def keyboard_page(parent: QWidget, actions: Actions) -> QDialog:
     """All keys, read from the registry."""
     rows = []
     menu = ""
-    for command in actions:
+    for command in sorted(actions, key=lambda command: MENUS.index(command.menu.partition("/")[0])):
         if command.shortcut:
             if command.menu != menu:
                 menu = command.menu
@@ -54,7 +54,7 @@ def keyboard_page(parent: QWidget, actions: Actions) -> QDialog:
     scroll = QScrollArea()
     scroll.setWidgetResizable(True)
     scroll.setWidget(table)
-    return _dialog(parent, "Keyboard", scroll, (60 * GRID, 70 * GRID))
+    return _dialog(parent, "Keyboard", scroll, (92 * GRID, 86 * GRID))
 
 
 def report_page(parent: QWidget, text: str) -> QDialog:
@@ -81,10 +81,11 @@ def about_page(parent: QWidget) -> QDialog:
     column.setContentsMargins(0, 0, 0, 0)
     words = label(ABOUT)
     words.setWordWrap(True)
+    words.setAlignment(Qt.AlignmentFlag.AlignTop)
+    column.setSpacing(PANEL_PADDING)
     column.addWidget(label(f"Diffuscope {_version('diffuscope')}", "title"))
-    column.addWidget(words)
-    column.addStretch()
-    return _dialog(parent, "About Diffuscope", body, (52 * GRID, 26 * GRID))
+    column.addWidget(words, 1)
+    return _dialog(parent, "About Diffuscope", body, (56 * GRID, 34 * GRID))
 
 
 def report(state: AppState, last_error: str) -> str:
@@ -119,7 +120,7 @@ def _version(package: str) -> str:
     try:
         return version(package)
     except PackageNotFoundError:
-        return "(not installed as a package)"
+        return "(run from its folder)" if package == "diffuscope" else "(missing)"
 
 
 def _dialog(parent: QWidget, title: str, body: QWidget, size: tuple[int, int]) -> QDialog:

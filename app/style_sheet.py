@@ -109,7 +109,7 @@ QMenuBar {{ background: {c.panel}; border-bottom: 1px solid {c.line}; padding: 2
 QMenuBar::item {{ background: transparent; padding: 4px 10px; border-radius: {radius - 2}px; }}
 QMenuBar::item:selected {{ background: {c.line}; }}
 QMenu {{ background: {c.raised}; border: 1px solid {c.line}; padding: 4px; }}
-QMenu::item {{ padding: 5px 28px 5px 12px; border-radius: {radius - 2}px; }}
+QMenu::item {{ padding: 5px 40px 5px 12px; border-radius: {radius - 2}px; }}
 QMenu::item:selected {{ background: {c.line}; }}
 QMenu::item:disabled {{ color: {c.quiet}; }}
 QMenu::separator {{ height: 1px; background: {c.line}; margin: 4px 8px; }}

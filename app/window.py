@@ -29,7 +29,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app.actions import Actions, Command, fill_menu_bar
+from app.actions import COMMANDS, Actions, Command, fill_menu_bar
 from app.commands import Commands
 from app.incoming import Offer, offer
 from app.log import Log
@@ -88,7 +88,7 @@ class MainWindow(QMainWindow):
         self._narrow = False
         self._has_painted = False
 
-        self.registry = Actions(self)
+        self.registry = Actions(self, (*(_stage_command(*found) for found in enumerate(stages, 1)), *COMMANDS))
         self.sources = Sources()
         self.history = History(state)
         self.left_panel = surface(QWidget())
@@ -296,13 +296,15 @@ class MainWindow(QMainWindow):
         row = QHBoxLayout(bar)
         row.setContentsMargins(GRID, 0, GRID, 0)
         row.setSpacing(GRID)
-        for place, (key, title, _path) in enumerate(stages, 1):
-            action = self.registry.add(
-                Command(f"stage_{key}", "View", title, f"The stage {title}", f"Ctrl+{place}", True, "stage")
-            )
-            row.addWidget(_tab(action, title))
+        for key, title, _path in stages:
+            row.addWidget(_tab(self.registry[f"stage_{key}"], title))
         row.addStretch()
         return bar
+
+
+def _stage_command(place: int, stage: tuple[str, str, str]) -> Command:
+    key, title, _path = stage
+    return Command(f"stage_{key}", "View", title, f"The stage {title}", f"Ctrl+{place}", True, "stage")
 
 
 def _tab(action: QAction, title: str) -> QToolButton:

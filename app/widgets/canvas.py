@@ -169,6 +169,7 @@ class DrawingBoard(QWidget):
         column.addWidget(advice)
         column.addLayout(second)
         column.addLayout(first)
+        column.addStretch()
         self.canvas.changed.connect(self._follow)
         self._undo.clicked.connect(self.canvas.undo)
         self._clear.clicked.connect(self.canvas.clear)
