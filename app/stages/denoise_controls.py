@@ -26,8 +26,8 @@ SPACINGS = {
     "log_snr": "even in log-SNR",
     "hand": "by hand",
 }
-CLIPS = {"none": "none", "clamp": "clamp x̂₀", "rederive": "clamp x̂₀, re-derive ε̂"}
-VARIANCES = {"small": "small: β̃_t", "large": "large: β_t"}
+CLIPS = {"none": "none", "clamp": "clamp x₀", "rederive": "clamp x₀, re-derive ε"}
+VARIANCES = {"small": "small: posterior", "large": "large: β"}
 PRECISIONS = {"float32": "float32", "bfloat16": "bfloat16", "float16": "float16"}
 EACH, NOBODY, OWN = "each", "none", "own"
 
@@ -124,7 +124,7 @@ class DenoiseControls(QWidget):
             CLIPS,
             tooltip="Whether x̂₀ is held within [−1, 1] in every step, and whether ε̂ is then made to agree with it.",
         )
-        self.count = ValueSlider("Samples", 1, 64, 16, tooltip="How many samples are drawn at once.")
+        self.count = ValueSlider("Samples", 1, 64, 10, tooltip="How many samples are drawn at once.")
         self.precision = Choice(
             "Precision",
             PRECISIONS,
@@ -163,13 +163,16 @@ class DenoiseControls(QWidget):
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setHorizontalSpacing(2 * GRID)
         grid.setVerticalSpacing(GRID)
-        for place, widget in enumerate(
-            (self.sampler, self.spacing, self.clip, self.eta, self.variance, self.hand, self.count, self.precision)
-        ):
-            grid.addWidget(widget, place // 3, place % 3)
-        grid.addWidget(self.start, 2, 2)
-        grid.addWidget(self.seed, 3, 0, 1, 2)
-        grid.addWidget(self.start_t, 3, 2)
+        rows: tuple[tuple[QWidget, ...], ...] = (
+            (self.sampler, self.spacing, self.clip),
+            (self.eta, self.precision, self.start),
+            (self.count, self.seed, self.start_t),
+        )
+        for row, widgets in enumerate(rows):
+            for column, widget in enumerate(widgets):
+                grid.addWidget(widget, row, column)
+        grid.addWidget(self.variance, 1, 0)  # in the place of eta, which DDPM does not have
+        grid.addWidget(self.hand, 3, 0, 1, 3)
         grid.addWidget(self.conversion, 4, 0, 1, 3)
         for column in range(3):
             grid.setColumnStretch(column, 1)
@@ -275,8 +278,8 @@ class DenoiseControls(QWidget):
         is_ddim = self.sampler.value() == "ddim"
         by_hand = self.spacing.value() == "hand"
         from_picture = self.start.value() == "picture"
-        self.eta.setEnabled(is_ddim)
-        self.variance.setEnabled(not is_ddim)
+        self.eta.setVisible(is_ddim)
+        self.variance.setVisible(not is_ddim)
         self.hand.setVisible(by_hand)
         self.steps.setEnabled(not by_hand)
         self.own_labels.setVisible(self.label.value() == OWN)

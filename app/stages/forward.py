@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QMimeData, QRect, Slot
+from PySide6.QtCore import QMimeData, Slot
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from app.formulas import ALGORITHM_1, FORWARD
@@ -35,7 +35,10 @@ HINT = "Drag the slider, or drop a picture of your own."
 
 
 class ForwardPictures(PictureRow):
-    """x_0 and eps, what goes in, on the left; x_t, what they make, large; what the network sees in it on the right."""
+    """x_0 and eps, what goes in, on the left; x_t, what they make, large; what the network sees in it on the right.
+
+    Where there is not the height for two pictures above each other, all stand in one row.
+    """
 
     def __init__(self, x_0: PicturePane, x_t: PicturePane, eps: PicturePane, seen: Sequence[PicturePane]) -> None:
         self._seen: PictureRow | None = None
@@ -44,13 +47,21 @@ class ForwardPictures(PictureRow):
 
     def _arrange(self) -> None:
         x_0, x_t, eps = self.panes
-        side = max(96, (self.width() - 2 * GRID) // 4)
-        half = (self.height() - GRID) // 2
-        x_0.setGeometry(QRect(0, 0, side, half))
-        eps.setGeometry(QRect(0, half + GRID, side, half))
-        x_t.setGeometry(QRect(side + GRID, 0, self.width() - 2 * side - 2 * GRID, self.height()))
+        width, height = self.width(), self.height()
+        half = (height - GRID) // 2
+        if half >= x_0.minimumHeight():
+            side = (width - 2 * GRID) // 4
+            left = side + GRID
+            x_0.setGeometry(0, 0, side, half)
+            eps.setGeometry(0, half + GRID, side, half)
+        else:
+            side = (width - 3 * GRID) // 3
+            left = side + 2 * GRID
+            x_0.setGeometry(0, 0, side // 2, height)
+            eps.setGeometry(side // 2 + GRID, 0, side // 2, height)
+        x_t.setGeometry(left, 0, width - left - side - GRID, height)
         if self._seen is not None:
-            self._seen.setGeometry(QRect(self.width() - side, 0, side, self.height()))
+            self._seen.setGeometry(width - side, 0, side, height)
 
 
 class ForwardStage(Stage):
@@ -114,6 +125,8 @@ class ForwardStage(Stage):
         self.controls.ghost_chosen.connect(self._choose_ghost)
         self.controls.normalised_changed.connect(self._normalise)
         self.controls.seed_changed.connect(self.state.set_seed)
+        self.controls.more.open_changed.connect(self._fold_network)
+        self.eye.section.open_changed.connect(self._fold_more)
         self.plots.points_edited.connect(self._draw)
         self.plots.t_dragged.connect(self._go)
         self.transport.position_requested.connect(self._go)
@@ -202,6 +215,18 @@ class ForwardStage(Stage):
     def _go_to_frame(self, frame: int) -> None:
         self._go(strip_times(self._schedule.T)[frame])
         self.transport.setFocus()
+
+    # One section open at a time leaves the pictures their room.
+
+    @Slot(bool)
+    def _fold_network(self, more_is_open: bool) -> None:
+        if more_is_open:
+            self.eye.section.set_open(False)
+
+    @Slot(bool)
+    def _fold_more(self, network_is_open: bool) -> None:
+        if network_is_open:
+            self.controls.more.set_open(False)
 
     # What follows from it
 

@@ -144,7 +144,7 @@ class NetworkEye(QObject):
         height, width = request.image.conversion.size
         where = f"t = {request.t}, {width} × {height}"
         for pane in (self.x0_hat, self.score):
-            pane.set_caption(where)
+            pane.set_caption(where if pane is self.x0_hat else f"t = {request.t}")
         self._set_waiting(False)
         self.shown.emit(self._asked_t)
 

@@ -92,10 +92,12 @@ def test_that_every_control_is_in_the_request(scene, control, value, field, expe
 
 def test_that_the_variance_counts_for_ddpm_alone(scene):
     _, _, stage = scene
-    assert not stage.controls.variance.isEnabled()
+    stage.controls.more.set_open(True)
+    assert stage.controls.eta.isVisible()
+    assert not stage.controls.variance.isVisible()
     stage.controls.sampler.set_value("ddpm")
-    assert stage.controls.variance.isEnabled()
-    assert not stage.controls.eta.isEnabled()
+    assert stage.controls.variance.isVisible()
+    assert not stage.controls.eta.isVisible()
     stage.controls.variance.set_value("large")
     assert press(stage).sampler == SamplerSpec("ddpm", variance="large")
 
