@@ -350,7 +350,7 @@ class Engine:
 
         self._say_status(EngineState.LOADING)
         try:
-            self._add_model(NetworkModel(open_model(find_model(name_or_path))))
+            self._add_model(NetworkModel(open_model(find_model(name_or_path), self._device)))
         finally:
             self._say_status(EngineState.IDLE)
 
