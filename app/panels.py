@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QFrame, QScrollArea, QSizePolicy, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QSizePolicy, QStackedWidget, QVBoxLayout, QWidget
 
 from app.theme import GRID, PANEL_PADDING
 
@@ -45,6 +45,28 @@ def scrolled(body: QWidget, width: int) -> QScrollArea:
     body.setFixedWidth(width - SCROLL_BAR)
     scroll.setWidget(body)
     return scroll
+
+
+def row_of(*widgets: QWidget) -> QWidget:
+    """Widgets from left to right."""
+    body = QWidget()
+    row = QHBoxLayout(body)
+    row.setContentsMargins(0, 0, 0, 0)
+    row.setSpacing(0)
+    for widget in widgets:
+        row.addWidget(widget)
+    return body
+
+
+def column_of(*widgets: QWidget, into: QWidget | None = None, spacing: int = 0) -> QWidget:
+    """Widgets from top to bottom."""
+    body = into or QWidget()
+    column = QVBoxLayout(body)
+    column.setContentsMargins(0, 0, 0, 0)
+    column.setSpacing(spacing)
+    for widget in widgets:
+        column.addWidget(widget)
+    return body
 
 
 class Pages(QStackedWidget):

@@ -25,7 +25,6 @@ from PySide6.QtWidgets import (
     QMainWindow,
     QStackedWidget,
     QToolButton,
-    QVBoxLayout,
     QWidget,
 )
 
@@ -33,7 +32,18 @@ from app.actions import COMMANDS, Actions, Command, fill_menu_bar
 from app.commands import Commands
 from app.incoming import Offer, offer
 from app.log import Log
-from app.panels import BOTTOM_HEIGHT, LEFT_WIDTH, RIGHT_WIDTH, SCROLL_BAR, Pages, line, scrolled, surface
+from app.panels import (
+    BOTTOM_HEIGHT,
+    LEFT_WIDTH,
+    RIGHT_WIDTH,
+    SCROLL_BAR,
+    Pages,
+    column_of,
+    line,
+    row_of,
+    scrolled,
+    surface,
+)
 from app.settings import Settings
 from app.state import AppState, Cursor
 from app.theme import GRID, PANEL_PADDING
@@ -284,11 +294,11 @@ class MainWindow(QMainWindow):
         self.bottom_panel.setFixedHeight(BOTTOM_HEIGHT)
         self._left_line, self._right_line = line(vertical=True), line(vertical=True)
         self.history.setMinimumHeight(12 * GRID)
-        inside = _column(self.sources, label("History", "caption"), self.history, spacing=GRID)
+        inside = column_of(self.sources, label("History", "caption"), self.history, spacing=GRID)
         inside.setContentsMargins(PANEL_PADDING, PANEL_PADDING, PANEL_PADDING - SCROLL_BAR, GRID)
-        _column(scrolled(inside, LEFT_WIDTH), into=self.left_panel)
-        upper = _row(_column(self._tabs(stages), line(), self._centre), self._right_line, self.right_panel)
-        self.setCentralWidget(_row(self.left_panel, self._left_line, _column(upper, line(), self.bottom_panel)))
+        column_of(scrolled(inside, LEFT_WIDTH), into=self.left_panel)
+        upper = row_of(column_of(self._tabs(stages), line(), self._centre), self._right_line, self.right_panel)
+        self.setCentralWidget(row_of(self.left_panel, self._left_line, column_of(upper, line(), self.bottom_panel)))
         self.setStatusBar(self.status_line)
 
     def _tabs(self, stages: Sequence[tuple[str, str, str]]) -> QWidget:
@@ -313,25 +323,3 @@ def _tab(action: QAction, title: str) -> QToolButton:
     tab.setDefaultAction(action)
     tab.setAccessibleName(title)
     return tab
-
-
-def _row(*widgets: QWidget) -> QWidget:
-    """Widgets from left to right."""
-    body = QWidget()
-    row = QHBoxLayout(body)
-    row.setContentsMargins(0, 0, 0, 0)
-    row.setSpacing(0)
-    for widget in widgets:
-        row.addWidget(widget)
-    return body
-
-
-def _column(*widgets: QWidget, into: QWidget | None = None, spacing: int = 0) -> QWidget:
-    """Widgets from top to bottom."""
-    body = into or QWidget()
-    column = QVBoxLayout(body)
-    column.setContentsMargins(0, 0, 0, 0)
-    column.setSpacing(spacing)
-    for widget in widgets:
-        column.addWidget(widget)
-    return body

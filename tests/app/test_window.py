@@ -6,7 +6,18 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QPoint, Qt
-from PySide6.QtWidgets import QApplication, QDialog, QPlainTextEdit, QPushButton, QToolButton, QWidget
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QAbstractItemView,
+    QAbstractSpinBox,
+    QApplication,
+    QComboBox,
+    QDialog,
+    QPlainTextEdit,
+    QPushButton,
+    QToolButton,
+    QWidget,
+)
 from pytestqt.qtbot import QtBot
 
 from app.settings import Settings
@@ -282,3 +293,25 @@ def test_that_closing_ends_the_bridge_once_and_asks_nothing(window: MainWindow, 
     assert not window.isVisible()
     assert window.bridge.closings == 1
     assert stage(window).calls[-1] == "deactivate"
+
+
+def test_that_a_screen_reader_hears_a_name_for_everything_that_can_be_used(window: MainWindow) -> None:
+    window.sources.draw()
+    for kind in (QAbstractButton, QComboBox, QAbstractSpinBox, QAbstractItemView):
+        for widget in window.findChildren(kind):
+            if widget.isVisible() and widget.focusPolicy() != Qt.FocusPolicy.NoFocus:
+                assert widget.accessibleName() or getattr(widget, "text", str)(), widget
+
+
+def test_that_the_keyboard_reaches_everything_on_the_left(window: MainWindow, qtbot: QtBot) -> None:
+    window.activateWindow()
+    window.sources._open.setFocus()
+    reached = set()
+    for _ in range(40):
+        focus = QApplication.focusWidget()
+        if focus is None or focus in reached:
+            break
+        reached.add(focus)
+        qtbot.keyClick(focus, Qt.Key.Key_Tab)
+    names = {widget.accessibleName() or getattr(widget, "text", str)() for widget in reached}
+    assert {"Open…", "Paste", "Draw", "Model", "Open model folder", "History of runs"} <= names
