@@ -83,6 +83,7 @@ def resolve(settings: DenoiseSettings, model: ModelInfo, picture: ImageRef | Non
         guidance=settings.guidance if model.labels else 0.0,
         precision=settings.precision,
         start=start,
+        final_alpha_bar=model.final_alpha_bar,
     )
 
 

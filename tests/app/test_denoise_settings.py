@@ -105,3 +105,9 @@ def test_that_the_settings_of_a_branch_make_a_whole_run_with_what_it_changed():
     other = DenoiseSettings(labels=(7,), guidance=3.0, seed=9)
     made = branch(branch(resolve(parent, DIGITS), 1, other), 1, replace(other, seed=10))
     assert settings_of(made) == replace(parent, labels=(7,), guidance=3.0, seed=10)
+
+
+def test_that_a_run_ends_where_the_models_scheduler_says():
+    first = replace(DIGITS, final_alpha_bar=0.9999)
+    assert resolve(DenoiseSettings(), first).final_alpha_bar == 0.9999
+    assert resolve(DenoiseSettings(), DIGITS).final_alpha_bar == 1.0
