@@ -76,8 +76,10 @@ class Photographer:
         self._settle()
 
     def forward(self) -> None:
-        """The forward process in the middle of its way, dark and light."""
-        self._state.move(stage="forward", t=300)
+        """The forward process on its way, and what the network sees there."""
+        self._state.move(stage="forward", t=200)
+        if models():
+            self._until(lambda: self._state.cursor.shown_t == 200)
         self._photograph("forward")
 
     def denoise(self) -> None:
