@@ -89,16 +89,20 @@ class Commands(QObject):
         bundled = {model.name: model for model in models()}
         model = next((name for name in arguments if name in bundled or is_model_folder(Path(name))), None)
         paths = [Path(name) for name in arguments if name != model]
-        first = samples()[:1]
-        try:
-            pictures = files(offer_of(paths)) if paths else tuple(Source(s.path, s.name) for s in first)
-        except Refusal as refusal:
-            self._window.show_error(str(refusal), refusal.details)
-            pictures = tuple(Source(s.path, s.name) for s in first)
-        self.loader.open(pictures)
+        if not self._begin_with(paths):
+            for sample in samples()[:1]:
+                self.loader.open_now(Source(sample.path, sample.name))
         if model is not None or bundled:
             self.open_model(model or next(iter(bundled)))
         self.loader.make_thumbnails(self._window.sources.gallery.wanting())
+
+    def _begin_with(self, paths: Sequence[Path]) -> bool:
+        try:
+            self.loader.open(files(offer_of(paths)) if paths else ())
+        except Refusal as refusal:
+            self._window.show_error(str(refusal), refusal.details)
+            return False
+        return bool(paths)
 
     # Pictures
 

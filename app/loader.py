@@ -44,6 +44,13 @@ class Loader(QObject):
         for source in reversed(sources):
             self._open(source)
 
+    def open_now(self, source: Source) -> None:
+        """Open a small picture without leaving the thread, before the engine's imports slow all threads down."""
+        try:
+            self.opened.emit(source.open(), source.content if isinstance(source.content, Path) else None)
+        except Refusal as error:
+            self._failed(error)
+
     def make_thumbnails(self, paths: Sequence[Path]) -> None:
         for path in paths:
             self._make_thumbnail(path)
