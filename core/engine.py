@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 
 import psutil
 
-from core.errors import Cancelled, Refusal
+from core.errors import Cancelled, Refusal, is_out_of_memory
 from core.images import OpenedImage
 from core.mailbox import Mailbox
 from core.messages import (
@@ -209,14 +209,11 @@ class Engine:
         return bool(self._orders or self._mail)
 
     def _serve(self) -> None:
-        """Orders in turn, then the latest of each interactive kind."""
+        """Orders in turn, then of each interactive kind the latest, which may name what an order has brought."""
+        asked = self._mail.take()
         while self._orders and not self._stopping:
             self._guarded(self._orders.popleft())
-        self._answer()
-
-    def _answer(self) -> None:
-        """The interactive requests that wait, of each kind the latest."""
-        for request in self._mail.take():
+        for request in asked:
             self._guarded(functools.partial(self._inspect, request))
 
     def _advance(self) -> bool:
@@ -227,7 +224,7 @@ class Engine:
             elif not waiting.token.may_run and not waiting.told_paused:
                 waiting.told_paused = True
                 self._outbox.post(RunPaused(waiting.id, waiting.done))
-        job = next((job for job in self._jobs if job.token.may_run), None)
+        job = self._next()
         self._settle(job)
         if job is None:
             return False
@@ -239,9 +236,13 @@ class Engine:
         except Cancelled:
             self._end(job, "stopped")
         except Exception as error:
-            self._jobs.remove(job)
+            if job in self._jobs:
+                self._jobs.remove(job)
             self._say_failed(job.id, error)
         return True
+
+    def _next(self) -> _Job | None:
+        return next((job for job in self._jobs if job.token.may_run), None)
 
     def _settle(self, job: _Job | None) -> None:
         """Say what the engine is about to do, if that is news."""
@@ -300,7 +301,7 @@ class Engine:
         """Between two micro-batches: leave if asked to, and answer whoever drags a slider."""
         self._check(token)
         if self._mail:
-            self._answer()
+            self._serve()
 
     def _end(self, job: _Job, reason: str) -> None:
         self._jobs.remove(job)
@@ -310,6 +311,7 @@ class Engine:
         if reason == "finished":
             self._post_stored(job, job.request.steps)
         self._outbox.post(RunEnded(job.id, reason, job.done, job.pace.working))
+        self._settle(self._next())
 
     # Interactive requests
 
@@ -348,11 +350,12 @@ class Engine:
         from core.library import NetworkModel
         from core.model_folder import find_model, open_model
 
+        before = self._status
         self._say_status(EngineState.LOADING)
         try:
             self._add_model(NetworkModel(open_model(find_model(name_or_path), self._device)))
         finally:
-            self._say_status(EngineState.IDLE)
+            self._say_status(before.state, before.job)
 
     def _add_model(self, model: Model) -> None:
         self._require_library().add_model(model)
@@ -377,7 +380,7 @@ class Engine:
         details = traceback.format_exc()
         if isinstance(error, Refusal):
             message, details = str(error), error.details
-        elif _is_out_of_memory(error):
+        elif is_out_of_memory(error):
             message = "There is not enough memory for this. Choose fewer samples or a smaller model, then run again."
         else:
             what = str(error) or type(error).__name__
@@ -388,7 +391,9 @@ class Engine:
         self._outbox.post(Failed(job, message, details))
 
     def _say_status(self, state: EngineState, job: int | None = None) -> None:
-        used, total = self._memory()
+        used, total = 0, 0
+        with contextlib.suppress(Exception):  # a figure in the status bar is no reason to fail
+            used, total = self._memory()
         self._status = Status(state, self._device, job, used, total)
         self._last_status = time.perf_counter()
         self._outbox.post(self._status)
@@ -397,7 +402,7 @@ class Engine:
         if self._device.startswith("cuda"):
             import torch
 
-            free, total = torch.cuda.mem_get_info()
+            free, total = torch.cuda.mem_get_info(self._device)
             return total - free, total
         return psutil.Process().memory_info().rss, psutil.virtual_memory().total
 
@@ -425,7 +430,3 @@ class Engine:
         stored = self.frame(job.id, step)
         if stored is not None:
             self._outbox.post(stored)
-
-
-def _is_out_of_memory(error: BaseException) -> bool:
-    return isinstance(error, MemoryError) or type(error).__name__ in ("OutOfMemoryError", "AcceleratorError")

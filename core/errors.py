@@ -16,3 +16,13 @@ class Refusal(Exception):
 
 class Cancelled(BaseException):
     """The person asked a job to stop. Not an ``Exception``, so that no broad handler swallows it."""
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether memory ran out, whoever noticed it: Python, numpy, or torch, which on a CPU says so in words alone."""
+    words = str(error).lower()
+    return (
+        isinstance(error, MemoryError)
+        or type(error).__name__ == "OutOfMemoryError"
+        or (isinstance(error, RuntimeError) and ("out of memory" in words or "can't allocate memory" in words))
+    )

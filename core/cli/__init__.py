@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 
-from core.errors import Cancelled, Refusal
+from core.errors import Cancelled, Refusal, is_out_of_memory
 from core.startup import explain
 
 EXIT_REFUSED = 2
@@ -36,8 +36,6 @@ def guarded(work: Callable[[], int]) -> int:
         # Whoever read the output has gone; Python would complain again when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_UNEXPECTED
-    except MemoryError:
-        return _say("There is not enough memory for this. Ask for fewer or smaller pictures.", EXIT_REFUSED)
     except (ImportError, OSError) as error:
         try:
             return _say(str(explain(error)), EXIT_REFUSED)
@@ -70,7 +68,7 @@ def _say(words: str, code: int) -> int:
 
 
 def _unexpected(error: Exception) -> int:
-    if "out of memory" in str(error).lower() or "can't allocate memory" in str(error).lower():
+    if is_out_of_memory(error):
         return _say("There is not enough memory for this. Ask for fewer or smaller pictures.", EXIT_REFUSED)
     kept = ""
     try:

@@ -405,3 +405,51 @@ def test_that_the_memory_of_a_run_goes_with_its_last_reference() -> None:
         assert trajectory() is None
     finally:
         gc.enable()
+
+
+def test_that_a_failing_last_picture_is_told_and_the_engine_goes_on(listening, monkeypatch) -> None:
+    toy = listening()
+    monkeypatch.setattr(toy.engine, "frame", lambda job, step: 1 / 0)
+    failed = toy.ended(toy.run(toy.model.request()))
+    assert isinstance(failed, Failed)
+    assert "ZeroDivisionError" in failed.details
+    monkeypatch.undo()
+    assert toy.ended(toy.run(toy.model.request())).reason == "finished"
+
+
+def test_that_a_question_about_a_picture_never_overtakes_the_picture(listening, picture) -> None:
+    toy = listening()
+    asked: list[InspectImage] = []
+    plain = toy.model.denoiser
+
+    def with_a_question_meanwhile(*args, between_batches, within):
+        def ask() -> None:
+            if not asked:
+                ref = ImageRef(picture.sha256, Conversion(size=(4, 4), channels=1))
+                asked.append(InspectImage(toy.model.info.ref, toy.model.info.schedule, ref, 500, 3))
+                toy.engine.add_image(picture)
+                toy.engine.ask(asked[0])
+            between_batches()
+
+        return plain(*args, between_batches=ask, within=within)
+
+    toy.model.denoiser = with_a_question_meanwhile
+    toy.run(toy.model.request())
+    assert not toy.of(Failed)
+    assert [answer.request for answer in toy.of(Inspection)] == asked
+
+
+@pytest.mark.parametrize(
+    "error", [MemoryError(), RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried")]
+)
+def test_that_running_out_of_memory_is_told_in_words_and_the_engine_goes_on(listening, error) -> None:
+    toy = listening()
+    working = toy.model.denoiser
+
+    def fail(*_, **__):
+        raise error
+
+    toy.model.denoiser = fail
+    assert "not enough memory" in toy.ended(toy.run(toy.model.request())).message
+    toy.model.denoiser = working
+    assert toy.ended(toy.run(toy.model.request())).reason == "finished"
