@@ -85,7 +85,7 @@ class _Checks:
 class SampleRun:
     """One run of a sampler: its path, its trajectory, and how to take it up again at any step.
 
-    Attributes: ``request``; ``model``; ``path`` (steps + 1 levels); ``trajectory``; ``latest``, the last ``Step`` made.
+    Attributes: ``request``; ``model``; ``path`` (steps + 1 levels); ``trajectory``.
     """
 
     def __init__(
@@ -103,7 +103,6 @@ class SampleRun:
         self.path: Path = make_path(make_schedule(request.schedule), request.timesteps, request.final_alpha_bar)
         shape = (request.count, *self.model.info.event_shape)
         self.trajectory = Trajectory(request.steps, shape, cap)
-        self.latest: Step | None = None
         self._library = library
         self._device = device
         self._find_run = find_run
@@ -227,7 +226,6 @@ class SampleRun:
             if step is None:
                 return
             if keep:
-                self.latest = step
                 self._keep(step.index + 1, step.x_next)
             yield step
 

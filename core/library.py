@@ -95,9 +95,13 @@ class Model(Protocol):
         """Ready for inference. ``between_batches`` may serve others, ``within`` only raises ``Cancelled``."""
         ...
 
+    def release(self) -> None:
+        """Give back what the model holds on devices; it is made again where a run goes on."""
+        ...
+
 
 class NetworkModel:
-    """A U-Net from a model folder; prepared once for each device and precision it is used with."""
+    """A U-Net from a model folder; prepared for each device and precision when a run on it evaluates it first."""
 
     process: Process = GaussianProcess()
 
@@ -108,18 +112,23 @@ class NetworkModel:
         self._prepared: dict[tuple[str, str], UNet] = {}
 
     def denoiser(self, device: str, precision: str, *, between_batches: Check, within: Check) -> Denoiser:
-        key = (device, precision)
-        if key not in self._prepared:
-            self._prepared[key] = prepare(self._network, device, precision)
-        network = self._prepared[key]
-
         def evaluate(x: Tensor, t: Tensor, labels: Tensor | None) -> Tensor:
+            network = self._on(device, precision)
             network.check = within  # set at each call: several jobs share the network
             return network(x, t, labels)  # type: ignore[no-any-return]
 
         _, height, width = self.info.event_shape
-        micro_batch = max(1, min(64, int(MICRO_BATCH_FLOPS / network.flops(height, width))))
+        micro_batch = max(1, min(64, int(MICRO_BATCH_FLOPS / self._network.flops(height, width))))
         return NetworkDenoiser(evaluate, self.info.prediction, check=between_batches, micro_batch=micro_batch)
+
+    def release(self) -> None:
+        self._prepared.clear()
+
+    def _on(self, device: str, precision: str) -> UNet:
+        key = (device, precision)
+        if key not in self._prepared:
+            self._prepared[key] = prepare(self._network, device, precision)
+        return self._prepared[key]
 
 
 class Library:
@@ -130,6 +139,9 @@ class Library:
         self._images: dict[str, OpenedImage] = {}
 
     def add_model(self, model: Model) -> None:
+        """The model one works with from now on; the others stay open, but let go of the device's memory."""
+        for other in self._models.values():
+            other.release()
         self._models[model.info.ref.sha256] = model
 
     def add_image(self, image: OpenedImage) -> None:

@@ -73,6 +73,9 @@ class Toy:
 
         return NormalDenoiser(self.means, seconds=self.seconds, between_batches=counted)
 
+    def release(self) -> None:
+        pass
+
     def request(self, **changes: object) -> SampleRequest:
         values: dict[str, object] = {
             "model": self.info.ref,

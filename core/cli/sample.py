@@ -34,22 +34,21 @@ def sample(options: argparse.Namespace) -> int:
     from core.jobs import SampleRun
     from core.library import Library, NetworkModel
 
-    opened = open_model(folder)
     device = pick_device(options.device)
+    opened = open_model(folder, device)
     request = build_request(opened.info, options)
     library = Library()
     library.add_model(NetworkModel(opened))
-    run = SampleRun(request, library, device)
+    run = SampleRun(request, library, device, cap=0)  # of the trajectory only the end is wanted
     progress = Progress(options.progress)
     if options.guidance != 0 and not any(label is not None for label in request.labels):
         progress.say("note: without --label, guidance changes nothing: both predictions are without a class")
     begun = time.monotonic()
     for step in run.steps():
         progress.step(step.index + 1, request.steps)
+    x = run.trajectory.frame(request.steps)
     seconds = time.monotonic() - begun
     progress.close()
-    assert run.latest is not None
-    x = run.latest.x_next.float().cpu().numpy()
     if options.npy is not None:
         write_npy(options.npy, x)
     if options.out is not None:
