@@ -565,6 +565,16 @@ def test_that_a_plain_loop_over_diffusers_gives_our_samples(
     assert float((ours - theirs).abs().max()) < 1e-4 * float(theirs.abs().max())
 
 
+def test_that_the_bundled_digits_are_the_same_in_a_plain_loop_over_diffusers() -> None:
+    diffusers = pytest.importorskip("diffusers")
+    opened, labels = open_model("digits"), torch.tensor([3, 10])
+    assert opened.info.sampler.name == "ddim"
+    theirs_network = diffusers.UNet2DModel.from_pretrained(opened.folder, subfolder="unet").eval()
+    scheduler = diffusers.DDIMScheduler.from_pretrained(opened.folder, subfolder="scheduler")
+    theirs = their_samples(theirs_network, scheduler, (2, *opened.info.event_shape), 5, 7, labels)
+    assert float((our_samples(opened, 5, 7, labels) - theirs).abs().max()) < 1e-4
+
+
 @pytest.mark.parametrize(("sampler", "half"), [("ddpm", False), ("ddim", True)])
 def test_that_the_pipelines_of_diffusers_open_our_folder(
     tmp_path: Path, sampler: Any, half: bool, monkeypatch: pytest.MonkeyPatch
