@@ -143,7 +143,7 @@ def save_run(trainer: Trainer, data: PictureFolder, out: Path, description: str 
         prediction=request.prediction,
         labels=request.labels,
         null_label=request.null_label,
-        # Clamping x0_hat alone pulls it away from eps_hat, which guidance multiplies; only eps needs it near pure noise.
+        # Clamping x0_hat alone pulls it away from eps_hat, which ruins guidance; only eps needs it near pure noise.
         sampler=SamplerSpec("ddim", clip="clamp" if request.prediction == "eps" else "none"),
         description=description or f"trained on the {len(data)} pictures of {data.name}",
         licence=licence,
