@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -20,7 +21,9 @@ from core.folders import cache_folder
 from core.images import open_image
 
 SUFFIXES = frozenset(Image.registered_extensions())
-CACHE_VERSION = 1
+CACHE_VERSION = 2
+
+log = logging.getLogger("diffuscope.training")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,25 +59,30 @@ def open_folder(
     """Every picture in ``folder`` and its sub-folders at ``size`` x ``size``, cropped to the middle square.
 
     Pictures in a sub-folder at any depth belong to the class of the first sub-folder on the way; with fewer than two
-    classes the folder is unconditional. They are decoded once: an unchanged folder comes from the cache the next time.
+    classes the folder is unconditional. Hidden files and folders are left out. Pictures are decoded once: an unchanged
+    folder comes from the cache the next time.
     ``on_progress`` is told how many of how many files are done. Raises Refusal where there is nothing to train on, or
     where some pictures lie in classes and others beside them.
     """
     if not folder.is_dir():
         raise Refusal(f"{folder} is not a folder. Give the folder that holds the pictures.")
-    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
+    files = sorted(path for path in folder.rglob("*") if _is_picture(path, folder))
     if not files:
         raise Refusal(
             f"There are no pictures in {folder}. Put PNG or JPEG files there, in a sub-folder for each class."
         )
-    cached = cache_folder() / "pictures" / f"{_fingerprint(folder, files, size)}.npz"
-    name = folder.resolve().name
-    known = _from_cache(cached, name)
+    name, fingerprint = folder.resolve().name, _fingerprint(folder, files)
+    known = _from_cache(folder, size, fingerprint, name)
     if known is None:
         known = _decoded(folder, name, files, size, on_progress)
-        _to_cache(cached, known)
+        _to_cache(folder, size, fingerprint, known)
     on_progress(len(files), len(files))
     return known
+
+
+def _is_picture(path: Path, folder: Path) -> bool:
+    hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
+    return path.suffix.lower() in SUFFIXES and not hidden and path.is_file()
 
 
 def _decoded(
@@ -126,27 +134,37 @@ def _classes(owners: list[str], folder: Path) -> tuple[tuple[str, ...], NDArray[
 # ------------------------------------------------------------------------------------------------ the cache
 
 
-def _fingerprint(folder: Path, files: Sequence[Path], size: int) -> str:
+def _cached(folder: Path, size: int) -> Path:
+    """One file a folder and size: what the folder held before is replaced."""
+    place = hashlib.sha256(f"{size} {folder.resolve()}".encode()).hexdigest()[:32]
+    return cache_folder() / "pictures" / f"{place}.npz"
+
+
+def _fingerprint(folder: Path, files: Sequence[Path]) -> str:
     """Changes with every file that is added, removed, renamed or written."""
-    digest = hashlib.sha256(f"{CACHE_VERSION} {size} {folder.resolve()}".encode())
+    digest = hashlib.sha256(str(CACHE_VERSION).encode())
     for path in files:
         facts = path.stat()
         digest.update(f"{path.relative_to(folder)}\0{facts.st_size}\0{facts.st_mtime_ns}\n".encode())
-    return digest.hexdigest()[:32]
+    return digest.hexdigest()
 
 
-def _from_cache(path: Path, name: str) -> PictureFolder | None:
-    if not path.is_file():
-        return None
+def _from_cache(folder: Path, size: int, fingerprint: str, name: str) -> PictureFolder | None:
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as kept:
-            classes, skipped = json.loads(str(kept["words"]))
+        with _cached(folder, size).open("rb") as file, np.load(file, allow_pickle=False) as kept:
+            of, classes, skipped = json.loads(str(kept["words"]))
+            if of != fingerprint:
+                return None
             return PictureFolder(name, kept["pictures"], kept["labels"], tuple(classes), tuple(map(tuple, skipped)))
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+    except (Refusal, OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         return None  # it can be made again
 
 
-def _to_cache(path: Path, data: PictureFolder) -> None:
-    words = json.dumps([data.classes, data.skipped])
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_file(path, lambda file: np.savez(file, pictures=data.pictures, labels=data.labels, words=np.array(words)))
+def _to_cache(folder: Path, size: int, fingerprint: str, data: PictureFolder) -> None:
+    words = np.array(json.dumps([fingerprint, data.classes, data.skipped]))
+    try:
+        path = _cached(folder, size)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_file(path, lambda file: np.savez(file, pictures=data.pictures, labels=data.labels, words=words))
+    except (Refusal, OSError) as error:
+        log.warning("the pictures of %s are not kept for the next time: %s", data.name, error)

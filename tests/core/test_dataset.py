@@ -154,3 +154,26 @@ def test_that_pictures_beside_classes_are_refused(folder: Path) -> None:
     put(folder / "loose.png", grey(2))
     with pytest.raises(Refusal, match="1 pictures lie in pictures itself"):
         open_folder(folder)
+
+
+def test_that_hidden_files_and_folders_are_left_out(folder: Path) -> None:
+    put(folder / "cat" / "a.png", grey(1))
+    put(folder / "dog" / "b.png", grey(2))
+    put(folder / "dog" / ".b.png", grey(3))
+    put(folder / ".ipynb_checkpoints" / "c.png", grey(4))
+    data = open_folder(folder, 8)
+    assert data.classes == ("cat", "dog")
+    assert len(data) == 2
+
+
+def test_that_training_needs_no_cache(folder: Path, home: Path) -> None:
+    put(folder / "a.png", grey(1))
+    home.touch()
+    assert len(open_folder(folder, 8)) == 1
+
+
+def test_that_a_folder_that_changes_does_not_fill_the_cache(folder: Path, home: Path) -> None:
+    for value in range(3):
+        put(folder / f"{value}.png", grey(value))
+        assert len(open_folder(folder, 8)) == value + 1
+    assert len(list((home / "cache" / "pictures").iterdir())) == 1
