@@ -34,7 +34,7 @@ def write_file(path: Path, write: Callable[[BinaryIO], object]) -> None:
             return
         _write_and_rename(path, write)
     except OSError as error:
-        raise _refusal(path, error) from error
+        raise write_refusal(path, error) from error
 
 
 def _write_and_rename(path: Path, write: Callable[[BinaryIO], object]) -> None:
@@ -57,7 +57,8 @@ def _umask() -> int:
     return mask
 
 
-def _refusal(path: Path, error: OSError) -> Refusal:
+def write_refusal(path: Path, error: OSError) -> Refusal:
+    """Why ``path`` could not be written, and what to do."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         words = f"The disk is full: {path} was not written. Make room, then run it again."
     elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):

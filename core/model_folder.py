@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 
 from core.dataspec import ImageSpec
 from core.errors import Refusal
+from core.files import write_refusal
 from core.folder_contents import OWN_FILE, WEIGHTS, read_folder
 from core.messages import ModelInfo
 from core.scheduler_config import SchedulerSays, write_scheduler
@@ -110,7 +111,7 @@ def save_model(
     ``provenance`` is any JSON object: data, recipe, measured quality. Raises Refusal where it cannot be written.
     """
     import torch
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
     folder = Path(folder)
     config = replace(network.config, sample_size=(info.event_shape[1], info.event_shape[2]))
@@ -126,7 +127,7 @@ def save_model(
         _write_json(staging / "scheduler" / "scheduler_config.json", scheduler)
         _write_json(staging / "model_index.json", _index_json(scheduler["_class_name"]))
         _write_json(staging / OWN_FILE, _own_json(info, provenance))
-        save_file(tensors, staging / "unet" / f"{WEIGHTS}.safetensors", metadata={"format": "pt"})
+        (staging / "unet" / f"{WEIGHTS}.safetensors").write_bytes(save(tensors, metadata={"format": "pt"}))
     return read_info(folder)
 
 
@@ -229,4 +230,4 @@ def _written_whole(folder: Path) -> Iterator[Path]:
         finally:
             shutil.rmtree(staging, ignore_errors=True)
     except OSError as error:
-        raise Refusal(f"The model cannot be saved to {folder} ({error.strerror or error}).", repr(error)) from error
+        raise write_refusal(folder, error) from error

@@ -9,7 +9,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
 from core.errors import Refusal
-from core.files import write_file
+from core.files import write_file, write_refusal
 from core.training.request import TrainRequest
 from core.training.trainer import Trainer
 
@@ -21,7 +21,10 @@ def save_checkpoint(trainer: Trainer, folder: Path) -> None:
     tensors, numbers = trainer.state()
     metadata = {"request": trainer.request.to_text(), "numbers": json.dumps(numbers)}
     content = save({name: tensor.cpu().contiguous() for name, tensor in tensors.items()}, metadata)
-    (folder / FILE).parent.mkdir(parents=True, exist_ok=True)
+    try:
+        (folder / FILE).parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise write_refusal(folder, error) from error
     write_file(folder / FILE, lambda stream: stream.write(content))
 
 
@@ -42,9 +45,9 @@ def load_checkpoint(trainer: Trainer, folder: Path) -> None:
     path = folder / FILE
     try:
         with safe_open(str(path), framework="pt") as file:
-            numbers = json.loads(file.metadata()["numbers"])
+            numbers = {name: float(value) for name, value in json.loads(file.metadata()["numbers"]).items()}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
+    except (SafetensorError, OSError, KeyError, TypeError, ValueError, AttributeError) as error:
         raise _damaged(path, error) from error
     trainer.restore(tensors, numbers)
 

@@ -209,7 +209,7 @@ class Trainer:
             self.shuffles.set_state(tensors["shuffles"])
             self.order = tensors["order"].clone()
             self.step, self.seconds = int(numbers["step"]), float(numbers["seconds"])
-        except (KeyError, RuntimeError) as error:
+        except (KeyError, RuntimeError, TypeError, ValueError) as error:
             raise Refusal(
                 "The checkpoint does not belong to this network. Train into another folder.", repr(error)
             ) from error

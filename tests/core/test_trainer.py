@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import safetensors.torch
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -360,6 +361,29 @@ def test_that_a_checkpoint_of_another_network_is_refused(tmp_path: Path) -> None
     wider = Trainer(replace(REQUEST, network=replace(TINY, block_out_channels=(8, 16))), DATA)
     with pytest.raises(Refusal, match="does not belong to this network"):
         load_checkpoint(wider, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "words"),
+    [([], "damaged"), ({"step": None}, "damaged"), ({"step": 1}, "does not belong"), ({"step": "one"}, "damaged")],
+)
+def test_that_a_checkpoint_whose_numbers_are_none_is_refused(tmp_path: Path, numbers: object, words: str) -> None:
+    trainer = Trainer(REQUEST, DATA)
+    tensors, _ = trainer.state()
+    (tmp_path / FILE).parent.mkdir()
+    safetensors.torch.save_file(
+        {name: tensor.contiguous() for name, tensor in tensors.items()},
+        tmp_path / FILE,
+        {"request": REQUEST.to_text(), "numbers": json.dumps(numbers)},
+    )
+    with pytest.raises(Refusal, match=words):
+        load_checkpoint(trainer, tmp_path)
+
+
+def test_that_a_run_that_cannot_be_written_is_refused_in_words(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(Refusal, match="could not be written"):
+        save_checkpoint(Trainer(REQUEST, DATA), tmp_path / "file")
 
 
 def test_that_a_failed_write_leaves_the_older_checkpoint_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
