@@ -161,6 +161,8 @@ class Bridge(QObject):
             done(result)
 
     async def _session(self) -> None:
+        if self._shut:  # closed before the loop ran
+            return
         self._closing = asyncio.Event()
         await asyncio.sleep(0.05)  # the window paints first
         self.start()

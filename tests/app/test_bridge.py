@@ -138,3 +138,20 @@ def test_that_closing_while_sampling_leaves_the_loop_with_exit_code_0_and_says_n
     environment = os.environ | {"QT_QPA_PLATFORM": "offscreen"}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, env=environment)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_that_a_window_closed_before_the_loop_runs_leaves_it_at_once() -> None:
+    code = textwrap.dedent("""
+        import sys
+        from PySide6.QtWidgets import QApplication
+        from app.bridge import Bridge
+        from app.state import AppState
+
+        app = QApplication([])
+        bridge = Bridge(AppState())
+        bridge.close()
+        sys.exit(bridge.run_loop(app) if bridge.ended else 1)
+    """)
+    environment = os.environ | {"QT_QPA_PLATFORM": "offscreen"}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, env=environment)
+    assert (done.returncode, done.stderr) == (0, "")
