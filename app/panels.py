@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QSize, Qt
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QSizePolicy, QStackedWidget, QVBoxLayout, QWidget
 
 from app.theme import GRID, PANEL_PADDING
@@ -84,6 +84,16 @@ class Pages(QStackedWidget):
         if key not in self._places:
             self._places[key] = self.addWidget(self._page(widgets))
         self.setCurrentIndex(self._places[key])
+        self.updateGeometry()
+
+    def sizeHint(self) -> QSize:
+        """That of the page shown, not of the largest."""
+        page = self.currentWidget()
+        return super().sizeHint() if page is None else page.sizeHint()
+
+    def minimumSizeHint(self) -> QSize:
+        page = self.currentWidget()
+        return super().minimumSizeHint() if page is None else page.minimumSizeHint()
 
     def _page(self, widgets: Sequence[QWidget]) -> QWidget:
         page = QWidget()

@@ -23,6 +23,7 @@ from PySide6.QtWidgets import (
     QComboBox,
     QHBoxLayout,
     QMainWindow,
+    QSizePolicy,
     QStackedWidget,
     QToolButton,
     QWidget,
@@ -291,7 +292,8 @@ class MainWindow(QMainWindow):
     def _lay_out(self, stages: Sequence[tuple[str, str, str]]) -> None:
         self.left_panel.setFixedWidth(LEFT_WIDTH)
         self.right_panel.setFixedWidth(RIGHT_WIDTH)
-        self.bottom_panel.setFixedHeight(BOTTOM_HEIGHT)
+        self.bottom_panel.setMinimumHeight(BOTTOM_HEIGHT)
+        self.bottom_panel.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
         self._left_line, self._right_line = line(vertical=True), line(vertical=True)
         self.history.setMinimumHeight(12 * GRID)
         inside = column_of(self.sources, label("History", "caption"), self.history, spacing=GRID)

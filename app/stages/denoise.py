@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from app.bridge import Bridge
 
 HINT = "Ctrl+Enter denoises, Space pauses, Esc stops; then drag the slider back through every step."
+CLAMP_HINT = "Clamping x₀ alone works against guidance: under More, choose to re-derive ε, or not to clip."
 READY = (EngineState.IDLE, EngineState.PAUSED)
 LIVE = ("running", "paused")
 
@@ -236,6 +237,8 @@ class DenoiseStage(Stage):
         else:
             self.errors.dismiss()
             self.plots.set_timesteps(self._planned.timesteps)
+            clamps = self._planned.sampler.clip == "clamp" and self._planned.guidance > 0
+            self.hint_changed.emit(CLAMP_HINT if clamps else HINT)
         self._show_buttons()
 
     @Slot()
@@ -338,11 +341,13 @@ class DenoiseStage(Stage):
         self.transport.set_positions(times)
         self.transport.set_available(run.stored + 1)
         self.strip.set_frames(len(times), times)
+        self.strip.set_available(run.stored + 1)
 
     @Slot(int)
     def _run_changed(self, job: int) -> None:
         if job == self._shown_job:
             self.transport.set_available(self.state.runs[job].stored + 1)
+            self.strip.set_available(self.state.runs[job].stored + 1)
         self._show_buttons()
 
     @Slot(int)
@@ -365,6 +370,7 @@ class DenoiseStage(Stage):
         run = self._run()
         if run is not None:
             self.strip.set_frames(run.steps + 1, [int(level.t) for level in run.path])
+            self.strip.set_available(run.stored + 1)
             self.strip.set_current(self.state.cursor.step)
             self.commands_changed.emit()
 

@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from app.formulas import ALGORITHM_1, FORWARD
 from app.stages.base import Stage
-from app.stages.forward_controls import NO_GHOST, ForwardControls
+from app.stages.forward_controls import NO_GHOST, SCHEDULES, ForwardControls
 from app.stages.forward_scene import ForwardScene, schedule_named, snr_words, strip_times
 from app.stages.network_eye import NetworkEye
 from app.state import AppState, Cursor
@@ -30,6 +30,9 @@ from core.schedules import Schedule, make_schedule
 
 if TYPE_CHECKING:
     from app.bridge import Bridge
+
+STRIP_HEIGHT = 80
+"""Of each of the two strips, so that the window's bottom grows when there is something to compare."""
 
 HINT = "Drag the slider, or drop a picture of your own."
 
@@ -118,6 +121,8 @@ class ForwardStage(Stage):
         self.snr.setAccessibleName("Signal-to-noise ratio")
         self.algorithm.set_algorithm(*ALGORITHM_1)
         self.equation.setToolTip(FORWARD.paper)
+        for strip in (self.strip, self.ghost_strip):
+            strip.setFixedHeight(STRIP_HEIGHT)
         self.ghost_strip.hide()
 
     def _connect(self) -> None:
@@ -279,6 +284,8 @@ class ForwardStage(Stage):
                 strip.clear()
                 continue
             times = strip_times(schedule.T)
+            strip.setAccessibleName(f"Filmstrip, {SCHEDULES.get(schedule.spec.name, 'own')} schedule")
+            strip.setToolTip(f"The picture under the {schedule.spec.name} schedule: click to go to that t")
             strip.set_frames(len(times), times)
             for frame, picture in enumerate(self._scene.strip(schedule)):
                 strip.set_frame(frame, picture)

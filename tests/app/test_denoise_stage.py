@@ -157,6 +157,16 @@ def test_that_the_scale_of_other_tools_is_shown_beside_w(scene):
     assert "scale 1 + w = 2.5" in [text.text() for text in stage.controls.guidance.findChildren(QLabel)]
 
 
+def test_that_clamping_against_guidance_is_pointed_out(scene):
+    _, _, stage = scene
+    hints = []
+    stage.hint_changed.connect(hints.append)
+    stage.controls.guidance.set_value(2)
+    assert "works against guidance" in hints[-1]
+    stage.controls.clip.set_value("rederive")
+    assert "works against guidance" not in hints[-1]
+
+
 def test_that_a_run_can_start_from_the_picture_at_t(scene):
     state, bridge, stage = scene
     image = gradient()
