@@ -10,8 +10,9 @@ from PySide6.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
 from app.stages.base import Stage
 from app.stages.denoise_controls import DenoiseControls
+from app.stages.denoise_plan import first_state, path_of
 from app.stages.denoise_settings import branch, resolve, settings_of
-from app.stages.run_maths import algorithm_of, formula_of, line_of, numbers_of
+from app.stages.run_maths import algorithm_of, first_numbers, formula_of, line_of, numbers_of
 from app.stages.run_view import RunView
 from app.state import AppState, Cursor, Run
 from app.theme import GRID, PANEL_PADDING
@@ -23,7 +24,8 @@ from app.widgets.schedule_plots import SchedulePlots
 from app.widgets.transport import Transport
 from core.errors import Refusal
 from core.images import OpenedImage
-from core.messages import EngineState, Failed, Preview, RunEnded, RunPaused, RunStarted
+from core.levels import Path
+from core.messages import EngineState, Failed, ModelInfo, Preview, RunEnded, RunPaused, RunStarted
 from core.requests import FromImage, ImageRef, SampleRequest
 from core.schedules import make_schedule
 
@@ -237,9 +239,32 @@ class DenoiseStage(Stage):
         else:
             self.errors.dismiss()
             self.plots.set_timesteps(self._planned.timesteps)
+            if self._run() is None:
+                self._show_plan(self._planned, self.state.model)
             clamps = self._planned.sampler.clip == "clamp" and self._planned.guidance > 0
             self.hint_changed.emit(CLAMP_HINT if clamps else HINT)
         self._show_buttons()
+
+    def _show_plan(self, request: SampleRequest, model: ModelInfo) -> None:
+        """While there is no run: its start, its path and its mathematics, ready to be walked."""
+        start, path = first_state(request, model, self.state.image), path_of(request)
+        if start is not None:
+            self.view.show_start(*start, path[0].t)
+        self._show_mathematics(request, path)
+        self.strip.set_available(0)
+        self.transport.set_available(1)
+        self.transport.set_position(0)
+        self.plots.set_cursor(path[0].t)
+        self.equation.set_formula(formula_of(request).latex, first_numbers(request, path))
+        self.algorithm.light(1)
+
+    def _show_mathematics(self, request: SampleRequest, path: Path) -> None:
+        """What a run, or the plan of one, is made of."""
+        self.algorithm.set_algorithm(*algorithm_of(request))
+        self.equation.setToolTip(formula_of(request).paper)
+        times = [int(level.t) for level in path]
+        self.transport.set_positions(times)
+        self.strip.set_frames(len(times), times)
 
     @Slot()
     def _model_changed(self) -> None:
@@ -249,8 +274,7 @@ class DenoiseStage(Stage):
             self.plots.set_schedule(make_schedule(model.schedule))
         self._picture_changed()
         if self._run() is None:
-            why = "The model is being loaded." if model is None else "Press Denoise to draw samples."
-            self.view.show_nothing(why)
+            self.view.show_nothing("The model is being loaded." if model is None else "Press Denoise.")
         self._plan()
 
     @Slot()
@@ -335,12 +359,8 @@ class DenoiseStage(Stage):
         self._planned = run.request
         self.plots.set_schedule(make_schedule(run.request.schedule))
         self.plots.set_timesteps(run.request.timesteps)
-        self.algorithm.set_algorithm(*algorithm_of(run.request))
-        self.equation.setToolTip(formula_of(run.request).paper)
-        times = [int(level.t) for level in run.path]
-        self.transport.set_positions(times)
+        self._show_mathematics(run.request, run.path)
         self.transport.set_available(run.stored + 1)
-        self.strip.set_frames(len(times), times)
         self.strip.set_available(run.stored + 1)
 
     @Slot(int)

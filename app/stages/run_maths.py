@@ -9,7 +9,7 @@ import numpy as np
 
 from app.formulas import ALGORITHM_2, ALGORITHM_DDIM, DDIM_STEP, DDPM_STEP, Formula
 from app.state import Run
-from core.levels import Level
+from core.levels import Level, Path
 from core.process import ddim_step, posterior, transition_variance
 from core.requests import SampleRequest, SamplerSpec
 
@@ -29,6 +29,11 @@ def line_of(run: Run, step: int) -> int:
     if step == run.steps:
         return lines
     return 1 if step == 0 else lines - 2
+
+
+def first_numbers(request: SampleRequest, path: Path) -> Mapping[str, float]:
+    """The coefficients of the first step, before the run exists."""
+    return step_numbers(request.sampler, path[0], path[1])
 
 
 def formula_of(request: SampleRequest) -> Formula:

@@ -96,12 +96,20 @@ class RunView(QWidget):
         column.addWidget(self.pictures)
 
     def show_nothing(self, why: str) -> None:
+        """No state at all, and the reason."""
         self._run, self._sight, self.cell = None, None, None
         for pane in self.pictures.panes:
             pane.set_pictures(None)
             pane.set_caption("")
             pane.set_busy(False)
-        self.x_t.set_placeholder(why)
+            pane.set_placeholder(why if pane is self.x_t else "")
+
+    def show_start(self, pictures: Picture, value_range: tuple[float, float], t: float) -> None:
+        """Where a run would begin, before it is run: uint8 (n, H, W, C) and the range of the numbers behind it."""
+        self.show_nothing("")
+        self.x0_hat.set_placeholder("Press Denoise.")
+        self.x_t.set_pictures(pictures, None, value_range)
+        self.x_t.set_caption(f"t = {t:.0f}, clamped")
 
     def show_state(self, run: Run, step: int, is_coming: bool = False) -> None:
         """Show state ``step`` of a run: what is known at once, the rest dimmed until it is.
@@ -188,7 +196,7 @@ class RunView(QWidget):
             self.x0_hat.set_pictures(self._cut(sight.x0_hat))
             self.x0_hat.set_caption(when + which)
             self.eps_hat.set_signed(None if sight.eps_hat is None else self._cut(sight.eps_hat))
-            self.eps_hat.set_placeholder("No noise is left." if level.is_clean else "")
+            self.eps_hat.set_placeholder("No noise is left.")
             self.eps_hat.set_caption(when + which)
 
     def _cut(self, batch: Batch) -> Batch:

@@ -5,16 +5,18 @@ from __future__ import annotations
 import random
 from collections.abc import Iterable, Mapping
 
-from PySide6.QtCore import QLocale, QPointF, QRectF, QSize, Qt, Signal, Slot
+from PySide6.QtCore import QEvent, QLocale, QObject, QPointF, QRectF, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QWheelEvent
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
     QDoubleSpinBox,
+    QFrame,
     QGridLayout,
     QHBoxLayout,
     QLabel,
     QPushButton,
+    QScrollArea,
     QSizePolicy,
     QSlider,
     QSpinBox,
@@ -424,6 +426,35 @@ class SeedBox(QWidget):
         self.set_seed(random.SystemRandom().randint(0, MAX_SEED))
 
 
+class Unfolded(QScrollArea):
+    """As high as what is in it; where there is not the room, it is scrolled rather than cropped."""
+
+    LEAST = 12 * GRID
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setWidgetResizable(True)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
+        self.body = QWidget()
+        self.setWidget(self.body)
+        self.body.installEventFilter(self)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.LayoutRequest:
+            self.updateGeometry()
+        return super().eventFilter(watched, event)
+
+    def sizeHint(self) -> QSize:
+        return self.body.sizeHint()
+
+    def minimumSizeHint(self) -> QSize:
+        least = self.body.minimumSizeHint()
+        return QSize(least.width(), min(self.LEAST, least.height()))
+
+
 class MoreSection(QWidget):
     """Controls that a beginner does not need, folded under a title.
 
@@ -440,8 +471,8 @@ class MoreSection(QWidget):
         self._head.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self._head.setProperty("role", "more")
         self._head.setAccessibleName(title)
-        self._body = QWidget()
-        self._content = QVBoxLayout(self._body)
+        self._body = Unfolded()
+        self._content = QVBoxLayout(self._body.body)
         self._content.setContentsMargins(0, GRID // 2, 0, 0)
         self._content.setSpacing(GRID)
         column = QVBoxLayout(self)

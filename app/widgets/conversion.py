@@ -20,7 +20,7 @@ from core.messages import ModelInfo
 from core.requests import Conversion
 
 Crop = tuple[float, float, float, float]
-SIDE = 112
+SIDE = 96
 _SMALLEST = 1 / 32
 _BACKGROUNDS = {"white": (255, 255, 255), "black": (0, 0, 0), "grey": (128, 128, 128)}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QLabel
@@ -11,6 +12,7 @@ from PySide6.QtWidgets import QLabel
 from app.stages.denoise import DenoiseStage
 from app.state import AppState
 from core.messages import EngineState, Status
+from core.noise import initial_noise
 from core.requests import Conversion, FromImage, FromNoise, FromStep, ImageRef, InspectStep, SamplerSpec
 from core.schedules import make_schedule
 from tests.app.fake_engine import DIGITS, Dock, FakeBridge, gradient
@@ -228,6 +230,29 @@ def test_that_the_timesteps_are_dots_in_the_plots_before_anything_runs(scene):
     stage.plots.set_timesteps = dots.append
     stage.controls.steps.set_value(2)
     assert dots == [(500, 0)]
+
+
+def test_that_before_any_run_its_start_and_its_path_are_there(scene):
+    _, bridge, stage = scene
+    noise = initial_noise(42, (4, 1, 32, 32))
+    assert stage.view.x_t.content.shape == (4, 32, 32)
+    first = np.clip(np.rint((noise[2, 0, 5, 7] + 1) * 127.5), 0, 255)
+    assert stage.view.x_t.content.image.pixelColor(7, 2 * 32 + 5).red() == first
+    assert stage.transport.times == (800, 600, 400, 200, 0, -1)
+    assert stage.transport.available == 1
+    assert stage.equation.numbers["to_x0"] == pytest.approx(make_schedule(DIGITS.schedule).alpha_bar[600] ** 0.5)
+    assert bridge.asked == []
+
+
+def test_that_the_start_shown_is_the_picture_noised_to_t(scene):
+    state, _, stage = scene
+    state.set_image(gradient(32, 32, 1))
+    state.set_conversion(Conversion((32, 32), 1))
+    stage.controls.start.set_value("picture")
+    stage.controls.start_t.set_value(0)
+    left, right = (stage.view.x_t.content.image.pixelColor(x, 4).red() for x in (0, 31))
+    assert left < 12
+    assert right > 243
 
 
 # Buttons follow the engine

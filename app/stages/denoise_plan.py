@@ -1,0 +1,44 @@
+"""Where a run would begin, shown before it is run: the same numbers that the engine starts from, without torch."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.conversion import convert
+from core.dataspec import ImageSpec
+from core.images import OpenedImage
+from core.levels import Path
+from core.messages import ModelInfo
+from core.noise import initial_noise
+from core.paths import make_path
+from core.process import marginal
+from core.requests import FromImage, SampleRequest
+from core.schedules import make_schedule
+
+LARGEST = 1_000_000
+"""Numbers that are drawn for this; more would hold up the window."""
+
+
+def path_of(request: SampleRequest) -> Path:
+    """The levels that the request walks along."""
+    return make_path(make_schedule(request.schedule), request.timesteps, request.final_alpha_bar)
+
+
+def first_state(
+    request: SampleRequest, model: ModelInfo, image: OpenedImage | None
+) -> tuple[NDArray[np.uint8], tuple[float, float]] | None:
+    """Pictures (n, H, W, C) and range of the state the run begins with; None where that cannot be shown at once."""
+    shape = (request.count, *model.event_shape)
+    if len(model.event_shape) != 3 or math.prod(shape) > LARGEST:
+        return None
+    spec = ImageSpec(model.event_shape)
+    x = initial_noise(request.seed, shape)
+    if isinstance(request.start, FromImage):
+        if image is None:
+            return None
+        x0 = spec.from_picture(convert(image.pixels, request.start.image.conversion))
+        x = marginal(x0[None], x, path_of(request)[0]).astype(np.float32)
+    return spec.to_picture(x), (float(x.min()), float(x.max()))
