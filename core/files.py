@@ -14,15 +14,21 @@ from core.errors import Refusal
 
 def check_writable(path: Path, *suffixes: str) -> None:
     """Raise Refusal before the work is done where its result could not be written to ``path`` afterwards."""
-    if path.is_dir():
+    if os.path.isdir(path):
         raise Refusal(f"{path} is a folder. Name a file in it.")
     if suffixes and path.suffix.lower() not in suffixes:
         raise Refusal(f"{path} should end in {' or '.join(suffixes)}.")
     folder = path.absolute().parent
-    if not folder.is_dir():
+    if not os.path.isdir(folder):
         raise Refusal(f"The folder {folder} does not exist. Make it first, or name another.")
     if not os.access(folder, os.W_OK):
         raise Refusal(f"Nothing can be written into {folder}. Change its permissions, or name another folder.")
+    try:
+        path.lstat()
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        raise write_refusal(path, error) from error
 
 
 def write_file(path: Path, write: Callable[[BinaryIO], object]) -> None:
@@ -38,7 +44,7 @@ def write_file(path: Path, write: Callable[[BinaryIO], object]) -> None:
 
 
 def _write_and_rename(path: Path, write: Callable[[BinaryIO], object]) -> None:
-    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.absolute().parent)
+    descriptor, name = tempfile.mkstemp(prefix=".", suffix=".part", dir=path.absolute().parent)
     try:
         with os.fdopen(descriptor, "wb") as stream:
             write(stream)

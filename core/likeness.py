@@ -59,11 +59,13 @@ FEATURES = (
 )
 
 _QUANTILES = (0.005, 0.5, 0.995)
+_VALUES_AT_ONCE = 2**21
 
 
 def measure(pictures: Pictures) -> tuple[float, ...]:
     """The statistics of a training set, pictures uint8 (n, H, W, C): 3 floats a feature, see the module."""
-    features = _features(pictures)
+    at_once = max(1, _VALUES_AT_ONCE // pictures[0].size)
+    features = np.concatenate([_features(pictures[i : i + at_once]) for i in range(0, len(pictures), at_once)])
     return tuple(float(round(value, 6)) for value in np.quantile(features, _QUANTILES, axis=0).T.ravel())
 
 

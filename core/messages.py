@@ -88,7 +88,7 @@ class RunStarted:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """``step`` steps of ``total`` are done and stored; ``rate`` in steps, ``eta`` in seconds, pauses excluded."""
+    """``step`` steps of ``total`` are stored; ``rate`` in steps a second, ``eta`` in seconds, pauses excluded."""
 
     job: int
     step: int

@@ -65,12 +65,12 @@ def find_model(name_or_path: str | Path) -> Path:
     """The folder of a bundled model's name, or of a path to a model folder or a file in one. Raises Refusal."""
     if str(name_or_path) in bundled_models():
         return BUNDLED / name_or_path
-    path = Path(name_or_path).expanduser()
-    if path.is_file():
+    path = Path(os.path.expanduser(name_or_path))
+    if os.path.isfile(path):
         path = path.parent
     if path.name in ("unet", "scheduler") and (path.parent / "unet" / "config.json").is_file():
         path = path.parent
-    if path.is_dir():
+    if os.path.isdir(path):
         return path
     names = ", ".join(bundled_models()) or "none"
     raise Refusal(f"There is no model “{name_or_path}”. Give a model's folder, or one of the bundled names: {names}.")

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -124,6 +125,11 @@ def test_that_help_lists_every_command(command) -> None:
         (["sample", "--model", "nobody", "--out", "a.png", "--eta", "2"], "between 0 and 1"),
         (["sample", "--model", "nobody", "--out", "a.png", "--spacing", "odd"], "'odd'"),
         (["train", "nowhere", "--out", "run", "--steps", "1"], "not a folder"),
+        (["sample", "--model", "~nobody", "--out", "a.png"], "~nobody"),
+        (["sample", "--model", "m" * 5000, "--out", "a.png"], "no model"),
+        (["sample", "--model", "digits", "--out", "o" * 300 + ".png"], "too long"),
+        (["noise", "i" * 5000, "--t", "1", "--out", "a.png"], "too long"),
+        (["train", "f" * 5000, "--out", "run", "--steps", "1"], "not a folder"),
         (["train", "nowhere", "--out", "run", "--steps", "1", "--minutes", "1"], "not allowed with"),
     ],
 )
@@ -415,3 +421,35 @@ def test_that_ctrl_c_keeps_a_run_that_can_be_resumed(folder: Path, tmp_path: Pat
     assert "Traceback" not in seen + rest
     assert "--resume goes on from there" in rest
     assert (tmp_path / "run" / "model_index.json").exists()
+
+
+def test_that_ctrl_c_while_pictures_are_decoded_ends_at_once(folder: Path, tmp_path: Path, monkeypatch) -> None:
+    from core.cli import run
+    from core.training import dataset
+
+    decoded: list[Path] = []
+
+    def pressed_meanwhile(path: Path, size: int) -> np.ndarray:
+        decoded.append(path)
+        signal.raise_signal(signal.SIGINT)
+        return np.zeros((size, size, 1), np.uint8)
+
+    monkeypatch.setattr(dataset, "_square", pressed_meanwhile)
+    assert run(["train", str(folder), "--out", str(tmp_path / "run"), "--size", "8", "--steps", "1"]) == 130
+    assert len(decoded) == 1
+    assert not (tmp_path / "run").exists()
+
+
+def test_that_a_resumed_runs_rate_counts_its_own_steps_alone(capsys, monkeypatch) -> None:
+    from core.cli import output
+
+    now = iter((10.0, 12.0, 14.0))
+    monkeypatch.setattr(output, "time", SimpleNamespace(monotonic=lambda: next(now)))
+    progress = output.Progress(forced=True)
+    for done in (1001, 1002, 1003):
+        progress.step(done, 1103)
+    assert capsys.readouterr().err.splitlines() == [
+        "step 1001/1103",
+        "step 1002/1103, 0.5 steps/s, 3:22 to go",
+        "step 1003/1103, 0.5 steps/s, 3:20 to go",
+    ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
 
 import resources
@@ -42,7 +43,7 @@ def noise(options: argparse.Namespace) -> int:
 def open_sample(name: str) -> OpenedImage:
     """The picture of a path, or the bundled sample of that name where there is no such path. Raises Refusal."""
     path = Path(name)
-    if not path.exists():
+    if not os.path.exists(path):
         for sample in resources.samples():
             if sample.name == name:
                 return open_image(sample.path)

@@ -18,20 +18,26 @@ class Progress:
         self._terminal = sys.stderr.isatty()
         self._shown = self._terminal or forced
         self._last = -1e9
-        self._begun = time.monotonic()
+        self._unit = ""
+        self._first, self._begun = 0, 0.0
         self._width = 0
 
-    def step(self, done: int, total: int | None, words: str = "") -> None:
-        """``done`` of ``total`` steps (None: nobody knows how many)."""
+    def step(self, done: int, total: int | None, words: str = "", unit: str = "step") -> None:
+        """``done`` of ``total`` steps (None: nobody knows how many), of which the first told of may not be number 1."""
         now = time.monotonic()
+        if unit != self._unit:
+            self._unit, self._first, self._begun = unit, done, now
         last = total is not None and done >= total
         if not self._shown or (now - self._last < (INTERVAL if self._terminal else PLAIN_INTERVAL) and not last):
             return
         self._last = now
-        rate = done / max(now - self._begun, 1e-9)
-        left = f", {clock((total - done) / rate)} to go" if total is not None and done and not last else ""
-        count = f"{done}/{total}" if total is not None else f"{done}"
-        self._write(f"step {count}, {rate:.1f} steps/s{left}{', ' + words if words else ''}")
+        rate = (done - self._first) / max(now - self._begun, 1e-9)
+        parts = [f"{unit} {done}" if total is None else f"{unit} {done}/{total}"]
+        if rate > 0:
+            parts.append(f"{rate:.1f} {unit}s/s")
+        if total is not None and rate > 0 and not last:
+            parts.append(f"{clock((total - done) / rate)} to go")
+        self._write(", ".join((*parts, words) if words else parts))
 
     def say(self, words: str) -> None:
         """A line that stays, shown whatever reads standard error."""

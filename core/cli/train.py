@@ -40,6 +40,7 @@ def train(options: argparse.Namespace) -> int:
             resume=options.resume,
             device=device,
             on_tick=watcher.tick,
+            on_decoded=watcher.decoded,
             on_folder=watcher.found,
         )
     progress.close()
@@ -75,6 +76,11 @@ class _Watcher:
         self._out, self._progress, self._interrupted = out, progress, interrupted
         self._data: PictureFolder | None = None
         self._loss: float | None = None
+
+    def decoded(self, done: int, total: int) -> None:
+        self._progress.step(done, total, unit="file")
+        if self._interrupted:
+            raise Cancelled
 
     def found(self, data: PictureFolder) -> None:
         self._data = data

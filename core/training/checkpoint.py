@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
@@ -31,7 +32,7 @@ def save_checkpoint(trainer: Trainer, folder: Path) -> None:
 def read_request(folder: Path) -> TrainRequest | None:
     """The request of the run in ``folder``, None where there is no checkpoint. Raises Refusal where it is damaged."""
     path = folder / FILE
-    if not path.is_file():
+    if not os.path.isfile(path):
         return None
     try:
         with safe_open(str(path), framework="pt") as file:

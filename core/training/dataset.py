@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import os
 import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +21,7 @@ from core.errors import Refusal
 from core.files import write_file
 from core.folders import cache_folder
 from core.images import open_image
+from core.likeness import measure
 
 SUFFIXES = frozenset(Image.registered_extensions())
 CACHE_VERSION = 2
@@ -26,7 +29,7 @@ CACHE_VERSION = 2
 log = logging.getLogger("diffuscope.training")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False)
 class PictureFolder:
     """A folder's pictures as a network is trained on them.
 
@@ -44,7 +47,12 @@ class PictureFolder:
     def __len__(self) -> int:
         return len(self.pictures)
 
-    @property
+    @cached_property
+    def statistics(self) -> tuple[float, ...]:
+        """What the pictures look like (core/likeness.py)."""
+        return measure(self.pictures)
+
+    @cached_property
     def sha256(self) -> str:
         """The hash of pictures and labels: what the network sees, wherever the files lie."""
         digest = hashlib.sha256(repr((self.pictures.shape, self.classes)).encode())
@@ -64,7 +72,7 @@ def open_folder(
     ``on_progress`` is told how many of how many files are done. Raises Refusal where there is nothing to train on, or
     where some pictures lie in classes and others beside them.
     """
-    if not folder.is_dir():
+    if not os.path.isdir(folder):
         raise Refusal(f"{folder} is not a folder. Give the folder that holds the pictures.")
     files = sorted(path for path in folder.rglob("*") if _is_picture(path, folder))
     if not files:

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from core.errors import Refusal
-from core.likeness import measure
 from core.messages import ModelInfo
 from core.model_folder import save_model
 from core.requests import ModelRef, Precision, SamplerSpec, ScheduleSpec
@@ -75,15 +74,17 @@ def train_on_folder(
     description: str = "",
     licence: str = "",
     on_tick: Callable[[Trainer, TrainStep], None] = lambda trainer, step: None,
+    on_decoded: Callable[[int, int], None] = lambda done, total: None,
     on_folder: Callable[[PictureFolder], None] = lambda data: None,
 ) -> TrainReport:
     """Train on the pictures in ``folder`` (sub-folders are classes) and leave the averaged model in ``out``.
 
     A checkpoint is written every ``save_every`` seconds and at the end. With ``resume`` the run in ``out`` goes on
     from its checkpoint, from the start where there is none, and nothing is done where it is finished already; without
-    it a folder that holds a run is refused. ``on_tick`` is told of every step, ``on_folder`` once of what was found.
+    it a folder that holds a run is refused. ``on_tick`` is told of every step, ``on_decoded`` how many of how many
+    files have been looked at, ``on_folder`` once of what was found.
     """
-    data = open_folder(folder, size)
+    data = open_folder(folder, size, on_decoded)
     on_folder(data)
     request = TrainRequest(
         data_name=data.name,
@@ -147,7 +148,7 @@ def save_run(trainer: Trainer, data: PictureFolder, out: Path, description: str 
         sampler=SamplerSpec("ddim", clip="clamp" if request.prediction == "eps" else "none"),
         description=description or f"trained on the {len(data)} pictures of {data.name}",
         licence=licence,
-        data_statistics=measure(data.pictures),
+        data_statistics=data.statistics,
     )
     training = replace(request, network=UNetConfig()).to_json()
     del training["network"]  # it is in unet/config.json

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from core import likeness as likeness_module
 from core.likeness import FEATURES, likeness, measure, prefers_inverted
 
 
@@ -71,3 +72,20 @@ def test_that_a_model_without_statistics_calls_nothing_unlike(statistics: tuple[
 
 def test_that_a_picture_one_pixel_wide_can_be_measured() -> None:
     assert np.isfinite(measure(np.zeros((2, 1, 1, 3), np.uint8))).all()
+
+
+def test_that_a_large_training_set_is_measured_in_parts_with_the_same_result(monkeypatch: pytest.MonkeyPatch) -> None:
+    pictures = bars(50)
+    whole = measure(pictures)
+    sizes: list[int] = []
+    features = likeness_module._features
+
+    def counted(part: np.ndarray) -> np.ndarray:
+        sizes.append(len(part))
+        return features(part)
+
+    monkeypatch.setattr(likeness_module, "_features", counted)
+    monkeypatch.setattr(likeness_module, "_VALUES_AT_ONCE", 7 * pictures[0].size)
+    assert measure(pictures) == whole
+    assert max(sizes) == 7
+    assert sum(sizes) == 50
