@@ -252,11 +252,13 @@ class DenoiseStage(Stage):
             self.view.show_start(*start, path[0].t)
         self._show_mathematics(request, path)
         self.strip.set_available(0)
+        if start is not None:
+            self.strip.set_frame(0, start[0][0])
         self.transport.set_available(1)
         self.transport.set_position(0)
         self.plots.set_cursor(path[0].t)
         self.equation.set_formula(formula_of(request).latex, first_numbers(request, path))
-        self.algorithm.light(1)
+        self.algorithm.light(line_of(request, 0))
 
     def _show_mathematics(self, request: SampleRequest, path: Path) -> None:
         """What a run, or the plan of one, is made of."""
@@ -346,7 +348,7 @@ class DenoiseStage(Stage):
         self.strip.set_current(step)
         self.plots.set_cursor(max(0.0, level.t))
         self.equation.set_formula(formula_of(run.request).latex, numbers_of(run, step))
-        self.algorithm.light(line_of(run, step))
+        self.algorithm.light(line_of(run.request, step))
         self.view.show_state(run, step, is_coming=self._follows and run.state == "running")
         self._show_buttons()
 

@@ -11,7 +11,7 @@ from app.formulas import ALGORITHM_2, ALGORITHM_DDIM, DDIM_STEP, DDPM_STEP, Form
 from app.state import Run
 from core.levels import Level, Path
 from core.process import ddim_step, posterior, transition_variance
-from core.requests import SampleRequest, SamplerSpec
+from core.requests import FromNoise, SampleRequest, SamplerSpec
 
 Algorithm = tuple[str, tuple[str, ...]]
 
@@ -23,12 +23,17 @@ def algorithm_of(request: SampleRequest) -> Algorithm:
     return ALGORITHM_2 if request.sampler.name == "ddpm" else ALGORITHM_DDIM
 
 
-def line_of(run: Run, step: int) -> int:
-    """The line (1 is the first) reached in state ``step``: the start, the update that leaves it, or the end."""
-    lines = len(algorithm_of(run.request)[1])
-    if step == run.steps:
+def line_of(request: SampleRequest, step: int) -> int:
+    """The line (1 is the first) reached in state ``step``: the start, the update that leaves it, or the end.
+
+    What starts from a picture or from another run draws no x_T and enters at the loop, line 2.
+    """
+    lines = len(algorithm_of(request)[1])
+    if step == request.steps:
         return lines
-    return 1 if step == 0 else lines - 2
+    if step > 0:
+        return lines - 2
+    return 1 if isinstance(request.start, FromNoise) else 2
 
 
 def first_numbers(request: SampleRequest, path: Path) -> Mapping[str, float]:

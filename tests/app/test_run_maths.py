@@ -13,7 +13,7 @@ from app.stages.run_maths import algorithm_of, formula_of, line_of, numbers_of, 
 from app.state import Run
 from core.levels import CLEAN, Level
 from core.paths import make_path
-from core.requests import SamplerSpec
+from core.requests import Conversion, ImageRef, SamplerSpec
 from core.schedules import make_schedule
 from tests.app.fake_engine import DIGITS
 
@@ -56,10 +56,16 @@ def test_that_the_last_step_adds_no_noise(sampler):
 @pytest.mark.parametrize(("name", "update", "end"), [("ddpm", 4, 6), ("ddim", 5, 7)])
 def test_that_the_line_lit_is_the_start_the_update_or_the_end(name, update, end):
     run = run_of(SamplerSpec(name))
-    assert [line_of(run, step) for step in range(5)] == [1, update, update, update, end]
+    assert [line_of(run.request, step) for step in range(5)] == [1, update, update, update, end]
     _, lines = algorithm_of(run.request)
     assert "return" in lines[end - 1]
     assert "x_{t-1}" in lines[update - 1]
+
+
+def test_that_a_run_from_a_picture_enters_at_the_loop():
+    settings = DenoiseSettings(from_picture=True)
+    request = resolve(settings, DIGITS, ImageRef("a" * 64, Conversion((32, 32), 1)))
+    assert line_of(request, 0) == 2
 
 
 @pytest.mark.parametrize("name", ["ddpm", "ddim"])
