@@ -117,6 +117,7 @@ QMenu::separator {{ height: 1px; background: {c.line}; margin: 4px 8px; }}
 QScrollArea, QScrollArea > QWidget > QWidget {{ background: transparent; border: none; }}
 QAbstractItemView {{ background: transparent; border: none; outline: none; }}
 QTreeView::branch {{ background: transparent; image: none; border-image: none; }}
+QTreeView::branch:selected {{ background: {c.line}; }}
 QAbstractItemView::item {{ border-radius: {radius - 2}px; padding: 3px; }}
 QAbstractItemView::item:selected {{ background: {c.line}; color: {c.text}; }}
 QAbstractItemView::item:hover {{ background: {c.line}; }}

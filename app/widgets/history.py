@@ -165,4 +165,7 @@ def _description(run: Run) -> str:
 
 def _icon(picture: NDArray[np.uint8]) -> QIcon:
     scaled = to_image(picture).scaled(THUMBNAIL, THUMBNAIL, Qt.AspectRatioMode.KeepAspectRatio)
-    return QIcon(QPixmap.fromImage(scaled))
+    icon = QIcon()
+    for mode in (QIcon.Mode.Normal, QIcon.Mode.Selected):  # a selected picture is not tinted
+        icon.addPixmap(QPixmap.fromImage(scaled), mode)
+    return icon

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt, Slot
-from PySide6.QtWidgets import QLabel, QStatusBar, QWidget
+from PySide6.QtWidgets import QLabel, QSizePolicy, QStatusBar, QWidget
 
 from app.state import AppState, Run
 from app.theme import PANEL_PADDING, font
@@ -30,6 +30,7 @@ class StatusLine(QStatusBar):
         self._state = state
         self.setSizeGripEnabled(False)
         self._hint = label("", "caption")
+        self._hint.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)  # the fields stay whole
         self.setContentsMargins(PANEL_PADDING - 2, 0, PANEL_PADDING - 2, 0)
         state_word = self._field("Opening model", "What the engine does")
         state_word.setAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
