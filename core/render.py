@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,4 +45,10 @@ def write_png(path: Path, pixels: Pixels) -> None:
 
 def write_npy(path: Path, values: NDArray[np.float32]) -> None:
     """Write an array as .npy. Raises Refusal."""
-    write_file(path, lambda stream: np.save(stream, values, allow_pickle=False))
+    values = np.ascontiguousarray(values)
+
+    def write(stream: BinaryIO) -> None:  # np.save's own errors would not say that the disk is full
+        np.lib.format.write_array_header_1_0(stream, np.lib.format.header_data_from_array_1_0(values))
+        stream.write(values.data)
+
+    write_file(path, write)

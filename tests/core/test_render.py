@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from core.errors import Refusal
 from core.render import grid, strip, write_npy, write_png
 
 
@@ -47,3 +48,15 @@ def test_that_npy_keeps_every_bit(tmp_path: Path) -> None:
     values = np.array([1.5, -7.25, 1e-20], np.float32)
     write_npy(tmp_path / "a.npy", values)
     assert np.load(tmp_path / "a.npy").tobytes() == values.tobytes()
+
+
+def test_that_an_array_that_finds_no_room_says_why(tmp_path: Path) -> None:
+    resource = pytest.importorskip("resource")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000, before[1]))
+    try:
+        with pytest.raises(Refusal, match="File too large"):
+            write_npy(tmp_path / "x.npy", np.zeros((1, 1, 32, 32), np.float32))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert list(tmp_path.iterdir()) == []
