@@ -453,3 +453,9 @@ def test_that_a_resumed_runs_rate_counts_its_own_steps_alone(capsys, monkeypatch
         "step 1002/1103, 0.5 steps/s, 3:22 to go",
         "step 1003/1103, 0.5 steps/s, 3:20 to go",
     ]
+
+
+def test_that_a_strip_beyond_all_memory_is_refused_before_it_is_made(command, tmp_path: Path) -> None:
+    Image.new("1", (9000, 9000)).save(tmp_path / "large.png")
+    words = refused(command("noise", "large.png", "--t", ",".join(["1"] * 100), "--out", "strip.png"))
+    assert "100 pictures of 9000 × 9000" in words

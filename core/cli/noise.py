@@ -10,6 +10,7 @@ import resources
 from core.cli.output import report
 from core.codec import to_json
 from core.conversion import convert
+from core.errors import Refusal
 from core.files import check_writable
 from core.forward import Forward
 from core.images import OpenedImage, open_image
@@ -17,11 +18,14 @@ from core.render import strip, write_png
 from core.requests import Conversion, ImageRef, NoiseRequest, ScheduleSpec
 from core.schedules import make_schedule
 
+MAX_STRIP_PIXELS = 400_000_000
+
 
 def noise(options: argparse.Namespace) -> int:
     """Write the strip; raises Refusal."""
     check_writable(options.out, ".png")
     image = open_sample(options.image)
+    _check_size(image, len(options.t))
     schedule = make_schedule(ScheduleSpec(options.schedule, options.T))
     channels = 1 if image.pixels.shape[2] == 1 else 3
     conversion = Conversion(size=image.size, channels=channels)
@@ -38,6 +42,15 @@ def noise(options: argparse.Namespace) -> int:
     shown = ", ".join(f"t = {t} (alpha_bar {level.alpha_bar:.4g})" for t, level in zip(options.t, levels, strict=True))
     report(result, options.json, f"{options.out}: {shown}")
     return 0
+
+
+def _check_size(image: OpenedImage, count: int) -> None:
+    height, width = image.size
+    if height * width * count > MAX_STRIP_PIXELS:
+        raise Refusal(
+            f"{count} pictures of {width} × {height} are too many for one strip. Name fewer timesteps, or scale the "
+            "picture down first."
+        )
 
 
 def open_sample(name: str) -> OpenedImage:
