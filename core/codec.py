@@ -13,7 +13,18 @@ from functools import cache
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from core.errors import Refusal
-from core.requests import SCHEMA, Conversion, FromStep, ImageRef, ModelRef, SampleRequest, SamplerSpec, ScheduleSpec
+from core.requests import (
+    SCHEMA,
+    Conversion,
+    FromMorph,
+    FromStep,
+    ImageRef,
+    InvertRequest,
+    ModelRef,
+    MorphRequest,
+    SamplerSpec,
+    ScheduleSpec,
+)
 
 R = TypeVar("R")
 
@@ -22,6 +33,8 @@ MAX_TEXT = 1000
 MAX_T = 10_000
 MAX_COUNT = 4096
 MAX_SIDE = 8192
+MAX_REFINEMENTS = 5
+MAX_FRAMES = 1024
 
 Json = dict[str, Any]
 
@@ -32,8 +45,11 @@ NUMBERS: Mapping[tuple[type, str], tuple[float, float]] = {
     (Conversion, "background"): (0, 255),
     (SamplerSpec, "eta"): (0, 1),
     (FromStep, "step"): (0, MAX_T),
-    (SampleRequest, "count"): (1, MAX_COUNT),
-    (SampleRequest, "final_alpha_bar"): (0, 1),
+    (FromMorph, "frames"): (0, MAX_FRAMES - 1),
+    (InvertRequest, "refinements"): (0, MAX_REFINEMENTS),
+    (MorphRequest, "refinements"): (0, MAX_REFINEMENTS),
+    (MorphRequest, "frames"): (2, MAX_FRAMES),
+    (MorphRequest, "batch"): (1, MAX_FRAMES),
 }
 """What the numbers of a field may be, also those within its tuples."""
 
@@ -44,9 +60,21 @@ NUMBERS_BY_NAME: Mapping[str, tuple[float, float]] = {
     "labels": (0, 2**31 - 1),
     "label": (0, 2**31 - 1),
     "guidance": (-1000, 1000),
+    "count": (1, MAX_COUNT),
+    "index": (0, MAX_COUNT - 1),
+    "final_alpha_bar": (0, 1),
+    "first_alpha_bar": (0, 1),
 }
 ANY_NUMBER = (-(2.0**63), 2.0**63)
-MAX_LENGTHS: Mapping[str, int] = {"timesteps": MAX_T, "betas": MAX_T, "points": 1000, "labels": MAX_COUNT}
+MAX_LENGTHS: Mapping[str, int] = {
+    "timesteps": MAX_T,
+    "betas": MAX_T,
+    "points": 1000,
+    "labels": MAX_COUNT,
+    "images": MAX_COUNT,
+    "frames": MAX_COUNT,
+    "ends": 4,
+}
 SHA256 = re.compile("[0-9a-f]{64}")
 
 

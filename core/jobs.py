@@ -4,89 +4,42 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from core.codec import request_hash
-from core.denoiser import Clipped, Condition, Denoiser, Guided
 from core.errors import Refusal
-from core.levels import Level, Path
+from core.interpolation import inversion_of, mixed, places
+from core.inversion import InvertRun
+from core.levels import Level
 from core.library import Check, Library, Model
-from core.messages import Inspection, ModelInfo, Preview, Signed, frozen
+from core.messages import Inspection, Preview, Signed, frozen
 from core.paths import make_path
 from core.process import marginal, score_from_eps
-from core.requests import ClipPolicy, FromImage, FromStep, InspectImage, SampleRequest
+from core.requests import (
+    FromImage,
+    FromLatent,
+    FromMorph,
+    FromStep,
+    ImageEnd,
+    InspectImage,
+    InvertRequest,
+    MorphRequest,
+    SampleRequest,
+    SeedEnd,
+    Start,
+)
+from core.run import Run, condition_of, denoiser_of, nothing
 from core.samplers import Step, StepNoise
 from core.schedules import make_schedule
-from core.store import DEFAULT_CAP, Trajectory
+from core.store import DEFAULT_CAP
 
-_UNKEPT_BYTES = 64 * 2**20
-
-
-def _nothing() -> None:
-    pass
+FindRun = Callable[[str], Run | None]
 
 
-def _on(condition: Condition | None, device: str) -> Condition | None:
-    return None if condition is None else replace(condition, labels=condition.labels.to(device))
-
-
-def condition_of(info: ModelInfo, labels: tuple[int | None, ...], count: int) -> Condition | None:
-    """The labels of a batch as the network takes them; None is the null label.
-
-    Raises:
-        Refusal: labels that the model does not have, or none at all where it needs them.
-    """
-    if not info.labels:
-        if any(label is not None for label in labels):
-            raise Refusal(f"“{info.ref.name}” knows no labels. Leave the label out.")
-        return None
-    labels = labels or (None,) * count
-    if len(labels) != count:
-        raise Refusal(f"{len(labels)} labels were given for {count} samples. Give one label, or one for each sample.")
-    indices: list[int] = []
-    for label in labels:
-        if label is None and info.null_label is None:
-            raise Refusal(f"“{info.ref.name}” always needs a label: it was trained without the null label.")
-        index = info.null_label if label is None else label
-        if index is None or not 0 <= index < len(info.labels) + (info.null_label is not None):
-            raise Refusal(f"“{info.ref.name}” has no label {label}; its labels are {', '.join(info.labels)}.")
-        indices.append(index)
-    return Condition(torch.tensor(indices), info.null_label)
-
-
-def _denoiser(
-    model: Model, device: str, precision: str, guidance: float, clip: ClipPolicy, between_batches: Check, within: Check
-) -> Denoiser:
-    denoise = model.denoiser(device, precision, between_batches=between_batches, within=within)
-    if guidance != 0:
-        if model.info.null_label is None:
-            raise Refusal(
-                f"“{model.info.ref.name}” has no null label, so classifier-free guidance is undefined. Set w to 0."
-            )
-        denoise = Guided(denoise, guidance)
-    if clip != "none":
-        denoise = Clipped(denoise, clip, low=model.spec.low, high=model.spec.high)
-    return denoise
-
-
-@dataclass(slots=True)
-class _Checks:
-    """Held by a run and its denoiser, so that neither holds the other and memory goes with the last reference."""
-
-    within: Check = _nothing
-    between_batches: Check = _nothing
-
-
-class SampleRun:
-    """One run of a sampler: its path, its trajectory, and how to take it up again at any step.
-
-    Attributes: ``request``; ``model``; ``path`` (steps + 1 levels); ``trajectory``.
-    """
+class SampleRun(Run):
+    """One run of a sampler: how it begins, and the steps it makes. Attributes: ``request``, and those of ``Run``."""
 
     def __init__(
         self,
@@ -94,105 +47,46 @@ class SampleRun:
         library: Library,
         device: str = "cpu",
         *,
-        find_run: Callable[[str], SampleRun | None] = lambda _: None,
+        find_run: FindRun = lambda _: None,
         cap: int = DEFAULT_CAP,
     ) -> None:
         """Raises: Refusal where the request does not fit the model, or names what is not open."""
-        self.request = request
-        self.model = library.model(request.model)
-        self.path: Path = make_path(make_schedule(request.schedule), request.timesteps, request.final_alpha_bar)
-        shape = (request.count, *self.model.info.event_shape)
-        self.trajectory = Trajectory(request.steps, shape, cap)
-        self._library = library
-        self._device = device
-        self._find_run = find_run
-        self._noise = StepNoise(request.seed, shape)
-        self._condition = _on(condition_of(self.model.info, request.labels, request.count), device)
-        self._unkept: list[tuple[int, Tensor, Tensor | None]] = []
-        self._checks = checks = _Checks()
-        self._denoise = _denoiser(
-            self.model,
+        model = library.model(request.model)
+        shape = (request.count, *model.info.event_shape)
+        self._draws = StepNoise(request.seed, shape, shared=_shares_noise(request.start))
+        super().__init__(
+            model,
+            make_path(make_schedule(request.schedule), request.timesteps, request.final_alpha_bar),
+            request.count,
             device,
-            request.precision,
-            request.guidance,
-            request.sampler.clip,
-            between_batches=lambda: checks.between_batches(),
-            within=lambda: checks.within(),
+            labels=request.labels,
+            guidance=request.guidance,
+            clip=request.sampler.clip,
+            precision=request.precision,
+            noise=self._draws,
+            cap=cap,
         )
-
-    def watch(self, within: Check, between_batches: Check | None = None) -> None:
-        """Whom to ask whether to go on: ``within`` a network evaluation (it may raise ``Cancelled``, nothing else) and
-        ``between_batches``, where others may be served as well; by default the same."""
-        self._checks.within, self._checks.between_batches = within, between_batches or within
-
-    @contextmanager
-    def watched_by(self, within: Check) -> Iterator[None]:
-        """For looking at a run, or replaying it, on behalf of somebody else."""
-        before = self._checks.within, self._checks.between_batches
-        self.watch(within)
-        try:
-            yield
-        finally:
-            self.watch(*before)
-
-    def steps(self) -> Iterator[Step]:
-        """Begin, and walk to the end, keeping every state; each item is a step that has been made."""
-        try:
-            yield from self._walk(self._begin(), first=0, keep=True)
-        finally:
-            self.flush()
-
-    def replay_to(self, step: int) -> None:
-        """Walk from the start until state ``step`` is there."""
-        for made in self.steps():
-            if made.index + 1 >= step:
-                return
-
-    def exact(self, step: int) -> tuple[Tensor, Tensor]:
-        """State ``step`` to the bit, and the noise generator's state there; replayed where only half precision is kept.
-
-        The run must have come that far.
-        """
-        if not 0 <= step < len(self.trajectory):
-            raise Refusal(f"The run has no state {step}: it holds states 0 to {len(self.trajectory) - 1}.")
-        key, frame, state = self.trajectory.key_frame_at_or_before(step)
-        assert state is not None
-        noise_state = torch.from_numpy(np.array(state))
-        x = torch.from_numpy(np.array(frame)).to(self._device)
-        if key == step:
-            return x, noise_state
-        current = self._noise.state()
-        try:
-            self._noise.restore(noise_state)
-            for made in self._walk(x, first=key, keep=False):
-                if made.index + 1 == step:
-                    return made.x_next, self._noise.state()
-        finally:
-            self._noise.restore(current)
-        raise AssertionError("the walk ended before the step it was asked for")
-
-    def predict(self, step: int) -> Step:
-        """What the network sees in state ``step``, as far as it is stored: a step that leads nowhere."""
-        with torch.inference_mode():
-            stored = self.trajectory.has(step)
-            x = torch.from_numpy(np.array(self.trajectory.frame(step))) if stored else self.exact(step)[0].cpu()
-            level = self.path[step]
-            prediction = self._denoise(x.to(self._device), level, self._condition)
-            return Step(step, level, level, x, x, prediction)
+        self.request = request
+        self._library = library
+        self._find_run = find_run
 
     def _begin(self) -> Tensor:
         start, level = self.request.start, self.path[0]
         with torch.inference_mode():
             if isinstance(start, FromImage):
                 x0 = self._library.x0(start.image, self.model.spec).expand(self.trajectory.shape)
-                return self.model.process.noised(x0, self._noise, level).to(self._device)
+                return self.model.process.noised(x0, self._draws, level).to(self._device)
             if isinstance(start, FromStep):
                 return self._begin_at(start, level)
-            return self.model.process.begin(self._noise, level).to(self._device)
+            if isinstance(start, FromLatent):
+                return self._begin_at_latent(start, level)
+            if isinstance(start, FromMorph):
+                return self._begin_in_morph(start)
+            return self.model.process.begin(self._draws, level).to(self._device)
 
     def _begin_at(self, start: FromStep, level: Level) -> Tensor:
         parent = self._find_run(request_hash(start.parent))
-        if parent is None or start.step >= len(parent.trajectory):
+        if not isinstance(parent, SampleRun) or start.step >= len(parent.trajectory):
             parent = SampleRun(start.parent, self._library, self._device, find_run=self._find_run)
         if parent.trajectory.shape != self.trajectory.shape:
             raise Refusal("A branch has as many samples, of the same size, as the run it leaves. Keep the count.")
@@ -201,7 +95,7 @@ class SampleRun:
                 f"The branch would begin at state {start.step}; its run has states 0 to {parent.request.steps}."
             )
         left = parent.path[start.step]
-        if not math.isclose(left.alpha, level.alpha, rel_tol=1e-6):
+        if not _is_same(left, level):
             raise Refusal(
                 f"The branch would begin at t = {level.t:g}, but state {start.step} of its run is at t = {left.t:g}. "
                 "Begin the branch's timesteps there."
@@ -210,35 +104,85 @@ class SampleRun:
             if start.step >= len(parent.trajectory):
                 parent.replay_to(start.step)
             x, noise_state = parent.exact(start.step)
-        if parent.request.seed == self.request.seed:
-            self._noise.restore(noise_state)
+        if parent.request.seed == self.request.seed and noise_state is not None:
+            self._draws.restore(noise_state)
         else:
-            self._noise.initial()
+            self._draws.initial()
         return x
 
-    def _walk(self, x: Tensor, first: int, keep: bool) -> Iterator[Step]:
-        walk = self.model.process.walk(self.request, self._denoise, self.path, x, self._condition, self._noise, first)
-        if keep:
-            self._keep(first, x)
-        while True:
-            with torch.inference_mode():
-                step = next(walk, None)
-            if step is None:
-                return
-            if keep:
-                self._keep(step.index + 1, step.x_next)
-            yield step
+    def _begin_at_latent(self, start: FromLatent, level: Level) -> Tensor:
+        parent = inversion(start.parent, self._library, self._device, self._find_run)
+        count, *event_shape = parent.trajectory.shape
+        if count not in (1, self.request.count) or tuple(event_shape) != self.model.info.event_shape:
+            raise Refusal(f"The inversion has {count} latents, of another number or size than this run's samples.")
+        if not _is_same(parent.path[-1], level):
+            raise Refusal(
+                f"The run would begin at t = {level.t:g}, but the latent is at t = {parent.path[-1].t:g}. "
+                "Begin the run's timesteps there."
+            )
+        self._draws.initial()
+        with parent.watched_by(self._checks.within):
+            return parent.latent().expand(self.trajectory.shape).clone()
 
-    def flush(self) -> None:
-        """Bring the states that still lie on the device into the trajectory: the one place where the host waits."""
-        for step, x, state in self._unkept:
-            self.trajectory.put(step, x.cpu().numpy(), None if state is None else state.numpy())
-        self._unkept.clear()
+    def _begin_in_morph(self, start: FromMorph) -> Tensor:
+        where, parent = places(start.parent), start.parent
+        if len(start.frames) != self.request.count or not all(0 <= frame < len(where) for frame in start.frames):
+            raise Refusal(f"A run of a morph has one sample for each of its frames, which are 0 to {len(where) - 1}.")
+        if parent.timesteps[:1] != self.request.timesteps[:1]:
+            raise Refusal("A run of a morph begins at the morph's own first timestep.")
+        self._draws.initial()
+        ends = end_latents(parent, self._library, self._device, self._find_run, self._checks.within)
+        return torch.cat([mixed(ends, where[frame], parent.mix) for frame in start.frames]).to(self._device)
 
-    def _keep(self, step: int, x: Tensor) -> None:
-        self._unkept.append((step, x, self._noise.state() if self.trajectory.is_key(step) else None))
-        if x.device.type == "cpu" or len(self._unkept) * x.nbytes > _UNKEPT_BYTES or step == self.request.steps:
-            self.flush()
+    def _steps_from(self, x: Tensor, first: int) -> Iterator[Step]:
+        walk = self.model.process.walk
+        return walk(self.request, self._denoise, self.path, x, self._condition, self._draws, first)
+
+
+def inversion(request: InvertRequest, library: Library, device: str, find_run: FindRun) -> InvertRun:
+    """The inversion of this request: one that is there, or a new one."""
+    known = find_run(request_hash(request))
+    return known if isinstance(known, InvertRun) else InvertRun(request, library, device)
+
+
+def end_latents(request: MorphRequest, library: Library, device: str, find_run: FindRun, within: Check) -> Tensor:
+    """The end points of a morph at its first level, float32 (ends, *event_shape), on the CPU.
+
+    Pictures are inverted, and seeds draw; in DDPM's interpolation all pictures are noised with one noise, and it is
+    these that are mixed, not the x_0 of the formula in Ho et al. 2020, section 4.3.
+    """
+    model = library.model(request.model)
+    shape = model.info.event_shape
+    level = make_schedule(request.schedule).level(request.timesteps[0])
+    if request.mix == "ddpm":
+        images = [library.x0(end.image, model.spec) for end in request.ends if isinstance(end, ImageEnd)]
+        noise = StepNoise(request.seed, (len(images), *shape), shared=True)
+        return model.process.noised(torch.cat(images), noise, level)
+    wanted = inversion_of(request)
+    latents: Iterator[Tensor] = iter(())
+    if wanted is not None:
+        parent = inversion(wanted, library, device, find_run)
+        with parent.watched_by(within):
+            latents = iter(parent.latent().cpu())
+    ends = [_drawn(end, model, level) if isinstance(end, SeedEnd) else next(latents)[None] for end in request.ends]
+    return torch.cat(ends)
+
+
+def _drawn(end: SeedEnd, model: Model, level: Level) -> Tensor:
+    if not 0 <= end.index < end.count:
+        raise Refusal(f"A run of {end.count} samples has none with the index {end.index}.")
+    noise = StepNoise(end.seed, (end.count, *model.info.event_shape))
+    return model.process.begin(noise, level)[end.index : end.index + 1]
+
+
+def _shares_noise(start: Start) -> bool:
+    while isinstance(start, FromStep):
+        start = start.parent.start
+    return isinstance(start, FromMorph)
+
+
+def _is_same(level: Level, other: Level) -> bool:
+    return math.isclose(level.alpha, other.alpha, rel_tol=1e-6)
 
 
 def preview(model: Model, step: Step) -> Preview:
@@ -256,7 +200,7 @@ def preview(model: Model, step: Step) -> Preview:
     )
 
 
-def stored_preview(run: SampleRun, step: int) -> Preview | None:
+def stored_preview(run: Run, step: int) -> Preview | None:
     """The picture of a stored state, with numpy alone: fit for any thread. None where it must be replayed."""
     if not run.trajectory.has(step):
         return None
@@ -266,7 +210,7 @@ def stored_preview(run: SampleRun, step: int) -> Preview | None:
     return Preview(0, step, run.path[step], picture, clean, None, (float(x_t.min()), float(x_t.max())))
 
 
-def inspect_step(run: SampleRun, step: int) -> Preview:
+def inspect_step(run: Run, step: int) -> Preview:
     """x0_hat and eps_hat of state ``step``; the data themselves (a clean level) are their own x0_hat."""
     stored = stored_preview(run, step)
     if stored is not None and run.path[step].is_clean:
@@ -274,7 +218,7 @@ def inspect_step(run: SampleRun, step: int) -> Preview:
     return preview(run.model, run.predict(step))
 
 
-def inspect_image(request: InspectImage, library: Library, device: str, within: Check = _nothing) -> Inspection:
+def inspect_image(request: InspectImage, library: Library, device: str, within: Check = nothing) -> Inspection:
     """x_t, x0_hat, eps_hat and score of a picture noised to one t."""
     model = library.model(request.model)
     level = make_schedule(request.schedule).level(request.t)
@@ -282,7 +226,7 @@ def inspect_image(request: InspectImage, library: Library, device: str, within: 
     condition = condition_of(model.info, (request.label,) if model.info.labels else (), 1)
     with torch.inference_mode():
         x_t = marginal(library.x0(request.image, model.spec), noise.initial(), level)
-        denoise = _denoiser(model, device, request.precision, request.guidance, "none", _nothing, within)
+        denoise = denoiser_of(model, device, request.precision, request.guidance, "none", nothing, within)
         prediction = denoise(x_t.to(device), level, condition)
         score = score_from_eps(prediction.eps_hat, level)
     to_picture = model.spec.to_picture

@@ -18,6 +18,9 @@ ClipPolicy = Literal["none", "clamp", "rederive"]
 VarianceName = Literal["small", "large"]
 Precision = Literal["float32", "bfloat16", "float16"]
 PredictionKind = Literal["eps", "x0", "v"]
+InversionConvention = Literal["diffusers", "openai"]
+MixName = Literal["slerp", "lerp", "ddpm"]
+MorphLayout = Literal["edges", "grid"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +100,22 @@ class FromStep:
     step: int
 
 
-Start = FromNoise | FromImage | FromStep
+@dataclass(frozen=True, slots=True)
+class FromLatent:
+    """Start from the latent of an inversion; that of a single picture serves for every sample."""
+
+    parent: InvertRequest
+
+
+@dataclass(frozen=True, slots=True)
+class FromMorph:
+    """Start from these frames of a morph, one for each sample."""
+
+    parent: MorphRequest
+    frames: tuple[int, ...]
+
+
+Start = FromNoise | FromImage | FromStep | FromLatent | FromMorph
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +142,90 @@ class SampleRequest:
 
     @property
     def steps(self) -> int:
+        return len(self.timesteps)
+
+
+@dataclass(frozen=True, slots=True)
+class InvertRequest:
+    """DDIM inversion of pictures, all in one batch: a walk up from x_0 to a latent (Song et al. 2021, section 4.3).
+
+    ``timesteps`` rise. ``convention`` says where the network is asked: "diffusers" at the target's t about an x at the
+    source's level, the picture being at ``first_alpha_bar``; "openai" at the x's own t, the picture being x at t = 0.
+    ``refinements`` is the number of fixed-point iterations a step, one more evaluation of the network each.
+    """
+
+    model: ModelRef
+    schedule: ScheduleSpec
+    timesteps: tuple[int, ...]
+    spacing: SpacingName
+    images: tuple[ImageRef, ...]
+    labels: tuple[int | None, ...] = ()
+    guidance: float = 0.0
+    clip: ClipPolicy = "none"
+    convention: InversionConvention = "diffusers"
+    refinements: int = 0
+    precision: Precision = "float32"
+    first_alpha_bar: float = 1.0
+
+    @property
+    def steps(self) -> int:
+        """Steps of the walk: in the "openai" convention a first timestep of 0 is where it begins."""
+        return len(self.timesteps) - (self.convention == "openai" and self.timesteps[:1] == (0,))
+
+
+@dataclass(frozen=True, slots=True)
+class SeedEnd:
+    """An end point of a morph: sample ``index`` of the ``count`` that a run draws from ``seed``."""
+
+    seed: int
+    count: int = 1
+    index: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ImageEnd:
+    """An end point of a morph: a picture, inverted, or only noised in DDPM's interpolation."""
+
+    image: ImageRef
+
+
+MorphEnd = SeedEnd | ImageEnd
+
+
+@dataclass(frozen=True, slots=True)
+class MorphRequest:
+    """From picture to picture by way of their latents, or of their noised selves.
+
+    ``timesteps`` fall; the latents lie at the first. "slerp" and "lerp" mix the inverted pictures and the seeds' noise
+    (Song et al. 2021, section 5.3); "ddpm" noises pictures with one noise, drawn from ``seed``, and mixes them
+    linearly (Ho et al. 2020, section 4.3). The layout "edges" puts ``frames`` from each end point to the next, both
+    counted, and closes a triangle or square; "grid" is ``frames`` x ``frames`` between four corners. ``batch`` frames
+    are denoised together, all with the same step noise. ``labels`` has one entry an end point, or is empty for
+    unconditional models: a picture is inverted with its own, a frame takes that of the nearest. ``sampler.clip``
+    holds on both walks.
+    """
+
+    model: ModelRef
+    schedule: ScheduleSpec
+    timesteps: tuple[int, ...]
+    spacing: SpacingName
+    sampler: SamplerSpec
+    ends: tuple[MorphEnd, ...]
+    frames: int
+    mix: MixName = "slerp"
+    layout: MorphLayout = "edges"
+    seed: int = 0
+    labels: tuple[int | None, ...] = ()
+    guidance: float = 0.0
+    precision: Precision = "float32"
+    convention: InversionConvention = "diffusers"
+    refinements: int = 0
+    final_alpha_bar: float = 1.0
+    batch: int = 8
+
+    @property
+    def steps(self) -> int:
+        """Steps of each frame's way down."""
         return len(self.timesteps)
 
 

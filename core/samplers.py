@@ -31,10 +31,12 @@ class StepNoise:
     """All the noise of a run, of shape (n, *event_shape), float32, drawn on the CPU in one order on every device.
 
     First the initial noise, then one draw a step while noise is added. ``state`` and ``restore`` replay from any step.
+    Where it is ``shared``, one sample's noise is drawn and serves the whole batch, however large that is.
     """
 
-    def __init__(self, seed: int, shape: tuple[int, ...]) -> None:
+    def __init__(self, seed: int, shape: tuple[int, ...], shared: bool = False) -> None:
         self.shape = shape
+        self._drawn = (1, *shape[1:]) if shared else shape
         self._generator = torch.Generator("cpu").manual_seed(seed)
 
     def initial(self) -> Tensor:
@@ -43,7 +45,7 @@ class StepNoise:
 
     def __call__(self) -> Tensor:
         """The next batch of noise."""
-        return torch.randn(self.shape, generator=self._generator)
+        return torch.randn(self._drawn, generator=self._generator).expand(self.shape)
 
     def state(self) -> Tensor:
         """Where the draws have come to: uint8, a copy."""

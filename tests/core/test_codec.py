@@ -18,16 +18,22 @@ from core.errors import Refusal
 from core.requests import (
     Conversion,
     FromImage,
+    FromLatent,
+    FromMorph,
     FromNoise,
     FromStep,
+    ImageEnd,
     ImageRef,
     InspectImage,
     InspectStep,
+    InvertRequest,
     ModelRef,
+    MorphRequest,
     NoiseRequest,
     SampleRequest,
     SamplerSpec,
     ScheduleSpec,
+    SeedEnd,
 )
 
 finite = st.floats(-1e6, 1e6)
@@ -85,10 +91,53 @@ def runs(starts: st.SearchStrategy[Any]) -> st.SearchStrategy[SampleRequest]:
     )
 
 
-roots = st.builds(FromNoise) | st.builds(FromImage, images)
+invert_requests = st.builds(
+    InvertRequest,
+    models,
+    schedules,
+    timesteps,
+    choice(requests.SpacingName),
+    st.lists(images, max_size=3).map(tuple),
+    st.lists(labels, max_size=4).map(tuple),
+    st.floats(-10, 100),
+    choice(requests.ClipPolicy),
+    choice(requests.InversionConvention),
+    st.integers(0, 5),
+    choice(requests.Precision),
+    unit,
+)
+ends = st.builds(SeedEnd, seeds, st.integers(1, 4096), st.integers(0, 4095)) | st.builds(ImageEnd, images)
+morph_requests = st.builds(
+    MorphRequest,
+    models,
+    schedules,
+    timesteps,
+    choice(requests.SpacingName),
+    samplers,
+    st.lists(ends, max_size=4).map(tuple),
+    st.integers(2, 1024),
+    choice(requests.MixName),
+    choice(requests.MorphLayout),
+    seeds,
+    st.lists(labels, max_size=4).map(tuple),
+    st.floats(-10, 100),
+    choice(requests.Precision),
+    choice(requests.InversionConvention),
+    st.integers(0, 5),
+    unit,
+    st.integers(1, 1024),
+)
+roots = (
+    st.builds(FromNoise)
+    | st.builds(FromImage, images)
+    | st.builds(FromLatent, invert_requests)
+    | st.builds(FromMorph, morph_requests, st.lists(st.integers(0, 1023), max_size=3).map(tuple))
+)
 sample_requests = runs(st.recursive(roots, lambda inner: st.builds(FromStep, runs(inner), st.integers(0, 10_000))))
 all_requests = (
     sample_requests
+    | invert_requests
+    | morph_requests
     | st.builds(NoiseRequest, images, schedules, timesteps, seeds)
     | st.builds(InspectImage, models, schedules, images, st.integers(0, 9999), seeds, labels, st.floats(-10, 100))
     | st.builds(InspectStep, st.integers(0, 1000), st.integers(0, 1000))
@@ -271,6 +320,33 @@ def test_that_branches_of_branches_end_somewhere() -> None:
 def test_that_numbers_json_cannot_hold_are_not_written(value: float) -> None:
     with pytest.raises(Refusal, match=r"guidance is not a finite number"):
         to_json(replace(RUN, guidance=value))
+
+
+INVERSION = InvertRequest(MODEL, ScheduleSpec(), (0, 500), "hand", (RUN.start.image,))  # type: ignore[union-attr]
+MORPH = MorphRequest(MODEL, ScheduleSpec(), (500, 0), "hand", SamplerSpec(), (SeedEnd(1), SeedEnd(2)), 5)
+
+
+@pytest.mark.parametrize(
+    ("request_", "name", "value"),
+    [
+        (INVERSION, "refinements", 6),
+        (INVERSION, "refinements", -1),
+        (INVERSION, "convention", "mine"),
+        (INVERSION, "first_alpha_bar", 1.5),
+        (INVERSION, "images", [{"sha256": "no", "conversion": {"size": [1, 1]}}]),
+        (MORPH, "frames", 1),
+        (MORPH, "frames", 1025),
+        (MORPH, "batch", 0),
+        (MORPH, "mix", "add"),
+        (MORPH, "layout", "circle"),
+        (MORPH, "ends", [{"kind": "SeedEnd", "seed": 1}] * 5),
+        (MORPH, "ends", [{"kind": "FromNoise"}]),
+        (MORPH, "ends", [{"kind": "SeedEnd", "seed": 1, "index": 5000}]),
+    ],
+)
+def test_that_mistakes_in_inversions_and_morphs_are_refused(request_: Any, name: str, value: Any) -> None:
+    with pytest.raises(Refusal, match=name):
+        from_json(type(request_), {**to_json(request_), name: value})
 
 
 leaves = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5)

@@ -1,0 +1,104 @@
+"""Morphs as runs: the pictures' way up, then the frames' ways down, batch by batch from coarse to fine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from core.codec import request_hash
+from core.interpolation import batches, descent_of, inversion_of
+from core.inversion import InvertRun
+from core.jobs import SampleRun, end_latents
+from core.library import Check, Library
+from core.requests import MorphRequest
+from core.run import Run, nothing
+from core.samplers import Step
+from core.store import DEFAULT_CAP
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MorphStep:
+    """``done`` of the morph's steps are made; ``step`` is one of ``run``, which takes ``frames`` down, or the end
+    points' pictures up where there are none."""
+
+    done: int
+    run: Run
+    step: Step
+    frames: tuple[int, ...] = ()
+
+
+class MorphRun:
+    """One morph. Every batch of frames is a ``SampleRun`` of its own, with its trajectory.
+
+    Attributes: ``request``; ``inversion`` of the pictures among the end points, if there are any; ``batches``, the
+    frames of each of ``runs``, coarse to fine; ``total``, all steps, of the way up as well.
+    """
+
+    def __init__(self, request: MorphRequest, library: Library, device: str = "cpu", *, cap: int = DEFAULT_CAP) -> None:
+        """Raises: Refusal where the request does not fit the model, or names what is not open."""
+        self.request = request
+        self.batches = batches(request)
+        inversion = inversion_of(request)
+        share = cap // (len(self.batches) + (inversion is not None))
+        self.inversion = None if inversion is None else InvertRun(inversion, library, device, cap=share)
+        self.runs = tuple(
+            SampleRun(descent_of(request, frames), library, device, find_run=self._find_run, cap=share)
+            for frames in self.batches
+        )
+        self.total = request.steps * len(self.runs) + (inversion.steps if inversion else 0)
+        self._library = library
+        self._device = device
+        self._where = {
+            frame: (run, cell)
+            for run, frames in zip(self.runs, self.batches, strict=True)
+            for cell, frame in enumerate(frames)
+        }
+
+    def watch(self, within: Check, between_batches: Check | None = None) -> None:
+        """Whom to ask whether to go on; see ``Run.watch``."""
+        for run in (*self.runs, *((self.inversion,) if self.inversion else ())):
+            run.watch(within, between_batches)
+
+    def steps(self) -> Iterator[MorphStep]:
+        """Walk everything, keeping every state."""
+        done = 0
+        if self.inversion is not None:
+            for step in self.inversion.steps():
+                done += 1
+                yield MorphStep(done, self.inversion, step)
+        for run, frames in zip(self.runs, self.batches, strict=True):
+            for step in run.steps():
+                done += 1
+                yield MorphStep(done, run, step, frames)
+
+    def run_of(self, frame: int) -> tuple[SampleRun, int]:
+        """The run that takes a frame down, and which of its samples it is."""
+        return self._where[frame]
+
+    def is_made(self, frame: int) -> bool:
+        run, _ = self._where[frame]
+        return len(run.trajectory) > run.request.steps
+
+    def frame(self, frame: int) -> NDArray[np.float32]:
+        """A frame that is made, float32 (*event_shape)."""
+        run, cell = self._where[frame]
+        x: NDArray[np.float32] = run.trajectory.frame(run.request.steps)[cell]
+        return x
+
+    def latent(self, frame: int) -> NDArray[np.float32]:
+        """Where the way down of a frame begins, float32 (*event_shape); it must have begun."""
+        run, cell = self._where[frame]
+        x: NDArray[np.float32] = run.trajectory.frame(0)[cell]
+        return x
+
+    def ends(self) -> Tensor:
+        """The end points' latents, (ends, *event_shape), on the CPU."""
+        return end_latents(self.request, self._library, self._device, self._find_run, nothing)
+
+    def _find_run(self, wanted: str) -> Run | None:
+        inversion = self.inversion
+        return inversion if inversion is not None and request_hash(inversion.request) == wanted else None

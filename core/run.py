@@ -1,0 +1,217 @@
+"""A walk of a model along a path, kept step by step and taken up again anywhere: what all runs have in common."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from core.denoiser import Clipped, Condition, Denoiser, Guided
+from core.errors import Refusal
+from core.levels import Path
+from core.library import Check, Model
+from core.messages import ModelInfo
+from core.requests import ClipPolicy
+from core.samplers import Step, StepNoise
+from core.store import Trajectory
+
+_UNKEPT_BYTES = 64 * 2**20
+
+
+def nothing() -> None:
+    pass
+
+
+def on_device(condition: Condition | None, device: str) -> Condition | None:
+    return None if condition is None else replace(condition, labels=condition.labels.to(device))
+
+
+def condition_of(info: ModelInfo, labels: tuple[int | None, ...], count: int) -> Condition | None:
+    """The labels of a batch as the network takes them; None is the null label.
+
+    Raises:
+        Refusal: labels that the model does not have, or none at all where it needs them.
+    """
+    if not info.labels:
+        if any(label is not None for label in labels):
+            raise Refusal(f"“{info.ref.name}” knows no labels. Leave the label out.")
+        return None
+    labels = labels or (None,) * count
+    if len(labels) != count:
+        raise Refusal(f"{len(labels)} labels were given for {count} samples. Give one label, or one for each sample.")
+    indices: list[int] = []
+    for label in labels:
+        if label is None and info.null_label is None:
+            raise Refusal(f"“{info.ref.name}” always needs a label: it was trained without the null label.")
+        index = info.null_label if label is None else label
+        if index is None or not 0 <= index < len(info.labels) + (info.null_label is not None):
+            raise Refusal(f"“{info.ref.name}” has no label {label}; its labels are {', '.join(info.labels)}.")
+        indices.append(index)
+    return Condition(torch.tensor(indices), info.null_label)
+
+
+def denoiser_of(
+    model: Model, device: str, precision: str, guidance: float, clip: ClipPolicy, between_batches: Check, within: Check
+) -> Denoiser:
+    denoise = model.denoiser(device, precision, between_batches=between_batches, within=within)
+    if guidance != 0:
+        if model.info.null_label is None:
+            raise Refusal(
+                f"“{model.info.ref.name}” has no null label, so classifier-free guidance is undefined. Set w to 0."
+            )
+        denoise = Guided(denoise, guidance)
+    if clip != "none":
+        denoise = Clipped(denoise, clip, low=model.spec.low, high=model.spec.high)
+    return denoise
+
+
+@dataclass(slots=True)
+class _Checks:
+    """Held by a run and its denoiser, so that neither holds the other and memory goes with the last reference."""
+
+    within: Check = nothing
+    between_batches: Check = nothing
+
+
+class Run(ABC):
+    """A walk whose every state is kept, or can be replayed to the bit.
+
+    Attributes: ``model``; ``path`` (steps + 1 levels); ``trajectory``.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        path: Path,
+        count: int,
+        device: str,
+        *,
+        labels: tuple[int | None, ...],
+        guidance: float,
+        clip: ClipPolicy,
+        precision: str,
+        noise: StepNoise | None,
+        cap: int,
+    ) -> None:
+        """Raises: Refusal where the model knows no such labels, or cannot be guided."""
+        self.model = model
+        self.path = path
+        self.trajectory = Trajectory(len(path) - 1, (count, *model.info.event_shape), cap)
+        self._device = device
+        self._noise = noise
+        self._condition = on_device(condition_of(model.info, labels, count), device)
+        self._unkept: list[tuple[int, Tensor, Tensor | None]] = []
+        self._checks = checks = _Checks()
+        self._denoise = denoiser_of(
+            model,
+            device,
+            precision,
+            guidance,
+            clip,
+            between_batches=lambda: checks.between_batches(),
+            within=lambda: checks.within(),
+        )
+
+    @abstractmethod
+    def _begin(self) -> Tensor:
+        """State 0, on the device."""
+
+    @abstractmethod
+    def _steps_from(self, x: Tensor, first: int) -> Iterator[Step]:
+        """The steps from state ``first``, which is x."""
+
+    def watch(self, within: Check, between_batches: Check | None = None) -> None:
+        """Whom to ask whether to go on: ``within`` a network evaluation (it may raise ``Cancelled``, nothing else) and
+        ``between_batches``, where others may be served as well; by default the same."""
+        self._checks.within, self._checks.between_batches = within, between_batches or within
+
+    @contextmanager
+    def watched_by(self, within: Check) -> Iterator[None]:
+        """For looking at a run, or replaying it, on behalf of somebody else."""
+        before = self._checks.within, self._checks.between_batches
+        self.watch(within)
+        try:
+            yield
+        finally:
+            self.watch(*before)
+
+    def steps(self) -> Iterator[Step]:
+        """Begin, and walk to the end, keeping every state; each item is a step that has been made."""
+        try:
+            yield from self._walk(self._begin(), first=0, keep=True)
+        finally:
+            self.flush()
+
+    def replay_to(self, step: int) -> None:
+        """Walk from the start until state ``step`` is there."""
+        for made in self.steps():
+            if made.index + 1 >= step:
+                return
+
+    def exact(self, step: int) -> tuple[Tensor, Tensor | None]:
+        """State ``step`` to the bit, and the noise generator's state there (None for a walk without noise); replayed
+        where only half precision is kept.
+
+        The run must have come that far.
+        """
+        if not 0 <= step < len(self.trajectory):
+            raise Refusal(f"The run has no state {step}: it holds states 0 to {len(self.trajectory) - 1}.")
+        key, frame, state = self.trajectory.key_frame_at_or_before(step)
+        noise_state = None if state is None else torch.from_numpy(np.array(state))
+        x = torch.from_numpy(np.array(frame)).to(self._device)
+        if key == step:
+            return x, noise_state
+        current = self._noise_state()
+        try:
+            self._restore_noise(noise_state)
+            for made in self._walk(x, first=key, keep=False):
+                if made.index + 1 == step:
+                    return made.x_next, self._noise_state()
+        finally:
+            self._restore_noise(current)
+        raise AssertionError("the walk ended before the step it was asked for")
+
+    def predict(self, step: int) -> Step:
+        """What the network sees in state ``step``, as far as it is stored: a step that leads nowhere."""
+        with torch.inference_mode():
+            stored = self.trajectory.has(step)
+            x = torch.from_numpy(np.array(self.trajectory.frame(step))) if stored else self.exact(step)[0].cpu()
+            level = self.path[step]
+            prediction = self._denoise(x.to(self._device), level, self._condition)
+            return Step(step, level, level, x, x, prediction)
+
+    def _walk(self, x: Tensor, first: int, keep: bool) -> Iterator[Step]:
+        walk = self._steps_from(x, first)
+        if keep:
+            self._keep(first, x)
+        while True:
+            with torch.inference_mode():
+                step = next(walk, None)
+            if step is None:
+                return
+            if keep:
+                self._keep(step.index + 1, step.x_next)
+            yield step
+
+    def flush(self) -> None:
+        """Bring the states that still lie on the device into the trajectory: the one place where the host waits."""
+        for step, x, state in self._unkept:
+            self.trajectory.put(step, x.cpu().numpy(), None if state is None else state.numpy())
+        self._unkept.clear()
+
+    def _keep(self, step: int, x: Tensor) -> None:
+        self._unkept.append((step, x, self._noise_state() if self.trajectory.is_key(step) else None))
+        if x.device.type == "cpu" or len(self._unkept) * x.nbytes > _UNKEPT_BYTES or step == self.trajectory.steps:
+            self.flush()
+
+    def _noise_state(self) -> Tensor | None:
+        return None if self._noise is None else self._noise.state()
+
+    def _restore_noise(self, state: Tensor | None) -> None:
+        if self._noise is not None and state is not None:
+            self._noise.restore(state)
