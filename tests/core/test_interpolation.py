@@ -251,9 +251,8 @@ def frames(run: MorphRun) -> np.ndarray:
 
 def sampled(seed: int, library: Library, **changes: object) -> np.ndarray:
     base = descent_of(morph(), (0,))
-    run = SampleRun(
-        replace(base, start=SampleRequest.__dataclass_fields__["start"].default, seed=seed, **changes), library
-    )  # type: ignore[arg-type]
+    request = replace(base, start=FromNoise(), seed=seed, **changes)  # type: ignore[arg-type]
+    run = SampleRun(request, library)
     for _ in run.steps():
         pass
     return run.trajectory.frame(run.request.steps)
