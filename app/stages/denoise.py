@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QMimeData, Slot
@@ -12,19 +12,12 @@ from app.stages.base import Stage
 from app.stages.denoise_controls import DenoiseControls
 from app.stages.denoise_plan import first_state, path_of
 from app.stages.denoise_settings import branch, resolve, settings_of
-from app.stages.run_maths import algorithm_of, first_numbers, formula_of, line_of, numbers_of
+from app.stages.run_instruments import RunButtons, RunInstruments
 from app.stages.run_view import RunView
 from app.state import AppState, Cursor, Run
 from app.theme import GRID, PANEL_PADDING
-from app.widgets.algorithm import Algorithm
-from app.widgets.controls import PrimaryButton
-from app.widgets.equation import Equation
-from app.widgets.filmstrip import Filmstrip
-from app.widgets.schedule_plots import SchedulePlots
-from app.widgets.transport import Transport
 from core.errors import Refusal
 from core.images import OpenedImage
-from core.levels import Path
 from core.messages import EngineState, Failed, ModelInfo, Preview, RunEnded, RunPaused, RunStarted
 from core.requests import FromImage, ImageRef, SampleRequest
 from core.schedules import make_schedule
@@ -56,17 +49,11 @@ class DenoiseStage(Stage):
         self._planned: SampleRequest | None = None
 
         self.controls = DenoiseControls()
-        self.run_button = PrimaryButton("Denoise", "Draw new samples with these settings (Ctrl+Enter)")
-        self.pause_button = QPushButton("Pause")
-        self.step_button = QPushButton("Step")
-        self.stop_button = QPushButton("Stop")
-        self.branch_button = QPushButton("Branch")
+        self.buttons = RunButtons()
         self.view = RunView(bridge)
-        self.plots = SchedulePlots()
-        self.equation = Equation()
-        self.algorithm = Algorithm()
-        self.transport = Transport()
-        self.strip = Filmstrip()
+        self.instruments = RunInstruments()
+        self.transport, self.strip = self.instruments.transport, self.instruments.strip
+        self.plots = self.instruments.plots
         self._lay_out()
         self._connect()
         self.controls.seed.set_seed(state.seed)
@@ -74,16 +61,10 @@ class DenoiseStage(Stage):
         self._show_buttons()
 
     def _lay_out(self) -> None:
-        for button, tooltip in (
-            (self.pause_button, "Pause after this step, or go on (Space)"),
-            (self.step_button, "Make one step and stay paused (.)"),
-            (self.stop_button, "Stop now; the steps already made stay (Esc)"),
-            (self.branch_button, "Go on from the step shown with the settings above (B)"),
-        ):
-            button.setToolTip(tooltip)
-        self.controls.more.add_beside(self.run_button, 2)
-        for button in (self.pause_button, self.step_button, self.stop_button, self.branch_button):
-            self.controls.more.add_beside(button)
+        beside, buttons = self.controls.more.add_beside, self.buttons
+        beside(buttons.run, 2)
+        for button in (buttons.pause, buttons.step, buttons.stop, buttons.branch):
+            beside(button)
         column = QVBoxLayout(self.content)
         column.setContentsMargins(PANEL_PADDING, GRID, PANEL_PADDING, GRID)
         column.setSpacing(GRID)
@@ -91,11 +72,11 @@ class DenoiseStage(Stage):
         column.addWidget(self.view, 1)
 
     def _connect(self) -> None:
-        self.run_button.clicked.connect(self.run)
-        self.pause_button.clicked.connect(self._pause_or_resume)
-        self.step_button.clicked.connect(self.step)
-        self.stop_button.clicked.connect(self.stop)
-        self.branch_button.clicked.connect(self.branch)
+        self.buttons.run.clicked.connect(self.run)
+        self.buttons.pause.clicked.connect(self._pause_or_resume)
+        self.buttons.step.clicked.connect(self.step)
+        self.buttons.stop.clicked.connect(self.stop)
+        self.buttons.branch.clicked.connect(self.branch)
         self.controls.changed.connect(self._plan)
         self.controls.seed_changed.connect(self.state.set_seed)
         self.controls.conversion.conversion_changed.connect(self.state.set_conversion)
@@ -118,20 +99,20 @@ class DenoiseStage(Stage):
 
     @property
     def primary_action(self) -> QPushButton:
-        return self.run_button
+        return self.buttons.run
 
     @property
     def commands(self) -> frozenset[str]:
         buttons = {
-            "stop": self.stop_button.isEnabled() or self.view.cell is not None,
-            "toggle": self.pause_button.isEnabled() or self._run() is not None,
-            "step": self.step_button.isEnabled(),
-            "branch": self.branch_button.isEnabled(),
+            "stop": self.buttons.stop.isEnabled() or self.view.cell is not None,
+            "toggle": self.buttons.pause.isEnabled() or self._run() is not None,
+            "step": self.buttons.step.isEnabled(),
+            "branch": self.buttons.branch.isEnabled(),
         }
         return frozenset(name for name, can in buttons.items() if can)
 
     def right_widgets(self) -> Sequence[QWidget]:
-        return (self.plots, self.equation, self.algorithm)
+        return (self.plots, self.instruments.equation, self.instruments.algorithm)
 
     def bottom_widgets(self) -> Sequence[QWidget]:
         return (self.transport, self.strip)
@@ -151,7 +132,8 @@ class DenoiseStage(Stage):
             self._look_at(next(reversed(self.state.runs)))
         else:
             self._show()
-        self._plan()
+        if self._run() is None:
+            self._plan()
         self.transport.setFocus()
 
     def deactivate(self) -> None:
@@ -163,7 +145,7 @@ class DenoiseStage(Stage):
     @Slot()
     def run(self) -> None:
         """Draw new samples with the settings of the controls."""
-        if self.run_button.isEnabled():
+        if self.buttons.run.isEnabled():
             self.controls.seed.next()
             self._submit(self._request)
 
@@ -171,7 +153,7 @@ class DenoiseStage(Stage):
     def branch(self) -> None:
         """Go on from the state shown with the settings of the controls."""
         run = self._run()
-        if run is not None and self.branch_button.isEnabled():
+        if run is not None and self.buttons.branch.isEnabled():
             step = self.state.cursor.step
             self._submit(lambda: branch(run.request, step, self.controls.settings()))
 
@@ -205,9 +187,9 @@ class DenoiseStage(Stage):
         if run is not None:
             (self._bridge.resume if run.state == "paused" else self._bridge.pause)(run.job)
 
-    def _submit(self, make: object) -> None:
+    def _submit(self, make: Callable[[], SampleRequest]) -> None:
         try:
-            request = make()  # type: ignore[operator]
+            request = make()
         except Refusal as refusal:
             self.errors.show_error(str(refusal), refusal.details)
             return
@@ -250,23 +232,7 @@ class DenoiseStage(Stage):
         start, path = first_state(request, model, self.state.image), path_of(request)
         if start is not None:
             self.view.show_start(*start, path[0].t)
-        self._show_mathematics(request, path)
-        self.strip.set_available(0)
-        if start is not None:
-            self.strip.set_frame(0, start[0][0])
-        self.transport.set_available(1)
-        self.transport.set_position(0)
-        self.plots.set_cursor(path[0].t)
-        self.equation.set_formula(formula_of(request).latex, first_numbers(request, path))
-        self.algorithm.light(line_of(request, 0))
-
-    def _show_mathematics(self, request: SampleRequest, path: Path) -> None:
-        """What a run, or the plan of one, is made of."""
-        self.algorithm.set_algorithm(*algorithm_of(request))
-        self.equation.setToolTip(formula_of(request).paper)
-        times = [int(level.t) for level in path]
-        self.transport.set_positions(times)
-        self.strip.set_frames(len(times), times)
+        self.instruments.show_plan(request, path, None if start is None else start[0][0])
 
     @Slot()
     def _model_changed(self) -> None:
@@ -292,11 +258,7 @@ class DenoiseStage(Stage):
         ready = self.state.status.state in READY and self.state.model is not None
         run, live = self._run(), self._live()
         can_branch = run is not None and self.state.cursor.step < run.steps and self.state.cursor.step <= run.stored
-        self.run_button.setEnabled(ready and self._planned is not None)
-        self.branch_button.setEnabled(ready and can_branch)
-        for button in (self.pause_button, self.step_button, self.stop_button):
-            button.setEnabled(live is not None)
-        self.pause_button.setText("Resume" if live is not None and live.state == "paused" else "Pause")
+        self.buttons.show(can_run=ready and self._planned is not None, can_branch=ready and can_branch, live=live)
         self.commands_changed.emit()
 
     # What follows from the cursor
@@ -343,12 +305,7 @@ class DenoiseStage(Stage):
         if run.job != self._shown_job:
             self._show_run(run)
         step = min(cursor.step, run.stored)
-        level = run.path[step]
-        self.transport.set_position(step)
-        self.strip.set_current(step)
-        self.plots.set_cursor(max(0.0, level.t))
-        self.equation.set_formula(formula_of(run.request).latex, numbers_of(run, step))
-        self.algorithm.light(line_of(run.request, step))
+        self.instruments.show_state(run, step)
         self.view.show_state(run, step, is_coming=self._follows and run.state == "running")
         self._show_buttons()
 
@@ -359,17 +316,12 @@ class DenoiseStage(Stage):
             self.controls.set_settings(settings_of(run.request))
         self._submitted.discard(run.job)
         self._planned = run.request
-        self.plots.set_schedule(make_schedule(run.request.schedule))
-        self.plots.set_timesteps(run.request.timesteps)
-        self._show_mathematics(run.request, run.path)
-        self.transport.set_available(run.stored + 1)
-        self.strip.set_available(run.stored + 1)
+        self.instruments.show_run(run)
 
     @Slot(int)
     def _run_changed(self, job: int) -> None:
         if job == self._shown_job:
-            self.transport.set_available(self.state.runs[job].stored + 1)
-            self.strip.set_available(self.state.runs[job].stored + 1)
+            self.instruments.set_available(self.state.runs[job].stored + 1)
         self._show_buttons()
 
     @Slot(int)
@@ -391,9 +343,7 @@ class DenoiseStage(Stage):
         """The strip shows the enlarged sample, or the first."""
         run = self._run()
         if run is not None:
-            self.strip.set_frames(run.steps + 1, [int(level.t) for level in run.path])
-            self.strip.set_available(run.stored + 1)
-            self.strip.set_current(self.state.cursor.step)
+            self.instruments.refill(run, self.state.cursor.step)
             self.commands_changed.emit()
 
     # What the engine says

@@ -37,7 +37,7 @@ def scene(qtbot):
 
 def press(stage):
     """Press Denoise; the request that was sent."""
-    stage.run_button.click()
+    stage.buttons.run.click()
     return stage._bridge.submitted[-1]
 
 
@@ -120,10 +120,10 @@ def test_that_typed_nonsense_is_refused_in_words_and_denoise_waits(scene, qtbot)
     stage.controls.hand.setText("900, soon")
     qtbot.keyClick(stage.controls.hand, Qt.Key.Key_Return)
     assert "whole numbers" in stage.errors.message()
-    assert not stage.run_button.isEnabled()
+    assert not stage.buttons.run.isEnabled()
     stage.controls.spacing.set_value("leading")
     assert stage.errors.message() == ""
-    assert stage.run_button.isEnabled()
+    assert stage.buttons.run.isEnabled()
     assert bridge.submitted == []
 
 
@@ -195,7 +195,7 @@ def test_that_starting_from_a_picture_without_one_is_refused_in_words(scene):
     _, _, stage = scene
     stage.controls.start.set_value("picture")
     assert "no picture to start from" in stage.errors.message()
-    assert not stage.run_button.isEnabled()
+    assert not stage.buttons.run.isEnabled()
 
 
 def test_that_a_dropped_picture_is_denoised(scene):
@@ -240,7 +240,9 @@ def test_that_before_any_run_its_start_and_its_path_are_there(scene):
     assert stage.view.x_t.content.image.pixelColor(7, 2 * 32 + 5).red() == first
     assert stage.transport.times == (800, 600, 400, 200, 0, -1)
     assert stage.transport.available == 1
-    assert stage.equation.numbers["to_x0"] == pytest.approx(make_schedule(DIGITS.schedule).alpha_bar[600] ** 0.5)
+    assert stage.instruments.equation.numbers["to_x0"] == pytest.approx(
+        make_schedule(DIGITS.schedule).alpha_bar[600] ** 0.5
+    )
     assert bridge.asked == []
 
 
@@ -260,7 +262,7 @@ def test_that_the_start_shown_is_the_picture_noised_to_t(scene):
 
 def enabled(stage):
     names = ("run", "pause", "step", "stop", "branch")
-    return {name for name in names if getattr(stage, f"{name}_button").isEnabled()}
+    return {name for name in names if getattr(stage.buttons, name).isEnabled()}
 
 
 def test_that_buttons_follow_engine_and_run(scene):
@@ -270,15 +272,15 @@ def test_that_buttons_follow_engine_and_run(scene):
     bridge.begin(1)
     assert enabled(stage) == {"pause", "step", "stop"}
     bridge.advance(1, 2)
-    stage.pause_button.click()
+    stage.buttons.pause.click()
     assert bridge.calls[-1] == ("pause", 1)
-    assert stage.pause_button.text() == "Resume"
+    assert stage.buttons.pause.text() == "Resume"
     assert enabled(stage) == {"run", "pause", "step", "stop", "branch"}
-    stage.step_button.click()
+    stage.buttons.step.click()
     assert bridge.calls[-1] == ("step", 1)
-    stage.pause_button.click()
+    stage.buttons.pause.click()
     assert bridge.calls[-1] == ("resume", 1)
-    stage.stop_button.click()
+    stage.buttons.stop.click()
     assert bridge.calls[-1] == ("cancel", 1)
     bridge.end(1, "stopped")
     assert enabled(stage) == {"run", "branch"}
@@ -293,7 +295,7 @@ def test_that_nothing_can_be_run_before_a_model_is_there(qtbot):
     qtbot.addWidget(dock)
     stage.activate()
     assert enabled(stage) == set()
-    assert stage.primary_action is stage.run_button
+    assert stage.primary_action is stage.buttons.run
     state.deleteLater()
 
 
@@ -344,10 +346,10 @@ def test_that_a_paused_run_shows_the_state_it_has_come_to_and_single_steps_move_
     state, bridge, stage = scene
     press(stage)
     bridge.advance(1, 2)
-    stage.pause_button.click()
+    stage.buttons.pause.click()
     assert state.cursor.step == 2
     assert bridge.asked == [InspectStep(1, 2)]
-    stage.step_button.click()
+    stage.buttons.step.click()
     bridge.advance(1, 1)
     assert state.cursor.step == 3
     assert bridge.asked == [InspectStep(1, 2), InspectStep(1, 3)]
@@ -447,7 +449,7 @@ def test_that_a_branch_leaves_from_the_step_shown_with_other_settings(scene):
     stage.seek(-3)
     stage.controls.label.set_value("3")
     stage.controls.guidance.set_value(4)
-    stage.branch_button.click()
+    stage.buttons.branch.click()
     made = bridge.submitted[-1]
     assert made.start == FromStep(bridge.submitted[0], 2)
     assert made.timesteps == (400, 200, 0)
@@ -488,6 +490,27 @@ def test_that_the_plots_show_the_schedule_of_the_run(scene):
     stage.plots.set_schedule = shown.append
     finished(scene)
     assert shown == [make_schedule(DIGITS.schedule)]
+
+
+def test_that_tab_walks_from_the_basic_controls_over_the_buttons_to_the_pictures(scene, qtbot):
+    _, _, stage = scene
+    stage.controls.label.setFocus()
+    qtbot.waitUntil(lambda: stage.window().focusWidget() is not None)
+    names = []
+    for _ in range(8):
+        widget = stage.window().focusWidget()
+        names.append(widget.accessibleName() or widget.text())
+        stage.window().focusNextChild()
+    assert names == [
+        "Label",
+        "Guidance w, slider",
+        "Steps, slider",
+        "More",
+        "Denoise",
+        stage.view.x_t.accessibleName(),
+        stage.view.x0_hat.accessibleName(),
+        stage.view.eps_hat.accessibleName(),
+    ]
 
 
 def test_that_every_control_can_be_reached_and_named(scene):

@@ -322,3 +322,29 @@ def test_that_an_inspection_of_nobody_is_ignored(scene):
     answer = bridge.answer(replace(bridge.asked[-1], seed=1))
     assert isinstance(answer, Inspection)
     assert stage.eye.x0_hat.content is None
+
+
+def test_that_tab_walks_from_the_controls_over_the_pictures_to_the_network(scene, qtbot):
+    _, bridge, stage = scene
+    bridge.ready()
+    stage.controls.schedule.setFocus()
+    qtbot.waitUntil(lambda: stage.window().focusWidget() is not None)
+    names = []
+    for _ in range(11):
+        names.append(stage.window().focusWidget().accessibleName())
+        stage.window().focusNextChild()
+    assert names[:5] == ["Schedule", "Compare with", "Seed", "New seed", "More"]
+    panes = (stage.x_0, stage.x_t, stage.eps, stage.eye.x0_hat, stage.eye.score)
+    assert names[5:10] == [pane.accessibleName() for pane in panes]
+    assert names[10].startswith("What the network gets")
+
+
+def test_that_every_control_has_a_name_and_a_tooltip(scene):
+    _, _, stage = scene
+    for owner in (stage.controls, stage.eye):
+        for name, widget in vars(owner).items():
+            if hasattr(widget, "accessibleName") and not name.startswith("_"):
+                if name in ("more", "section", "conversion"):
+                    continue
+                assert widget.accessibleName(), name
+                assert widget.toolTip(), name
