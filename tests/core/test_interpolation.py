@@ -22,6 +22,7 @@ from core.morph import MorphRun
 from core.process import marginal
 from core.requests import (
     Conversion,
+    FromNoise,
     FromStep,
     ImageEnd,
     ImageRef,
