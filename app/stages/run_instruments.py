@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QPushButton
 
 from app.stages.run_maths import algorithm_of, first_numbers, formula_of, line_of, numbers_of
 from app.state import Run
+from app.theme import GRID
 from app.widgets.algorithm import Algorithm
 from app.widgets.controls import PrimaryButton
 from app.widgets.equation import Equation
@@ -80,6 +81,7 @@ class RunInstruments:
 
 def _button(text: str, tooltip: str) -> QPushButton:
     button = QPushButton(text)
+    button.setMinimumWidth(10 * GRID)  # "Resume" is wider than "Pause", and nothing may move
     button.setToolTip(tooltip)
     return button
 
