@@ -31,7 +31,7 @@ from core.schedules import Schedule, make_schedule
 if TYPE_CHECKING:
     from app.bridge import Bridge
 
-STRIP_HEIGHT = 80
+STRIP_HEIGHT = 86
 """Of each of the two strips, so that the window's bottom grows when there is something to compare."""
 
 HINT = "Drag the slider, or drop a picture of your own."

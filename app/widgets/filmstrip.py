@@ -28,6 +28,11 @@ KEPT = 128
 """Larger pictures are reduced to this many pixels: a thousand of them stay under 70 MB."""
 LABEL = 16
 GAP = 4
+MARGIN = 6
+SIDE = 64
+"""The least height of a frame: a picture of 32 × 32 stays at twice its pixels."""
+WIDEST = 2.0
+"""Width by height of the widest frame."""
 PREVIEW = 160
 
 
@@ -55,6 +60,7 @@ class Filmstrip(QWidget):
         self._images: dict[int, QImage] = {}
         self._chosen: tuple[int, ...] = ()
         self._shown: tuple[int, ...] = ()
+        self._aspect = 1.0
         self._turn = QTimer(self, singleShot=True, interval=0)
         self._turn.timeout.connect(self.flush)
         self._preview = _Preview(self)
@@ -78,6 +84,10 @@ class Filmstrip(QWidget):
         if max(image.width(), image.height()) > KEPT:
             image = image.scaled(KEPT, KEPT, Qt.AspectRatioMode.KeepAspectRatio, _SMOOTH)
         self._images[index] = image
+        aspect = min(max(1.0, image.width() / image.height()), WIDEST)
+        if aspect != self._aspect:
+            self._aspect = aspect
+            self._choose()
         if index in self._shown or index in self._chosen:
             self.update()
         if self._preview.frame == index:
@@ -119,14 +129,13 @@ class Filmstrip(QWidget):
 
     def frame_rect(self, index: int) -> QRect:
         """Where a shown frame is drawn."""
-        side = self._side()
-        return QRect(round(self._left(self._shown.index(index))), 2, side, side)
+        return QRect(round(self._left(self._shown.index(index))), 2, self._frame_width(), self._side())
 
     def sizeHint(self) -> QSize:
-        return QSize(600, 72 + LABEL)
+        return QSize(600, SIDE + LABEL + MARGIN)
 
     def minimumSizeHint(self) -> QSize:
-        return QSize(200, 40 + LABEL)
+        return QSize(200, SIDE + LABEL + MARGIN)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         self._choose()
@@ -189,7 +198,7 @@ class Filmstrip(QWidget):
 
     def _choose(self) -> None:
         """Which frames are shown: all where they fit, else as many as fit at equal distances."""
-        room = max(2, (self.width() + GAP) // (self._side() + GAP))
+        room = max(2, (self.width() + GAP) // (self._frame_width() + GAP))
         if self.count <= room:
             self._chosen = tuple(range(self.count))
         else:
@@ -213,22 +222,22 @@ class Filmstrip(QWidget):
         return index if self.has_frame(index) else self._chosen[place]
 
     def _side(self) -> int:
-        return max(16, self.height() - LABEL - 6)
+        return max(16, self.height() - LABEL - MARGIN)
+
+    def _frame_width(self) -> int:
+        """As wide as the pictures, as long as no frame loses its place by that."""
+        side, share = self._side(), (self.width() + GAP) // max(1, self.count) - GAP
+        return min(round(self._aspect * side), max(side, share))
 
     def _left(self, place: int) -> float:
-        """Frames spread over the width, but no further apart than their side."""
-        side, many = self._side(), len(self._shown)
-        if many < 2:
-            return 2.0
-        distance = (self.width() - side - 4) / (many - 1)
-        if len(self._shown) == self.count:
-            distance = min(distance, 1.5 * side)
-        return 2 + place * distance
+        """Frames are spread over the whole width."""
+        many = len(self._shown)
+        return 2 + place * (self.width() - self._frame_width() - 4) / (many - 1) if many > 1 else 2.0
 
     def _frame_at(self, x: float) -> int | None:
-        side = self._side()
+        width = self._frame_width()
         for place, index in enumerate(self._shown):
-            if self._left(place) - GAP / 2 <= x < self._left(place) + side + GAP / 2:
+            if self._left(place) - GAP / 2 <= x < self._left(place) + width + GAP / 2:
                 return index
         return None
 

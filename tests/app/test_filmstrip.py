@@ -186,3 +186,27 @@ def test_that_clearing_forgets_everything(strip: Filmstrip) -> None:
     assert strip.shown == ()
     assert not strip.has_frame(1)
     strip.grab()
+
+
+def test_that_few_frames_are_spread_over_the_whole_width(strip: Filmstrip) -> None:
+    strip.resize(1200, 88)
+    strip.set_frames(10, range(10))
+    assert strip.frame_rect(0).left() <= 4
+    assert strip.frame_rect(9).right() >= 1194
+
+
+def test_that_frames_are_as_wide_as_wide_pictures_while_all_keep_their_place(strip: Filmstrip) -> None:
+    strip.resize(1200, 86)
+    strip.set_frames(10, range(10))
+    for index in range(10):
+        strip.set_frame(index, np.zeros((20, 30, 3), np.uint8))
+    assert strip.frame_rect(3).size().toTuple() == (96, 64)
+    assert strip.shown == tuple(range(10))
+    strip.resize(300, 86)
+    assert strip.frame_rect(0).size().toTuple() == (64, 64)
+
+
+def test_that_a_frame_has_room_for_32_pixels_doubled_at_the_least_height(strip: Filmstrip) -> None:
+    strip.resize(800, strip.minimumSizeHint().height())
+    strip.set_frames(6, range(6))
+    assert strip.frame_rect(0).height() == 64
