@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 from app.formulas import ALGORITHM_1, FORWARD
 from app.stages.base import Stage
 from app.stages.forward_controls import NO_GHOST, SCHEDULES, ForwardControls
+from app.stages.forward_pictures import ForwardPictures
 from app.stages.forward_scene import ForwardScene, schedule_named, snr_words, strip_times
 from app.stages.network_eye import NetworkEye
 from app.state import AppState, Cursor
@@ -20,7 +21,7 @@ from app.widgets.controls import label
 from app.widgets.equation import Equation
 from app.widgets.filmstrip import Filmstrip
 from app.widgets.histogram import Histogram
-from app.widgets.pictures import PicturePane, PictureRow
+from app.widgets.pictures import PicturePane
 from app.widgets.schedule_plots import SchedulePlots
 from app.widgets.transport import Transport
 from core.errors import Refusal
@@ -35,36 +36,6 @@ STRIP_HEIGHT = 86
 """Of each of the two strips, so that the window's bottom grows when there is something to compare."""
 
 HINT = "Drag the slider, or drop a picture of your own."
-
-
-class ForwardPictures(PictureRow):
-    """x_0 and eps, what goes in, on the left; x_t, what they make, large; what the network sees in it on the right.
-
-    Where there is not the height for two pictures above each other, all stand in one row.
-    """
-
-    def __init__(self, x_0: PicturePane, x_t: PicturePane, eps: PicturePane, seen: Sequence[PicturePane]) -> None:
-        self._seen: PictureRow | None = None
-        super().__init__([x_0, x_t, eps])
-        self._seen = PictureRow(seen, self)
-
-    def _arrange(self) -> None:
-        x_0, x_t, eps = self.panes
-        width, height = self.width(), self.height()
-        half = (height - GRID) // 2
-        if half >= x_0.minimumHeight():
-            side = (width - 2 * GRID) // 4
-            left = side + GRID
-            x_0.setGeometry(0, 0, side, half)
-            eps.setGeometry(0, half + GRID, side, half)
-        else:
-            side = (width - 3 * GRID) // 3
-            left = side + 2 * GRID
-            x_0.setGeometry(0, 0, side // 2, height)
-            eps.setGeometry(side // 2 + GRID, 0, side // 2, height)
-        x_t.setGeometry(left, 0, width - left - side - GRID, height)
-        if self._seen is not None:
-            self._seen.setGeometry(width - side, 0, side, height)
 
 
 class ForwardStage(Stage):
@@ -257,6 +228,7 @@ class ForwardStage(Stage):
         background = self.state.conversion.background if self.state.conversion else (255, 255, 255)
         self._scene = scene = ForwardScene(image.pixels, self._schedule, self.state.seed, background)
         height, width = scene.size
+        self.pictures.set_shape(height, width)
         scaled = ", scaled for display" if scene.scaled else ""
         x0 = scene.forward.x0
         self.x_0.set_pictures(scene.x0, x0[None], (float(x0.min()), float(x0.max())))
