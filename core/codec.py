@@ -14,6 +14,7 @@ from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_
 
 from core.errors import Refusal
 from core.requests import (
+    MAX_BRANCHES,
     SCHEMA,
     Conversion,
     FromMorph,
@@ -28,7 +29,6 @@ from core.requests import (
 
 R = TypeVar("R")
 
-MAX_DEPTH = 32
 MAX_TEXT = 1000
 MAX_T = 10_000
 MAX_COUNT = 4096
@@ -161,8 +161,8 @@ class _Reader:
                 raise Refusal(f"{where}.{field.name} is missing.")
         if cls is FromStep:
             self.depth += 1
-            if self.depth > MAX_DEPTH:
-                raise Refusal(f"start.parent is nested more than {MAX_DEPTH} branches deep.")
+            if self.depth > MAX_BRANCHES:
+                raise Refusal(f"start.parent is nested more than {MAX_BRANCHES} branches deep.")
         return cls(**{name: self.field(cls, name, hints[name], value, where) for name, value in data.items()})
 
     def field(self, cls: type, name: str, hint: Any, value: object, where: str) -> Any:

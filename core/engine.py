@@ -283,9 +283,13 @@ class Engine:
         return run, run.steps()
 
     def _make_room(self) -> None:
-        """Let the oldest trajectories go: they can be replayed from their requests."""
-        while sum(run.trajectory.nbytes for run in self._runs.values()) > KEPT_CAPS * self._cap:
-            del self._runs[next(iter(self._runs))]
+        """Let the oldest trajectories of ended runs go: they can be replayed from their requests."""
+        at_work = {job.id for job in self._jobs}
+        ended = [number for number in self._runs if number not in at_work]
+        for number in ended:
+            if sum(run.trajectory.nbytes for run in self._runs.values()) <= KEPT_CAPS * self._cap:
+                return
+            del self._runs[number]
 
     def _find_run(self, request_hash: str) -> SampleRun | None:
         from core.codec import request_hash as hash_of

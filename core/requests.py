@@ -11,6 +11,9 @@ from typing import Literal
 
 SCHEMA = 1
 
+MAX_BRANCHES = 32
+"""How often a branch may leave a branch; deeper requests are refused when read, so none is made."""
+
 ScheduleName = Literal["linear", "cosine", "quadratic", "sigmoid", "constant", "drawn", "betas"]
 SpacingName = Literal["leading", "linspace", "trailing", "quadratic", "quadratic_full", "log_snr", "hand"]
 SamplerName = Literal["ddpm", "ddim"]
@@ -262,3 +265,11 @@ class InspectStep:
 
 
 Interactive = InspectImage | InspectStep
+
+
+def branch_depth(request: SampleRequest) -> int:
+    """How many branches lie between this run and one that begins by itself: 0 for the latter."""
+    depth = 0
+    while isinstance(request.start, FromStep):
+        depth, request = depth + 1, request.start.parent
+    return depth

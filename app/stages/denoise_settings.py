@@ -10,6 +10,7 @@ from core.errors import Refusal
 from core.messages import ModelInfo
 from core.paths import partial_timesteps, spaced_timesteps
 from core.requests import (
+    MAX_BRANCHES,
     FromImage,
     FromNoise,
     FromStep,
@@ -18,6 +19,7 @@ from core.requests import (
     SampleRequest,
     SamplerSpec,
     SpacingName,
+    branch_depth,
 )
 from core.schedules import make_schedule
 
@@ -95,6 +97,10 @@ def branch(parent: SampleRequest, step: int, settings: DenoiseSettings) -> Sampl
     """
     if not 0 <= step < parent.steps:
         raise Refusal("No step is left to branch from here. Go back to an earlier step and branch there.")
+    if branch_depth(parent) >= MAX_BRANCHES:
+        raise Refusal(
+            f"This run is already {MAX_BRANCHES} branches away from its first one. Begin a new run with its settings."
+        )
     return replace(
         parent,
         timesteps=parent.timesteps[step:],

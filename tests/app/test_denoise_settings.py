@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.stages.denoise_settings import DenoiseSettings, branch, resolve, settings_for, settings_of
+from core.codec import from_json, to_json
 from core.errors import Refusal
-from core.requests import Conversion, FromImage, FromNoise, FromStep, ImageRef, SamplerSpec
+from core.requests import Conversion, FromImage, FromNoise, FromStep, ImageRef, SampleRequest, SamplerSpec
 from tests.app.fake_engine import DIGITS
 
 PICTURE = ImageRef("a" * 64, Conversion((32, 32), 1))
@@ -111,3 +112,12 @@ def test_that_a_run_ends_where_the_models_scheduler_says():
     first = replace(DIGITS, final_alpha_bar=0.9999)
     assert resolve(DenoiseSettings(), first).final_alpha_bar == 0.9999
     assert resolve(DenoiseSettings(), DIGITS).final_alpha_bar == 1.0
+
+
+def test_that_no_branch_is_made_that_could_not_be_read_again():
+    request = resolve(DenoiseSettings(), DIGITS)
+    for _ in range(32):
+        request = branch(request, 0, DenoiseSettings())
+    assert from_json(SampleRequest, to_json(request)) == request
+    with pytest.raises(Refusal, match="Begin a new run"):
+        branch(request, 0, DenoiseSettings())

@@ -453,3 +453,16 @@ def test_that_running_out_of_memory_is_told_in_words_and_the_engine_goes_on(list
     assert "not enough memory" in toy.ended(toy.run(toy.model.request())).message
     toy.model.denoiser = working
     assert toy.ended(toy.run(toy.model.request())).reason == "finished"
+
+
+def test_that_a_paused_run_keeps_its_states_while_others_make_room(listening) -> None:
+    toy = listening(Toy(seconds=0.002), cap=3000)
+    paused = toy.engine.submit(toy.model.request(timesteps=tuple(range(999, -1, -1))))
+    toy.wait(lambda: toy.of(Progress))
+    toy.engine.pause(paused)
+    toy.wait(lambda: toy.of(RunPaused))
+    for seed in range(12):
+        toy.run(toy.model.request(seed=seed))
+    assert toy.engine.frame(paused, 0) is not None
+    toy.engine.cancel(paused)
+    toy.wait(lambda: toy.ended(paused))
