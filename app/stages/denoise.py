@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 
 HINT = "Ctrl+Enter denoises, Space pauses, Esc stops; then drag the slider back through every step."
 CLAMP_HINT = "Clamping x₀ alone works against guidance: under More, choose to re-derive ε, or not to clip."
+WAITING_HINT = "The model is still loading: the run starts when it is there. Esc takes this back."
 READY = (EngineState.IDLE, EngineState.PAUSED)
+STARTING = (EngineState.STARTING, EngineState.LOADING)
 LIVE = ("running", "paused")
 
 
@@ -47,6 +49,8 @@ class DenoiseStage(Stage):
         self._follows = True
         """Whether the cursor goes along with a run that is under way, until the person goes back in it."""
         self._planned: SampleRequest | None = None
+        self._awaited = False
+        """Whether a run was asked for before there was a model to make it with."""
 
         self.controls = DenoiseControls()
         self.buttons = RunButtons()
@@ -104,7 +108,7 @@ class DenoiseStage(Stage):
     @property
     def commands(self) -> frozenset[str]:
         buttons = {
-            "stop": self.buttons.stop.isEnabled() or self.view.cell is not None,
+            "stop": self.buttons.stop.isEnabled() or self._awaited or self.view.cell is not None,
             "toggle": self.buttons.pause.isEnabled() or self._run() is not None,
             "step": self.buttons.step.isEnabled(),
             "branch": self.buttons.branch.isEnabled(),
@@ -137,15 +141,19 @@ class DenoiseStage(Stage):
         self.transport.setFocus()
 
     def deactivate(self) -> None:
-        self._active = False
+        self._active = self._awaited = False
         self.transport.stop()
 
     # Commands
 
     @Slot()
     def run(self) -> None:
-        """Draw new samples with the settings of the controls."""
-        if self.buttons.run.isEnabled():
+        """Draw new samples with the settings of the controls; where the model is still loading, then."""
+        if self._is_starting():
+            self._awaited = True
+            self.hint_changed.emit(WAITING_HINT)
+            self.commands_changed.emit()
+        elif self.buttons.run.isEnabled():
             self.controls.seed.next()
             self._submit(self._request)
 
@@ -162,6 +170,8 @@ class DenoiseStage(Stage):
         run = self._live()
         if run is not None:
             self._bridge.cancel(run.job)
+        elif self._awaited:
+            self._forget_awaited()
         else:
             self.view.enlarge(None)
 
@@ -238,7 +248,9 @@ class DenoiseStage(Stage):
     def _model_changed(self) -> None:
         model = self.state.model
         self.controls.set_model(model)
-        if model is not None:
+        if model is None:
+            self.instruments.show_idea(self.state.schedule)
+        else:
             self.plots.set_schedule(make_schedule(model.schedule))
         self._picture_changed()
         if self._run() is None:
@@ -258,7 +270,19 @@ class DenoiseStage(Stage):
         ready = self.state.status.state in READY and self.state.model is not None
         run, live = self._run(), self._live()
         can_branch = run is not None and self.state.cursor.step < run.steps and self.state.cursor.step <= run.stored
-        self.buttons.show(can_run=ready and self._planned is not None, can_branch=ready and can_branch, live=live)
+        can_run = ready and self._planned is not None
+        self.buttons.show(can_run=can_run or self._is_starting(), can_branch=ready and can_branch, live=live)
+        self.commands_changed.emit()
+        if can_run and self._awaited:
+            self._forget_awaited()
+            self.run()
+
+    def _is_starting(self) -> bool:
+        return self.state.model is None and self.state.status.state in STARTING
+
+    def _forget_awaited(self) -> None:
+        self._awaited = False
+        self.hint_changed.emit(HINT)
         self.commands_changed.emit()
 
     # What follows from the cursor
@@ -364,4 +388,5 @@ class DenoiseStage(Stage):
                     self.state.move(step=step, t=int(self.state.runs[job].path[step].t))
                 self._show()
             case Failed(job=job) if self._active or job in self._submitted:
+                self._awaited = False
                 self.errors.show_error(message.message, message.details)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtWidgets import QPushButton
 
+from app.formulas import ALGORITHM_DDIM, DDIM_STEP
 from app.stages.run_maths import algorithm_of, first_numbers, formula_of, line_of, numbers_of
 from app.state import Run
 from app.theme import GRID
@@ -19,7 +20,7 @@ from app.widgets.filmstrip import Filmstrip
 from app.widgets.schedule_plots import SchedulePlots
 from app.widgets.transport import Transport
 from core.levels import Path
-from core.requests import SampleRequest
+from core.requests import SampleRequest, ScheduleSpec
 from core.schedules import make_schedule
 
 
@@ -32,6 +33,12 @@ class RunInstruments:
         self.algorithm = Algorithm()
         self.transport = Transport()
         self.strip = Filmstrip()
+
+    def show_idea(self, schedule: ScheduleSpec) -> None:
+        """While no model is there to plan with: a schedule, and the algorithm that a run would follow."""
+        self.plots.set_schedule(make_schedule(schedule))
+        self.algorithm.set_algorithm(*ALGORITHM_DDIM)
+        self.equation.set_formula(DDIM_STEP.latex, {})
 
     def show_plan(self, request: SampleRequest, path: Path, first: NDArray[np.uint8] | None) -> None:
         """A run that could be made; ``first`` is its first state as a picture (H, W, C), where that is known."""

@@ -288,15 +288,57 @@ def test_that_buttons_follow_engine_and_run(scene):
     assert enabled(stage) == set()
 
 
-def test_that_nothing_can_be_run_before_a_model_is_there(qtbot):
+@pytest.fixture
+def early(qtbot):
+    """The stage before the engine has opened any model."""
     state = AppState()
-    stage = DenoiseStage(state, FakeBridge(state))
+    bridge = FakeBridge(state)
+    stage = DenoiseStage(state, bridge)
     dock = Dock(stage)
     qtbot.addWidget(dock)
+    dock.show()
     stage.activate()
-    assert enabled(stage) == set()
-    assert stage.primary_action is stage.buttons.run
+    yield state, bridge, stage
     state.deleteLater()
+
+
+def test_that_a_run_asked_for_while_the_model_loads_is_said_to_wait_and_starts_with_it(early):
+    _, bridge, stage = early
+    hints = []
+    stage.hint_changed.connect(hints.append)
+    assert enabled(stage) == {"run"}
+    stage.buttons.run.click()
+    assert bridge.submitted == []
+    assert "still loading" in hints[-1]
+    bridge.ready()
+    assert len(bridge.submitted) == 1
+
+
+def test_that_a_waiting_run_can_be_taken_back(early):
+    _, bridge, stage = early
+    stage.buttons.run.click()
+    assert "stop" in stage.commands
+    stage.stop()
+    assert "stop" not in stage.commands
+    bridge.ready()
+    assert bridge.submitted == []
+
+
+def test_that_a_waiting_run_is_forgotten_with_its_stage_or_its_model(early):
+    _, bridge, stage = early
+    stage.buttons.run.click()
+    stage.deactivate()
+    stage.activate()
+    stage.buttons.run.click()
+    bridge.fail(None, "There is no model there.")
+    bridge.ready()
+    assert bridge.submitted == []
+
+
+def test_that_schedule_and_algorithm_are_there_before_any_model(early):
+    _, _, stage = early
+    assert stage.plots.schedule is not None
+    assert stage.instruments.algorithm.lines
 
 
 def test_that_commands_are_those_that_mean_something(scene):
