@@ -170,9 +170,8 @@ def obstacles(request: InvertRequest) -> tuple[str, ...]:
     if request.clip != "none":
         found.append("Clipping x0_hat throws away what lies beyond the data's range: it cannot be walked back.")
     if request.guidance != 0:
-        found.append(
-            f"Guidance (w = {request.guidance:g}) amplifies the error of every step: invert with w = 0, or refine."
-        )
+        advice = "refinement takes longer to find the way" if request.refinements else "invert with w = 0, or refine"
+        found.append(f"Guidance (w = {request.guidance:g}) amplifies the error of every step: {advice}.")
     if request.precision != "float32":
         found.append(f"{request.precision} rounds each answer of the network by about 1 %: invert in float32.")
     if request.steps < 50 and not request.refinements:

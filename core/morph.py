@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -94,6 +95,15 @@ class MorphRun:
         run, cell = self._where[frame]
         x: NDArray[np.float32] = run.trajectory.frame(0)[cell]
         return x
+
+    def frames(self) -> NDArray[np.float32]:
+        """All frames in the order they are shown, once they are made: float32 (n, *event_shape)."""
+        return np.stack([self.frame(frame) for frame in range(len(self._where))])
+
+    def latent_norms(self) -> list[float]:
+        """Of each frame that has begun, in order: the norm of its latent over sqrt(d), 1 for noise."""
+        begun = [frame for frame in range(len(self._where)) if len(self._where[frame][0].trajectory)]
+        return [float(np.linalg.norm(x) / math.sqrt(x.size)) for x in map(self.latent, begun)]
 
     def ends(self) -> Tensor:
         """The end points' latents, (ends, *event_shape), on the CPU."""

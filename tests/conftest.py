@@ -6,13 +6,16 @@ import gc
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 SCREEN = Path(__file__).with_name("screen.json")
+
+Result = tuple[int, str, str]
+Command = Callable[..., Result]
 
 if os.environ.get("QT_QPA_PLATFORM", "offscreen") == "offscreen":  # by itself its screen is smaller than the window
     os.environ["QT_QPA_PLATFORM"] = f"offscreen:configfile={SCREEN}"
@@ -109,3 +112,69 @@ def _fail_for_timers(started: list[Any]) -> None:
         timer.stop()
     if left:
         pytest.fail(f"timers left running: {', '.join(names)}")
+
+
+@pytest.fixture
+def command(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Command:
+    """Run a command in a folder of its own; (exit code, standard output, standard error)."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DIFFUSCOPE_HOME", str(tmp_path / "home"))
+
+    from main import main
+
+    def call(*arguments: object) -> Result:
+        code = main([str(argument) for argument in arguments])
+        out, err = capfd.readouterr()
+        return code, out, err
+
+    return call
+
+
+@pytest.fixture(scope="session")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny class-conditional model with random weights: 8 × 8 grey, three classes and the null label."""
+    import torch
+
+    from core.messages import ModelInfo
+    from core.model_folder import save_model
+    from core.requests import ModelRef, SamplerSpec, ScheduleSpec
+    from core.unet import UNet
+    from core.unet_config import UNetConfig
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(5)
+        network = UNet(
+            UNetConfig(
+                sample_size=8,
+                in_channels=1,
+                out_channels=1,
+                block_out_channels=(8, 16),
+                down_block_types=("DownBlock2D", "DownBlock2D"),
+                up_block_types=("UpBlock2D", "UpBlock2D"),
+                layers_per_block=1,
+                norm_num_groups=4,
+                num_class_embeds=4,
+            )
+        )
+    info = ModelInfo(
+        ref=ModelRef("tiny", ""),
+        event_shape=(1, 8, 8),
+        schedule=ScheduleSpec("linear", 1000, 1e-4, 0.02),
+        prediction="eps",
+        labels=("cat", "dog", "fish, raw"),
+        null_label=3,
+        sampler=SamplerSpec("ddim", clip="clamp"),
+    )
+    folder = tmp_path_factory.mktemp("models") / "tiny"
+    save_model(folder, network, info)
+    return folder
+
+
+@pytest.fixture
+def picture(tmp_path: Path) -> Path:
+    import numpy as np
+    from PIL import Image
+
+    path = tmp_path / "picture.png"
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (12, 20, 3), dtype=np.uint8)).save(path)
+    return path

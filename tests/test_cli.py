@@ -13,71 +13,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from main import main
+from core.cli import COMMANDS
+from tests.conftest import Result
 
 ROOT = Path(__file__).resolve().parent.parent
-Result = tuple[int, str, str]
-
-
-@pytest.fixture
-def command(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
-    """Run a command in a folder of its own; (exit code, standard output, standard error)."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("DIFFUSCOPE_HOME", str(tmp_path / "home"))
-
-    def call(*arguments: object) -> Result:
-        code = main([str(argument) for argument in arguments])
-        out, err = capfd.readouterr()
-        return code, out, err
-
-    return call
-
-
-@pytest.fixture(scope="session")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A tiny class-conditional model with random weights: 8 × 8 grey, three classes and the null label."""
-    import torch
-
-    from core.messages import ModelInfo
-    from core.model_folder import save_model
-    from core.requests import ModelRef, SamplerSpec, ScheduleSpec
-    from core.unet import UNet
-    from core.unet_config import UNetConfig
-
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(5)
-        network = UNet(
-            UNetConfig(
-                sample_size=8,
-                in_channels=1,
-                out_channels=1,
-                block_out_channels=(8, 16),
-                down_block_types=("DownBlock2D", "DownBlock2D"),
-                up_block_types=("UpBlock2D", "UpBlock2D"),
-                layers_per_block=1,
-                norm_num_groups=4,
-                num_class_embeds=4,
-            )
-        )
-    info = ModelInfo(
-        ref=ModelRef("tiny", ""),
-        event_shape=(1, 8, 8),
-        schedule=ScheduleSpec("linear", 1000, 1e-4, 0.02),
-        prediction="eps",
-        labels=("cat", "dog", "fish, raw"),
-        null_label=3,
-        sampler=SamplerSpec("ddim", clip="clamp"),
-    )
-    folder = tmp_path_factory.mktemp("models") / "tiny"
-    save_model(folder, network, info)
-    return folder
-
-
-@pytest.fixture
-def picture(tmp_path: Path) -> Path:
-    path = tmp_path / "picture.png"
-    Image.fromarray(np.random.default_rng(0).integers(0, 256, (12, 20, 3), dtype=np.uint8)).save(path)
-    return path
 
 
 def refused(result: Result) -> str:
@@ -96,7 +35,7 @@ def refused(result: Result) -> str:
 def test_that_help_lists_every_command(command) -> None:
     code, out, err = command("--help")
     assert (code, err) == (0, "")
-    assert all(f"main.py {name} " in out for name in ("sample", "noise", "train", "screenshots"))
+    assert all(f"main.py {name} " in out for name in (*COMMANDS, "screenshots"))
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Sequence
+from importlib import import_module
 
 from core.errors import Cancelled, Refusal, is_out_of_memory
 from core.startup import explain
@@ -13,11 +14,11 @@ EXIT_REFUSED = 2
 EXIT_UNEXPECTED = 1
 EXIT_INTERRUPTED = 130
 
-COMMANDS = ("sample", "noise", "train")
+COMMANDS = ("sample", "noise", "denoise", "invert", "interpolate", "train")
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Run ``sample``, ``noise`` or ``train`` with its arguments; the exit code."""
+    """Run one of ``COMMANDS`` with its arguments; the exit code."""
     return guarded(lambda: _run(arguments))
 
 
@@ -49,17 +50,9 @@ def _run(arguments: Sequence[str]) -> int:
     from core.cli.parser import parse
 
     options = parse(arguments)
-    if options.command == "noise":
-        from core.cli.noise import noise
-
-        return noise(options)
-    if options.command == "sample":
-        from core.cli.sample import sample
-
-        return sample(options)
-    from core.cli.train import train
-
-    return train(options)
+    command = import_module(f"core.cli.{options.command}")
+    code: int = getattr(command, options.command)(options)
+    return code
 
 
 def _say(words: str, code: int) -> int:

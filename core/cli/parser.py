@@ -9,7 +9,15 @@ from pathlib import Path
 from typing import NoReturn, get_args
 
 from core.errors import Refusal
-from core.requests import ClipPolicy, SamplerName, ScheduleName, SpacingName, VarianceName
+from core.requests import (
+    ClipPolicy,
+    InversionConvention,
+    MixName,
+    SamplerName,
+    ScheduleName,
+    SpacingName,
+    VarianceName,
+)
 
 MAX_SEED = 2**63 - 1
 
@@ -17,6 +25,9 @@ USAGE = """\
 usage: main.py [IMAGE | FOLDER | MODEL ...]     open the window
        main.py sample --model M ...             draw samples from a model
        main.py noise IMAGE --t T1,T2,...        a picture in the forward process
+       main.py denoise IMAGE --from-t T ...     a picture noised to t, and denoised again
+       main.py invert IMAGE --model M ...       a picture's latent, and the picture made of it again
+       main.py interpolate A B --model M ...    from picture to picture through their latents
        main.py train FOLDER --out RUN ...       train a model on a folder of pictures
        main.py screenshots DIR                  pictures of the window for the documentation
 
@@ -36,20 +47,30 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     commands = parser.add_subparsers(dest="command", required=True)
     _add_sample(commands.add_parser("sample", help="draw samples from a model", allow_abbrev=False))
     _add_noise(commands.add_parser("noise", help="a picture in the forward process", allow_abbrev=False))
+    _add_denoise(commands.add_parser("denoise", help="noise a picture and denoise it again", allow_abbrev=False))
+    _add_invert(commands.add_parser("invert", help="a picture's latent and its reconstruction", allow_abbrev=False))
+    _add_interpolate(commands.add_parser("interpolate", help="from picture to picture", allow_abbrev=False))
     _add_train(commands.add_parser("train", help="train a model on a folder", allow_abbrev=False))
     return parser.parse_args(arguments)
 
 
 def _add_sample(parser: argparse.ArgumentParser) -> None:
     parser.description = "Draw samples from a model; the same request in the window gives the same pictures."
-    _option(parser, "--model", "a bundled model's name, or a model folder in the diffusers layout", required=True)
-    _option(parser, "--label", "class by name or index, or one for each sample, separated by commas", metavar="L")
-    parser.add_argument("--labels", dest="label", metavar="L", help=argparse.SUPPRESS)
-    _option(
-        parser, "--guidance", "w of eps = (1 + w) eps_c - w eps_u (default 0)", type=number, default=0.0, metavar="W"
-    )
+    _add_model(parser)
+    _add_sampling(parser)
+
+
+def _add_denoise(parser: argparse.ArgumentParser) -> None:
+    parser.description = "Noise a picture to t and denoise it again (SDEdit): the more noise, the freer the result."
+    _add_image(parser)
+    _option(parser, "--from-t", "the timestep it is noised to", type=whole(0, 9_999), required=True, metavar="T")
+    _add_model(parser)
+    _add_sampling(parser)
+
+
+def _add_sampling(parser: argparse.ArgumentParser) -> None:
     _option(parser, "--sampler", "default: what the model's folder says", choices=get_args(SamplerName))
-    _option(parser, "--steps", "network evaluations (default 50)", type=whole(1, 10_000), metavar="S")
+    _add_steps(parser)
     _option(parser, "--eta", "of DDIM: 0 is deterministic, 1 the DDPM posterior", type=fraction, metavar="E")
     _option(
         parser,
@@ -57,7 +78,6 @@ def _add_sample(parser: argparse.ArgumentParser) -> None:
         "of DDPM: the posterior's (small) or the step's beta (large)",
         choices=get_args(VarianceName),
     )
-    _option(parser, "--spacing", f"of the timesteps: {', '.join(SPACINGS)}", type=spacing, metavar="NAME")
     _option(parser, "--timesteps", "picked by hand, falling, separated by commas", type=timesteps, metavar="T1,T2,...")
     _option(parser, "--clip", "of x0_hat to the data's range", choices=get_args(ClipPolicy))
     _option(parser, "-n", "number of samples (default 1)", dest="count", type=whole(1, 4096), default=1, metavar="K")
@@ -69,9 +89,45 @@ def _add_sample(parser: argparse.ArgumentParser) -> None:
     _add_reporting(parser)
 
 
+def _add_invert(parser: argparse.ArgumentParser) -> None:
+    parser.description = "DDIM inversion: a picture's latent, the picture made of it again, and how far that is off."
+    _add_image(parser)
+    _add_model(parser)
+    _add_steps(parser)
+    _option(parser, "--clip", "of x0_hat to the data's range (default none)", choices=get_args(ClipPolicy))
+    _add_inversion(parser)
+    _option(parser, "--out", "the picture made of its latent", type=Path, metavar="RECON.png")
+    _option(parser, "--npy", "the latent, float32 (1, channels, height, width)", type=Path, metavar="LATENT.npy")
+    _add_network(parser)
+    _add_reporting(parser)
+
+
+def _add_interpolate(parser: argparse.ArgumentParser) -> None:
+    parser.description = "From picture to picture by way of their latents; three or four make a closed way, or a grid."
+    parser.add_argument("ends", nargs="+", metavar="END", help="two to four: picture files, bundled samples, or seed:N")
+    _add_model(parser)
+    _add_steps(parser)
+    _option(parser, "--frames", "from each end to the next, both counted (default 8)", type=whole(2, 1024), default=8,
+            metavar="F")  # fmt: skip
+    _option(parser, "--mode", "how latents are mixed (default slerp)", choices=get_args(MixName), default="slerp")
+    _option(parser, "--t", "of ddpm: where noised pictures are mixed; several make rows", type=timesteps,
+            metavar="T1,T2,...")  # fmt: skip
+    parser.add_argument("--grid", action="store_true", help="between four ends: a slerp of slerps, F x F frames")
+    _option(
+        parser, "--clip", "of x0_hat to the data's range (default: none with pictures)", choices=get_args(ClipPolicy)
+    )
+    _add_inversion(parser)
+    _option(parser, "--out", "a sheet (.png) or an animation (.gif, .webp, .apng)", type=Path, metavar="STRIP.png")
+    _option(parser, "--milliseconds", "each frame is shown (default 100)", type=whole(10, 60_000), default=100)
+    _option(parser, "--npy", "all frames, float32 (n, channels, height, width), unclamped", type=Path, metavar="X.npy")
+    _add_seed(parser)
+    _add_network(parser)
+    _add_reporting(parser)
+
+
 def _add_noise(parser: argparse.ArgumentParser) -> None:
     parser.description = "x_t of a picture at its own size for several t, with one noise, side by side."
-    parser.add_argument("image", metavar="IMAGE", help="a picture file, or a bundled sample's name")
+    _add_image(parser)
     _option(parser, "--t", "timesteps, separated by commas", type=timesteps, required=True,
             metavar="T1,T2,...")  # fmt: skip
     names = [name for name in get_args(ScheduleName) if name not in ("drawn", "betas")]
@@ -95,6 +151,31 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
     _add_seed(parser, default=None)
     _add_network(parser)
     _add_reporting(parser)
+
+
+def _add_image(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("image", metavar="IMAGE", help="a picture file, or a bundled sample's name")
+
+
+def _add_model(parser: argparse.ArgumentParser) -> None:
+    _option(parser, "--model", "a bundled model's name, or a model folder in the diffusers layout", required=True)
+    _option(parser, "--label", "class by name or index, or one for each sample, separated by commas", metavar="L")
+    parser.add_argument("--labels", dest="label", metavar="L", help=argparse.SUPPRESS)
+    _option(
+        parser, "--guidance", "w of eps = (1 + w) eps_c - w eps_u (default 0)", type=number, default=0.0, metavar="W"
+    )
+
+
+def _add_steps(parser: argparse.ArgumentParser) -> None:
+    _option(parser, "--steps", "network evaluations (default 50)", type=whole(1, 10_000), metavar="S")
+    _option(parser, "--spacing", f"of the timesteps: {', '.join(SPACINGS)}", type=spacing, metavar="NAME")
+
+
+def _add_inversion(parser: argparse.ArgumentParser) -> None:
+    _option(parser, "--convention", "where the way up asks the network (default diffusers)",
+            choices=get_args(InversionConvention), default="diffusers")  # fmt: skip
+    _option(parser, "--refine", "fixed-point iterations a step up, 0 to 5 (default 0)", type=whole(0, 5), default=0,
+            metavar="N")  # fmt: skip
 
 
 def _add_seed(parser: argparse.ArgumentParser, default: int | None = 0) -> None:

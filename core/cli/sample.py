@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import argparse
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import cast
 
+from core.cli.bench import Bench, check_outputs, named, open_bench, outputs
 from core.cli.output import Progress, report
 from core.codec import from_json, to_json
 from core.errors import Refusal
-from core.files import check_writable
 from core.messages import ModelInfo
-from core.model_folder import find_model, open_model
 from core.paths import spaced_timesteps
 from core.render import grid, write_npy, write_png
 from core.requests import Precision, SampleRequest, SamplerSpec, SpacingName
@@ -23,23 +23,17 @@ DEFAULT_STEPS = 50
 
 def sample(options: argparse.Namespace) -> int:
     """Write the samples; raises Refusal."""
-    if options.out is None and options.npy is None:
-        raise Refusal("Name a file for the samples: --out GRID.png, --npy X.npy, or both.")
-    if options.out is not None:
-        check_writable(options.out, ".png")
-    if options.npy is not None:
-        check_writable(options.npy, ".npy")
-    folder = find_model(options.model)
-    from core.device import pick_device  # torch: after what can be refused without it
-    from core.jobs import SampleRun
-    from core.library import Library, NetworkModel
+    check_outputs(options, ".png")
+    bench = open_bench(options)
+    draw(build_request(bench.info, options), bench, options)
+    return 0
 
-    device = pick_device(options.device)
-    opened = open_model(folder, device)
-    request = build_request(opened.info, options)
-    library = Library()
-    library.add_model(NetworkModel(opened))
-    run = SampleRun(request, library, device, cap=0)  # of the trajectory only the end is wanted
+
+def draw(request: SampleRequest, bench: Bench, options: argparse.Namespace, notes: Sequence[str] = ()) -> None:
+    """Run the request, write what the options ask for, and report."""
+    from core.jobs import SampleRun
+
+    run = SampleRun(request, bench.library, bench.device, cap=0)  # of the trajectory only the end is wanted
     progress = Progress(options.progress)
     if options.guidance != 0 and not any(label is not None for label in request.labels):
         progress.say("note: without --label, guidance changes nothing: both predictions are without a class")
@@ -52,23 +46,19 @@ def sample(options: argparse.Namespace) -> int:
     if options.npy is not None:
         write_npy(options.npy, x)
     if options.out is not None:
-        write_png(options.out, grid(opened.spec.to_picture(x), options.columns))
+        write_png(options.out, grid(bench.spec.to_picture(x), options.columns))
     result = {
         "request": to_json(request),
-        "device": device,
+        "device": bench.device,
         "seconds": round(seconds, 4),
         "steps_per_second": round(request.steps / seconds, 3),
         "shape": list(x.shape),
         "range": [float(x.min()), float(x.max())],
-        "out": None if options.out is None else str(options.out),
-        "npy": None if options.npy is None else str(options.npy),
-        "notes": list(opened.notes),
+        **outputs(options),
+        "notes": [*bench.notes, *notes],
     }
-    files = " and ".join(str(path) for path in (options.out, options.npy) if path is not None)
-    report(
-        result, options.json, f"{files}: {request.count} samples, {request.steps} steps in {seconds:.1f} s on {device}"
-    )
-    return 0
+    words = f"{request.count} samples, {request.steps} steps in {seconds:.1f} s on {bench.device}"
+    report(result, options.json, f"{named(options)}: {words}")
 
 
 def build_request(info: ModelInfo, options: argparse.Namespace) -> SampleRequest:
