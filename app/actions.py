@@ -88,7 +88,6 @@ class Actions(QObject):
         action = QAction(command.text, self)
         action.setObjectName(command.id)
         action.setToolTip(f"{command.tooltip} ({command.shortcut})" if command.shortcut else command.tooltip)
-        action.setStatusTip(command.tooltip)
         action.setCheckable(command.checkable)
         if command.shortcut:
             action.setShortcut(QKeySequence(command.shortcut))

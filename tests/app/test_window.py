@@ -315,3 +315,11 @@ def test_that_the_keyboard_reaches_everything_on_the_left(window: MainWindow, qt
         qtbot.keyClick(focus, Qt.Key.Key_Tab)
     names = {widget.accessibleName() or getattr(widget, "text", str)() for widget in reached}
     assert {"Open…", "Paste", "Draw", "Model", "Open model folder", "History of runs"} <= names
+
+
+def test_that_no_command_puts_its_words_over_the_status_line(window: MainWindow) -> None:
+    """A pointer at rest on a tab or in a menu must not hide what the engine does."""
+    for command in window.registry:
+        window.registry[command.id].showStatusText(window)
+        assert window.status_line.fields["state"].isVisible()
+        assert window.status_line.currentMessage() == ""
