@@ -14,7 +14,7 @@ QT = {"PySide6", "PyQt5", "PyQt6", "pyqtgraph", "qasync", "shiboken6"}
 WITHOUT_TORCH = [
     *("core.cli.noise", "core.cli.parser", "core.codec", "core.conversion", "core.dataspec", "core.folders"),
     *("core.forward", "core.images", "core.likeness", "core.messages", "core.noise", "core.paths", "core.process"),
-    *("core.render", "core.requests", "core.schedules", "core.startup", "core.store"),
+    *("core.measures", "core.render", "core.requests", "core.schedules", "core.startup", "core.store"),
 ]
 
 
