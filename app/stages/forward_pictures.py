@@ -10,6 +10,9 @@ from app.theme import GRID
 from app.widgets.picture_pane import CAPTION_HEIGHT
 from app.widgets.pictures import PicturePane, PictureRow
 
+LEAST = 84 + CAPTION_HEIGHT
+"""The least height of a pane: x_0 and eps under a wide x_t leave the rest to it."""
+
 Places = tuple[QRect, QRect, QRect]
 """Of x_0, x_t and eps."""
 
@@ -24,6 +27,8 @@ class ForwardPictures(PictureRow):
     def __init__(self, x_0: PicturePane, x_t: PicturePane, eps: PicturePane, seen: Sequence[PicturePane]) -> None:
         self._seen: PictureRow | None = None
         self._aspect = 1.0
+        for pane in (x_0, x_t, eps):
+            pane.setMinimumHeight(LEAST)
         super().__init__([x_0, x_t, eps])
         self._seen = PictureRow(seen, self)
 
@@ -35,7 +40,7 @@ class ForwardPictures(PictureRow):
 
     def _arrange(self) -> None:
         width, height = self.width(), self.height()
-        if (height - GRID) // 2 < self.panes[0].minimumHeight():
+        if (height - GRID) // 2 < LEAST:
             side = (width - 3 * GRID) // 3
             places = self._in_a_row(width - side - GRID, side // 2)
         else:
@@ -68,8 +73,8 @@ class ForwardPictures(PictureRow):
         )
 
     def _beneath(self, room: int) -> Places:
-        height, half, least = self.height(), (room - GRID) // 2, self.panes[0].minimumHeight()
-        large = min(height - GRID - least, max(least, round(room / self._aspect) + CAPTION_HEIGHT))
+        height, half = self.height(), (room - GRID) // 2
+        large = min(height - GRID - LEAST, max(LEAST, round(room / self._aspect) + CAPTION_HEIGHT))
         top = large + GRID
         return (
             QRect(0, top, half, height - top),
