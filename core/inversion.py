@@ -50,10 +50,9 @@ def _first(request: InvertRequest, schedule: Schedule) -> Level:
         return schedule.level(0)
     if request.first_alpha_bar == 1:
         return CLEAN
-    level = Level.from_alpha_bar(CLEAN_TIME, request.first_alpha_bar)
-    if level.alpha_bar <= schedule.alpha_bar[request.timesteps[0]]:
+    if request.first_alpha_bar < schedule.alpha_bar[request.timesteps[0]] * (1 - 1e-6):
         raise Refusal("The picture would be noisier than the first timestep: set first_alpha_bar to 1.")
-    return level
+    return Level.from_alpha_bar(CLEAN_TIME, request.first_alpha_bar)
 
 
 def reconstruction(request: InvertRequest) -> SampleRequest:

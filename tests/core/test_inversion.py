@@ -67,19 +67,31 @@ def ended(denoise: object, path: Path, x: Tensor, **settings: object) -> Inverse
         (LINEAR, "eps", 1.0, 671.6816, 0.8746),
         (LINEAR, "v", 1.0, 1394.2185, 1.8154),
         (STEEP, "eps", 1.0, 539.9622, 0.7031),
-        (STEEP, "eps", 0.99, 542.6722, 0.7066),
+        (STEEP, "eps", float(make_schedule(STEEP).alpha_bar[0]), 542.6722, 0.7066),
     ],
 )
 def test_that_the_diffusers_convention_gives_the_published_latents(
     spec: ScheduleSpec, kind: PredictionKind, first: float, total: float, mean: float
 ) -> None:
-    path = inversion_path(request(spec))
-    if first != 1:  # published for a picture at the level of t = 0
-        path = (replace(make_schedule(spec).level(0), t=-1.0), *path[1:])
+    path = inversion_path(request(spec, first_alpha_bar=first))
     toy = Clipped(NetworkDenoiser(lambda x, t, _: x * (t / (t + 1)).view(-1, 1, 1, 1), kind), "clamp")
     latent = ended(toy, path, RAMP, convention="diffusers").x_next.double()
     assert float(latent.abs().sum()) == pytest.approx(total, abs=1e-2)
     assert float(latent.abs().mean()) == pytest.approx(mean, abs=1e-3)
+
+
+@pytest.mark.parametrize("kind", ["epsilon", "v_prediction"])
+@pytest.mark.parametrize("steps", [20, 50])
+def test_that_the_diffusers_convention_agrees_with_diffusers(kind: str, steps: int) -> None:
+    diffusers = pytest.importorskip("diffusers")
+    scheduler = diffusers.DDIMInverseScheduler(clip_sample=False, prediction_type=kind)
+    scheduler.set_timesteps(steps)
+    x = RAMP.clone()
+    for t in scheduler.timesteps:
+        x = scheduler.step(x * (t / (t + 1)), t, x).prev_sample
+    toy = NetworkDenoiser(lambda x, t, _: x * (t / (t + 1)).view(-1, 1, 1, 1), "eps" if kind == "epsilon" else "v")
+    ours = ended(toy, inversion_path(request(steps=steps)), RAMP, convention="diffusers").x_next
+    torch.testing.assert_close(ours, x, rtol=1e-3, atol=1e-4)
 
 
 def test_that_the_openai_convention_asks_at_the_level_where_x_is() -> None:
