@@ -168,11 +168,16 @@ def obstacles(request: InvertRequest) -> tuple[str, ...]:
     found = []
     if request.clip != "none":
         found.append("Clipping x0_hat throws away what lies beyond the data's range: it cannot be walked back.")
-    if request.guidance != 0:
+    worse = abs(1 + request.guidance) + abs(request.guidance)
+    if worse > 1:
         advice = "refinement takes longer to find the way" if request.refinements else "invert with w = 0, or refine"
-        found.append(f"Guidance (w = {request.guidance:g}) amplifies the error of every step: {advice}.")
+        found.append(
+            f"Guidance (w = {request.guidance:g}) can make the error of a step {worse:g} times as large: {advice}."
+        )
     if request.precision != "float32":
-        found.append(f"{request.precision} rounds each answer of the network by about 1 %: invert in float32.")
+        found.append(
+            f"{request.precision} rounds each answer of the network by about 1 %: with many steps that error stays."
+        )
     if request.steps < 50 and not request.refinements:
         found.append(f"{request.steps} steps are few: the network is asked far from where it is asked on the way back.")
     if request.convention == "openai" and request.timesteps[0] > 0:

@@ -373,7 +373,8 @@ def test_that_a_reconstruction_says_all_that_made_it() -> None:
     ("changes", "word"),
     [
         ({"clip": "clamp"}, "Clipping"),
-        ({"guidance": 2.0}, "w = 2"),
+        ({"guidance": 2.0}, "5 times as large"),
+        ({"guidance": -2.0}, "3 times as large"),
         ({"precision": "bfloat16"}, "bfloat16"),
         ({"steps": 20}, "20 steps"),
         ({"timesteps": tuple(range(9, 1000, 10)), "convention": "openai"}, "t = 0"),
@@ -384,3 +385,4 @@ def test_that_what_breaks_a_reconstruction_is_named(changes: dict[str, object], 
     assert word in found
     assert obstacles(request(steps=100)) == ()
     assert obstacles(request(steps=20, refinements=3)) == ()
+    assert obstacles(request(steps=100, guidance=-1.0)) == ()  # the unconditional model alone
