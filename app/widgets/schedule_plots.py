@@ -38,6 +38,9 @@ BETA_TILDE = Quantity(
     "β (1 − ᾱ one step before) / (1 − ᾱ): variance of one step back where x_0 is known (Ho et al. 2020, eq. 7)",
 )
 
+DRAWING_HEIGHT = 136
+"""Least height of the plot that is drawn in, while it can be."""
+
 
 class SchedulePlots(QWidget):
     """beta, alpha_bar, log SNR and the posterior variance over t, linked by one cursor.
@@ -109,6 +112,7 @@ class SchedulePlots(QWidget):
         self._points = ControlPoints.of(points) if points else None
         if self._chosen is not None and self._chosen >= len(self.points):
             self._chosen = None
+        self._drawing.setMinimumHeight(DRAWING_HEIGHT if self._points else 0)
         self._show_points()
 
     @Slot()

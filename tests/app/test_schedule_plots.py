@@ -245,3 +245,13 @@ def test_that_drawn_points_always_make_a_schedule(edits: list[tuple[str, int, fl
     assert all(a > b for a, b in pairwise(values))
     assert values[0] <= HIGHEST + 1e-12
     assert values[-1] >= LOWEST - 1e-12
+
+
+def test_that_the_plot_to_draw_in_has_room_to_draw_in(plots: SchedulePlots) -> None:
+    assert alpha_bar(plots).height() < 120
+    plots.resize(300, 240)
+    plots.set_editable(POINTS)
+    QApplication.processEvents()
+    assert alpha_bar(plots).height() >= 120
+    plots.set_editable(None)
+    assert alpha_bar(plots).minimumHeight() == 0
