@@ -229,7 +229,7 @@ class ForwardStage(Stage):
         self._scene = scene = ForwardScene(image.pixels, self._schedule, self.state.seed, background)
         height, width = scene.size
         self.pictures.set_shape(height, width)
-        scaled = ", scaled for display" if scene.scaled else ""
+        scaled = ", scaled" if scene.scaled else ""
         x0 = scene.forward.x0
         self.x_0.set_pictures(scene.x0, x0[None], (float(x0.min()), float(x0.max())))
         self.x_0.set_caption(f"{width} × {height}{scaled}")
@@ -256,7 +256,9 @@ class ForwardStage(Stage):
                 strip.clear()
                 continue
             times = strip_times(schedule.T)
-            strip.setAccessibleName(f"Filmstrip, {SCHEDULES.get(schedule.spec.name, 'own')} schedule")
+            name = SCHEDULES.get(schedule.spec.name, "Own")
+            strip.setAccessibleName(f"Filmstrip, {name} schedule")
+            strip.set_name("" if self._ghost is None else name)
             strip.setToolTip(f"The picture under the {schedule.spec.name} schedule: click to go to that t")
             strip.set_frames(len(times), times)
             for frame, picture in enumerate(self._scene.strip(schedule)):

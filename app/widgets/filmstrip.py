@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QEvent, QPoint, QRect, QRectF, QSize, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import (
     QColor,
+    QFontMetrics,
     QHideEvent,
     QImage,
     QKeyEvent,
@@ -42,7 +43,7 @@ class Filmstrip(QWidget):
     A click goes to a frame, hovering shows it larger, arrows walk over the frames shown. A frame not yet computed is
     an empty dashed box. Where not every frame fits, the current one takes the place nearest to it.
 
-    Attributes: ``count``, ``available`` (frames that exist), ``current``.
+    Attributes: ``count``, ``available`` (frames that exist), ``current``, ``name``.
 
     Signals: ``frame_clicked(index)``; ``wanted(index)`` for every frame in view that exists and has no picture, at most
     once a turn of the event loop, again whenever the frames in view or the current one have changed.
@@ -61,6 +62,7 @@ class Filmstrip(QWidget):
         self._chosen: tuple[int, ...] = ()
         self._shown: tuple[int, ...] = ()
         self._aspect = 1.0
+        self.name = ""
         self._turn = QTimer(self, singleShot=True, interval=0)
         self._turn.timeout.connect(self.flush)
         self._preview = _Preview(self)
@@ -77,6 +79,12 @@ class Filmstrip(QWidget):
         self.count, self.available, self._times = count, count, tuple(times)
         self.current = min(self.current, max(0, count - 1))
         self._choose()
+
+    def set_name(self, name: str) -> None:
+        """What tells this strip from another one: "Linear" writes "Linear, t = 0" under the first frame."""
+        if name != self.name:
+            self.name = name
+            self.update()
 
     def set_frame(self, index: int, picture: NDArray[np.uint8]) -> None:
         """The picture of a frame, uint8 (height, width, channels)."""
@@ -184,7 +192,10 @@ class Filmstrip(QWidget):
             self._paint_frame(painter, self._pictured(place), rect)
             painter.setPen(QColor(palette().text if index == self.current else palette().quiet))
             below = QRect(rect.left() - GAP, rect.bottom() + 2, rect.width() + 2 * GAP, LABEL)
-            painter.drawText(below, Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignTop, self._label(index))
+            if self.name and place == 0:
+                painter.drawText(rect.left(), below.top() + painter.fontMetrics().ascent(), self._first_label(index))
+            else:
+                painter.drawText(below, Qt.AlignmentFlag.AlignHCenter, self._label(index))
         painter.setPen(QPen(colour("t"), 2))
         painter.drawRect(self.frame_rect(self.current).adjusted(-1, -1, 1, 1))
 
@@ -245,6 +256,12 @@ class Filmstrip(QWidget):
         if not 0 <= index < len(self._times):
             return ""
         return f"{self._times[index]}" if self._times[index] >= 0 else "data"
+
+    def _first_label(self, index: int) -> str:
+        """With the name, and room left for the label of the second frame."""
+        room = self._left(1) if len(self._shown) > 1 else self.width()
+        text = f"{self.name}, t = {self._label(index)}"
+        return QFontMetrics(font("caption", numbers=True)).elidedText(text, Qt.TextElideMode.ElideRight, int(room))
 
     def _show_preview(self, index: int) -> None:
         rect = self.frame_rect(index)

@@ -210,3 +210,15 @@ def test_that_a_frame_has_room_for_32_pixels_doubled_at_the_least_height(strip: 
     strip.resize(800, strip.minimumSizeHint().height())
     strip.set_frames(6, range(6))
     assert strip.frame_rect(0).height() == 64
+
+
+def test_that_a_named_strip_says_so_under_its_first_frame(strip: Filmstrip) -> None:
+    strip.set_frames(10, range(10))
+    unnamed = strip.grab().toImage()
+    strip.set_name("Cosine")
+    named = strip.grab().toImage()
+    second = strip.frame_rect(1).left()
+    below = range(strip.frame_rect(0).bottom() + 3, strip.height())
+    changed = {x for x in range(strip.width()) for y in below if named.pixel(x, y) != unnamed.pixel(x, y)}
+    assert len(changed) > 30
+    assert max(changed) < second + 8

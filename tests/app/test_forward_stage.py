@@ -129,8 +129,10 @@ def test_that_a_second_schedule_appears_as_a_second_strip(scene):
     assert stage.ghost_strip.isHidden()
     stage.controls.ghost.set_value("cosine")
     assert stage.ghost_strip.isVisible()
+    assert (stage.strip.name, stage.ghost_strip.name) == ("Linear", "Cosine")
     stage.controls.ghost.set_value("none")
     assert stage.ghost_strip.isHidden()
+    assert stage.strip.name == ""
 
 
 def test_that_the_seed_changes_the_noise(scene):
