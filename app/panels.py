@@ -87,9 +87,10 @@ class Pages(QStackedWidget):
         self.updateGeometry()
 
     def sizeHint(self) -> QSize:
-        """That of the page shown, not of the largest."""
+        """That of the page shown, not of the largest; what does not scroll has its least height."""
         page = self.currentWidget()
-        return super().sizeHint() if page is None else page.sizeHint()
+        hint = super().sizeHint() if page is None else page.sizeHint()
+        return hint if self._width is not None else hint.expandedTo(QSize(0, BOTTOM_HEIGHT))
 
     def minimumSizeHint(self) -> QSize:
         page = self.currentWidget()

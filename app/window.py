@@ -34,7 +34,6 @@ from app.commands import Commands
 from app.incoming import Offer, offer
 from app.log import Log
 from app.panels import (
-    BOTTOM_HEIGHT,
     LEFT_WIDTH,
     RIGHT_WIDTH,
     SCROLL_BAR,
@@ -292,7 +291,6 @@ class MainWindow(QMainWindow):
     def _lay_out(self, stages: Sequence[tuple[str, str, str]]) -> None:
         self.left_panel.setFixedWidth(LEFT_WIDTH)
         self.right_panel.setFixedWidth(RIGHT_WIDTH)
-        self.bottom_panel.setMinimumHeight(BOTTOM_HEIGHT)
         self.bottom_panel.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
         self._left_line, self._right_line = line(vertical=True), line(vertical=True)
         self.history.setMinimumHeight(12 * GRID)
