@@ -31,7 +31,8 @@ class RunItem(QTreeWidgetItem):
 
     def data(self, column: int, role: int) -> Any:
         if role == Qt.ItemDataRole.DisplayRole:
-            return f"{self.name}\n{_state_words(self.run)}\n{summary(self.run.request)}"
+            where = "" if self.run.parent is None else f", branch at {self.run.parent_step}"
+            return f"{self.name}{where}\n{_state_words(self.run)}\n{summary(self.run.request)}"
         if role == Qt.ItemDataRole.EditRole:
             return self.name
         if role == Qt.ItemDataRole.DecorationRole:
@@ -147,8 +148,7 @@ def summary(request: SampleRequest) -> str:
 
 
 def _state_words(run: Run) -> str:
-    where = f"branch at {run.parent_step} · " if run.parent is not None else ""
-    return where + (run.state if run.state == "finished" else f"{run.state} {run.stored}/{run.steps}")
+    return run.state if run.state == "finished" else f"{run.state} {run.stored}/{run.steps}"
 
 
 def _description(run: Run) -> str:

@@ -82,7 +82,7 @@ def test_that_a_branch_hangs_under_its_run_and_says_where_it_left(scene):
     )
     bridge.begin(2)
     assert history.topLevelItemCount() == 1
-    assert "branch at 2" in shown(history, 0, 0)
+    assert shown(history, 0, 0).splitlines()[0] == "Run 2, branch at 2"
     assert "DDPM 2" in shown(history, 0, 0)
 
 
