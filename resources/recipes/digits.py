@@ -112,7 +112,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Make the bundled model “digits”.")
     parser.add_argument("--out", type=Path, required=True, help="folder for the data and the run")
     length = parser.add_mutually_exclusive_group()
-    length.add_argument("--minutes", type=float, help="time to train (default 90)")
+    length.add_argument("--minutes", type=float, help="time to train (default 85)")
     length.add_argument("--steps", type=int)
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--precision", default="bfloat16", choices=("float32", "bfloat16"))
@@ -125,7 +125,7 @@ def main() -> int:
             train,
             options.out / "run",
             steps=options.steps,
-            minutes=options.minutes if options.steps or options.minutes else 90.0,
+            minutes=options.minutes if options.steps or options.minutes else 85.0,
             batch=options.batch,
             resume=True,
             precision=options.precision,
