@@ -25,7 +25,7 @@ from core.schedules import make_schedule
 if TYPE_CHECKING:
     from app.bridge import Bridge
 
-HINT = "Ctrl+Enter denoises, Space pauses, Esc stops; then drag the slider back through every step."
+HINT = "Ctrl+Enter denoises, Space pauses, Esc stops; drag the slider back through every step."
 CLAMP_HINT = "Clamping x₀ alone works against guidance: under More, choose to re-derive ε, or not to clip."
 WAITING_HINT = "The model is still loading: the run starts when it is there. Esc takes this back."
 READY = (EngineState.IDLE, EngineState.PAUSED)

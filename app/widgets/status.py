@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt, Slot
+from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QLabel, QSizePolicy, QStatusBar, QWidget
 
 from app.state import AppState, Run
@@ -22,6 +23,24 @@ WORDS = {
 }
 
 
+class Hint(QLabel):
+    """A line that ends in "…" where it has no room, and is whole in its tooltip; the fields beside it stay whole."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setProperty("role", "caption")
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+
+    def shown(self) -> str:
+        """What is painted at the present width."""
+        return self.fontMetrics().elidedText(self.text(), Qt.TextElideMode.ElideRight, self.width())
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.setPen(self.palette().color(self.foregroundRole()))
+        painter.drawText(self.rect(), Qt.AlignmentFlag.AlignVCenter, self.shown())
+
+
 class StatusLine(QStatusBar):
     """Fields of fixed width with figures of fixed width, so that nothing moves while numbers run."""
 
@@ -29,8 +48,7 @@ class StatusLine(QStatusBar):
         super().__init__(parent)
         self._state = state
         self.setSizeGripEnabled(False)
-        self._hint = label("", "caption")
-        self._hint.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)  # the fields stay whole
+        self._hint = Hint()
         self.setContentsMargins(PANEL_PADDING - 2, 0, PANEL_PADDING - 2, 0)
         state_word = self._field("Opening model", "What the engine does")
         state_word.setAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
@@ -54,6 +72,7 @@ class StatusLine(QStatusBar):
     def set_hint(self, text: str) -> None:
         """One line about what can be done here."""
         self._hint.setText(text)
+        self._hint.setToolTip(text)
 
     def _field(self, widest: str, tooltip: str) -> QLabel:
         field = label(widest, "caption")

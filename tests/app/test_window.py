@@ -23,6 +23,7 @@ from pytestqt.qtbot import QtBot
 from app.settings import Settings
 from app.state import AppState
 from app.theme import palette
+from app.widgets.status import Hint
 from app.window import NARROW, MainWindow
 from core.messages import EngineState, Failed, ModelInfo, Status
 from tests.app.conftest import WindowBridge
@@ -323,3 +324,15 @@ def test_that_no_command_puts_its_words_over_the_status_line(window: MainWindow)
         window.registry[command.id].showStatusText(window)
         assert window.status_line.fields["state"].isVisible()
         assert window.status_line.currentMessage() == ""
+
+
+def test_that_a_hint_without_room_ends_in_an_ellipsis_and_is_whole_in_its_tooltip(window: MainWindow) -> None:
+    text = "Drag the slider back through every step of the run. " * 4
+    window.status_line.set_hint(text)
+    window.resize(1024, 700)
+    QApplication.processEvents()
+    hint = window.status_line.findChild(Hint)
+    assert hint is not None
+    assert hint.shown().endswith("…")
+    assert hint.fontMetrics().horizontalAdvance(hint.shown()) <= hint.width()
+    assert hint.toolTip() == text
