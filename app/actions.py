@@ -30,7 +30,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("quit", "File", "&Quit", "Stop what runs and close the window", "Ctrl+Q", separator=True),
     Command("paste", "Edit", "&Paste picture", "Use the picture, file or path on the clipboard", "Ctrl+V"),
     Command("draw", "Edit", "&Draw a picture", "Draw a digit with the mouse and use it", "Ctrl+D"),
-    Command("run", "Run", "&Run", "Press the stage's filled button", "Ctrl+Return"),
+    Command("run", "Run", "&Run", "Press the stage's filled button", "Ctrl+Enter"),
     Command("toggle", "Run", "&Play or pause", "Play or pause what this stage shows", "Space"),
     Command("step", "Run", "&Single step", "Go on by one step and stay paused", "."),
     Command("stop", "Run", "S&top now", "Stop what runs; the steps already made stay", "Esc"),
@@ -90,7 +90,8 @@ class Actions(QObject):
         action.setToolTip(f"{command.tooltip} ({command.shortcut})" if command.shortcut else command.tooltip)
         action.setCheckable(command.checkable)
         if command.shortcut:
-            action.setShortcut(QKeySequence(command.shortcut))
+            both = dict.fromkeys((command.shortcut, command.shortcut.replace("Enter", "Return")))  # keypad and main key
+            action.setShortcuts([QKeySequence(keys) for keys in both])
         if command.group:
             self._groups.setdefault(command.group, QActionGroup(self)).addAction(action)
         self._commands[command.id] = command

@@ -57,7 +57,7 @@ def test_that_the_menus_stand_in_their_usual_order(qtbot: QtBot) -> None:
 
 def test_that_the_keys_of_the_brief_are_there() -> None:
     keys = {command.shortcut: command.id for command in COMMANDS}
-    assert keys["Ctrl+Return"] == "run"
+    assert keys["Ctrl+Enter"] == "run"
     assert keys["Esc"] == "stop"
     assert keys["Space"] == "toggle"
     assert keys["Ctrl+Q"] == "quit"

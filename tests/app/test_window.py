@@ -196,9 +196,10 @@ def test_that_commands_are_enabled_by_what_the_stage_can_do_now(window: MainWind
         Denoise.can = frozenset()
 
 
-def test_that_ctrl_enter_presses_the_filled_button(window: MainWindow, qtbot: QtBot) -> None:
+@pytest.mark.parametrize("key", [Qt.Key.Key_Return, Qt.Key.Key_Enter])
+def test_that_ctrl_enter_presses_the_filled_button(window: MainWindow, qtbot: QtBot, key: Qt.Key) -> None:
     window.state.move(stage="denoise")
-    qtbot.keyClick(window, Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
+    qtbot.keyClick(window, key, Qt.KeyboardModifier.ControlModifier)
     assert stage(window).calls[-1] == "pressed"
 
 
