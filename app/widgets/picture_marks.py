@@ -35,11 +35,17 @@ def paint_pixel(painter: QPainter, pixel: QRect) -> None:
         painter.drawLine(middle.x() + shift, middle.y() - 8, middle.x() + shift, middle.y() + 8)
 
 
-def paint_placeholder(painter: QPainter, area: QRect, text: str) -> None:
-    """A dashed square, and in it what would be there."""
+def placeholder_square(area: QRect) -> QRect:
+    """Where a picture's empty place lies in ``area``."""
     side = min(area.width(), area.height())
     square = QRect(0, 0, side, side)
     square.moveCenter(area.center())
+    return square
+
+
+def paint_placeholder(painter: QPainter, area: QRect, text: str) -> None:
+    """A dashed square, and in it what would be there."""
+    square = placeholder_square(area)
     painter.setPen(QPen(QColor(palette().line), 1, Qt.PenStyle.DashLine))
     painter.drawRect(square.adjusted(0, 0, -1, -1))
     painter.setPen(QColor(palette().quiet))

@@ -23,7 +23,7 @@ from PySide6.QtWidgets import QApplication, QSizePolicy, QWidget
 
 from app.theme import GRID, colour, font, palette, theme
 from app.widgets.caption import paint_symbol
-from app.widgets.picture_marks import paint_pixel, paint_placeholder, paint_progress
+from app.widgets.picture_marks import paint_pixel, paint_placeholder, paint_progress, placeholder_square
 from app.widgets.picture_view import Grid, View, best_grid
 from app.widgets.rasters import Content
 from app.widgets.typeset import plain
@@ -335,10 +335,12 @@ class PicturePane(QWidget):
             paint_pixel(painter, QRectF(place.topLeft() * ratio, place.size() * ratio).toAlignedRect())
 
     def _caption_rect(self) -> QRect:
-        """Right under the picture, and as wide where that leaves room for the words."""
+        """Right under the picture or its empty place, and as wide where that leaves room for the words."""
         grid = self._grid()
         left, top = 2, self.height() - CAPTION_HEIGHT
-        if grid is not None:
+        if grid is None:
+            top = min(top, placeholder_square(QRect(0, 0, self.width(), top)).bottom() + 1)
+        else:
             ratio = self.devicePixelRatioF()
             picture_left, picture_top = self._origin(grid)
             top = min(top, int((picture_top + grid.size(self.zoom())[1]) / ratio))

@@ -316,3 +316,12 @@ def test_that_zooming_in_and_out_only_visits_whole_zooms() -> None:
         zoom = next_zoom(zoom, -1)
         assert zoom == int(zoom) or 1 / zoom == pytest.approx(round(1 / zoom))
     assert zoom < 1
+
+
+def test_that_a_caption_stands_right_under_an_empty_place_too(qtbot: QtBot) -> None:
+    pane = PicturePane("x_0", "x_0")
+    pane.set_caption("t = 400")
+    image = shown(qtbot, pane, 200, 400)
+    written = [y for y in range(301, image.height()) if any(image.pixel(x, y) != image.pixel(0, 0) for x in range(200))]
+    assert 300 < written[0] < 300 + CAPTION_HEIGHT  # the square takes 100..299
+    assert written[-1] < 300 + CAPTION_HEIGHT
