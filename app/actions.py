@@ -38,6 +38,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("new_seed", "Run", "&New noise", "Draw another seed for the noise ε", "R", separator=True),
     Command("left_panel", "View", "&Sources and history", "Show or fold the left panel", "F9", True, separator=True),
     Command("right_panel", "View", "&Schedule and equations", "Show or fold the right panel", "F10", True),
+    Command("large_plot", "View", "Schedule in a &window", "Read, compare, zoom and export the schedule", "F8"),
     Command("full_screen", "View", "&Full screen", "Use the whole screen", "F11", True),
     Command("scheme_system", "View/Appearance", "As the &system", "Follow the system", "", True, "scheme"),
     Command("scheme_dark", "View/Appearance", "&Dark", "Light text on dark", "", True, "scheme"),
@@ -56,7 +57,7 @@ KEYS_WITHOUT_COMMAND: Mapping[str, str] = {
     "Shift+← →": "The same, ten at a time",
     "Home, End": "First and last position",
     "Wheel": "Over a picture: zoom; over a slider: one step",
-    "Double-click": "On a slider: back to its first value; on a picture: fit",
+    "Double-click": "On a slider: back to its first value; on a picture: fit; on a schedule plot: enlarge it",
 }
 
 

@@ -17,11 +17,14 @@ from app.loader import Loader
 from app.log import Log, logger
 from app.theme import SchemeName, theme
 from app.widgets.controls import MAX_SEED
+from app.widgets.schedule_plots import SchedulePlots
 from core.errors import Refusal
 from core.images import OpenedImage
 from resources import models, samples
 
 if TYPE_CHECKING:
+    from app.plot_window import PlotWindow
+    from app.stages.base import Stage
     from app.window import MainWindow
 
 STAGE_COMMANDS = ("stop", "toggle", "step", "branch")
@@ -35,6 +38,7 @@ class Commands(QObject):
         self._window = window
         self._log = log
         self.loader = Loader(window.bridge, self)
+        self._large: PlotWindow | None = None
         registry = window.registry
         registry.connect_to(
             {
@@ -47,6 +51,7 @@ class Commands(QObject):
                 "new_seed": self.new_seed,
                 "left_panel": lambda: window.toggle_panel("left"),
                 "right_panel": lambda: window.toggle_panel("right"),
+                "large_plot": self.enlarge,
                 "full_screen": self.full_screen,
                 "scheme_system": lambda: self.set_scheme(None),
                 "scheme_dark": lambda: self.set_scheme("dark"),
@@ -220,6 +225,12 @@ class Commands(QObject):
         for name in STAGE_COMMANDS:
             self._window.registry[name].setEnabled(name in can)
         self._window.registry["run"].setEnabled(self._window.stage.primary_action is not None)
+        plots = _plots_of(self._window.stage)
+        self._window.registry["large_plot"].setEnabled(plots is not None)
+        if plots is not None:
+            plots.enlarge_requested.connect(self.enlarge, Qt.ConnectionType.UniqueConnection)
+            if self._large is not None:
+                self._large.follow(plots)
 
     def _of_stage(self, name: str) -> Callable[[], object]:
         return lambda: getattr(self._window.stage, name)()
@@ -228,6 +239,33 @@ class Commands(QObject):
         return lambda: self._window.state.move(stage=command.removeprefix("stage_"))
 
     # Window
+
+    @Slot(str)
+    def enlarge(self, table: str = "") -> None:
+        """Show the stage's schedule in a window of its own; ``table`` by its key, "" leaves the one last chosen."""
+        plots = _plots_of(self._window.stage)
+        if plots is None:
+            return
+        if self._large is None:
+            from app.plot_window import PlotWindow  # pyqtgraph takes a moment
+
+            self._large = PlotWindow(self._window)
+            self._large.destroyed.connect(self._forget_large)
+        self._large.follow(plots)
+        if table:
+            self._large.enlarge(table)
+        self._large.setWindowState(self._large.windowState() & ~Qt.WindowState.WindowMinimized)
+        self._large.show()
+        self._large.activateWindow()
+
+    def close_windows(self) -> None:
+        """Close what was opened beside the window."""
+        if self._large is not None:
+            self._large.close()
+
+    @Slot()
+    def _forget_large(self) -> None:
+        self._large = None
 
     def full_screen(self) -> None:
         self._window.setWindowState(self._window.windowState() ^ Qt.WindowState.WindowFullScreen)
@@ -239,6 +277,10 @@ class Commands(QObject):
     def open_log(self) -> None:
         if self._log.path is not None:
             QDesktopServices.openUrl(QUrl.fromLocalFile(str(self._log.path)))
+
+
+def _plots_of(stage: Stage) -> SchedulePlots | None:
+    return next((widget for widget in stage.right_widgets() if isinstance(widget, SchedulePlots)), None)
 
 
 def _help() -> ModuleType:

@@ -230,6 +230,7 @@ class MainWindow(QMainWindow):
         self.settings.save()
         for stage in self._stages.values():
             stage.deactivate()
+        self.commands.close_windows()
         self.bridge.close()
         super().closeEvent(event)
 

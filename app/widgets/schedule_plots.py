@@ -49,17 +49,26 @@ class SchedulePlots(QWidget):
     ends. With control points (``set_editable``) alpha_bar is drawn by hand: points are dragged, a double click adds
     one, a right click or Delete removes one; with Ctrl the arrows choose a point (left, right) and move it (up, down).
 
-    Attributes: ``panels``, ``cursor_t``, ``points`` (the control points, () while not editable).
+    Attributes: ``panels``, ``schedule``, ``ghost`` and ``timesteps`` that are shown, ``cursor_t``, ``points`` (the
+    control points, () while not editable).
 
     Signals: ``t_dragged(t)`` and ``points_edited(points)``, each at most once a turn of the event loop and then the
-    latest; ``points`` is a tuple of (t / (T - 1), alpha_bar) from left to right.
+    latest; ``points`` is a tuple of (t / (T - 1), alpha_bar) from left to right. ``shown_changed()`` after another
+    schedule, ghost or timesteps, ``cursor_moved(t)`` after every move; ``enlarge_requested(table)`` on a double click
+    (where alpha_bar is drawn by hand, on its heading) or Enter.
     """
 
     t_dragged = Signal(int)
     points_edited = Signal(object)
+    shown_changed = Signal()
+    cursor_moved = Signal(float)
+    enlarge_requested = Signal(str)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self.schedule: Schedule | None = None
+        self.ghost: Schedule | None = None
+        self.timesteps: tuple[int, ...] = ()
         self.cursor_t = 0.0
         self._T = 1
         self._points: ControlPoints | None = None
@@ -78,6 +87,7 @@ class SchedulePlots(QWidget):
         for panel in self.panels:
             panel.installEventFilter(self)
             panel.setCursor(Qt.CursorShape.SizeHorCursor)
+            panel.setToolTip(f"{panel.quantity.meaning}\nDouble-click: in a window of its own")
             column.addWidget(panel, 1)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
@@ -90,22 +100,35 @@ class SchedulePlots(QWidget):
 
     def set_schedule(self, schedule: Schedule, ghost: Schedule | None = None) -> None:
         """Show the tables of a schedule, and dashed those of another to compare with."""
+        self.schedule, self.ghost = schedule, ghost
         self._T = schedule.T
         for panel in self.panels:
             table = panel.quantity.table
             other = None if ghost is None else getattr(ghost, table)
             panel.set_curve(getattr(schedule, table), other, schedule.alpha_bar)
+        self.shown_changed.emit()
 
     def set_cursor(self, t: float) -> None:
         """Move the cursor without a signal; below 0 (the data) it waits at 0."""
         self.cursor_t = t
         for panel in self.panels:
             panel.set_cursor(t)
+        self.cursor_moved.emit(t)
+
+    def move_cursor(self, t: float) -> None:
+        """Move the cursor as the person does, with a signal; beyond the ends it stays at the end."""
+        wanted = round(min(max(t, 0), self._T - 1))
+        if wanted != self.cursor_t:
+            self.set_cursor(wanted)
+            self._wanted_t = wanted
+            self._turn.start()
 
     def set_timesteps(self, timesteps: Sequence[int]) -> None:
         """Dots where a sampler visits the schedule; () shows none."""
+        self.timesteps = tuple(timesteps)
         for panel in self.panels:
             panel.set_visited(timesteps)
+        self.shown_changed.emit()
 
     def set_editable(self, points: Sequence[Point] | None) -> None:
         """Control points (t / (T - 1), alpha_bar) that the person may move; None: the curve cannot be edited."""
@@ -136,11 +159,11 @@ class SchedulePlots(QWidget):
         elif kind == QEvent.Type.MouseMove and self._dragging == "point" and self._chosen is not None:
             self._move_point(self._chosen, self._drawing.time_at(at.x()), self._drawing.value_at(at.y()))
         elif kind == QEvent.Type.MouseMove and self._dragging == "cursor":
-            self._ask(watched.time_at(at.x()))
+            self.move_cursor(watched.time_at(at.x()))
         elif kind == QEvent.Type.MouseButtonRelease:
             self._dragging = None
-        elif kind == QEvent.Type.MouseButtonDblClick and watched is self._drawing and self._points is not None:
-            self._add_point(at)
+        elif kind == QEvent.Type.MouseButtonDblClick:
+            self._double_click(watched, at)
         else:
             return False
         return True
@@ -153,6 +176,9 @@ class SchedulePlots(QWidget):
         elif key in (Qt.Key.Key_Delete, Qt.Key.Key_Backspace) and self._chosen is not None:
             self._remove_point(self._chosen)
             handled = True
+        elif key in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and not event.modifiers():
+            self.enlarge_requested.emit(self._drawing.quantity.table)
+            handled = True
         else:
             moves = {
                 Qt.Key.Key_Left: self.cursor_t - stride,
@@ -162,7 +188,7 @@ class SchedulePlots(QWidget):
             }
             handled = key in moves
             if handled:
-                self._ask(moves[key])
+                self.move_cursor(moves[key])
         if not handled:
             super().keyPressEvent(event)
 
@@ -176,14 +202,14 @@ class SchedulePlots(QWidget):
             self._choose(hit)
         elif button == Qt.MouseButton.LeftButton:
             self._dragging = "cursor"
-            self._ask(panel.time_at(at.x()))
+            self.move_cursor(panel.time_at(at.x()))
 
-    def _ask(self, t: float) -> None:
-        wanted = round(min(max(t, 0), self._T - 1))
-        if wanted != self.cursor_t:
-            self.set_cursor(wanted)
-            self._wanted_t = wanted
-            self._turn.start()
+    def _double_click(self, panel: SchedulePanel, at: QPointF) -> None:
+        if panel is self._drawing and self._points is not None and at.y() >= panel.plot_rect().top():
+            self._add_point(at)
+        else:
+            self._dragging = None
+            self.enlarge_requested.emit(panel.quantity.table)
 
     def _point_at(self, at: QPointF) -> int | None:
         def distance(index: int) -> float:
