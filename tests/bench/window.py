@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import traceback
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
@@ -22,8 +23,15 @@ def drive(script: Script, arguments: Sequence[str] = ()) -> int:
 
     def run_loop(bridge: Bridge, app: QApplication) -> int:
         window = next(widget for widget in app.topLevelWidgets() if isinstance(widget, MainWindow))
-        QTimer.singleShot(0, lambda: bridge._spawn(script(window, bridge)))
+        QTimer.singleShot(0, lambda: bridge._spawn(guarded(window, bridge)))
         return original(bridge, app)
+
+    async def guarded(window: MainWindow, bridge: Bridge) -> None:
+        try:
+            await script(window, bridge)
+        except Exception:
+            traceback.print_exc()
+            window.close()
 
     Bridge.run_loop = run_loop  # type: ignore[method-assign]
     try:
