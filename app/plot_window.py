@@ -20,7 +20,7 @@ from app.widgets.readings import Formula, Reading
 from app.widgets.schedule_plots import SchedulePlots
 from core.errors import Refusal
 
-READINGS = 34 * GRID
+READINGS = 36 * GRID
 EXPORTS = {
     ".svg": "as it is seen, to be scaled",
     ".png": "as it is seen, with twice its pixels",
@@ -59,7 +59,7 @@ class PlotWindow(QWidget):
         for reading in self.readings.values():
             reading.toggled.connect(self._show_curves)
         self.plot.t_dragged.connect(self._ask)
-        self.setMinimumSize(640, 420)
+        self.setMinimumSize(720, 440)
         self.resize(1000, 620)
         self.plot.setFocus()
 

@@ -57,7 +57,7 @@ class LargePlot(QWidget):
             self._item.addItem(item, ignoreBounds=item is not self._dots)
         self._item.hideButtons()
         self._box.setDefaultPadding(0.04)
-        self._item.showGrid(x=True, y=True, alpha=0.2)
+        self._item.showGrid(x=True, y=True, alpha=0.4)
         self.view.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # it would scroll with the keys that move the cursor
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setAccessibleName("Large plot of the schedule")

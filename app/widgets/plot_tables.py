@@ -80,7 +80,7 @@ TABLES: Mapping[str, PlotTable] = {
         r"\mathrm{SNR}_t = \bar{\alpha}_t / (1 - \bar{\alpha}_t)",
         "Signal against noise (Kingma et al. 2021, eq. 2)",
         lambda schedule: schedule.snr,
-        number=".5e",
+        number=".4e",
         falls_with_signal=True,
     ),
     "log_snr": PlotTable(

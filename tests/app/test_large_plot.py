@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import gc
+import subprocess
+import sys
 import weakref
 from pathlib import Path
 from xml.etree import ElementTree
@@ -373,6 +375,17 @@ def test_that_the_plot_follows_the_scheme(large: PlotWindow, qapp: QApplication)
 
 
 # Opening and ending
+
+
+def test_that_pyqtgraph_waits_until_the_window_is_asked_for() -> None:
+    code = (
+        "import app.window, app.stages.forward, app.stages.denoise, sys\n"
+        "assert 'pyqtgraph' not in sys.modules\n"
+        "import app.plot_window\n"
+        "assert 'pyqtgraph' in sys.modules"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
 
 
 def test_that_a_double_click_on_a_small_plot_opens_its_table(window: MainWindow, qtbot: QtBot) -> None:
