@@ -65,6 +65,7 @@ def start(code: str) -> dict[str, float]:
     """Seconds from the start of a fresh process to each moment it prints."""
     with tempfile.TemporaryDirectory() as home:
         environment = {"QT_QPA_PLATFORM": "offscreen"} | dict(os.environ) | {"DIFFUSCOPE_HOME": home}
+        environment.pop("PYTHONDONTWRITEBYTECODE", None)  # a person's second start finds compiled modules
         began = time.time()
         done = subprocess.run(
             [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, env=environment, check=False
