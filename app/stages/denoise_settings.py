@@ -42,7 +42,7 @@ class DenoiseSettings:
     spacing: SpacingName = "leading"
     hand: tuple[int, ...] = ()
     labels: Labels = (None,)
-    guidance: float = 0.0
+    guidance: float = 0.5
     seed: int = 42
     count: int = 10
     precision: Precision = "float32"

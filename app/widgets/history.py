@@ -7,15 +7,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QSignalBlocker, QSize, Qt, Signal, Slot
-from PySide6.QtGui import QIcon, QPixmap
+from PySide6.QtGui import QColor, QIcon, QPainter, QPaintEvent, QPixmap
 from PySide6.QtWidgets import QAbstractItemView, QTreeWidget, QTreeWidgetItem, QWidget
 
 from app.state import AppState, Cursor, Run
+from app.theme import font, palette
 from app.widgets.rasters import to_image
 from core.messages import Preview
 from core.requests import FromImage, SampleRequest
 
 THUMBNAIL = 40
+EMPTY = "Runs and their branches appear here."
 
 
 class RunItem(QTreeWidgetItem):
@@ -135,6 +137,15 @@ class History(QTreeWidget):
             t = int(run.path[run.stored].t)
             self._state.move(stage="denoise", run=run.job, step=run.stored, t=t, shown_t=t)
             self.run_selected.emit(run.job)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        super().paintEvent(event)
+        if self.topLevelItemCount() == 0:
+            painter = QPainter(self.viewport())
+            painter.setPen(QColor(palette().quiet))
+            painter.setFont(font("caption"))
+            painter.drawText(self.viewport().rect(), Qt.AlignmentFlag.AlignLeft | Qt.TextFlag.TextWordWrap, EMPTY)
+            painter.end()
 
 
 def summary(request: SampleRequest) -> str:

@@ -150,3 +150,17 @@ def test_that_the_thumbnail_is_what_the_run_has_become(scene):
     assert grey() == 250
     history.set_thumbnail(job, np.full((8, 8, 3), 77, np.uint8))
     assert grey() == 77
+
+
+def test_that_an_empty_history_says_what_will_be_there(scene):
+    _state, bridge, history = scene
+
+    def marks() -> int:
+        shot = history.viewport().grab().toImage()
+        paper = shot.pixel(shot.width() - 1, shot.height() - 1)
+        return sum(shot.pixel(x, y) != paper for x in range(shot.width()) for y in range(40))
+
+    assert marks() > 100
+    bridge.begin(bridge.submit(REQUEST))
+    history.topLevelItem(0).setHidden(True)
+    assert marks() == 0
