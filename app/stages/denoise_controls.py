@@ -69,7 +69,7 @@ class DenoiseControls(QWidget):
             "Guidance w",
             -1,
             8,
-            0,
+            DenoiseSettings().guidance,
             step=0.1,
             decimals=1,
             quantity="score",

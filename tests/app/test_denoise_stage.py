@@ -561,3 +561,8 @@ def test_that_every_control_can_be_reached_and_named(scene):
         if hasattr(widget, "accessibleName") and name not in ("more", "conversion"):
             assert widget.accessibleName(), name
             assert widget.toolTip(), name
+
+
+def test_that_the_first_samples_are_guided_a_little(scene):
+    _, _, stage = scene
+    assert press(stage).guidance == 0.5
