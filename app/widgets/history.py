@@ -52,7 +52,7 @@ class RunItem(QTreeWidgetItem):
 
 
 class History(QTreeWidget):
-    """Every run of this session; a branch hangs under the run it left, at the step where it left it.
+    """Every run since the program was started; a branch hangs under the run it left, at the step where it left it.
 
     Choosing a run moves the cursor of ``state`` to the last state of it; when the cursor moves to another run, that
     run is chosen. F2 (or a second click) gives a run a name.
