@@ -29,7 +29,6 @@ HINT = "Ctrl+Enter denoises, Space pauses, Esc stops; drag the slider back throu
 CLAMP_HINT = "Clamping x₀ alone works against guidance: under More, choose to re-derive ε, or not to clip."
 WAITING_HINT = "The model is still loading: the run starts when it is there. Esc takes this back."
 READY = (EngineState.IDLE, EngineState.PAUSED)
-STARTING = (EngineState.STARTING, EngineState.LOADING)
 LIVE = ("running", "paused")
 
 
@@ -278,7 +277,8 @@ class DenoiseStage(Stage):
             self.run()
 
     def _is_starting(self) -> bool:
-        return self.state.model is None and self.state.status.state in STARTING
+        state = self.state.status.state
+        return state is EngineState.LOADING or (state is EngineState.STARTING and self.state.model is None)
 
     def _forget_awaited(self) -> None:
         self._awaited = False

@@ -104,7 +104,9 @@ class RunButtons:
     step: QPushButton = field(default_factory=lambda: _button("Step", "Make one step and stay paused (.)"))
     stop: QPushButton = field(default_factory=lambda: _button("Stop", "Stop now; the steps already made stay (Esc)"))
     branch: QPushButton = field(
-        default_factory=lambda: _button("Branch", "Go on from the step shown with the settings above (B)")
+        default_factory=lambda: _button(
+            "Branch", "Go on from the step shown with the settings above (B); go back from the data to a step first"
+        )
     )
 
     def show(self, *, can_run: bool, can_branch: bool, live: Run | None) -> None:

@@ -285,7 +285,7 @@ def test_that_buttons_follow_engine_and_run(scene):
     bridge.end(1, "stopped")
     assert enabled(stage) == {"run", "branch"}
     state.set_status(Status(EngineState.LOADING, "cpu"))
-    assert enabled(stage) == set()
+    assert enabled(stage) == {"run"}, "it would wait for the model"
 
 
 @pytest.fixture
@@ -312,6 +312,16 @@ def test_that_a_run_asked_for_while_the_model_loads_is_said_to_wait_and_starts_w
     assert "still loading" in hints[-1]
     bridge.ready()
     assert len(bridge.submitted) == 1
+
+
+def test_that_a_run_asked_for_while_another_model_loads_is_made_with_that_one(scene):
+    state, bridge, stage = scene
+    state.set_status(Status(EngineState.LOADING, "cpu"))
+    stage.buttons.run.click()
+    assert bridge.submitted == []
+    other = replace(DIGITS, ref=replace(DIGITS.ref, name="other", sha256="b" * 64))
+    bridge.ready(other)
+    assert [request.model for request in bridge.submitted] == [other.ref]
 
 
 def test_that_a_waiting_run_can_be_taken_back(early):
