@@ -178,6 +178,7 @@ def _info(folder: Path, config: UNetConfig, says: SchedulerSays, weights: tuple[
         sampler=says.sampler,
         spacing=says.spacing,
         final_alpha_bar=says.final_alpha_bar,
+        steps_offset=says.steps_offset,
         parameters=sum(file.parameters for file in weights),
         description=own.text("description"),
         licence=own.text("licence"),

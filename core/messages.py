@@ -50,8 +50,9 @@ class ModelInfo:
 
     ``event_shape`` is (channels, height, width) for images; ``labels`` are the classes' names in index order (empty
     for unconditional models), ``null_label`` the index of "no class". ``sampler`` and ``spacing`` are what the
-    folder's scheduler says, as is ``final_alpha_bar``, the level a run ends on (1.0: the data); they hold until the
-    person overrides them. ``precision`` is what "auto" resolves to here.
+    folder's scheduler says, as are ``final_alpha_bar``, the level a run ends on (1.0: the data), and
+    ``steps_offset``, by which leading timesteps are shifted up; they hold until the person overrides them.
+    ``precision`` is what "auto" resolves to here.
     """
 
     ref: ModelRef
@@ -63,6 +64,7 @@ class ModelInfo:
     sampler: SamplerSpec = field(default_factory=SamplerSpec)
     spacing: str = "leading"
     final_alpha_bar: float = 1.0
+    steps_offset: int = 0
     precision: str = "float32"
     parameters: int = 0
     description: str = ""

@@ -115,7 +115,9 @@ def save_model(
 
     folder = Path(folder)
     config = replace(network.config, sample_size=(info.event_shape[1], info.event_shape[2]))
-    says = SchedulerSays(info.schedule, info.prediction, info.sampler, info.spacing, info.final_alpha_bar)
+    says = SchedulerSays(
+        info.schedule, info.prediction, info.sampler, info.spacing, info.final_alpha_bar, info.steps_offset
+    )
     scheduler = write_scheduler(says)
     dtype = torch.float16 if half else torch.float32
     tensors = {

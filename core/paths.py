@@ -14,8 +14,9 @@ import numpy as np
 
 from core.errors import Refusal
 from core.levels import CLEAN, CLEAN_TIME, Level, Path
+from core.messages import ModelInfo
 from core.requests import SpacingName
-from core.schedules import Schedule
+from core.schedules import Schedule, make_schedule
 
 
 def spaced_timesteps(
@@ -46,6 +47,12 @@ def spaced_timesteps(
     if rising[-1] + offset >= T or offset < 0:
         raise Refusal(f"{steps} leading steps fit {T} timesteps with an offset of 0 to {T - 1 - rising[-1]}.")
     return tuple(t + offset for t in reversed(rising))
+
+
+def model_timesteps(info: ModelInfo, steps: int, spacing: SpacingName, hand: Sequence[int] = ()) -> tuple[int, ...]:
+    """``spaced_timesteps`` on a model's own schedule, shifted as its scheduler says where the spacing is leading."""
+    offset = info.steps_offset if spacing == "leading" else 0
+    return spaced_timesteps(make_schedule(info.schedule), steps, spacing, hand, offset)
 
 
 def make_path(schedule: Schedule, timesteps: Sequence[int], final_alpha_bar: float = 1.0) -> Path:

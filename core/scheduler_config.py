@@ -31,6 +31,7 @@ class SchedulerSays:
     sampler: SamplerSpec = field(default_factory=lambda: SamplerSpec("ddpm"))
     spacing: str = "leading"
     final_alpha_bar: float = 1.0
+    steps_offset: int = 0
     notes: tuple[str, ...] = ()
 
 
@@ -51,8 +52,9 @@ def read_scheduler(data: Mapping[str, Any]) -> SchedulerSays:
     spacing = fields.text("timestep_spacing", "leading")
     if spacing not in _SPACINGS:
         raise Refusal(f"The scheduler spaces its timesteps in a way that Diffuscope does not know ({spacing}).")
-    if spacing == "leading" and fields.whole("steps_offset", 0):
-        notes.append("steps_offset is not applied: timesteps start at 0.")
+    offset = fields.whole("steps_offset", 0)
+    if not 0 <= offset < schedule.T:
+        raise Refusal(f"The scheduler shifts its timesteps by {offset}; only 0 to {schedule.T - 1} has a meaning.")
     if kind == "PNDMScheduler":
         notes.append("The folder asks for PNDM; Diffuscope samples it with DDIM.")
     ends_clean = kind == "DDPMScheduler" or fields.flag("set_alpha_to_one", kind == "DDIMScheduler")
@@ -62,6 +64,7 @@ def read_scheduler(data: Mapping[str, Any]) -> SchedulerSays:
         sampler=_sampler(fields, kind, notes),
         spacing=spacing,
         final_alpha_bar=1.0 if ends_clean else float(make_schedule(schedule).alpha_bar[0]),
+        steps_offset=offset,
         notes=tuple(notes),
     )
 
@@ -90,7 +93,7 @@ def write_scheduler(says: SchedulerSays) -> dict[str, Any]:
         "clip_sample_range": 1.0,
         "prediction_type": {ours: theirs for theirs, ours in _PREDICTIONS.items()}[says.prediction],
         "timestep_spacing": says.spacing if says.spacing in _SPACINGS else "leading",
-        "steps_offset": 0,
+        "steps_offset": says.steps_offset,
         "thresholding": False,
         "rescale_betas_zero_snr": False,
     }

@@ -8,7 +8,7 @@ from typing import cast
 
 from core.errors import Refusal
 from core.messages import ModelInfo
-from core.paths import partial_timesteps, spaced_timesteps
+from core.paths import model_timesteps, partial_timesteps
 from core.requests import (
     MAX_BRANCHES,
     FromImage,
@@ -21,7 +21,6 @@ from core.requests import (
     SpacingName,
     branch_depth,
 )
-from core.schedules import make_schedule
 
 Labels = tuple[int | None, ...]
 
@@ -65,8 +64,7 @@ def settings_for(model: ModelInfo, settings: DenoiseSettings) -> DenoiseSettings
 
 def resolve(settings: DenoiseSettings, model: ModelInfo, picture: ImageRef | None = None) -> SampleRequest:
     """The request these settings mean for this model. Raises Refusal where they cannot be met."""
-    schedule = make_schedule(model.schedule)
-    timesteps = spaced_timesteps(schedule, settings.steps, settings.spacing, settings.hand)
+    timesteps = model_timesteps(model, settings.steps, settings.spacing, settings.hand)
     start: FromNoise | FromImage = FromNoise()
     if settings.from_picture:
         if picture is None:

@@ -17,10 +17,9 @@ from core.cli.sample import DEFAULT_STEPS, labels_of
 from core.codec import from_json, to_json
 from core.errors import Refusal
 from core.images import OpenedImage
-from core.paths import partial_timesteps, spaced_timesteps
+from core.paths import model_timesteps, partial_timesteps
 from core.render import ANIMATIONS, grid, write_animation, write_npy, write_png
 from core.requests import ImageEnd, MorphEnd, MorphRequest, Precision, SamplerSpec, SeedEnd, SpacingName
-from core.schedules import make_schedule
 
 SEED = "seed:"
 
@@ -105,7 +104,7 @@ def build_morphs(bench: Bench, options: argparse.Namespace, ends: tuple[MorphEnd
     pictures = any(isinstance(end, ImageEnd) for end in ends)
     inverts = pictures and not ddpm
     spacing = cast(SpacingName, options.spacing or info.spacing)
-    falling = spaced_timesteps(make_schedule(info.schedule), options.steps or DEFAULT_STEPS, spacing)
+    falling = model_timesteps(info, options.steps or DEFAULT_STEPS, spacing)
     clip = options.clip or ("none" if inverts else info.sampler.clip)
     auto = "float32" if inverts else info.precision
     requests = []

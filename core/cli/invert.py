@@ -13,10 +13,9 @@ from core.cli.output import Progress, report
 from core.cli.sample import DEFAULT_STEPS, labels_of
 from core.codec import from_json, to_json
 from core.measures import LatentStatistics, latent_statistics, mean_squared_error, psnr
-from core.paths import spaced_timesteps
+from core.paths import model_timesteps
 from core.render import write_npy, write_png
 from core.requests import ImageRef, InvertRequest, Precision, SpacingName
-from core.schedules import make_schedule
 
 
 def invert(options: argparse.Namespace) -> int:
@@ -75,7 +74,7 @@ def build_inversion(bench: Bench, options: argparse.Namespace, picture: ImageRef
     """The inversion that the options describe, completely resolved. Raises Refusal."""
     info = bench.info
     spacing = cast(SpacingName, options.spacing or info.spacing)
-    timesteps = spaced_timesteps(make_schedule(info.schedule), options.steps or DEFAULT_STEPS, spacing)
+    timesteps = model_timesteps(info, options.steps or DEFAULT_STEPS, spacing)
     request = InvertRequest(
         model=info.ref,
         schedule=info.schedule,

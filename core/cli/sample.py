@@ -13,10 +13,9 @@ from core.cli.output import Progress, report
 from core.codec import from_json, to_json
 from core.errors import Refusal
 from core.messages import ModelInfo
-from core.paths import spaced_timesteps
+from core.paths import model_timesteps
 from core.render import grid, write_npy, write_png
 from core.requests import Precision, SampleRequest, SamplerSpec, SpacingName
-from core.schedules import make_schedule
 
 DEFAULT_STEPS = 50
 
@@ -70,7 +69,7 @@ def build_request(info: ModelInfo, options: argparse.Namespace) -> SampleRequest
         raise Refusal(f"--timesteps lists {len(hand)} timesteps, --steps says {options.steps}. Leave --steps out.")
     spacing = cast(SpacingName, "hand" if hand else options.spacing or info.spacing)
     steps = len(hand) or options.steps or DEFAULT_STEPS
-    timesteps = spaced_timesteps(make_schedule(info.schedule), steps, spacing, hand)
+    timesteps = model_timesteps(info, steps, spacing, hand)
     precision = cast(Precision, info.precision if options.precision == "auto" else options.precision)
     request = SampleRequest(
         model=info.ref,

@@ -121,3 +121,9 @@ def test_that_no_branch_is_made_that_could_not_be_read_again():
     assert from_json(SampleRequest, to_json(request)) == request
     with pytest.raises(Refusal, match="Begin a new run"):
         branch(request, 0, DenoiseSettings())
+
+
+def test_that_leading_timesteps_are_shifted_as_the_models_scheduler_says():
+    shifted = replace(DIGITS, steps_offset=1)
+    assert resolve(DenoiseSettings(steps=5), shifted).timesteps == (801, 601, 401, 201, 1)
+    assert resolve(DenoiseSettings(steps=5, spacing="linspace"), shifted).timesteps[-1] == 0

@@ -264,6 +264,7 @@ def test_that_unknown_fields_of_the_configuration_are_told(folder: Path) -> None
         ({"_class_name": "DDIMScheduler"}, {"sampler": SamplerSpec("ddim", clip="clamp")}),
         ({"_class_name": "DDIMScheduler", "clip_sample": False}, {"sampler": SamplerSpec("ddim", clip="none")}),
         ({"_class_name": "DDIMScheduler", "set_alpha_to_one": False}, {"final_alpha_bar": 0.9999}),
+        ({"_class_name": "DDIMScheduler", "steps_offset": 1}, {"steps_offset": 1}),
         ({"_class_name": "PNDMScheduler", "set_alpha_to_one": ...}, {"final_alpha_bar": 0.9999}),
         ({"variance_type": "fixed_large"}, {"sampler": SamplerSpec("ddpm", variance="large")}),
         ({"variance_type": "fixed_small_log"}, {"sampler": SamplerSpec("ddpm")}),
