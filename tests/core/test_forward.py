@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -80,16 +79,6 @@ def test_that_what_is_no_picture_or_no_time_is_refused() -> None:
         Forward(np.zeros((0, 4, 3), np.uint8), SCHEDULE, 0)
     with pytest.raises(Refusal, match="0 to 999"):
         Forward(picture(4, 4, 3), SCHEDULE, 0).at(1000)
-
-
-def test_that_a_slider_can_follow() -> None:
-    forward = Forward(picture(480, 640, 3), SCHEDULE, 0)
-    best = float("inf")
-    for t in range(0, 1000, 100):
-        start = time.perf_counter()
-        forward.picture(t)
-        best = min(best, time.perf_counter() - start)
-    assert best < 0.008
 
 
 @pytest.mark.parametrize(
