@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -35,13 +35,18 @@ class WindowBridge(FakeBridge):
         self.closings += 1
 
 
-@pytest.fixture
-def window(qapp: QApplication, qtbot: QtBot) -> MainWindow:
-    """The window at 1280 × 800 with two toy stages, shown."""
+def shown_window(qtbot: QtBot, stages: Sequence[tuple[str, str, str]]) -> MainWindow:
+    """A window with these stages and a bridge without an engine."""
     state = AppState()
-    made = MainWindow(state, WindowBridge(state), settings=Settings(), stages=STAGES)
+    made = MainWindow(state, WindowBridge(state), settings=Settings(), stages=stages)
     state.setParent(made)
     qtbot.addWidget(made)
     made.show()
     qtbot.waitExposed(made)
     return made
+
+
+@pytest.fixture
+def window(qapp: QApplication, qtbot: QtBot) -> MainWindow:
+    """The window at 1280 × 800 with two toy stages, shown."""
+    return shown_window(qtbot, STAGES)

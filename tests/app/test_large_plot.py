@@ -18,8 +18,6 @@ from PySide6.QtWidgets import QApplication, QFileDialog, QWidget
 from pytestqt.qtbot import QtBot
 
 from app.plot_window import PlotWindow
-from app.settings import Settings
-from app.state import AppState
 from app.theme import palette, theme
 from app.widgets.curves import NAMED
 from app.widgets.plot_tables import TABLES
@@ -27,7 +25,7 @@ from app.widgets.schedule_plots import SchedulePlots
 from app.window import STAGES, MainWindow
 from core.requests import ScheduleSpec
 from core.schedules import Schedule, make_schedule
-from tests.app.conftest import WindowBridge
+from tests.app.conftest import shown_window
 
 LINEAR = make_schedule(ScheduleSpec("linear"))
 COSINE = make_schedule(ScheduleSpec("cosine"))
@@ -76,13 +74,7 @@ def large(plots: SchedulePlots, qtbot: QtBot) -> PlotWindow:
 @pytest.fixture
 def window(qapp: QApplication, qtbot: QtBot) -> MainWindow:
     """The window with its real stages."""
-    state = AppState()
-    made = MainWindow(state, WindowBridge(state), settings=Settings(), stages=STAGES)
-    state.setParent(made)
-    qtbot.addWidget(made)
-    made.show()
-    qtbot.waitExposed(made)
-    return made
+    return shown_window(qtbot, STAGES)
 
 
 def opened(window: MainWindow) -> PlotWindow | None:
