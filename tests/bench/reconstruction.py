@@ -5,7 +5,8 @@
 DIR holds pictures, or sub-folders of them (the recipe's ``held_out``); of each sub-folder in turn one is taken. The
 error is the mean squared one a value in [0, 1], unclamped, of DDIM inversion and back with w = 0, without a label and
 without clipping; beside it the paper's, for another model (CIFAR-10) in float32. ``--quick`` takes 5 pictures and 10
-and 20 steps. Columns: each convention plain, and with fixed-point refinements, in float32; then bfloat16.
+and 20 steps. Columns: each convention by number of fixed-point refinements, in float32; then bfloat16, in the
+first convention alone.
 """
 
 from __future__ import annotations
@@ -13,8 +14,9 @@ from __future__ import annotations
 import argparse
 import itertools
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import get_args
 
 from core.conversion import default_conversion
 from core.device import pick_device
@@ -29,6 +31,7 @@ from core.paths import spaced_timesteps
 from core.requests import ImageRef, InversionConvention, InvertRequest, Precision
 from core.schedules import make_schedule
 
+CONVENTIONS = ["diffusers", "openai"]
 STEPS = (10, 20, 50, 100, 200, 500, 1000)
 PICTURES = {".png", ".jpg", ".jpeg", ".webp", ".bmp"}
 SHORT = {"float32": "fp32", "bfloat16": "bf16", "float16": "fp16"}
@@ -52,12 +55,13 @@ def refs(images: list[OpenedImage], info: ModelInfo) -> tuple[ImageRef, ...]:
     )
 
 
-def columns(refinements: list[int]) -> Iterator[Column]:
-    for convention in ("diffusers", "openai"):
-        for count in (0, *refinements):
-            yield convention, count, "float32"
-    for count in (0, *refinements):
-        yield "diffusers", count, "bfloat16"
+def columns(
+    conventions: Sequence[InversionConvention], precisions: Sequence[Precision], refinements: Sequence[int]
+) -> Iterator[Column]:
+    for precision in precisions:
+        for convention in conventions if precision == "float32" else conventions[:1]:
+            for count in refinements:
+                yield convention, count, precision
 
 
 def error(
@@ -89,7 +93,9 @@ def main() -> None:
     parser.add_argument("--model", default="digits")
     parser.add_argument("--images", type=int, default=100)
     parser.add_argument("--steps", type=int, nargs="+", default=STEPS)
-    parser.add_argument("--refinements", type=int, nargs="+", default=[3])
+    parser.add_argument("--refinements", type=int, nargs="+", default=[0, 3])
+    parser.add_argument("--conventions", nargs="+", choices=get_args(InversionConvention), default=CONVENTIONS)
+    parser.add_argument("--precisions", nargs="+", choices=get_args(Precision), default=["float32", "bfloat16"])
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--device", default="auto")
     options = parser.parse_args()
@@ -101,7 +107,7 @@ def main() -> None:
     images = pictures(options.data, count)
     for image in images:
         library.add_image(image)
-    chosen = list(columns(options.refinements))
+    chosen = list(columns(options.conventions, options.precisions, options.refinements))
     print(f"{opened.info.ref.name}, {len(images)} pictures on {device}; mean squared error a value in [0, 1]")
     heads = [f"{name} {SHORT[precision]}{f' +{refined}' if refined else ''}" for name, refined, precision in chosen]
     print(f"{'steps':>5} {'paper':>8} " + " ".join(f"{head:>17}" for head in heads) + "  seconds")
