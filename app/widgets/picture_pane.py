@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,6 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QEvent, QPoint, QPointF, QRect, QRectF, QSize, Qt, Signal, Slot
 from PySide6.QtGui import (
     QColor,
-    QFontMetrics,
     QImage,
     QKeyEvent,
     QMouseEvent,
@@ -21,16 +21,15 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QApplication, QSizePolicy, QWidget
 
-from app.theme import GRID, colour, font, palette, theme
-from app.widgets.caption import paint_symbol
+from app.theme import colour, palette, theme
+from app.widgets.picture_caption import CAPTION_HEIGHT, CAPTION_WIDTH, PictureCaption
 from app.widgets.picture_marks import paint_pixel, paint_placeholder, paint_progress, placeholder_square
 from app.widgets.picture_view import Grid, View, best_grid
 from app.widgets.rasters import Content
 from app.widgets.typeset import plain
 
-CAPTION_HEIGHT = 44
-CAPTION_WIDTH = 230
-"""A caption is not made narrower than this, where the pane is as wide."""
+__all__ = ["CAPTION_HEIGHT", "PicturePane"]
+
 DIMMED = 0.4
 
 Pixel = tuple[int, int, int]
@@ -44,7 +43,7 @@ class PicturePane(QWidget):
     arrows choose a cell of a grid and Enter clicks it.
 
     Attributes: ``quantity``, ``symbol``, ``view``, ``content`` (None while empty), ``selected`` (cell or None),
-    ``pixel`` (cell, row, column under the pointer, or None).
+    ``pixel`` (cell, row, column under the pointer, or None), ``notes`` (see ``set_names``).
 
     Signals: ``cell_clicked(cell)``; ``hovered(cell, row, column)``, all -1 when the pointer leaves;
     ``view_changed(View)`` after the person zoomed or panned.
@@ -63,6 +62,8 @@ class PicturePane(QWidget):
         self.content: Content | None = None
         self.selected: int | None = None
         self.pixel: Pixel | None = None
+        self.names: Sequence[str] = ()
+        self.notes: tuple[str, ...] = ()
         self._text = ""
         self._placeholder = ""
         self._reduced: list[QImage] = []
@@ -104,6 +105,24 @@ class PicturePane(QWidget):
             self._text = text
             self.setAccessibleName(f"{plain(self.symbol)}, {text}" if text else plain(self.symbol))
             self.update()
+
+    def set_names(self, names: Sequence[str] = (), notes: tuple[str, ...] = ()) -> None:
+        """What each cell is called where it is taken to ("run 3, sample 2, t = 400"), and what was done to it."""
+        self.names, self.notes = names, notes
+
+    def name(self, cell: int) -> str:
+        """What a cell is called; by default what the caption says."""
+        if cell < len(self.names):
+            return self.names[cell]
+        return (
+            f"{self.accessibleName()}, {cell + 1}"
+            if self.content and self.content.shape[0] > 1
+            else self.accessibleName()
+        )
+
+    def pointed(self) -> int:
+        """The cell that is meant: the one under the pointer, the framed one, or the first."""
+        return self.pixel[0] if self.pixel else self.selected or 0
 
     def set_placeholder(self, text: str) -> None:
         """What is said in the picture's place while there is none."""
@@ -320,7 +339,7 @@ class PicturePane(QWidget):
             if zoom >= 1:
                 painter.drawImage(target, self.content.image, QRect(0, cell * grid.height, grid.width, grid.height))
             else:
-                painter.drawImage(target.topLeft(), self._reduced_cells(grid, width, height)[cell])
+                painter.drawImage(target.topLeft(), self._reduced_cells(width, height)[cell])
         painter.setOpacity(1.0)
         whole = QRect(left, top, *grid.size(zoom))
         if self._busy:
@@ -347,42 +366,13 @@ class PicturePane(QWidget):
             left = max(left, min(int(picture_left / ratio), (self.width() - CAPTION_WIDTH) // 2))
         return QRect(left, top, self.width() - 2 * left, CAPTION_HEIGHT)
 
-    def _reduced_cells(self, grid: Grid, width: int, height: int) -> list[QImage]:
+    def _reduced_cells(self, width: int, height: int) -> list[QImage]:
         if not self._reduced:
             assert self.content is not None
-            # Averaging signed values would hide them behind their mean; a sample keeps the printed range true.
-            smooth = self.content.signed is None
-            modes = (
-                Qt.AspectRatioMode.IgnoreAspectRatio,
-                Qt.TransformationMode.SmoothTransformation if smooth else Qt.TransformationMode.FastTransformation,
-            )
-            for cell in range(grid.count):
-                part = self.content.image
-                if grid.count > 1:
-                    part = part.copy(0, cell * grid.height, grid.width, grid.height)
-                self._reduced.append(part.scaled(width, height, *modes))
+            self._reduced = self.content.reduced(width, height)
         return self._reduced
 
     def _paint_caption(self, painter: QPainter) -> None:
-        """Symbol, text and zoom on the first line; range and the pixel read on the second, which is quiet."""
-        place = self._caption_rect()
-        left, right = place.left(), place.right()
-        first, second = place.top() + 22, place.top() + 39
-        ink, quiet = colour(self.quantity), QColor(palette().quiet)
-        text_left = left + int(paint_symbol(painter, self, self.symbol, QPointF(left, first), 17, ink)) + GRID
-        painter.setFont(font("caption", numbers=True))
-        metrics = QFontMetrics(painter.font())
-        zoom_left = right - metrics.horizontalAdvance(self.zoom_text())
-        room = zoom_left - text_left - GRID
-        painter.setPen(ink)
-        painter.drawText(text_left, first, metrics.elidedText(self._text, Qt.TextElideMode.ElideRight, room))
-        painter.setPen(quiet)
-        painter.drawText(zoom_left, first, self.zoom_text())
-        reading_left = max(left, right - metrics.horizontalAdvance(self.reading()))
-        painter.drawText(reading_left, second, self.reading())
         shown = self.content.range_text if self.content else ""
-        if left + metrics.horizontalAdvance(shown) + GRID <= reading_left:
-            painter.drawText(left, second, shown)
-        if self.hasFocus():
-            painter.setPen(QPen(QColor(palette().line), 1))
-            painter.drawLine(left, second + 4, right, second + 4)
+        caption = PictureCaption(self.quantity, self.symbol, self._text, self.zoom_text(), shown, self.reading())
+        caption.paint(painter, self, self._caption_rect())

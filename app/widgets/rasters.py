@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from PySide6.QtCore import Qt
 from PySide6.QtGui import QImage, qRgb
 
 from app.theme import diverging_lut
@@ -75,6 +76,27 @@ class Content:
         text = f"\u00b1{limit:.2f}" + ("" if channels == 1 else f", mean of {channels} channels")
         image = signed_stack(shown, limit)
         return cls((count, height, width), image, values.transpose(0, 2, 3, 1), text, (shown, limit))
+
+    def pixels(self, cell: int) -> NDArray[np.uint8]:
+        """What is seen of one picture at its own size: uint8 (height, width, 1 or 3)."""
+        _, height, width = self.shape
+        image = self.image.copy(0, cell * height, width, height).convertToFormat(QImage.Format.Format_RGB888)
+        rows = np.frombuffer(image.constBits(), np.uint8).reshape(height, image.bytesPerLine())[:, : 3 * width]
+        pixels = rows.reshape(height, width, 3)
+        grey = self.signed is None and self.values.shape[-1] == 1
+        return pixels[..., :1].copy() if grey else pixels.copy()
+
+    def reduced(self, width: int, height: int) -> list[QImage]:
+        """Every picture at a smaller size."""
+        # Averaging signed values would hide them behind their mean; a sample keeps the printed range true.
+        smooth = self.signed is None
+        modes = (
+            Qt.AspectRatioMode.IgnoreAspectRatio,
+            Qt.TransformationMode.SmoothTransformation if smooth else Qt.TransformationMode.FastTransformation,
+        )
+        count, rows, columns = self.shape
+        cells = (self.image if count == 1 else self.image.copy(0, cell * rows, columns, rows) for cell in range(count))
+        return [cell.scaled(width, height, *modes) for cell in cells]
 
     def recoloured(self) -> Content:
         """The same through the diverging map of the scheme now in force."""
