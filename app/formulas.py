@@ -127,3 +127,59 @@ SAMPLING_DDIM = Listing(
 ALGORITHM_1 = TRAINING.title, TRAINING.lines
 ALGORITHM_2 = SAMPLING.title, SAMPLING.lines
 ALGORITHM_DDIM = SAMPLING_DDIM.title, SAMPLING_DDIM.lines
+
+_A, _B = r"\textcolor{x_t}{x_T^A}", r"\textcolor{x_t}{x_T^B}"
+_MIXED = r"\textcolor{x_t}{x_T^\lambda}"
+_NOISED_A, _NOISED_B = r"\textcolor{x_t}{x_t^A}", r"\textcolor{x_t}{x_t^B}"
+
+MIX_SLERP = Formula(
+    "Spherical interpolation",
+    rf"\frac{{{_MIXED}}}{{\|{_MIXED}\|}} = \textcolor{{to_a}}{{\frac{{\sin((1-\lambda)\theta)}}{{\sin\theta}}}}"
+    rf"\,\frac{{{_A}}}{{\|{_A}\|}}"
+    rf" + \textcolor{{to_b}}{{\frac{{\sin(\lambda\theta)}}{{\sin\theta}}}}\,\frac{{{_B}}}{{\|{_B}\|}}",
+    ("to_a", "to_b"),
+    "Song et al. 2021 (DDIM), appendix D.5; Shoemake 1985. The norm goes evenly from one to the other.",
+)
+MIX_LERP = Formula(
+    "Linear interpolation",
+    rf"{_MIXED} = \textcolor{{to_a}}{{(1-\lambda)}}\,{_A} + \textcolor{{to_b}}{{\lambda}}\,{_B}",
+    ("to_a", "to_b"),
+    "Half-way between independent noises the norm is 1/√2 of theirs: no noise that the network knows.",
+)
+MIX_DDPM = Formula(
+    "DDPM's interpolation",
+    rf"\textcolor{{x_t}}{{\bar{{x}}_t}} = \textcolor{{to_a}}{{(1-\lambda)}}\,{_NOISED_A}"
+    rf" + \textcolor{{to_b}}{{\lambda}}\,{_NOISED_B}",
+    ("to_a", "to_b"),
+    "Ho et al. 2020, section 4.3: both noised with the same ε",
+)
+MORPH_LATENT = Listing(
+    "Interpolation of latents",
+    (
+        rf"${_A}, {_B}$: pictures inverted, seeds drawn",
+        r"for $\lambda = 0, 1, \frac{1}{2}, \frac{1}{4}, \ldots$ do",
+        rf"  ${_MIXED} = $ mix$({_A}, {_B}; \lambda)$",
+        r"  for $\textcolor{t}{t}$ in the timesteps, falling, do",
+        rf"    ${_X_PREV} = $ step$({_X_T}, {_EPS_THETA}({_X_T}, \textcolor{{t}}{{t}}))$",
+        "  end for",
+        rf"  frame $\lambda$ = ${_X_0}$",
+        "end for",
+    ),
+    "Song et al. 2021 (DDIM), section 5.3",
+)
+MORPH_DDPM = Listing(
+    "Interpolation of noised pictures",
+    (
+        rf"${_EPS} \sim \mathcal{{N}}(0, I)$",
+        rf"${_NOISED_A}, {_NOISED_B} = \sqrt{{{_AB}}}\,{_X_0} + \sqrt{{1 - {_AB}}}\,{_EPS}$ of A, B",
+        r"for $\lambda = 0, 1, \frac{1}{2}, \frac{1}{4}, \ldots$ do",
+        rf"  $\textcolor{{x_t}}{{\bar{{x}}_t}} = (1-\lambda)\,{_NOISED_A} + \lambda\,{_NOISED_B}$",
+        r"  for $\textcolor{t}{s} = \textcolor{t}{t}, \ldots, 0$ do",
+        rf"    $\textcolor{{x_t}}{{x_{{s-1}}}} \sim p_\theta(\textcolor{{x_t}}{{x_{{s-1}}}} \mid "
+        r"\textcolor{x_t}{x_s})$",
+        "  end for",
+        rf"  frame $\lambda$ = ${_X_0}$",
+        "end for",
+    ),
+    "Ho et al. 2020, section 4.3",
+)
