@@ -27,8 +27,11 @@ class Command:
 COMMANDS: tuple[Command, ...] = (
     Command("open", "File", "&Open picture…", "Open one or more pictures of your own", "Ctrl+O"),
     Command("open_model", "File", "Open &model folder…", "Open a model in the diffusers layout", "Ctrl+Shift+O"),
+    Command("save_picture", "File", "&Save picture…", "Save the picture pointed at as PNG, at its own size", "Ctrl+S"),
     Command("quit", "File", "&Quit", "Stop what runs and close the window", "Ctrl+Q", separator=True),
     Command("paste", "Edit", "&Paste picture", "Use the picture, file or path on the clipboard", "Ctrl+V"),
+    Command("copy_picture", "Edit", "&Copy picture", "Copy the picture pointed at, at its own size", "Ctrl+C"),
+    Command("use_picture", "Edit", "&Use as picture", "Noise, invert or morph the picture pointed at", "U"),
     Command("draw", "Edit", "&Draw a picture", "Draw a digit with the mouse and use it", "Ctrl+D"),
     Command("run", "Run", "&Run", "Press the stage's filled button", "Ctrl+Enter"),
     Command("toggle", "Run", "&Play or pause", "Play or pause what this stage shows", "Space"),

@@ -15,6 +15,7 @@ from PySide6.QtWidgets import QFileDialog, QMenu
 from app.incoming import PICTURE_ENDINGS, Offer, Source, files, is_model_folder, offer, offer_of, sources
 from app.loader import Loader
 from app.log import Log, logger
+from app.taking import Taking
 from app.theme import SchemeName, theme
 from app.widgets.controls import MAX_SEED
 from app.widgets.schedule_plots import SchedulePlots
@@ -31,13 +32,14 @@ STAGE_COMMANDS = ("stop", "toggle", "step", "branch")
 
 
 class Commands(QObject):
-    """The handlers behind ``window.registry``. Attributes: ``loader``."""
+    """The handlers behind ``window.registry``. Attributes: ``loader``, ``taking``."""
 
     def __init__(self, window: MainWindow, log: Log) -> None:
         super().__init__(window)
         self._window = window
         self._log = log
         self.loader = Loader(window.bridge, self)
+        self.taking = Taking(window)
         self._large: PlotWindow | None = None
         registry = window.registry
         registry.connect_to(

@@ -10,6 +10,7 @@ from PySide6.QtCore import QEvent, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import (
     QAction,
     QCloseEvent,
+    QContextMenuEvent,
     QDragEnterEvent,
     QDragLeaveEvent,
     QDragMoveEvent,
@@ -252,6 +253,12 @@ class MainWindow(QMainWindow):
             self.stage.seek(steps * (10 if event.modifiers() & Qt.KeyboardModifier.ShiftModifier else 1))
         else:
             super().keyPressEvent(event)
+
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        keyboard = event.reason() == QContextMenuEvent.Reason.Keyboard
+        over = self.focusWidget() if keyboard else self.childAt(self.mapFromGlobal(event.globalPos()))
+        if self.commands.taking.menu(over, event.globalPos()) is None:
+            super().contextMenuEvent(event)
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         # Accepted even where it is refused: only then does the window hear when the drag leaves.

@@ -233,6 +233,7 @@ class ForwardStage(Stage):
         x0 = scene.forward.x0
         self.x_0.set_pictures(scene.x0, x0[None], (float(x0.min()), float(x0.max())))
         self.x_0.set_caption(f"{width} × {height}{scaled}")
+        self.x_0.set_names([image.name], (f"scaled to {width} × {height}",) if scaled else ())
         self.eps.set_signed(scene.eps)
         self.eps.set_caption(f"seed {self.state.seed}")
         self.algorithm.light(2)
@@ -298,6 +299,7 @@ class ForwardStage(Stage):
         shown = self._scene.x_t(t, self._normalised)
         self.x_t.set_pictures(shown.picture, shown.values, shown.value_range)
         self.x_t.set_caption(f"t = {t}, {shown.mapping}")
+        self.x_t.set_names([f"{self.x_0.name(0)}, t = {t}"], (*self.x_0.notes, shown.mapping))
         self.histogram.set_values(shown.values, "x_t")
 
     def _mark_frame(self, t: int) -> None:

@@ -142,6 +142,8 @@ class NetworkEye(QObject):
         self.x0_hat.set_pictures(answer.x0_hat)
         self.score.set_signed(answer.score)
         height, width = request.image.conversion.size
+        name = self._state.image.name if self._state.image else ""
+        self.x0_hat.set_names([f"x̂₀ of {name}, t = {request.t}"], ("clamped to [−1, 1]",))
         where = f"t = {request.t}, {width} × {height}"
         for pane in (self.x0_hat, self.score):
             pane.set_caption(where if pane is self.x0_hat else f"t = {request.t}")

@@ -43,7 +43,8 @@ class PicturePane(QWidget):
     arrows choose a cell of a grid and Enter clicks it.
 
     Attributes: ``quantity``, ``symbol``, ``view``, ``content`` (None while empty), ``selected`` (cell or None),
-    ``pixel`` (cell, row, column under the pointer, or None), ``notes`` (see ``set_names``).
+    ``pixel`` (cell, row, column under the pointer of this or a linked pane, or None), ``is_pointed`` (the pointer is
+    over this one), ``names`` and ``notes`` (see ``set_names``).
 
     Signals: ``cell_clicked(cell)``; ``hovered(cell, row, column)``, all -1 when the pointer leaves;
     ``view_changed(View)`` after the person zoomed or panned.
@@ -62,6 +63,7 @@ class PicturePane(QWidget):
         self.content: Content | None = None
         self.selected: int | None = None
         self.pixel: Pixel | None = None
+        self.is_pointed = False
         self.names: Sequence[str] = ()
         self.notes: tuple[str, ...] = ()
         self._text = ""
@@ -273,6 +275,7 @@ class PicturePane(QWidget):
             self._pressed, self._dragged = event.position().toPoint(), False
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        self.is_pointed = True
         point = event.position().toPoint()
         if self._pressed is not None:
             moved = point - self._pressed
@@ -294,6 +297,7 @@ class PicturePane(QWidget):
             self.fit()
 
     def leaveEvent(self, event: QEvent) -> None:
+        self.is_pointed = False
         self._hover(None)
 
     def wheelEvent(self, event: QWheelEvent) -> None:

@@ -1,0 +1,147 @@
+"""Taking a picture off the screen: to use it as the window's picture, to copy it, to save it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject, QPoint, Qt, QTimer, Slot
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QApplication, QFileDialog, QMenu, QWidget
+
+from app.incoming import PICTURE_ENDINGS
+from app.log import logger
+from app.widgets.picture_pane import PicturePane
+from app.widgets.rasters import to_image
+from core.errors import Refusal
+from core.files import check_writable
+from core.images import OpenedImage, from_pixels
+from core.render import write_png
+
+if TYPE_CHECKING:
+    from app.window import MainWindow
+
+NOTHING = "There is no picture here yet."
+SIGNED = "These colours show signed numbers, not a picture: point at x_t or x̂₀."
+
+Place = tuple[PicturePane, int]
+"""A pane and the cell of it that is meant."""
+
+
+class Taking(QObject):
+    """What the picture commands do. They mean the pane under the pointer, else the one with the focus, else the
+    largest of the stage; in a grid the sample under the pointer, else the framed one, else the first."""
+
+    def __init__(self, window: MainWindow) -> None:
+        super().__init__(window)
+        self._window = window
+        self._in_menu: Place | None = None
+        self._handlers: dict[str, Callable[[], object]] = {
+            "use_picture": self.use,
+            "copy_picture": self.copy,
+            "save_picture": self.save,
+        }
+        window.registry.connect_to(self._handlers)
+
+    def use(self) -> None:
+        """Make it the window's picture, ready to be noised, inverted or morphed."""
+        place = self._place()
+        if place is None or place[0].content is None:
+            self._say(NOTHING)
+        elif place[0].content.signed is not None:
+            self._say(SIGNED)
+        else:
+            image = taken(*place)
+            self._window.state.set_image(image)
+            logger.info("picture taken: %s", image.name)
+            self._say(f"The picture is now {image.name}.")
+
+    def copy(self) -> None:
+        """Put it on the clipboard at its own size."""
+        place = self._place()
+        if place is None:
+            self._say(NOTHING)
+            return
+        image = taken(*place)
+        QGuiApplication.clipboard().setImage(to_image(image.pixels))
+        self._say(f"Copied {image.name}.")
+
+    def save(self) -> None:
+        """Ask where it is to be saved; it is the one that was there when the question came."""
+        place = self._place()
+        if place is None:
+            self._say(NOTHING)
+            return
+        image = taken(*place)
+        dialog = QFileDialog(self._window, "Save the picture", file_name(image.name), "Picture (*.png)")
+        dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
+        dialog.setDefaultSuffix("png")
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.fileSelected.connect(lambda name: self.write(image, Path(name)))
+        dialog.open()
+
+    def write(self, image: OpenedImage, path: Path) -> None:
+        """Save a picture as PNG, its own pixels and nothing else; an older file stays where that fails."""
+        try:
+            check_writable(path, ".png")
+            write_png(path, image.pixels)
+        except Refusal as refusal:
+            self._window.show_error(str(refusal), refusal.details)
+        else:
+            self._say(f"Saved {path}")
+
+    def menu(self, child: QWidget | None, where: QPoint) -> QMenu | None:
+        """Offer the commands for the pane that ``child`` is; None where it is none, or empty."""
+        if not isinstance(child, PicturePane) or child.content is None:
+            return None
+        place = child, child.pointed()
+        menu = QMenu(self._window)
+        menu.setToolTipsVisible(True)
+        for name in self._handlers:
+            menu.addAction(self._window.registry[name])
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self._in_menu = place
+        menu.aboutToHide.connect(self._menu_closed)
+        menu.popup(where)
+        return menu
+
+    @Slot()
+    def _menu_closed(self) -> None:
+        QTimer.singleShot(0, self, self._forget)  # what was chosen is triggered after the menu is gone
+
+    @Slot()
+    def _forget(self) -> None:
+        self._in_menu = None
+
+    def _place(self) -> Place | None:
+        if self._in_menu is not None:
+            return self._in_menu
+        panes = [pane for pane in self._window.stage.findChildren(PicturePane) if pane.isVisible() and pane.content]
+        focus = QApplication.focusWidget()
+        meant = [pane for pane in panes if pane.is_pointed] or [pane for pane in panes if pane is focus]
+        pictures = [pane for pane in panes if pane.content and pane.content.signed is None]
+        pane = next(iter(meant), None) or max(pictures, key=_area, default=None)
+        return None if pane is None else (pane, pane.pointed())
+
+    def _say(self, words: str) -> None:
+        self._window.status_line.set_hint(words)
+
+
+def taken(pane: PicturePane, cell: int) -> OpenedImage:
+    """One picture of a pane as if it had been opened."""
+    assert pane.content is not None
+    return from_pixels(pane.content.pixels(cell), pane.name(cell), pane.notes)
+
+
+def file_name(name: str) -> str:
+    """A picture's name as that of a PNG file, without what a file's name may not hold."""
+    endings = "|".join(re.escape(ending) for ending in PICTURE_ENDINGS)
+    bare = re.sub(rf"({endings})(?=,|$)", "", name, flags=re.IGNORECASE)
+    safe = re.sub(r"[^\w =,.()+-]", "_", bare).strip()
+    return f"{safe or 'picture'}.png"
+
+
+def _area(pane: PicturePane) -> int:
+    return pane.width() * pane.height()
