@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any, TypeVar
@@ -14,7 +14,7 @@ import qasync
 from PySide6.QtCore import QObject, Qt, QTimer, Signal, Slot
 from PySide6.QtWidgets import QApplication
 
-from app.state import AppState, Run
+from app.state import AppState, Run, Training, parent_of
 from core.engine import Engine
 from core.images import OpenedImage
 from core.messages import (
@@ -28,9 +28,14 @@ from core.messages import (
     RunPaused,
     RunResumed,
     RunStarted,
+    Signed,
     Status,
+    TrainingStarted,
+    TrainingTick,
 )
-from core.requests import FromStep, Interactive, SampleRequest
+from core.requests import FromStep, Interactive, RunRequest, SampleRequest
+from core.training.dataset import PictureFolder
+from core.training.order import TrainOrder
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +43,9 @@ T = TypeVar("T")
 
 FRAME_MS = 16
 CLOSE_SECONDS = 2.5
+SAVE_SECONDS = 60.0
+"""What a training may take after the window is gone to end its step and save what it has learned."""
+SMOOTHED = 50
 
 
 class Bridge(QObject):
@@ -78,9 +86,17 @@ class Bridge(QObject):
     def add_image(self, image: OpenedImage) -> None:
         self._engine.add_image(image)
 
-    def submit(self, request: SampleRequest) -> int:
-        """Queue a run or a branch; its job number."""
+    def submit(self, request: RunRequest) -> int:
+        """Queue a run, a branch, an inversion or a morph; its job number."""
         return self._engine.submit(request)
+
+    def train(self, order: TrainOrder, data: PictureFolder) -> int:
+        """Queue a training; its job number. Cancelling it keeps what it has learned."""
+        return self._engine.train(order, data)
+
+    def snapshot(self, job: int) -> None:
+        """Open the model of a training as it is now."""
+        self._engine.snapshot(job)
 
     def cancel(self, job: int) -> None:
         self._engine.cancel(job)
@@ -98,9 +114,13 @@ class Bridge(QObject):
         """An interactive request; a newer one of its kind replaces it. Answered by an ``Inspection``."""
         self._engine.ask(request)
 
-    def frame(self, job: int, step: int) -> Preview | None:
-        """A stored state of a run as a picture, at once."""
-        return self._engine.frame(job, step)
+    def frame(self, job: int, step: int, frame: int | None = None) -> Preview | None:
+        """A stored state of a run, or of one frame of a morph, as pictures, at once."""
+        return self._engine.frame(job, step, frame)
+
+    def values(self, job: int, step: int, frame: int | None = None) -> Signed | None:
+        """The same state unclamped, float32 (n, *event_shape), at once."""
+        return self._engine.values(job, step, frame)
 
     # Orchestration
 
@@ -173,7 +193,8 @@ class Bridge(QObject):
             task.cancel()
         # An import cannot be interrupted; what has not started has nothing to lose either.
         starting = self.state.status.state is EngineState.STARTING
-        deadline = time.monotonic() + (0.0 if starting else CLOSE_SECONDS)
+        patience = 0.0 if starting else SAVE_SECONDS if self._engine.has_unsaved else CLOSE_SECONDS
+        deadline = time.monotonic() + patience
         self._engine.stop(0)
         while not self.ended and time.monotonic() < deadline:
             await asyncio.sleep(0.01)
@@ -215,35 +236,65 @@ class Bridge(QObject):
             case ModelOpened(info=info):
                 state.set_model(info)
             case RunStarted():
-                state.put_run(self._begun(message))
+                state.put_run(begun(message, state.runs))
             case Progress(job=job) if job in state.runs:
                 self._change(
                     job, stored=message.step, rate=message.rate, eta=message.eta, store_bytes=message.store_bytes
                 )
+            case TrainingStarted():
+                state.set_training(begun_training(message))
+            case TrainingTick():
+                if state.training is not None and state.training.job == message.job:
+                    state.set_training(ticked(state.training, message))
             case RunPaused(job=job):
                 self._change(job, state="paused")
             case RunResumed(job=job):
                 self._change(job, state="running")
-            case RunEnded(job=job):
-                self._change(job, state=message.reason, stored=message.steps, eta=0.0)
+            case RunEnded(job=job, reason=reason, steps=steps):
+                self._change(job, state=reason, eta=0.0)
+                if job in state.runs:
+                    self._change(job, stored=steps)
             case Failed(job=int(job)):
                 self._change(job, state="failed", eta=0.0)
 
-    def _begun(self, message: RunStarted) -> Run:
-        start = message.request.start
-        parent, step = None, 0
-        if isinstance(start, FromStep):
-            step = start.step
-            parent = next((run.job for run in self.state.runs.values() if run.request == start.parent), None)
-        return Run(
-            message.job,
-            message.request,
-            message.path,
-            parent=parent,
-            parent_step=step,
-            store_cap=message.store_cap,
-        )
-
     def _change(self, job: int, **changes: Any) -> None:
-        if job in self.state.runs:
-            self.state.put_run(replace(self.state.runs[job], **changes))
+        state = self.state
+        if job in state.runs:
+            state.put_run(replace(state.runs[job], **changes))
+        elif state.training is not None and state.training.job == job:
+            state.set_training(replace(state.training, **changes))
+
+
+def begun(message: RunStarted, runs: Mapping[int, Run]) -> Run:
+    """The run that has begun, beside those there are."""
+    request, origin = message.request, parent_of(message.request)
+    parent = next((run.job for run in runs.values() if run.request == origin), None)
+    start = request.start if isinstance(request, SampleRequest) else None
+    return Run(
+        message.job,
+        request,
+        message.path,
+        message.total,
+        parent=parent,
+        parent_step=start.step if isinstance(start, FromStep) else 0,
+        store_cap=message.store_cap,
+    )
+
+
+def begun_training(message: TrainingStarted) -> Training:
+    losses = message.losses[-SMOOTHED:]
+    done = 0.0 if message.total is None else message.step / message.total
+    loss = float(losses.mean()) if len(losses) else 0.0
+    return Training(message.job, message.name, message.step, message.total, progress=done, loss=loss)
+
+
+def ticked(training: Training, tick: TrainingTick) -> Training:
+    """The training after some more steps; its loss is a running mean over about ``SMOOTHED``."""
+    keep = (1 - 1 / SMOOTHED) ** len(tick.losses) if training.loss else 0.0
+    return replace(
+        training,
+        step=tick.first_step + len(tick.losses) - 1,
+        loss=keep * training.loss + (1 - keep) * float(tick.losses.mean()),
+        eta=tick.eta,
+        progress=tick.progress,
+    )

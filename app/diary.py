@@ -3,7 +3,17 @@
 from __future__ import annotations
 
 from app.log import logger
-from core.messages import Failed, ModelOpened, RunEnded, RunPaused, RunResumed, RunStarted
+from core.messages import (
+    Failed,
+    ModelOpened,
+    RunEnded,
+    RunPaused,
+    RunResumed,
+    RunStarted,
+    TrainingSaved,
+    TrainingStarted,
+)
+from core.requests import InvertRequest, MorphRequest, RunRequest
 
 
 def record(message: object) -> None:
@@ -12,9 +22,11 @@ def record(message: object) -> None:
         case ModelOpened(info=info):
             logger.info("model opened: %s", info.ref.name)
         case RunStarted(job=job, request=request):
-            logger.info(
-                "run %d started: %d × %d steps, seed %d", job, request.count, len(request.timesteps), request.seed
-            )
+            logger.info("run %d started: %s", job, words_of(request))
+        case TrainingStarted(job=job, name=name, step=step):
+            logger.info("run %d trains %s from step %d", job, name, step)
+        case TrainingSaved(job=job, step=step):
+            logger.info("run %d saved at step %d", job, step)
         case RunPaused(job=job, step=step):
             logger.info("run %d paused at step %d", job, step)
         case RunResumed(job=job):
@@ -23,3 +35,12 @@ def record(message: object) -> None:
             logger.info("run %d %s after %d steps", job, reason, steps)
         case Failed(job=job, message=words):
             logger.warning("%s: %s", "the engine" if job is None else f"run {job}", words)
+
+
+def words_of(request: RunRequest) -> str:
+    """What a run is, in a few words."""
+    if isinstance(request, InvertRequest):
+        return f"inversion of {len(request.images)} pictures, {request.steps} steps"
+    if isinstance(request, MorphRequest):
+        return f"morph of {len(request.ends)} end points, {request.frames} frames, {request.steps} steps"
+    return f"{request.count} × {len(request.timesteps)} steps, seed {request.seed}"

@@ -10,7 +10,17 @@ from PySide6.QtCore import QObject, Signal
 from core.images import OpenedImage
 from core.levels import Path
 from core.messages import EngineState, ModelInfo, Status
-from core.requests import Conversion, SampleRequest, ScheduleSpec
+from core.requests import (
+    Conversion,
+    FromLatent,
+    FromMorph,
+    FromStep,
+    InvertRequest,
+    MorphRequest,
+    RunRequest,
+    SampleRequest,
+    ScheduleSpec,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +28,8 @@ class Cursor:
     """Where the person looks: a stage, a run (None: the forward process), a step of it, a timestep.
 
     In the forward process ``t`` (0..T-1) leads and ``step`` is 0; in a run ``step`` (0..steps) leads and ``t`` is the
-    time of that state. ``shown_t`` is the t of the picture on the screen where it lags behind what was asked for.
+    time of that state; in a morph it is that of the ``frame`` looked at. ``shown_t`` is the t of the picture on the
+    screen where it lags behind what was asked for.
     """
 
     stage: str = "forward"
@@ -26,15 +37,19 @@ class Cursor:
     step: int = 0
     t: int = 400
     shown_t: int = 400
+    frame: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A run as the history shows it. ``parent`` is the run it was branched from, at ``parent_step``."""
+    """A run as the history shows it: ``stored`` of ``total`` steps are made, ``path`` has the levels of its walk (of a
+    morph: of each frame's way down). ``parent`` is the run it was branched from at ``parent_step``, or the inversion
+    whose latent it began from."""
 
     job: int
-    request: SampleRequest
+    request: RunRequest
     path: Path
+    total: int
     stored: int = 0
     state: str = "running"
     rate: float = 0.0
@@ -46,7 +61,47 @@ class Run:
 
     @property
     def steps(self) -> int:
-        return self.request.steps
+        """Of the walk: the last of its states."""
+        return len(self.path) - 1
+
+    @property
+    def sampling(self) -> SampleRequest:
+        """The request of a run that is one of a sampler's."""
+        assert isinstance(self.request, SampleRequest)
+        return self.request
+
+
+def stage_of(request: RunRequest) -> str:
+    """The stage that shows such a run."""
+    if isinstance(request, MorphRequest):
+        return "morph"
+    if isinstance(request, InvertRequest) or isinstance(request.start, FromLatent):
+        return "invert"
+    return "denoise"
+
+
+def parent_of(request: RunRequest) -> RunRequest | None:
+    """The run that this one goes on from, if it does."""
+    start = request.start if isinstance(request, SampleRequest) else None
+    return start.parent if isinstance(start, FromStep | FromLatent | FromMorph) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """A training under way, or ended: ``state`` is "running", "paused", "finished", "stopped" or "failed".
+
+    ``progress`` is 0..1; ``total`` counts steps, None where the run lasts a time instead; ``loss`` is smoothed; ``eta``
+    in seconds.
+    """
+
+    job: int
+    name: str
+    step: int
+    total: int | None
+    state: str = "running"
+    progress: float = 0.0
+    loss: float = 0.0
+    eta: float = 0.0
 
 
 class AppState(QObject):
@@ -54,7 +109,7 @@ class AppState(QObject):
 
     Attributes: ``cursor``, ``image`` (the person's picture), ``conversion`` (how it meets the network, None until a
     model is open), ``schedule`` (of the forward process), ``seed``, ``model`` (open model or None), ``status`` (of
-    the engine), ``runs`` (by job id, in order of start).
+    the engine), ``runs`` (by job id, in order of start), ``training`` (the last that began, or None).
 
     Signals: ``<attribute>_changed(value)`` after each change; ``runs_changed(job)`` for a run that began or moved on.
     """
@@ -67,6 +122,7 @@ class AppState(QObject):
     model_changed = Signal(object)
     status_changed = Signal(object)
     runs_changed = Signal(int)
+    training_changed = Signal(object)
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -78,6 +134,7 @@ class AppState(QObject):
         self.model: ModelInfo | None = None
         self.status = Status(EngineState.STARTING, "")
         self.runs: dict[int, Run] = {}
+        self.training: Training | None = None
 
     def move(self, **changes: Any) -> None:
         """Move the cursor: ``state.move(t=500)``."""
@@ -105,6 +162,9 @@ class AppState(QObject):
         if self.runs.get(run.job) != run:
             self.runs[run.job] = run
             self.runs_changed.emit(run.job)
+
+    def set_training(self, training: Training | None) -> None:
+        self._set("training", training)
 
     def _set(self, name: str, value: object) -> None:
         if getattr(self, name) != value:

@@ -17,7 +17,7 @@ import time
 import traceback
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import psutil
@@ -32,45 +32,29 @@ from core.messages import (
     Message,
     ModelOpened,
     Preview,
-    Progress,
-    RunEnded,
     RunPaused,
     RunResumed,
-    RunStarted,
+    Signed,
     Status,
 )
 from core.outbox import Outbox
-from core.pace import Pace
-from core.requests import InspectStep, Interactive, SampleRequest
+from core.requests import InspectStep, Interactive, RunRequest
 from core.store import DEFAULT_CAP
 from core.token import Token
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from core.jobs import SampleRun
+    from core.jobs import FindRun
     from core.library import Library, Model
-    from core.samplers import Step
+    from core.run import Run, Work
+    from core.training.dataset import PictureFolder
+    from core.training.order import TrainOrder
+    from core.workers import Worker
 
 log = logging.getLogger("diffuscope.engine")
 
 KEPT_CAPS = 4
 """All trajectories together may take as much as this many at their cap."""
 _NICENESS = 5
-
-
-@dataclass
-class _Job:
-    """One run in the engine; ``done`` steps are made."""
-
-    id: int
-    request: SampleRequest
-    token: Token = field(default_factory=Token)
-    pace: Pace = field(default_factory=Pace)
-    run: SampleRun | None = None
-    steps: Iterator[Step] | None = None
-    done: int = 0
-    told_paused: bool = False
 
 
 class Engine:
@@ -86,7 +70,7 @@ class Engine:
         self.on_message = on_message
         self._outbox = Outbox(lambda: self.on_message())
         self._requested_device = device
-        self._cap = cap
+        self.cap = cap
         self._ids = itertools.count(1)
         self._orders: deque[Callable[[], None]] = deque()
         self._mail = Mailbox()
@@ -94,10 +78,11 @@ class Engine:
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
         self._tokens: dict[int, Token] = {}
-        self._runs: dict[int, SampleRun] = {}
-        self._jobs: list[_Job] = []
+        self._works: dict[int, Work] = {}
+        self._index: dict[str, tuple[int, Run]] = {}
+        self._workers: list[Worker] = []
         self._library: Library | None = None
-        self._device = ""
+        self.device = ""
         self._status = Status(EngineState.STARTING, "")
         self._last_status = 0.0
 
@@ -131,14 +116,33 @@ class Engine:
 
     def add_image(self, image: OpenedImage) -> None:
         """Make a picture known, so that requests can name it by its hash."""
-        self._order(lambda: self._require_library().add_image(image))
+        self._order(lambda: self.library.add_image(image))
 
-    def submit(self, request: SampleRequest) -> int:
+    def submit(self, request: RunRequest) -> int:
         """Queue a run; its job number. Answered by ``RunStarted`` ... ``RunEnded``, or ``Failed``."""
-        job = _Job(next(self._ids), request)
-        self._tokens[job.id] = job.token
-        self._order(lambda: self._jobs.append(job))
-        return job.id
+
+        def hire(number: int, token: Token) -> Worker:
+            from core.workers import RunWorker
+
+            return RunWorker(number, token, self, request)
+
+        return self._hire(hire)
+
+    def train(self, order: TrainOrder, data: PictureFolder) -> int:
+        """Queue a training, which makes way for runs; its job number. Answered by ``TrainingStarted`` ... ``RunEnded``,
+        or ``Failed``. Stopping it keeps, and saves, what it has learned."""
+
+        def hire(number: int, token: Token) -> Worker:
+            from core.train_worker import TrainWorker
+
+            return TrainWorker(number, token, self, order, data)
+
+        return self._hire(hire)
+
+    def snapshot(self, job: int) -> None:
+        """Open the model of a training as it is now, its averaged weights pinned in a folder of their own; answered by
+        ``ModelOpened`` or ``Failed``."""
+        self._order(lambda: self._snapshot(job))
 
     def cancel(self, job: int) -> None:
         """Stop a run within one network evaluation; what it has computed stays readable."""
@@ -163,15 +167,30 @@ class Engine:
         """What the engine has said since the last call."""
         return self._outbox.drain()
 
-    def frame(self, job: int, step: int) -> Preview | None:
-        """A stored state of a run as a picture, at once and from any thread; None where it is not kept."""
-        run = self._runs.get(job)
-        if run is None:
+    def frame(self, job: int, step: int, frame: int | None = None) -> Preview | None:
+        """A stored state of a run, or of one frame of a morph, as pictures, at once and from any thread; None where it
+        is not kept."""
+        work = self._works.get(job)
+        if work is None:
             return None
         from core.jobs import stored_preview
 
-        stored = stored_preview(run, step)
+        stored = stored_preview(work, step, frame)
         return None if stored is None else replace(stored, job=job)
+
+    def values(self, job: int, step: int, frame: int | None = None) -> Signed | None:
+        """The same state unclamped, float32 (n, *event_shape)."""
+        work = self._works.get(job)
+        if work is None:
+            return None
+        from core.jobs import stored_values
+
+        return stored_values(work, step, frame)
+
+    @property
+    def has_unsaved(self) -> bool:
+        """Whether a training knows more than its last checkpoint: worth waiting for when the program ends."""
+        return any(worker.has_unsaved for worker in list(self._workers))
 
     # The thread
 
@@ -191,7 +210,7 @@ class Engine:
             if not isinstance(error, Exception):
                 raise
         finally:
-            self._jobs.clear()
+            self._leave()
 
     def _set_up(self) -> None:
         if sys.platform == "linux":  # the window's thread goes first
@@ -201,7 +220,7 @@ class Engine:
         from core.device import pick_device
         from core.library import Library
 
-        self._device = pick_device(self._requested_device)
+        self.device = pick_device(self._requested_device)
         self._library = Library()
         self._say_status(EngineState.IDLE)
 
@@ -218,104 +237,101 @@ class Engine:
 
     def _advance(self) -> bool:
         """One step of the first job that may run; whether there was anything to do."""
-        for waiting in list(self._jobs):
+        for waiting in list(self._workers):
             if waiting.token.cancelled:
                 self._end(waiting, "stopped")
             elif not waiting.token.may_run and not waiting.told_paused:
                 waiting.told_paused = True
-                self._outbox.post(RunPaused(waiting.id, waiting.done))
-        job = self._next()
-        self._settle(job)
-        if job is None:
+                self.post(RunPaused(waiting.number, waiting.done))
+        worker = self._next()
+        self._settle()
+        if worker is None:
             return False
-        if job.told_paused and not job.token.paused:
-            self._outbox.post(RunResumed(job.id))
-        job.told_paused = False
+        if worker.told_paused and not worker.token.paused:
+            self.post(RunResumed(worker.number))
+        worker.told_paused = False
         try:
-            self._work(job)
+            if not worker.advance():
+                self._end(worker, "finished")
+            elif time.perf_counter() - self._last_status > 1:
+                self._say_status(worker.state, worker.number)
         except Cancelled:
-            self._end(job, "stopped")
+            self._end(worker, "stopped")
         except Exception as error:
-            if job in self._jobs:
-                self._jobs.remove(job)
-            self._say_failed(job.id, error)
+            if worker in self._workers:
+                self._workers.remove(worker)
+            self._say_failed(worker.number, error)
         return True
 
-    def _next(self) -> _Job | None:
-        return next((job for job in self._jobs if job.token.may_run), None)
+    def _next(self) -> Worker | None:
+        """Whose turn it is: a training makes way for all others."""
+        ready = [worker for worker in self._workers if worker.token.may_run]
+        return next((worker for worker in ready if not worker.in_background), ready[0] if ready else None)
 
-    def _settle(self, job: _Job | None) -> None:
+    def _settle(self) -> None:
         """Say what the engine is about to do, if that is news."""
-        state = EngineState.SAMPLING if job else EngineState.PAUSED if self._jobs else EngineState.IDLE
-        current = job or next(iter(self._jobs), None)
-        number = current.id if current else None
+        worker = self._next()
+        state = worker.state if worker else EngineState.PAUSED if self._workers else EngineState.IDLE
+        current = worker or next(iter(self._workers), None)
+        number = current.number if current else None
         if (state, number) != (self._status.state, self._status.job):
             self._say_status(state, number)
 
-    def _work(self, job: _Job) -> None:
-        began = time.perf_counter()
-        if job.run is None or job.steps is None:
-            job.run, job.steps = self._begin(job)
-        step = next(job.steps, None)
-        job.token.stepped()
-        if step is None:
-            self._end(job, "finished")
-            return
-        job.pace.stepped(time.perf_counter() - began)
-        job.done = step.index + 1
-        self._say_progress(job)
-        self._preview_if_due(job, step)
+    def _end(self, worker: Worker, reason: str) -> None:
+        self._workers.remove(worker)
+        self._tokens.pop(worker.number, None)
+        work = self._works.get(worker.number)
+        if work is not None:
+            work.watch(self._check_stop)
+        self._settle()  # first, so that whoever hears of the end finds the engine ready for the next
+        try:
+            worker.end(reason)
+        except Exception as error:
+            self._say_failed(worker.number, error)
 
-    def _begin(self, job: _Job) -> tuple[SampleRun, Iterator[Step]]:
-        from core.jobs import SampleRun
+    def _leave(self) -> None:
+        """The thread ends: nothing that was learned is lost."""
+        for worker in self._workers:
+            self._guarded(worker.leave)
+        self._workers.clear()
 
-        run = SampleRun(
-            job.request,
-            self._require_library(),
-            self._device,
-            find_run=self._find_run,
-            cap=self._cap,
-        )
-        run.watch(lambda: self._check(job.token), lambda: self._breathe(job.token))
-        self._runs[job.id] = run
-        self._make_room()
-        self._outbox.post(RunStarted(job.id, job.request, run.path, self._cap))
-        return run, run.steps()
+    # What workers are lent
 
-    def _make_room(self) -> None:
-        """Let the oldest trajectories of ended runs go: they can be replayed from their requests."""
-        at_work = {job.id for job in self._jobs}
-        ended = [number for number in self._runs if number not in at_work]
-        for number in ended:
-            if sum(run.trajectory.nbytes for run in self._runs.values()) <= KEPT_CAPS * self._cap:
+    @property
+    def library(self) -> Library:
+        assert self._library is not None
+        return self._library
+
+    @property
+    def find_run(self) -> FindRun:
+        return lambda wanted: self._index[wanted][1] if wanted in self._index else None
+
+    def post(self, message: Message) -> None:
+        self._outbox.post(message)
+
+    def keep(self, number: int, work: Work) -> None:
+        """Keep a run's states readable under the job's number, and let the oldest of ended jobs go: they can be
+        replayed from their requests."""
+        self._works[number] = work
+        for run in work.parts:
+            self._index[run.sha256] = (number, run)
+        at_work = {worker.number for worker in self._workers}
+        for old in [other for other in self._works if other not in at_work]:
+            if sum(kept.nbytes for kept in self._works.values()) <= KEPT_CAPS * self.cap:
                 return
-            del self._runs[number]
+            del self._works[old]
+            self._index = {name: known for name, known in self._index.items() if known[0] != old}
 
-    def _find_run(self, request_hash: str) -> SampleRun | None:
-        from core.codec import request_hash as hash_of
-
-        return next((run for run in self._runs.values() if hash_of(run.request) == request_hash), None)
-
-    def _check(self, token: Token) -> None:
+    def check(self, token: Token) -> None:
         if self._stopping:
             raise Cancelled
         token.check()
 
-    def _breathe(self, token: Token) -> None:
+    def breathe(self, token: Token) -> None:
         """Between two micro-batches: leave if asked to, and answer whoever drags a slider."""
-        self._check(token)
+        self.check(token)
         if self._mail:
             self._serve()
-
-    def _end(self, job: _Job, reason: str) -> None:
-        self._jobs.remove(job)
-        self._tokens.pop(job.id, None)
-        if job.run is not None:
-            job.run.watch(self._check_stop)
-        if reason == "finished":
-            self._post_stored(job, job.request.steps)
-        self._outbox.post(RunEnded(job.id, reason, job.done, job.pace.working))
-        self._settle(self._next())
 
     # Interactive requests
 
@@ -324,15 +340,14 @@ class Engine:
 
         began = time.perf_counter()
         if isinstance(request, InspectStep):
-            run = self._runs.get(request.run)
-            if run is None:
+            found = self._works.get(request.run)
+            if found is None:
                 raise Refusal("The steps of this run made room for newer ones. Run it again to look at them.")
-            with run.watched_by(self._check_stop):
-                seen = jobs.inspect_step(run, request.step)
+            seen = jobs.inspect_step(found, request.step, request.frame, self._check_stop)
             answer = Inspection(request, seen.level, seen.x_t, seen.x0_hat, seen.eps_hat, None, 0.0)
         else:
-            answer = jobs.inspect_image(request, self._require_library(), self._device, within=self._check_stop)
-        self._outbox.post(replace(answer, milliseconds=1000 * (time.perf_counter() - began)))
+            answer = jobs.inspect_image(request, self.library, self.device, within=self._check_stop)
+        self.post(replace(answer, milliseconds=1000 * (time.perf_counter() - began)))
 
     def _check_stop(self) -> None:
         if self._stopping:
@@ -343,6 +358,12 @@ class Engine:
     def _order(self, order: Callable[[], None]) -> None:
         self._orders.append(order)
         self._something.set()
+
+    def _hire(self, hire: Callable[[int, Token], Worker]) -> int:
+        number, token = next(self._ids), Token()
+        self._tokens[number] = token
+        self._order(lambda: self._workers.append(hire(number, token)))
+        return number
 
     def _signal(self, job: int, what: Callable[[Token], None]) -> None:
         token = self._tokens.get(job)
@@ -357,17 +378,21 @@ class Engine:
         before = self._status
         self._say_status(EngineState.LOADING)
         try:
-            self._add_model(NetworkModel(open_model(find_model(name_or_path), self._device)))
+            self._add_model(NetworkModel(open_model(find_model(name_or_path), self.device)))
         finally:
             self._say_status(before.state, before.job)
 
-    def _add_model(self, model: Model) -> None:
-        self._require_library().add_model(model)
-        self._outbox.post(ModelOpened(model.info))
+    def _snapshot(self, job: int) -> None:
+        from core.train_worker import TrainWorker
 
-    def _require_library(self) -> Library:
-        assert self._library is not None
-        return self._library
+        worker = next((worker for worker in self._workers if worker.number == job), None)
+        if not isinstance(worker, TrainWorker):
+            raise Refusal("This training is over. Open its folder instead.")
+        self._open_model(str(worker.session.snapshot()))
+
+    def _add_model(self, model: Model) -> None:
+        self.library.add_model(model)
+        self.post(ModelOpened(model.info))
 
     # Messages
 
@@ -392,45 +417,20 @@ class Engine:
             log.error("engine: %s\n%s", error, details)
         if job is not None:
             self._tokens.pop(job, None)
-        self._outbox.post(Failed(job, message, details))
+        self.post(Failed(job, message, details))
 
     def _say_status(self, state: EngineState, job: int | None = None) -> None:
         used, total = 0, 0
         with contextlib.suppress(Exception):  # a figure in the status bar is no reason to fail
             used, total = self._memory()
-        self._status = Status(state, self._device, job, used, total)
+        self._status = Status(state, self.device, job, used, total)
         self._last_status = time.perf_counter()
-        self._outbox.post(self._status)
+        self.post(self._status)
 
     def _memory(self) -> tuple[int, int]:
-        if self._device.startswith("cuda"):
+        if self.device.startswith("cuda"):
             import torch
 
-            free, total = torch.cuda.mem_get_info(self._device)
+            free, total = torch.cuda.mem_get_info(self.device)
             return total - free, total
         return psutil.Process().memory_info().rss, psutil.virtual_memory().total
-
-    def _say_progress(self, job: _Job) -> None:
-        assert job.run is not None
-        pace, total = job.pace, job.request.steps
-        eta = (total - job.done) * pace.step_seconds
-        self._outbox.post(Progress(job.id, job.done, total, pace.rate, eta, job.run.trajectory.nbytes))
-        if time.perf_counter() - self._last_status > 1:
-            self._say_status(EngineState.SAMPLING, job.id)
-
-    def _preview_if_due(self, job: _Job, step: Step) -> None:
-        """Previews within their share of the run's time, and every single step."""
-        from core.jobs import preview
-
-        assert job.run is not None
-        if not (job.pace.preview_is_due() or job.token.paused):
-            return
-        began = time.perf_counter()
-        job.run.flush()
-        self._outbox.post(replace(preview(job.run.model, step), job=job.id))
-        job.pace.previewed(time.perf_counter() - began)
-
-    def _post_stored(self, job: _Job, step: int) -> None:
-        stored = self.frame(job.id, step)
-        if stored is not None:
-            self._outbox.post(stored)

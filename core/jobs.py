@@ -10,11 +10,12 @@ from torch import Tensor
 
 from core.codec import request_hash
 from core.errors import Refusal
-from core.interpolation import inversion_of, mixed, places
+from core.interpolation import mixed
 from core.inversion import InvertRun
 from core.levels import Level
 from core.library import Check, Library, Model
 from core.messages import Inspection, Preview, Signed, frozen
+from core.morph_plan import inversion_of, places
 from core.paths import make_path
 from core.process import marginal, score_from_eps
 from core.requests import (
@@ -30,7 +31,7 @@ from core.requests import (
     SeedEnd,
     Start,
 )
-from core.run import Run, condition_of, denoiser_of, nothing
+from core.run import Run, Work, condition_of, denoiser_of, nothing
 from core.samplers import Step, StepNoise
 from core.schedules import make_schedule
 from core.store import DEFAULT_CAP
@@ -69,6 +70,10 @@ class SampleRun(Run):
         self.request = request
         self._library = library
         self._find_run = find_run
+
+    @property
+    def sha256(self) -> str:
+        return request_hash(self.request)
 
     def _begin(self) -> Tensor:
         start, level = self.request.start, self.path[0]
@@ -185,6 +190,15 @@ def _is_same(level: Level, other: Level) -> bool:
     return math.isclose(level.alpha, other.alpha, rel_tol=1e-6)
 
 
+def stored_values(work: Work, step: int, frame: int | None = None) -> Signed | None:
+    """A stored state as it is, float32 (n, *event_shape); None where it must be replayed. For any thread."""
+    found = work.run_of(frame)
+    if found is None or not found[0].trajectory.has(step):
+        return None
+    run, cells = found
+    return frozen(run.trajectory.frame(step)[cells])
+
+
 def preview(model: Model, step: Step) -> Preview:
     """The pictures of a step: what the network was given and what it saw in it; job numbers are the engine's."""
     x_t = step.x_t.cpu().numpy()
@@ -200,22 +214,30 @@ def preview(model: Model, step: Step) -> Preview:
     )
 
 
-def stored_preview(run: Run, step: int) -> Preview | None:
+def stored_preview(work: Work, step: int, frame: int | None = None) -> Preview | None:
     """The picture of a stored state, with numpy alone: fit for any thread. None where it must be replayed."""
-    if not run.trajectory.has(step):
+    found, x_t = work.run_of(frame), stored_values(work, step, frame)
+    if found is None or x_t is None:
         return None
-    x_t = run.trajectory.frame(step)
+    run = found[0]
     picture = frozen(run.model.spec.to_picture(x_t))
     clean = picture if run.path[step].is_clean else None
     return Preview(0, step, run.path[step], picture, clean, None, (float(x_t.min()), float(x_t.max())))
 
 
-def inspect_step(run: Run, step: int) -> Preview:
-    """x0_hat and eps_hat of state ``step``; the data themselves (a clean level) are their own x0_hat."""
-    stored = stored_preview(run, step)
+def inspect_step(work: Work, step: int, frame: int | None = None, within: Check = nothing) -> Preview:
+    """x0_hat and eps_hat of state ``step``; the data themselves (a clean level) are their own x0_hat.
+
+    Raises: Refusal where there is no such frame.
+    """
+    found, stored = work.run_of(frame), stored_preview(work, step, frame)
+    if found is None:
+        raise Refusal("Of a morph, a frame can be looked into, and of a run all of it.")
+    run, cells = found
     if stored is not None and run.path[step].is_clean:
         return stored
-    return preview(run.model, run.predict(step))
+    with run.watched_by(within):
+        return preview(run.model, run.predict(step, cells))
 
 
 def inspect_image(request: InspectImage, library: Library, device: str, within: Check = nothing) -> Inspection:

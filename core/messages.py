@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.levels import Level, Path
-from core.requests import Interactive, ModelRef, PredictionKind, SampleRequest, SamplerSpec, ScheduleSpec
+from core.requests import Interactive, ModelRef, PredictionKind, RunRequest, SamplerSpec, ScheduleSpec
 
 Picture = NDArray[np.uint8]
 Signed = NDArray[np.float32]
@@ -31,6 +31,10 @@ class EngineState(Enum):
     PAUSED = "paused"
     CANCELLING = "cancelling"
     FAILED = "failed"
+
+
+READY = (EngineState.IDLE, EngineState.PAUSED, EngineState.TRAINING)
+"""Where a run that is asked for begins at once: a training makes way for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,17 +84,23 @@ class ModelOpened:
 
 @dataclass(frozen=True, slots=True)
 class RunStarted:
-    """A run has begun; ``path`` has steps + 1 levels. ``store_bytes`` and ``store_cap`` belong to its trajectory."""
+    """A run has begun; ``path`` has steps + 1 levels, that of a morph is its frames' way down. ``total`` steps will be
+    made in all. ``store_cap`` (bytes) belongs to its trajectory."""
 
     job: int
-    request: SampleRequest
+    request: RunRequest
     path: Path
     store_cap: int
+    total: int
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """``step`` steps of ``total`` are stored; ``rate`` in steps a second, ``eta`` in seconds, pauses excluded."""
+    """``step`` steps of ``total`` are stored; ``rate`` in steps a second, ``eta`` in seconds, pauses excluded.
+
+    ``misses`` belongs to a refined step of an inversion: for each refinement, how far the step down from the estimate
+    before it led past x_t (root mean square over the batch).
+    """
 
     job: int
     step: int
@@ -98,11 +108,15 @@ class Progress:
     rate: float
     eta: float
     store_bytes: int = 0
+    misses: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """State ``step`` of a run and what the network sees in it; x0_hat and eps_hat are None where not yet computed."""
+    """State ``step`` of a run and what the network sees in it; x0_hat and eps_hat are None where not yet computed.
+
+    Of a morph the samples are these ``frames``; without any they are the end points' pictures on their way up.
+    """
 
     job: int
     step: int
@@ -111,6 +125,7 @@ class Preview:
     x0_hat: Picture | None
     eps_hat: Signed | None
     x_t_range: tuple[float, float]
+    frames: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,14 +175,56 @@ class Failed:
 
 
 @dataclass(frozen=True, slots=True)
+class TrainingStarted:
+    """A training has begun, or goes on at ``step``: what it is, and what it has shown so far.
+
+    ``folder`` is the run's own, a model folder; ``losses`` has one entry a step that is done; ``samples`` are the
+    pictures drawn so far as (step, pictures). ``total`` counts steps, None where the run lasts ``minutes`` instead.
+    """
+
+    job: int
+    name: str
+    folder: str
+    pictures: int
+    labels: tuple[str, ...]
+    parameters: int
+    batch: int
+    precision: str
+    step: int
+    total: int | None
+    minutes: float | None
+    losses: NDArray[np.float32]
+    samples: tuple[tuple[int, Picture], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class TrainingTick:
-    """Steps ``first_step`` .. of a training run; curves arrive in batches."""
+    """The losses (L_simple of a batch) of the steps from ``first_step`` on, which counts from 1; ``eta`` in seconds,
+    ``progress`` 0..1."""
 
     job: int
     first_step: int
     losses: NDArray[np.float32]
     images_per_second: float
     eta: float
+    progress: float
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingSamples:
+    """What the averaged model draws from fixed seeds after ``step`` steps: always the same noise, label by label."""
+
+    job: int
+    step: int
+    pictures: Picture
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingSaved:
+    """A checkpoint of ``step`` steps is on the disk: from there the run goes on whatever happens."""
+
+    job: int
+    step: int
 
 
 Message = (
@@ -181,7 +238,10 @@ Message = (
     | RunResumed
     | RunEnded
     | Failed
+    | TrainingStarted
     | TrainingTick
+    | TrainingSamples
+    | TrainingSaved
 )
 
 

@@ -4,32 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
 from core.codec import request_hash
-from core.interpolation import batches, descent_of, inversion_of
 from core.inversion import InvertRun
 from core.jobs import SampleRun, end_latents
+from core.levels import Path
 from core.library import Check, Library
+from core.morph_plan import batches, descent_of, inversion_of
 from core.requests import MorphRequest
-from core.run import Run, nothing
-from core.samplers import Step
+from core.run import Made, Run, nothing
 from core.store import DEFAULT_CAP
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class MorphStep:
-    """``done`` of the morph's steps are made; ``step`` is one of ``run``, which takes ``frames`` down, or the end
-    points' pictures up where there are none."""
-
-    done: int
-    run: Run
-    step: Step
-    frames: tuple[int, ...] = ()
 
 
 class MorphRun:
@@ -53,7 +41,7 @@ class MorphRun:
         self.total = request.steps * len(self.runs) + (inversion.steps if inversion else 0)
         self._library = library
         self._device = device
-        self._where = {
+        self._where: dict[int | None, tuple[SampleRun, int]] = {
             frame: (run, cell)
             for run, frames in zip(self.runs, self.batches, strict=True)
             for cell, frame in enumerate(frames)
@@ -61,24 +49,40 @@ class MorphRun:
 
     def watch(self, within: Check, between_batches: Check | None = None) -> None:
         """Whom to ask whether to go on; see ``Run.watch``."""
-        for run in (*self.runs, *((self.inversion,) if self.inversion else ())):
+        for run in self.parts:
             run.watch(within, between_batches)
 
-    def steps(self) -> Iterator[MorphStep]:
+    def work(self) -> Iterator[Made]:
         """Walk everything, keeping every state."""
         done = 0
         if self.inversion is not None:
             for step in self.inversion.steps():
                 done += 1
-                yield MorphStep(done, self.inversion, step)
+                yield Made(done, self.inversion, step)
         for run, frames in zip(self.runs, self.batches, strict=True):
             for step in run.steps():
                 done += 1
-                yield MorphStep(done, run, step, frames)
+                yield Made(done, run, step, frames)
 
-    def run_of(self, frame: int) -> tuple[SampleRun, int]:
+    @property
+    def parts(self) -> tuple[Run, ...]:
+        return (*self.runs, *((self.inversion,) if self.inversion else ()))
+
+    @property
+    def path(self) -> Path:
+        """Of each frame's way down."""
+        return self.runs[0].path
+
+    @property
+    def nbytes(self) -> int:
+        return sum(run.nbytes for run in self.parts)
+
+    def run_of(self, frame: int | None) -> tuple[Run, slice] | None:
         """The run that takes a frame down, and which of its samples it is."""
-        return self._where[frame]
+        if frame not in self._where:
+            return None
+        run, cell = self._where[frame]
+        return run, slice(cell, cell + 1)
 
     def is_made(self, frame: int) -> bool:
         run, _ = self._where[frame]

@@ -232,6 +232,10 @@ class MorphRequest:
         return len(self.timesteps)
 
 
+RunRequest = SampleRequest | InvertRequest | MorphRequest
+"""What the engine makes a run of."""
+
+
 @dataclass(frozen=True, slots=True)
 class NoiseRequest:
     """The forward process on a picture at its own size: x_t for several t with one noise."""
@@ -258,10 +262,11 @@ class InspectImage:
 
 @dataclass(frozen=True, slots=True)
 class InspectStep:
-    """x0_hat and eps_hat of a stored state of a run (interactive, latest wins)."""
+    """x0_hat and eps_hat of a stored state of a run, or of one ``frame`` of a morph (interactive, latest wins)."""
 
     run: int
     step: int
+    frame: int | None = None
 
 
 Interactive = InspectImage | InspectStep

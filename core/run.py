@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -78,6 +79,49 @@ class _Checks:
     between_batches: Check = nothing
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Made:
+    """``done`` steps of some work are made; ``step`` is the last, one of ``run``. Of a morph, ``run`` takes ``frames``
+    down, or the end points' pictures up where there are none."""
+
+    done: int
+    run: Run
+    step: Step
+    frames: tuple[int, ...] = ()
+
+
+class Work(Protocol):
+    """What one request of a person comes to: a run, or the many runs of a morph."""
+
+    @property
+    def path(self) -> Path: ...
+
+    @property
+    def total(self) -> int:
+        """Steps in all."""
+        ...
+
+    @property
+    def nbytes(self) -> int:
+        """What the kept states take."""
+        ...
+
+    def watch(self, within: Check, between_batches: Check | None = None) -> None: ...
+
+    def work(self) -> Iterator[Made]:
+        """Walk everything, keeping every state."""
+        ...
+
+    @property
+    def parts(self) -> tuple[Run, ...]:
+        """All that others may begin from."""
+        ...
+
+    def run_of(self, frame: int | None) -> tuple[Run, slice] | None:
+        """The run that holds a frame's states, and which of its samples they are; without a frame all of them."""
+        ...
+
+
 class Run(ABC):
     """A walk whose every state is kept, or can be replayed to the bit.
 
@@ -116,6 +160,30 @@ class Run(ABC):
             between_batches=lambda: checks.between_batches(),
             within=lambda: checks.within(),
         )
+
+    @property
+    @abstractmethod
+    def sha256(self) -> str:
+        """The hash of its request, by which others name it."""
+
+    @property
+    def total(self) -> int:
+        return self.trajectory.steps
+
+    @property
+    def nbytes(self) -> int:
+        return self.trajectory.nbytes
+
+    @property
+    def parts(self) -> tuple[Run, ...]:
+        return (self,)
+
+    def run_of(self, frame: int | None) -> tuple[Run, slice] | None:
+        return (self, slice(None)) if frame is None else None
+
+    def work(self) -> Iterator[Made]:
+        for step in self.steps():
+            yield Made(step.index + 1, self, step)
 
     @abstractmethod
     def _begin(self) -> Tensor:
@@ -176,13 +244,14 @@ class Run(ABC):
             self._restore_noise(current)
         raise AssertionError("the walk ended before the step it was asked for")
 
-    def predict(self, step: int) -> Step:
-        """What the network sees in state ``step``, as far as it is stored: a step that leads nowhere."""
+    def predict(self, step: int, cells: slice = slice(None)) -> Step:
+        """What the network sees in state ``step`` of some samples, if it is stored: a step that leads nowhere."""
         with torch.inference_mode():
             stored = self.trajectory.has(step)
-            x = torch.from_numpy(np.array(self.trajectory.frame(step))) if stored else self.exact(step)[0].cpu()
-            level = self.path[step]
-            prediction = self._denoise(x.to(self._device), level, self._condition)
+            whole = torch.from_numpy(np.array(self.trajectory.frame(step))) if stored else self.exact(step)[0].cpu()
+            x, level = whole[cells], self.path[step]
+            condition = None if self._condition is None else self._condition[cells]
+            prediction = self._denoise(x.to(self._device), level, condition)
             return Step(step, level, level, x, x, prediction)
 
     def _walk(self, x: Tensor, first: int, keep: bool) -> Iterator[Step]:

@@ -13,8 +13,9 @@ ROOT = Path(__file__).resolve().parent.parent
 QT = {"PySide6", "PyQt5", "PyQt6", "pyqtgraph", "qasync", "shiboken6"}
 WITHOUT_TORCH = [
     *("core.cli.noise", "core.cli.parser", "core.codec", "core.conversion", "core.dataspec", "core.folders"),
-    *("core.forward", "core.images", "core.likeness", "core.messages", "core.noise", "core.paths", "core.process"),
-    *("core.measures", "core.render", "core.requests", "core.schedules", "core.startup", "core.store"),
+    *("core.forward", "core.images", "core.inversion_plan", "core.likeness", "core.measures", "core.messages"),
+    *("core.morph_plan", "core.noise", "core.paths", "core.process", "core.render", "core.requests"),
+    *("core.schedules", "core.startup", "core.store", "core.training.dataset", "core.training.order"),
 ]
 
 

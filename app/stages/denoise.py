@@ -14,11 +14,11 @@ from app.stages.denoise_plan import first_state, path_of
 from app.stages.denoise_settings import branch, resolve, settings_of
 from app.stages.run_instruments import RunButtons, RunInstruments
 from app.stages.run_view import RunView
-from app.state import AppState, Cursor, Run
+from app.state import AppState, Cursor, Run, stage_of
 from app.theme import GRID, PANEL_PADDING
 from core.errors import Refusal
 from core.images import OpenedImage
-from core.messages import EngineState, Failed, ModelInfo, Preview, RunEnded, RunPaused, RunStarted
+from core.messages import READY, EngineState, Failed, ModelInfo, Preview, RunEnded, RunPaused, RunStarted
 from core.requests import FromImage, ImageRef, SampleRequest
 from core.schedules import make_schedule
 
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 HINT = "Ctrl+Enter denoises, Space pauses, Esc stops; drag the slider back through every step."
 CLAMP_HINT = "Clamping x₀ alone works against guidance: under More, choose to re-derive ε, or not to clip."
 WAITING_HINT = "The model is still loading: the run starts when it is there. Esc takes this back."
-READY = (EngineState.IDLE, EngineState.PAUSED)
 LIVE = ("running", "paused")
 
 
@@ -131,8 +130,9 @@ class DenoiseStage(Stage):
     def activate(self) -> None:
         self._active = True
         self.hint_changed.emit(HINT)
-        if self._run() is None and self.state.runs:
-            self._look_at(next(reversed(self.state.runs)))
+        own = [job for job, run in self.state.runs.items() if stage_of(run.request) == self.key]
+        if self._run() is None and own:
+            self._look_at(own[-1])
         else:
             self._show()
         if self._run() is None:
@@ -162,7 +162,7 @@ class DenoiseStage(Stage):
         run = self._run()
         if run is not None and self.buttons.branch.isEnabled():
             step = self.state.cursor.step
-            self._submit(lambda: branch(run.request, step, self.controls.settings()))
+            self._submit(lambda: branch(run.sampling, step, self.controls.settings()))
 
     @Slot()
     def stop(self) -> None:
@@ -288,9 +288,9 @@ class DenoiseStage(Stage):
     # What follows from the cursor
 
     def _run(self) -> Run | None:
-        """The run looked at."""
-        job = self.state.cursor.run
-        return None if job is None else self.state.runs.get(job)
+        """The run looked at, if it is one of a sampler."""
+        run = None if self.state.cursor.run is None else self.state.runs.get(self.state.cursor.run)
+        return run if run is not None and stage_of(run.request) == self.key else None
 
     def _live(self) -> Run | None:
         """The run that Pause, Step and Stop are about: the one looked at if it is under way, else the engine's."""
@@ -337,9 +337,9 @@ class DenoiseStage(Stage):
         """Another run than before: its settings, its schedule, its strip."""
         self._shown_job = run.job
         if run.job not in self._submitted:
-            self.controls.set_settings(settings_of(run.request))
+            self.controls.set_settings(settings_of(run.sampling))
         self._submitted.discard(run.job)
-        self._planned = run.request
+        self._planned = run.sampling
         self.instruments.show_run(run)
 
     @Slot(int)

@@ -52,13 +52,13 @@ class RunInstruments:
     def show_run(self, run: Run) -> None:
         """Another run than before."""
         self.plots.set_schedule(make_schedule(run.request.schedule))
-        self.plots.set_timesteps(run.request.timesteps)
-        self._lay_path(run.request, run.path)
+        self.plots.set_timesteps(run.sampling.timesteps)
+        self._lay_path(run.sampling, run.path)
         self.set_available(run.stored + 1)
 
     def show_state(self, run: Run, step: int) -> None:
         """Another state of the run shown."""
-        self._move(run.request, run.path, step, numbers_of(run, step))
+        self._move(run.sampling, run.path, step, numbers_of(run, step))
 
     def set_available(self, states: int) -> None:
         """How many states the run has so far."""

@@ -48,7 +48,7 @@ def formula_of(request: SampleRequest) -> Formula:
 def numbers_of(run: Run, step: int) -> Mapping[str, float]:
     """The coefficients of the step that leaves state ``step``; at the end those of the last step."""
     step = min(step, run.steps - 1)
-    return step_numbers(run.request.sampler, run.path[step], run.path[step + 1])
+    return step_numbers(run.sampling.sampler, run.path[step], run.path[step + 1])
 
 
 def step_numbers(sampler: SamplerSpec, level: Level, next_level: Level) -> dict[str, float]:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 Batch = TypeVar("Batch", Picture, Signed)
 
+CLAMPED = ("clamped to [−1, 1]",)
 KEPT_BYTES = 64 * 2**20
 
 
@@ -101,6 +102,7 @@ class RunView(QWidget):
         for pane in self.pictures.panes:
             pane.set_pictures(None)
             pane.set_caption("")
+            pane.set_names()
             pane.set_busy(False)
             pane.set_placeholder(why if pane is self.x_t else "")
 
@@ -163,7 +165,7 @@ class RunView(QWidget):
 
     @Slot(int)
     def _clicked(self, cell: int) -> None:
-        if self._run is not None and self._run.request.count > 1:
+        if self._run is not None and self._run.sampling.count > 1:
             self.enlarge(cell if self.cell is None else None)
 
     def _learn(self, job: int, step: int, sight: Sight) -> None:
@@ -183,13 +185,14 @@ class RunView(QWidget):
         run, sight = self._run, self._sight
         assert run is not None
         level = run.path[self._step]
-        which = f", sample {self.cell + 1} of {run.request.count}" if self.cell is not None else ""
+        which = f", sample {self.cell + 1} of {run.sampling.count}" if self.cell is not None else ""
         when = "data" if level.is_clean else f"t = {level.t:.0f}"
         self.x_t.set_busy(sight is None)
         for pane in (self.x0_hat, self.eps_hat):
             pane.set_busy(sight is None or not sight.is_complete)
         if sight is None:
             return
+        self._name(run.job, sight, "" if level.is_clean else f", t = {level.t:.0f}")
         self.x_t.set_pictures(self._cut(sight.x_t), None, sight.x_t_range)
         self.x_t.set_caption(f"{when}, clamped{which}")
         if sight.x0_hat is not None:
@@ -198,6 +201,16 @@ class RunView(QWidget):
             self.eps_hat.set_signed(None if sight.eps_hat is None else self._cut(sight.eps_hat))
             self.eps_hat.set_placeholder("No noise is left.")
             self.eps_hat.set_caption(when + which)
+
+    def _name(self, job: int, sight: Sight, when: str) -> None:
+        """What the pictures are called where they are taken elsewhere."""
+        count = len(sight.x_t)
+        cells = range(count) if self.cell is None else [self.cell]
+        samples = [f"run {job}, sample {cell + 1}{when}" if count > 1 else f"run {job}{when}" for cell in cells]
+        low, high = sight.x_t_range or (-1.0, 1.0)
+        self.x_t.set_names(samples, CLAMPED if low < -1 or high > 1 else ())
+        self.x0_hat.set_names([f"x̂₀ of {sample}" for sample in samples], CLAMPED)
+        self.eps_hat.set_names([f"ε̂ of {sample}" for sample in samples])
 
     def _cut(self, batch: Batch) -> Batch:
         return batch if self.cell is None else batch[self.cell : self.cell + 1]

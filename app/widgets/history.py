@@ -34,7 +34,7 @@ class RunItem(QTreeWidgetItem):
     def data(self, column: int, role: int) -> Any:
         if role == Qt.ItemDataRole.DisplayRole:
             where = "" if self.run.parent is None else f", branch at {self.run.parent_step}"
-            return f"{self.name}{where}\n{_state_words(self.run)}\n{summary(self.run.request)}"
+            return f"{self.name}{where}\n{_state_words(self.run)}\n{summary(self.run.sampling)}"
         if role == Qt.ItemDataRole.EditRole:
             return self.name
         if role == Qt.ItemDataRole.DecorationRole:
@@ -163,7 +163,7 @@ def _state_words(run: Run) -> str:
 
 
 def _description(run: Run) -> str:
-    request = run.request
+    request = run.sampling
     labels = ", ".join("none" if label is None else str(label) for label in request.labels[:16])
     lines = [
         f"{request.sampler.name.upper()}, {request.steps} steps, spacing {request.spacing}",

@@ -41,7 +41,7 @@ def interpolate(options: argparse.Namespace) -> int:
     done, total = 0, sum(run.total for run in runs)
     begun = time.monotonic()
     for run in runs:
-        for _ in run.steps():
+        for _ in run.work():
             done += 1
             progress.step(done, total)
     seconds = time.monotonic() - begun

@@ -12,6 +12,7 @@ from core.cli.noise import open_sample
 from core.cli.output import Progress, report
 from core.cli.sample import DEFAULT_STEPS, labels_of
 from core.codec import from_json, to_json
+from core.inversion_plan import obstacles, reconstruction
 from core.measures import LatentStatistics, latent_statistics, mean_squared_error, psnr
 from core.paths import model_timesteps
 from core.render import write_npy, write_png
@@ -25,7 +26,7 @@ def invert(options: argparse.Namespace) -> int:
     bench = open_bench(options)
     picture, notes = bench.add(image)
     request = build_inversion(bench, options, picture)
-    from core.inversion import InvertRun, obstacles, reconstruction
+    from core.inversion import InvertRun
     from core.jobs import SampleRun
 
     inversion = InvertRun(request, bench.library, bench.device, cap=0)  # only the ends are wanted

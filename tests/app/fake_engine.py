@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QGridLayout, QVBoxLayout, QWidget
 
+from app.bridge import begun
 from app.stages.base import Stage
 from app.state import AppState, Run
 from core.images import OpenedImage
-from core.levels import Level
+from core.inversion_plan import inversion_path
+from core.levels import Level, Path
 from core.messages import (
     EngineState,
     Failed,
@@ -28,9 +31,21 @@ from core.messages import (
     Status,
     frozen,
 )
+from core.morph_plan import batches, inversion_of
 from core.paths import make_path
-from core.requests import FromStep, InspectImage, InspectStep, Interactive, ModelRef, SampleRequest, ScheduleSpec
+from core.requests import (
+    InspectImage,
+    InspectStep,
+    Interactive,
+    InvertRequest,
+    ModelRef,
+    MorphRequest,
+    RunRequest,
+    ScheduleSpec,
+)
 from core.schedules import make_schedule
+from core.training.dataset import PictureFolder
+from core.training.order import TrainOrder
 
 DIGITS = ModelInfo(
     ref=ModelRef("digits", "d" * 64),
@@ -47,7 +62,8 @@ CAP = 400_000_000
 class FakeBridge(QObject):
     """The methods and signals of ``app.bridge.Bridge``.
 
-    Recorded: ``submitted`` and ``asked`` requests, ``images`` by hash, ``calls`` as (method, job). Scripted:
+    Recorded: ``submitted`` requests and orders, ``trained`` orders with their pictures, ``asked`` requests, ``images``
+    by hash, ``calls`` as (method, job). Scripted:
     ``ready``, ``begin``, ``advance``, ``end``, ``fail``, ``answer``. As with the engine, nothing that it says comes
     before a method has returned, but for pause and resume.
     """
@@ -57,7 +73,8 @@ class FakeBridge(QObject):
     def __init__(self, state: AppState) -> None:
         super().__init__(state)
         self.state = state
-        self.submitted: list[SampleRequest] = []
+        self.submitted: list[Any] = []
+        self.trained: list[tuple[TrainOrder, PictureFolder]] = []
         self.asked: list[Interactive] = []
         self.images: dict[str, OpenedImage] = {}
         self.calls: list[tuple[str, object]] = []
@@ -70,7 +87,7 @@ class FakeBridge(QObject):
     def add_image(self, image: OpenedImage) -> None:
         self.images[image.sha256] = image
 
-    def submit(self, request: SampleRequest) -> int:
+    def submit(self, request: RunRequest) -> int:
         self.submitted.append(request)
         return len(self.submitted)
 
@@ -95,9 +112,25 @@ class FakeBridge(QObject):
     def ask(self, request: Interactive) -> None:
         self.asked.append(request)
 
-    def frame(self, job: int, step: int) -> Preview | None:
-        run = self.state.runs[job]
-        return None if step > run.stored else self._preview(job, step, with_hats=False)
+    def frame(self, job: int, step: int, frame: int | None = None) -> Preview | None:
+        if not self._has(job, step, frame):
+            return None
+        return self._preview(job, step, with_hats=False, frames=() if frame is None else (frame,))
+
+    def values(self, job: int, step: int, frame: int | None = None) -> np.ndarray | None:
+        """Noise, the same for the same state."""
+        if not self._has(job, step, frame):
+            return None
+        rng = np.random.default_rng([step, 0 if frame is None else frame])
+        return frozen(rng.standard_normal(self._shape(job, frame), dtype=np.float32))
+
+    def train(self, order: TrainOrder, data: PictureFolder) -> int:
+        self.trained.append((order, data))
+        self.submitted.append(order)
+        return len(self.submitted)
+
+    def snapshot(self, job: int) -> None:
+        self.calls.append(("snapshot", job))
 
     # What a test makes happen
 
@@ -110,27 +143,27 @@ class FakeBridge(QObject):
     def begin(self, job: int) -> None:
         """The engine takes up a run that was submitted."""
         request = self.submitted[job - 1]
-        path = make_path(make_schedule(request.schedule), request.timesteps, request.final_alpha_bar)
-        parent, parent_step = None, 0
-        if isinstance(request.start, FromStep):
-            parent = next(j for j, run in self.state.runs.items() if run.request == request.start.parent)
-            parent_step = request.start.step
+        path, total = path_of(request), sum(steps for _frames, steps in parts_of(request))
+        started = RunStarted(job, request, path, CAP, total)
         self._status(EngineState.SAMPLING, job)
-        self.state.put_run(Run(job, request, path, store_cap=CAP, parent=parent, parent_step=parent_step))
-        self.say(RunStarted(job, request, path, CAP))
+        self.state.put_run(begun(started, self.state.runs))
+        self.say(started)
 
     def advance(self, job: int, steps: int = 1) -> None:
         """The run takes this many steps; each is stored and previewed."""
         if job not in self.state.runs:
             self.begin(job)
         for _ in range(steps):
-            done = self.state.runs[job].stored
-            self.say(self._preview(job, done, with_hats=True))
+            run = self.state.runs[job]
+            done = run.stored
+            frames, step = self._place(run, done)
+            self.say(self._preview(job, step, with_hats=True, frames=frames))
             self._run(job, stored=done + 1, rate=40.0, eta=1.0)
-            self.say(Progress(job, done + 1, self.state.runs[job].steps, 40.0, 1.0, 1000 * (done + 2)))
-            if self.state.runs[job].state == "paused":
+            misses = tuple(0.1 / 10**k for k in range(getattr(run.request, "refinements", 0))) if not frames else ()
+            self.say(Progress(job, done + 1, run.total, 40.0, 1.0, 1000 * (done + 2), misses))
+            if run.state == "paused":
                 self.say(RunPaused(job, done + 1))
-            if done + 1 == self.state.runs[job].steps:
+            if done + 1 == run.total and not isinstance(run.request, MorphRequest):
                 self.say(self._preview(job, done + 1, with_hats=False))
 
     def end(self, job: int, reason: str = "finished") -> None:
@@ -139,7 +172,7 @@ class FakeBridge(QObject):
         self.say(RunEnded(job, reason, self.state.runs[job].stored, 1.0))
 
     def run_to_end(self, job: int) -> None:
-        self.advance(job, self.submitted[job - 1].steps)
+        self.advance(job, sum(steps for _frames, steps in parts_of(self.submitted[job - 1])))
         self.end(job)
 
     def fail(self, job: int | None, sentence: str) -> None:
@@ -149,8 +182,9 @@ class FakeBridge(QObject):
         """The network has looked: at the latest request, or at an older one that comes late."""
         request = request or self.asked[-1]
         if isinstance(request, InspectStep):
-            preview = self._preview(request.run, request.step, with_hats=True)
-            level, count = preview.level, self.state.runs[request.run].request.count
+            frames = () if request.frame is None else (request.frame,)
+            preview = self._preview(request.run, request.step, with_hats=True, frames=frames)
+            level, count = preview.level, len(preview.x_t)
         else:
             level, count = make_schedule(request.schedule).level(request.t), 1
         grey = _grey(request)
@@ -166,15 +200,38 @@ class FakeBridge(QObject):
     def say(self, message: Message) -> None:
         self.message.emit(message)
 
-    def _preview(self, job: int, step: int, with_hats: bool) -> Preview:
-        request, level = self.state.runs[job].request, self._level(job, step)
-        model = self.state.model
-        assert model is not None
-        shape = (request.count, *model.event_shape)
-        picture = _picture(shape, 250 - 240 * step // request.steps)
-        eps = frozen(np.full(shape, 1 - step / request.steps, np.float32)) if with_hats else None
+    def _preview(self, job: int, step: int, with_hats: bool, frames: tuple[int, ...] = ()) -> Preview:
+        run, level = self.state.runs[job], self._level(job, step)
+        count, *event_shape = self._shape(job, frames[0] if frames else None)
+        shape = (len(frames) or count, *event_shape)
+        picture = _picture(shape, 250 - 240 * step // run.steps)
+        eps = frozen(np.full(shape, 1 - step / run.steps, np.float32)) if with_hats else None
         known = with_hats or level.is_clean
-        return Preview(job, step, level, picture, picture if known else None, eps, (-2.0, 2.0))
+        return Preview(job, step, level, picture, picture if known else None, eps, (-2.0, 2.0), frames)
+
+    def _has(self, job: int, step: int, frame: int | None) -> bool:
+        run = self.state.runs[job]
+        if not isinstance(run.request, MorphRequest):
+            return frame is None and step <= run.stored
+        made, begun_at = run.stored, 0
+        for frames, steps in parts_of(run.request):
+            if frame in frames:
+                return begun_at < made and step <= made - begun_at
+            begun_at += steps
+        return False
+
+    def _place(self, run: Run, done: int) -> tuple[tuple[int, ...], int]:
+        for frames, steps in parts_of(run.request):
+            if done < steps:
+                return frames, done
+            done -= steps
+        raise AssertionError("the run has ended")
+
+    def _shape(self, job: int, frame: int | None) -> tuple[int, ...]:
+        model, request = self.state.model, self.state.runs[job].request
+        assert model is not None
+        count = len(request.images) if isinstance(request, InvertRequest) else getattr(request, "count", 1)
+        return (count if frame is None else 1, *model.event_shape)
 
     def _level(self, job: int, step: int) -> Level:
         return self.state.runs[job].path[step]
@@ -184,6 +241,21 @@ class FakeBridge(QObject):
 
     def _status(self, state: EngineState, job: int | None) -> None:
         self.state.set_status(Status(state, "cpu", job))
+
+
+def path_of(request: RunRequest) -> Path:
+    if isinstance(request, InvertRequest):
+        return inversion_path(request)
+    return make_path(make_schedule(request.schedule), request.timesteps, request.final_alpha_bar)
+
+
+def parts_of(request: RunRequest) -> list[tuple[tuple[int, ...], int]]:
+    """The walks that the engine makes of a request, in order: (frames of a morph, steps)."""
+    if not isinstance(request, MorphRequest):
+        return [((), request.steps)]
+    inversion = inversion_of(request)
+    up = [] if inversion is None else [((), inversion.steps)]
+    return [*up, *((frames, request.steps) for frames in batches(request))]
 
 
 def _grey(request: Interactive) -> int:

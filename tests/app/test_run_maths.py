@@ -22,7 +22,7 @@ falling = st.tuples(st.floats(0.01, 0.98), st.floats(0.001, 0.98)).filter(lambda
 
 def run_of(sampler, steps=4):
     request = resolve(DenoiseSettings(sampler=sampler, steps=steps), DIGITS)
-    return Run(1, request, make_path(make_schedule(request.schedule), request.timesteps))
+    return Run(1, request, make_path(make_schedule(request.schedule), request.timesteps), request.steps)
 
 
 @given(falling, st.floats(0, 1))

@@ -21,7 +21,8 @@ from typing import get_args
 from core.conversion import default_conversion
 from core.device import pick_device
 from core.images import OpenedImage, open_image
-from core.inversion import InvertRun, reconstruction
+from core.inversion import InvertRun
+from core.inversion_plan import reconstruction
 from core.jobs import SampleRun
 from core.library import Library, NetworkModel
 from core.measures import PAPER_RECONSTRUCTION, mean_squared_error

@@ -15,7 +15,8 @@ from torch import Tensor
 from core.denoiser import Clipped, NetworkDenoiser, Prediction
 from core.errors import Refusal
 from core.images import OpenedImage
-from core.inversion import InverseStep, InvertRun, ddim_inversion, inversion_path, obstacles, reconstruction
+from core.inversion import InverseStep, InvertRun, ddim_inversion
+from core.inversion_plan import inversion_path, obstacles, reconstruction
 from core.jobs import SampleRun, inspect_step
 from core.levels import Level, Path
 from core.library import Library
