@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import cast
 
+import numpy as np
 from PySide6.QtCore import QPointF
 from PySide6.QtGui import QBrush, QColor, QLinearGradient, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QWidget
@@ -46,11 +47,14 @@ class Curve:
 
 def curve_of(key: str, shown: Schedule, ghost: Schedule | None) -> Curve | None:
     """The curve of a key; None without a schedule to compare with. A named one has its published ends and as many
-    timesteps as the one shown. Raises Refusal where it cannot have so few."""
+    timesteps as the one shown, and is None where it is shown or compared already. Raises Refusal where it cannot have
+    so few."""
     if key in (SHOWN, GHOST):
         schedule = shown if key == SHOWN else ghost
         return None if schedule is None else Curve(key, schedule)
-    return Curve(key, make_schedule(ScheduleSpec(cast(ScheduleName, key), T=shown.T)))
+    named = make_schedule(ScheduleSpec(cast(ScheduleName, key), T=shown.T))
+    there = (schedule.betas for schedule in (shown, ghost) if schedule is not None)
+    return None if any(np.array_equal(betas, named.betas) for betas in there) else Curve(key, named)
 
 
 def ink(key: str) -> QColor:

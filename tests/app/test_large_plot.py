@@ -122,7 +122,7 @@ def test_that_a_chosen_table_is_drawn_over_t(large: PlotWindow, table: str) -> N
 def test_that_a_check_box_lays_a_named_schedule_of_the_same_length_over_it(
     large: PlotWindow, plots: SchedulePlots, name: str
 ) -> None:
-    plots.set_schedule(make_schedule(ScheduleSpec("linear", T=500)))
+    plots.set_schedule(make_schedule(ScheduleSpec("cosine" if name == "linear" else "linear", T=500)))
     assert [curve.key for curve in large.plot.curves] == ["shown"]
     large.readings[name].box.setChecked(True)
     t, value = large.plot.drawn(name)
@@ -130,6 +130,15 @@ def test_that_a_check_box_lays_a_named_schedule_of_the_same_length_over_it(
     np.testing.assert_array_equal(value, make_schedule(ScheduleSpec(name, T=500)).alpha_bar)
     large.readings[name].box.setChecked(False)
     assert [curve.key for curve in large.plot.curves] == ["shown"]
+
+
+def test_that_no_schedule_is_listed_twice(large: PlotWindow, plots: SchedulePlots) -> None:
+    def listed() -> list[str]:
+        return [row.box.text() for row in large.readings.values() if row.isVisible()]
+
+    assert listed() == ["linear (shown)", "cosine", "quadratic", "sigmoid", "constant"]
+    plots.set_schedule(make_schedule(ScheduleSpec("linear", beta_end=0.03)), COSINE)
+    assert listed() == ["linear (shown)", "cosine (compared)", "linear", "quadratic", "sigmoid", "constant"]
 
 
 def test_that_the_schedule_compared_with_comes_and_goes(large: PlotWindow, plots: SchedulePlots) -> None:
@@ -157,7 +166,7 @@ def test_that_a_named_schedule_that_cannot_be_so_short_says_why(large: PlotWindo
     assert not row.box.isEnabled()
     assert "beta reaches" in row.box.toolTip()
     assert large.readings["constant"].box.isEnabled()
-    plots.set_schedule(LINEAR)
+    plots.set_schedule(COSINE)
     assert row.box.isEnabled()
 
 
