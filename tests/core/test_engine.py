@@ -1,19 +1,13 @@
-import threading
 import time
-from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from core.engine import Engine
-from core.images import OpenedImage, open_image
 from core.messages import (
     EngineState,
     Failed,
     Inspection,
-    Message,
-    ModelOpened,
     Preview,
     Progress,
     RunEnded,
@@ -22,74 +16,9 @@ from core.messages import (
     RunStarted,
     Status,
 )
-from core.requests import Conversion, FromImage, FromStep, ImageRef, InspectImage, InspectStep, SampleRequest
+from core.requests import Conversion, FromImage, FromStep, ImageRef, InspectImage, InspectStep
+from tests.core.listener import Listener
 from tests.toys import IntegersToy, PointsToy, Toy
-
-
-class Listener:
-    """An engine with a toy model, and everything it has said."""
-
-    def __init__(self, model: Toy, **options: object) -> None:
-        self.model = model
-        self.woken = threading.Event()
-        self.engine = Engine(self.woken.set, device="cpu", **options)  # type: ignore[arg-type]
-        self.heard: list[Message] = []
-        self.engine.start()
-        self.engine.add_model(model)
-        self.wait(lambda: self.of(ModelOpened))
-
-    def of(self, *kinds: type) -> list:  # type: ignore[type-arg]
-        return [message for message in self.heard if isinstance(message, kinds)]
-
-    def listen(self) -> None:
-        self.woken.clear()
-        self.heard += self.engine.drain()
-
-    def wait(self, condition: Callable[[], object], seconds: float = 20) -> None:
-        deadline = time.monotonic() + seconds
-        self.listen()
-        while not condition():
-            assert time.monotonic() < deadline, f"never happened; heard {self.heard[-5:]}"
-            self.woken.wait(0.05)
-            self.listen()
-
-    def run(self, request: SampleRequest) -> int:
-        job = self.engine.submit(request)
-        self.wait(lambda: self.ended(job))
-        return job
-
-    def ended(self, job: int) -> RunEnded | Failed | None:
-        return next((m for m in self.of(RunEnded, Failed) if m.job == job), None)
-
-    def final(self, job: int) -> np.ndarray:
-        (started,) = (message for message in self.of(RunStarted) if message.job == job)
-        values = self.engine.values(job, len(started.path) - 1)
-        assert values is not None
-        return values
-
-
-@pytest.fixture
-def listening() -> Iterator[Callable[..., Listener]]:
-    made: list[Listener] = []
-
-    def make(model: Toy | None = None, **options: object) -> Listener:
-        made.append(Listener(model or Toy(), **options))
-        return made[-1]
-
-    yield make
-    for listener in made:
-        assert listener.engine.stop(), "the engine did not end"
-
-
-@pytest.fixture
-def picture() -> OpenedImage:
-    import io
-
-    from PIL import Image
-
-    data = io.BytesIO()
-    Image.fromarray(np.arange(64, dtype=np.uint8).reshape(8, 8) * 4).save(data, "PNG")
-    return open_image(data.getvalue())
 
 
 def test_that_a_run_tells_of_its_start_its_steps_and_its_end(listening) -> None:
