@@ -9,7 +9,7 @@ from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 
 from core.errors import Refusal
 from core.files import write_file
@@ -18,6 +18,10 @@ Pixels = NDArray[np.uint8]
 
 GAP = 2
 """Pixels between the cells of a grid; there are none around it."""
+
+CAPTION = 14
+"""Height of a line under a picture of a contact sheet, in pixels."""
+SMALLEST = 7
 
 ANIMATIONS = {".gif": "GIF", ".webp": "WEBP", ".apng": "PNG"}
 """File endings of animations, and pillow's names of their formats."""
@@ -39,6 +43,30 @@ def grid(pictures: Pixels | Sequence[Pixels], columns: int | None = None, gap: i
 def strip(pictures: Pixels | Sequence[Pixels], gap: int = GAP) -> Pixels:
     """The pictures (n, H, W, C) side by side."""
     return grid(pictures, columns=len(pictures), gap=gap)
+
+
+def enlarged(pictures: Pixels, zoom: int) -> Pixels:
+    """Every pixel of (..., H, W, C) as a square of ``zoom`` × ``zoom``."""
+    return pictures.repeat(zoom, axis=-3).repeat(zoom, axis=-2)
+
+
+def contact_sheet(pictures: Pixels, names: Sequence[str], columns: int, zoom: int = 1) -> Pixels:
+    """The pictures (n, H, W, 1|3) row by row, enlarged, each with its name below it in black on white."""
+    cells = [
+        np.concatenate([picture, _written(name, *picture.shape[1:])])
+        for picture, name in zip(enlarged(pictures, zoom), names, strict=True)
+    ]
+    return grid(cells, columns, gap=2 * GAP)
+
+
+def _written(text: str, width: int, channels: int) -> Pixels:
+    """A line of text on white, in the largest size up to ``CAPTION`` that fits the width."""
+    line = Image.new("L", (width, CAPTION + 4), 255)
+    draw = ImageDraw.Draw(line)
+    fonts = (ImageFont.load_default(size) for size in range(CAPTION - 2, SMALLEST - 1, -1))
+    font = next((font for font in fonts if draw.textlength(text, font) <= width - 2), ImageFont.load_default(SMALLEST))
+    draw.text((width / 2, (CAPTION + 4) / 2), text, 0, font, anchor="mm")
+    return np.repeat(np.asarray(line)[:, :, None], channels, axis=2)
 
 
 def write_png(path: Path, pixels: Pixels) -> None:

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from core.errors import Refusal
-from core.render import grid, strip, write_npy, write_png
+from core.render import CAPTION, contact_sheet, enlarged, grid, strip, write_animation, write_npy, write_png
 
 
 def cells(n: int, channels: int = 1) -> np.ndarray:
@@ -60,3 +60,45 @@ def test_that_an_array_that_finds_no_room_says_why(tmp_path: Path) -> None:
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_that_an_enlarged_picture_has_every_pixel_as_a_square() -> None:
+    pixels = np.arange(12, dtype=np.uint8).reshape(1, 2, 3, 2)
+    shown = enlarged(pixels, 3)
+    assert shown.shape == (1, 6, 9, 2)
+    assert np.array_equal(shown[:, ::3, ::3], pixels)
+    assert np.array_equal(shown[:, 2::3, 2::3], pixels)
+
+
+def test_that_a_contact_sheet_has_its_names_below_its_pictures() -> None:
+    pictures = np.zeros((3, 20, 40, 3), np.uint8)
+    sheet = contact_sheet(pictures, ["A", "", "B"], columns=2)
+    cell = 20 + CAPTION + 4
+    assert sheet.shape == (2 * cell + 4, 2 * 40 + 4, 3)
+    assert np.all(sheet[:20, :40] == 0)
+    assert sheet[20:cell, :40].min() < 128
+    assert np.all(sheet[20:cell, 44:] == 255)
+    assert not np.array_equal(sheet[20:cell, :40], sheet[cell + 24 :, :40])
+
+
+def test_that_a_name_wider_than_its_picture_is_written_smaller() -> None:
+    sheet = contact_sheet(np.zeros((1, 4, 48, 1), np.uint8), ["A–B 0.25"], columns=1)
+    assert sheet.shape[1] == 48
+    ink = np.flatnonzero((sheet[4:, :, 0] < 128).any(axis=0))
+    assert ink.min() > 0
+    assert ink.max() < 47
+
+
+@pytest.mark.parametrize("ending", [".gif", ".webp", ".apng"])
+def test_that_an_animation_has_its_frames_and_their_time(tmp_path: Path, ending: str) -> None:
+    path = tmp_path / f"a{ending}"
+    write_animation(path, cells(4), milliseconds=70)
+    with Image.open(path) as image:
+        assert image.n_frames == 4
+        shown = []
+        for frame in range(4):
+            image.seek(frame)
+            image.load()
+            assert image.info["duration"] == 70
+            shown.append(np.asarray(image.convert("L"))[..., None])
+    assert np.array_equal(np.stack(shown), cells(4))
