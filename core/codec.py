@@ -23,6 +23,7 @@ from core.requests import (
     InvertRequest,
     ModelRef,
     MorphRequest,
+    SampleRequest,
     SamplerSpec,
     ScheduleSpec,
 )
@@ -46,6 +47,7 @@ NUMBERS: Mapping[tuple[type, str], tuple[float, float]] = {
     (SamplerSpec, "eta"): (0, 1),
     (FromStep, "step"): (0, MAX_T),
     (FromMorph, "frames"): (0, MAX_FRAMES - 1),
+    (SampleRequest, "cells"): (0, MAX_COUNT - 1),
     (InvertRequest, "refinements"): (0, MAX_REFINEMENTS),
     (MorphRequest, "refinements"): (0, MAX_REFINEMENTS),
     (MorphRequest, "frames"): (2, MAX_FRAMES),
@@ -73,6 +75,7 @@ MAX_LENGTHS: Mapping[str, int] = {
     "labels": MAX_COUNT,
     "images": MAX_COUNT,
     "frames": MAX_COUNT,
+    "cells": MAX_COUNT,
     "ends": 4,
 }
 SHA256 = re.compile("[0-9a-f]{64}")

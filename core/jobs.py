@@ -53,14 +53,16 @@ class SampleRun(Run):
     ) -> None:
         """Raises: Refusal where the request does not fit the model, or names what is not open."""
         model = library.model(request.model)
+        if len(set(request.cells)) < len(request.cells) or not all(0 <= cell < request.count for cell in request.cells):
+            raise Refusal(f"The samples walked alone are some of 0 to {request.count - 1}, each once.")
         shape = (request.count, *model.info.event_shape)
-        self._draws = StepNoise(request.seed, shape, shared=_shares_noise(request.start))
+        self._draws = StepNoise(request.seed, shape, _shares_noise(request.start), request.cells)
         super().__init__(
             model,
             make_path(make_schedule(request.schedule), request.timesteps, request.final_alpha_bar),
-            request.count,
+            len(request.samples),
             device,
-            labels=request.labels,
+            labels=_labels_of(request),
             guidance=request.guidance,
             clip=request.sampler.clip,
             precision=request.precision,
@@ -93,8 +95,12 @@ class SampleRun(Run):
         parent = self._find_run(request_hash(start.parent))
         if not isinstance(parent, SampleRun) or start.step >= len(parent.trajectory):
             parent = SampleRun(start.parent, self._library, self._device, find_run=self._find_run)
-        if parent.trajectory.shape != self.trajectory.shape:
-            raise Refusal("A branch has as many samples, of the same size, as the run it leaves. Keep the count.")
+        theirs, ours = parent.request.samples, self.request.samples
+        alike = (
+            parent.request.count == self.request.count and parent.model.info.event_shape == self.model.info.event_shape
+        )
+        if not (alike and set(ours) <= set(theirs)):
+            raise Refusal("A branch has the samples, of the same size, of the run it leaves. Keep the count.")
         if not 0 <= start.step <= parent.request.steps:
             raise Refusal(
                 f"The branch would begin at state {start.step}; its run has states 0 to {parent.request.steps}."
@@ -109,6 +115,7 @@ class SampleRun(Run):
             if start.step >= len(parent.trajectory):
                 parent.replay_to(start.step)
             x, noise_state = parent.exact(start.step)
+            x = x if theirs == ours else x[[theirs.index(cell) for cell in ours]]
         if parent.request.seed == self.request.seed and noise_state is not None:
             self._draws.restore(noise_state)
         else:
@@ -118,7 +125,7 @@ class SampleRun(Run):
     def _begin_at_latent(self, start: FromLatent, level: Level) -> Tensor:
         parent = inversion(start.parent, self._library, self._device, self._find_run)
         count, *event_shape = parent.trajectory.shape
-        if count not in (1, self.request.count) or tuple(event_shape) != self.model.info.event_shape:
+        if count not in (1, len(self.request.samples)) or tuple(event_shape) != self.model.info.event_shape:
             raise Refusal(f"The inversion has {count} latents, of another number or size than this run's samples.")
         if not _is_same(parent.path[-1], level):
             raise Refusal(
@@ -131,7 +138,7 @@ class SampleRun(Run):
 
     def _begin_in_morph(self, start: FromMorph) -> Tensor:
         where, parent = places(start.parent), start.parent
-        if len(start.frames) != self.request.count or not all(0 <= frame < len(where) for frame in start.frames):
+        if len(start.frames) != len(self.request.samples) or not all(0 <= frame < len(where) for frame in start.frames):
             raise Refusal(f"A run of a morph has one sample for each of its frames, which are 0 to {len(where) - 1}.")
         if parent.timesteps[:1] != self.request.timesteps[:1]:
             raise Refusal("A run of a morph begins at the morph's own first timestep.")
@@ -178,6 +185,12 @@ def _drawn(end: SeedEnd, model: Model, level: Level) -> Tensor:
         raise Refusal(f"A run of {end.count} samples has none with the index {end.index}.")
     noise = StepNoise(end.seed, (end.count, *model.info.event_shape))
     return model.process.begin(noise, level)[end.index : end.index + 1]
+
+
+def _labels_of(request: SampleRequest) -> tuple[int | None, ...]:
+    """The labels of the samples walked; Refusals about their number are left to ``condition_of``."""
+    whole = len(request.labels) == request.count
+    return tuple(request.labels[cell] for cell in request.cells) if request.cells and whole else request.labels
 
 
 def _shares_noise(start: Start) -> bool:

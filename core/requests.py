@@ -127,7 +127,8 @@ class SampleRequest:
 
     ``timesteps`` are the levels visited, in order, as the network is told them; the run ends on ``final_alpha_bar``
     (1.0: the data). ``labels`` has one entry a sample (None: the null label), or is empty for unconditional models.
-    ``guidance`` is the paper's w: eps = (1 + w) eps_c - w eps_u; 0 is plain conditional.
+    ``guidance`` is the paper's w: eps = (1 + w) eps_c - w eps_u; 0 is plain conditional. ``cells`` are the samples of
+    the ``count`` that are walked alone, empty for all: noise is drawn for all, so each stays the picture it was.
     """
 
     model: ModelRef
@@ -142,10 +143,16 @@ class SampleRequest:
     precision: Precision = "float32"
     start: Start = FromNoise()
     final_alpha_bar: float = 1.0
+    cells: tuple[int, ...] = ()
 
     @property
     def steps(self) -> int:
         return len(self.timesteps)
+
+    @property
+    def samples(self) -> tuple[int, ...]:
+        """Which of the batch are walked, by their number in it."""
+        return self.cells or tuple(range(self.count))
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,11 +31,13 @@ class StepNoise:
     """All the noise of a run, of shape (n, *event_shape), float32, drawn on the CPU in one order on every device.
 
     First the initial noise, then one draw a step while noise is added. ``state`` and ``restore`` replay from any step.
-    Where it is ``shared``, one sample's noise is drawn and serves the whole batch, however large that is.
+    Where it is ``shared``, one sample's noise is drawn and serves the whole batch, however large that is; with
+    ``cells`` it is drawn for the whole batch and given to these samples of it.
     """
 
-    def __init__(self, seed: int, shape: tuple[int, ...], shared: bool = False) -> None:
-        self.shape = shape
+    def __init__(self, seed: int, shape: tuple[int, ...], shared: bool = False, cells: tuple[int, ...] = ()) -> None:
+        self.shape = (len(cells) or shape[0], *shape[1:])
+        self._cells = list(cells)
         self._drawn = (1, *shape[1:]) if shared else shape
         self._generator = torch.Generator("cpu").manual_seed(seed)
 
@@ -45,7 +47,8 @@ class StepNoise:
 
     def __call__(self) -> Tensor:
         """The next batch of noise."""
-        return torch.randn(self._drawn, generator=self._generator).expand(self.shape)
+        drawn = torch.randn(self._drawn, generator=self._generator)
+        return drawn[self._cells] if self._cells and len(drawn) > 1 else drawn.expand(self.shape)
 
     def state(self) -> Tensor:
         """Where the draws have come to: uint8, a copy."""

@@ -41,6 +41,7 @@ from core.requests import (
     ModelRef,
     MorphRequest,
     RunRequest,
+    SampleRequest,
     ScheduleSpec,
 )
 from core.schedules import make_schedule
@@ -230,7 +231,8 @@ class FakeBridge(QObject):
     def _shape(self, job: int, frame: int | None) -> tuple[int, ...]:
         model, request = self.state.model, self.state.runs[job].request
         assert model is not None
-        count = len(request.images) if isinstance(request, InvertRequest) else getattr(request, "count", 1)
+        count = len(request.images) if isinstance(request, InvertRequest) else 1
+        count = len(request.samples) if isinstance(request, SampleRequest) else count
         return (count if frame is None else 1, *model.event_shape)
 
     def _level(self, job: int, step: int) -> Level:

@@ -402,3 +402,33 @@ def test_that_a_paused_run_keeps_its_states_while_others_make_room(listening) ->
     assert toy.engine.frame(paused, 0) is not None
     toy.engine.cancel(paused)
     toy.wait(lambda: toy.ended(paused))
+
+
+@pytest.mark.parametrize("sampler", ["ddim", "ddpm"])
+def test_that_a_sample_of_a_batch_walks_alone_to_the_same_picture(listening, sampler) -> None:
+    toy = listening(Toy(means=(0.25, -0.5, 0.0), labels=("a", "b")))
+    request = toy.model.request(count=5, labels=(0, 1, None, 1, 0))
+    request = replace(request, sampler=replace(request.sampler, name=sampler))
+    all_five = toy.final(toy.run(request))
+    some = toy.final(toy.run(replace(request, cells=(3, 1))))
+    np.testing.assert_array_equal(some, all_five[[3, 1]])
+
+
+def test_that_a_sample_of_a_run_is_branched_alone(listening) -> None:
+    toy = listening()
+    request = toy.model.request(count=4)
+    request = replace(request, sampler=replace(request.sampler, name="ddpm"))
+    original = toy.final(toy.run(request))
+    branch = replace(request, timesteps=request.timesteps[4:], start=FromStep(request, 4), cells=(2,))
+    np.testing.assert_array_equal(toy.final(toy.run(branch)), original[2:3])
+    nested = replace(branch, timesteps=branch.timesteps[2:], start=FromStep(branch, 2))
+    np.testing.assert_array_equal(toy.final(toy.run(nested)), original[2:3])
+    stranger = toy.engine.submit(replace(nested, cells=(1,)))
+    toy.wait(lambda: toy.ended(stranger))
+    assert "samples" in toy.ended(stranger).message
+
+
+@pytest.mark.parametrize("cells", [(0, 0), (2,)])
+def test_that_samples_that_are_not_in_the_batch_are_refused_in_words(listening, cells) -> None:
+    toy = listening()
+    assert "samples walked alone" in toy.ended(toy.run(toy.model.request(cells=cells))).message
