@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Slot
+from PySide6.QtCore import QEvent, QPointF, QRectF, Qt, Slot
 from PySide6.QtGui import (
     QBrush,
     QColor,
@@ -21,11 +20,12 @@ from PySide6.QtGui import (
     QPolygonF,
     QResizeEvent,
 )
-from PySide6.QtWidgets import QSizePolicy, QWidget
+from PySide6.QtWidgets import QWidget
 
 from app.theme import GRID, colour, font, palette, signal_colour, theme
 from app.widgets.caption import paint_symbol
 from app.widgets.control_points import Point
+from app.widgets.schedule_quantities import Quantity
 
 HEADER = 18
 AXIS = 34
@@ -39,28 +39,20 @@ GRADIENT_STOPS = 33
 Table = NDArray[np.float64]
 
 
-@dataclass(frozen=True, slots=True)
-class Quantity:
-    """What a plot shows: a table of the schedule, its symbol, how it is printed and what it means."""
-
-    table: str
-    symbol: str
-    decimals: int
-    meaning: str
-    falls_with_signal: bool = False
-
-
 class SchedulePanel(QWidget):
     """A curve over t with the cursor on it; whoever owns the panel handles pointer and keys.
 
     The curves are drawn once; moving the cursor repaints two narrow strips over them.
     ``time_at``/``value_at`` and ``place`` translate between the panel's pixels and the plot.
+
+    Attributes: ``quantity``; ``is_folded``, showing symbol and value alone, ``HEADER`` pixels high.
     """
 
-    def __init__(self, quantity: Quantity, footer: bool, parent: QWidget | None = None) -> None:
+    def __init__(self, quantity: Quantity, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.quantity = quantity
-        self._footer = FOOTER if footer else 0
+        self.is_folded = False
+        self._footer = 0
         self._T = 1000
         self._range = (0.0, 1.0)
         self._cursor = 0.0
@@ -73,9 +65,13 @@ class SchedulePanel(QWidget):
 
         self._drawn = QPixmap()
 
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
-        self.setToolTip(quantity.meaning)
         theme().theme_changed.connect(self._redraw)
+
+    def set_folded(self, folded: bool, footer: bool) -> None:
+        """Fold or unfold; ``footer`` says under the curve what its ends mean."""
+        if (folded, footer) != (self.is_folded, self._footer > 0):
+            self.is_folded, self._footer = folded, FOOTER if footer else 0
+            self._redraw()
 
     def set_curve(self, values: Table, ghost: Table | None, alpha_bar: Table) -> None:
         """The table over t = 0..T-1, that of a schedule to compare with, and alpha_bar for the colours."""
@@ -128,12 +124,6 @@ class SchedulePanel(QWidget):
             rect.top() + (high - value) / (high - low) * rect.height(),
         )
 
-    def sizeHint(self) -> QSize:
-        return QSize(296, HEADER + 64 + self._footer)
-
-    def minimumSizeHint(self) -> QSize:
-        return QSize(160, HEADER + 32 + self._footer)
-
     def resizeEvent(self, event: QResizeEvent) -> None:
         self._redraw()
 
@@ -147,7 +137,8 @@ class SchedulePanel(QWidget):
         painter = QPainter(self)
         surfaces, rect = palette(), self.plot_rect()
         text, quiet = QColor(surfaces.text), QColor(surfaces.quiet)
-        paint_symbol(painter, self, self.quantity.symbol, QPointF(0, 14), 13, text)
+        symbol_left = self._paint_arrow(painter, quiet) if self.is_folded else 0.0
+        paint_symbol(painter, self, self.quantity.symbol, QPointF(symbol_left, 14), 13, text)
         painter.setFont(font("caption", numbers=True))
         metrics = QFontMetricsF(painter.font())
         right = float(self.width())
@@ -158,6 +149,8 @@ class SchedulePanel(QWidget):
         if len(self._values):
             ink = signal_colour(self._signal()) if self._coloured() else text
             self._print_left_of(painter, metrics, right, self.text(self._cursor), ink)
+        if self.is_folded:
+            return
         painter.setPen(QPen(QColor(surfaces.line), 1))
         painter.drawLine(QPointF(rect.left() - 1, rect.top()), QPointF(rect.left() - 1, rect.bottom()))
         painter.drawLine(QPointF(rect.left() - 1, rect.bottom()), rect.bottomRight())
@@ -175,6 +168,15 @@ class SchedulePanel(QWidget):
                 self._drawn = self._draw_curves()
             painter.drawPixmap(0, 0, self._drawn)
             self._paint_cursor(painter)
+
+    @staticmethod
+    def _paint_arrow(painter: QPainter, ink: QColor) -> float:
+        """The mark of what can be unfolded; where the symbol begins after it."""
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(ink)
+        painter.drawPolygon(QPolygonF([QPointF(1, 6), QPointF(5, 10), QPointF(1, 14)]))
+        return 12.0
 
     @staticmethod
     def _print_left_of(painter: QPainter, metrics: QFontMetricsF, right: float, text: str, ink: QColor) -> float:

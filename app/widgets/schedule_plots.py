@@ -1,53 +1,38 @@
-"""The noise schedule as four small plots with one cursor that can be dragged in any of them."""
+"""The noise schedule as small plots with one cursor that can be dragged in any of them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import QEvent, QObject, QPointF, Qt, QTimer, Signal, Slot
-from PySide6.QtGui import QKeyEvent, QMouseEvent
-from PySide6.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtCore import QEvent, QObject, QPointF, QSize, Qt, QTimer, Signal, Slot
+from PySide6.QtGui import QKeyEvent, QMouseEvent, QResizeEvent
+from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from app.theme import GRID
 from app.widgets.control_points import ControlPoints, Point
-from app.widgets.schedule_panel import Quantity, SchedulePanel
+from app.widgets.schedule_panel import FOOTER, HEADER, SchedulePanel
+from app.widgets.schedule_quantities import ALPHA_BAR, BETA, BETA_TILDE, LOG_SNR
 from core.schedules import Schedule
 
 GRAB_PIXELS = 9.0
 NUDGE = 0.01
 
-BETA = Quantity("betas", r"\beta_t", 5, "Variance of the noise that one step adds (Ho et al. 2020, eq. 2)")
-ALPHA_BAR = Quantity(
-    "alpha_bar",
-    r"\bar{\alpha}_t",
-    5,
-    "Product of 1 − β up to t: how much of the picture's power is left (Ho et al. 2020, eq. 4)",
-    falls_with_signal=True,
-)
-LOG_SNR = Quantity(
-    "log_snr",
-    r"\log\,\mathrm{SNR}_t",
-    3,
-    "log ᾱ / (1 − ᾱ): signal against noise (Kingma et al. 2021, eq. 2)",
-    falls_with_signal=True,
-)
-BETA_TILDE = Quantity(
-    "beta_tilde",
-    r"\tilde{\beta}_t",
-    5,
-    "β (1 − ᾱ one step before) / (1 − ᾱ): variance of one step back where x_0 is known (Ho et al. 2020, eq. 7)",
-)
-
-DRAWING_HEIGHT = 136
-"""Least height of the plot that is drawn in, while it can be."""
+UNFOLDED_FIRST = (ALPHA_BAR, BETA, LOG_SNR, BETA_TILDE)
+GAP = GRID // 2
+LEAST_CURVE = 56
+"""Pixels of height below which a curve cannot be read: it is folded then."""
+DRAWING_HEIGHT = 118
+"""The same for the plot that is drawn in, while it can be."""
 
 
 class SchedulePlots(QWidget):
     """beta, alpha_bar, log SNR and the posterior variance over t, linked by one cursor.
 
-    Dragging or clicking in any plot moves the cursor; arrows move it by 1, with Shift by 10, Home and End to the
-    ends. With control points (``set_editable``) alpha_bar is drawn by hand: points are dragged, a double click adds
-    one, a right click or Delete removes one; with Ctrl the arrows choose a point (left, right) and move it (up, down).
+    Where there is not the height for all four, some are folded to their symbol and value; a click or up and down
+    unfold another. Dragging or clicking in any plot moves the cursor; left and right move it by 1, with Shift by 10,
+    Home and End to the ends. With control points (``set_editable``) alpha_bar is drawn by hand: points are dragged, a
+    double click adds one, a right click or Delete removes one; with Ctrl the arrows choose a point (left, right) and
+    move it (up, down).
 
     Attributes: ``panels``, ``schedule``, ``ghost`` and ``timesteps`` that are shown, ``cursor_t``, ``points`` (the
     control points, () while not editable).
@@ -55,7 +40,7 @@ class SchedulePlots(QWidget):
     Signals: ``t_dragged(t)`` and ``points_edited(points)``, each at most once a turn of the event loop and then the
     latest; ``points`` is a tuple of (t / (T - 1), alpha_bar) from left to right. ``shown_changed()`` after another
     schedule, ghost or timesteps, ``cursor_moved(t)`` after every move; ``enlarge_requested(table)`` on a double click
-    (where alpha_bar is drawn by hand, on its heading) or Enter.
+    (where alpha_bar is drawn by hand, on its heading) or Enter (of the one last chosen).
     """
 
     t_dragged = Signal(int)
@@ -79,20 +64,17 @@ class SchedulePlots(QWidget):
         self._turn = QTimer(self, singleShot=True, interval=0)
         self._turn.timeout.connect(self.flush)
         quantities = (BETA, ALPHA_BAR, LOG_SNR, BETA_TILDE)
-        self.panels = [SchedulePanel(quantity, quantity is BETA_TILDE, self) for quantity in quantities]
+        self.panels = [SchedulePanel(quantity, self) for quantity in quantities]
         self._drawing = self.panels[quantities.index(ALPHA_BAR)]
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(GRID // 2)
+        self._chosen_panels = [self.panels[quantities.index(quantity)] for quantity in UNFOLDED_FIRST]
         for panel in self.panels:
             panel.installEventFilter(self)
-            panel.setCursor(Qt.CursorShape.SizeHorCursor)
-            panel.setToolTip(f"{panel.quantity.meaning}\nDouble-click: in a window of its own")
-            column.addWidget(panel, 1)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         self.setAccessibleName("Noise schedule")
-        self.setAccessibleDescription("beta, alpha bar, log SNR and posterior variance over t; arrows move the cursor")
+        self.setAccessibleDescription(
+            "beta, alpha bar, log SNR and posterior variance over t; left and right move the cursor, up and down unfold"
+        )
 
     @property
     def points(self) -> tuple[Point, ...]:
@@ -135,8 +117,24 @@ class SchedulePlots(QWidget):
         self._points = ControlPoints.of(points) if points else None
         if self._chosen is not None and self._chosen >= len(self.points):
             self._chosen = None
-        self._drawing.setMinimumHeight(DRAWING_HEIGHT if self._points else 0)
+        self._arrange()
+        self.updateGeometry()
         self._show_points()
+
+    def unfold(self, panel: SchedulePanel) -> None:
+        """Draw the curve of this panel, and fold that of the one which was chosen longest ago if need be."""
+        self._chosen_panels.remove(panel)
+        self._chosen_panels.insert(0, panel)
+        self._arrange()
+
+    def sizeHint(self) -> QSize:
+        return QSize(296, self._fixed_height() + len(self.panels) * LEAST_CURVE + self._extra())
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(160, self._fixed_height() + 2 * LEAST_CURVE + self._extra())
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        self._arrange()
 
     @Slot()
     def flush(self) -> None:
@@ -177,7 +175,7 @@ class SchedulePlots(QWidget):
             self._remove_point(self._chosen)
             handled = True
         elif key in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and not event.modifiers():
-            self.enlarge_requested.emit(self._drawing.quantity.table)
+            self.enlarge_requested.emit(self._chosen_panels[0].quantity.table)
             handled = True
         else:
             moves = {
@@ -186,9 +184,13 @@ class SchedulePlots(QWidget):
                 Qt.Key.Key_Home: 0,
                 Qt.Key.Key_End: self._T - 1,
             }
-            handled = key in moves
-            if handled:
+            turns = {Qt.Key.Key_Up: -1, Qt.Key.Key_Down: 1}
+            handled = key in moves or key in turns
+            if key in moves:
                 self.move_cursor(moves[key])
+            elif key in turns:
+                place = self.panels.index(self._chosen_panels[0]) + turns[key]
+                self.unfold(self.panels[min(max(0, place), len(self.panels) - 1)])
         if not handled:
             super().keyPressEvent(event)
 
@@ -200,6 +202,8 @@ class SchedulePlots(QWidget):
         elif button == Qt.MouseButton.LeftButton and hit is not None:
             self._dragging = "point"
             self._choose(hit)
+        elif button == Qt.MouseButton.LeftButton and panel.is_folded:
+            self.unfold(panel)
         elif button == Qt.MouseButton.LeftButton:
             self._dragging = "cursor"
             self.move_cursor(panel.time_at(at.x()))
@@ -260,6 +264,37 @@ class SchedulePlots(QWidget):
             self._edited = True
             self._turn.start()
         self._show_points()
+
+    # Room
+
+    def _fixed_height(self) -> int:
+        """Of what is there however many curves are drawn."""
+        return len(self.panels) * HEADER + (len(self.panels) - 1) * GAP + FOOTER
+
+    def _extra(self) -> int:
+        """What a plot to draw in takes beyond another."""
+        return DRAWING_HEIGHT - LEAST_CURVE if self._points else 0
+
+    def _arrange(self) -> None:
+        """As many curves as there is the height for, those last chosen; of the others the symbol and the value."""
+        wanted = sorted(self._chosen_panels, key=lambda panel: panel is not self._drawing) if self._points else None
+        wanted = wanted or self._chosen_panels
+        room = self.height() - self._fixed_height() - self._extra()
+        drawn = set(wanted[: max(1, room // LEAST_CURVE)])
+        lowest = max(drawn, key=self.panels.index)
+        curve, spare = divmod(max(0, room), len(drawn))
+        top = 0
+        for panel in self.panels:
+            height = HEADER
+            if panel in drawn:
+                height += curve + (spare if panel is lowest else 0) + (FOOTER if panel is lowest else 0)
+                height += self._extra() if panel is self._drawing else 0
+            panel.set_folded(panel not in drawn, panel is lowest)
+            panel.setCursor(Qt.CursorShape.SizeHorCursor if panel in drawn else Qt.CursorShape.PointingHandCursor)
+            click = "Drag: move t" if panel in drawn else "Click: unfold"
+            panel.setToolTip(f"{panel.quantity.meaning}\n{click}. Double-click: in a window of its own")
+            panel.setGeometry(0, top, self.width(), height)
+            top += height + GAP
 
     def _show_points(self) -> None:
         self._drawing.set_points(self.points, self._chosen)

@@ -247,11 +247,67 @@ def test_that_drawn_points_always_make_a_schedule(edits: list[tuple[str, int, fl
     assert values[-1] >= LOWEST - 1e-12
 
 
+def unfolded(plots: SchedulePlots) -> list[str]:
+    return [panel.quantity.table for panel in plots.panels if not panel.is_folded]
+
+
+@pytest.mark.parametrize(
+    ("height", "curves"),
+    [(400, ["betas", "alpha_bar", "log_snr", "beta_tilde"]), (270, ["betas", "alpha_bar", "log_snr"]),
+     (210, ["betas", "alpha_bar"]), (150, ["alpha_bar"])],
+)  # fmt: skip
+def test_that_only_curves_that_can_be_read_are_unfolded(plots: SchedulePlots, height: int, curves: list[str]) -> None:
+    plots.resize(300, height)
+    assert unfolded(plots) == curves
+    for panel, below in pairwise(plots.panels):
+        assert panel.geometry().bottom() < below.geometry().top()
+    assert plots.panels[-1].geometry().bottom() < height
+    assert all(panel.plot_rect().height() >= 48 for panel in plots.panels if not panel.is_folded)
+
+
+def test_that_the_least_height_shows_two_curves(plots: SchedulePlots) -> None:
+    plots.resize(300, plots.minimumSizeHint().height())
+    assert len(unfolded(plots)) == 2
+    plots.resize(300, plots.sizeHint().height())
+    assert len(unfolded(plots)) == 4
+
+
+def test_that_a_click_unfolds_a_plot_without_moving_the_cursor(qtbot: QtBot, plots: SchedulePlots) -> None:
+    plots.resize(300, 210)
+    qtbot.mouseClick(plots.panels[3], Qt.MouseButton.LeftButton, pos=QPoint(120, 8))
+    assert unfolded(plots) == ["alpha_bar", "beta_tilde"]
+    assert plots.cursor_t == 400
+    qtbot.mouseClick(plots.panels[0], Qt.MouseButton.LeftButton, pos=QPoint(120, 8))
+    assert unfolded(plots) == ["betas", "beta_tilde"]
+
+
+def test_that_up_and_down_unfold_a_plot_and_enter_enlarges_it(qtbot: QtBot, plots: SchedulePlots) -> None:
+    plots.resize(300, 150)
+    for key, table in ((Qt.Key.Key_Down, "log_snr"), (Qt.Key.Key_Down, "beta_tilde"), (Qt.Key.Key_Down, "beta_tilde"),
+                       (Qt.Key.Key_Up, "log_snr")):  # fmt: skip
+        qtbot.keyClick(plots, key)
+        assert unfolded(plots) == [table]
+    with qtbot.waitSignal(plots.enlarge_requested, timeout=500) as enlarged:
+        qtbot.keyClick(plots, Qt.Key.Key_Return)
+    assert enlarged.args == ["log_snr"]
+
+
+def test_that_a_folded_plot_still_says_its_value(plots: SchedulePlots) -> None:
+    plots.resize(300, 150)
+    folded = plots.panels[0]
+    before = folded.grab().toImage()
+    plots.set_cursor(900)
+    after = folded.grab().toImage()
+    changed = [x for x in range(300) if any(before.pixel(x, y) != after.pixel(x, y) for y in range(before.height()))]
+    assert changed[0] > 200
+
+
 def test_that_the_plot_to_draw_in_has_room_to_draw_in(plots: SchedulePlots) -> None:
-    assert alpha_bar(plots).height() < 120
     plots.resize(300, 240)
+    plots.unfold(plots.panels[3])
+    plots.unfold(plots.panels[2])
+    assert alpha_bar(plots).is_folded
     plots.set_editable(POINTS)
-    QApplication.processEvents()
-    assert alpha_bar(plots).height() >= 120
+    assert alpha_bar(plots).plot_rect().height() >= 118
     plots.set_editable(None)
-    assert alpha_bar(plots).minimumHeight() == 0
+    assert alpha_bar(plots).is_folded
