@@ -1,9 +1,10 @@
 """Does the window stay fluid while the engine works? Run on an otherwise idle machine, with a display or offscreen.
 
-    python -m tests.bench.steadiness [--runs 5] [--closings 20]
+    python -m tests.bench.steadiness [--runs 5] [--closings 20] [--work sampling inverting morphing training]
 
-Prints the lateness of a precise 16 ms timer in the GUI thread, idle and while sampling flat out with live previews;
-where 200 slider moves in a second end; how long a cancel takes; and how closing while sampling ends.
+Prints the lateness of a precise 16 ms timer in the GUI thread, idle and while the engine works flat out with live
+previews; where 200 slider moves in a second end; how long a cancel takes; and how closing in the middle ends. Each kind
+of work is shown in its own stage; a training's cancel saves what it has learned, and so does closing.
 """
 
 from __future__ import annotations
@@ -18,9 +19,25 @@ import sys
 import tempfile
 import time
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from core.images import OpenedImage, open_image
+from core.messages import EngineState, ModelInfo, Preview, Progress, RunEnded, RunStarted, TrainingSaved, TrainingTick
+from core.paths import spaced_timesteps
+from core.requests import ImageRef, InvertRequest, MorphRequest, RunRequest, SampleRequest, SamplerSpec, SeedEnd
+from core.schedules import make_schedule
+from core.training.dataset import PictureFolder
+from core.training.order import TrainOrder
+
+if TYPE_CHECKING:
+    from app.bridge import Bridge
+    from app.window import MainWindow
 
 TICK_MS = 16
+STAGES = {"sampling": "denoise", "inverting": "invert", "morphing": "morph", "training": "train"}
 
 
 @dataclass
@@ -51,92 +68,136 @@ class Ticks:
         return {"p50": late[len(late) // 2], "p99": late[int(0.99 * len(late))], "max": late[-1], "ticks": len(late)}
 
 
-def one_run(seconds: float) -> dict[str, Any]:
-    """One fresh process: ticks idle and while sampling, the slider, a cancel."""
-    from app.bridge import Bridge
-    from app.window import MainWindow
-    from core.messages import EngineState, Preview, Progress, RunEnded
-    from core.paths import spaced_timesteps
-    from core.requests import SampleRequest, SamplerSpec
-    from core.schedules import make_schedule
+def picture() -> OpenedImage:
+    from resources import samples
+
+    return open_image(samples()[0].path)
+
+
+def run_request(work: str, model: ModelInfo, image: ImageRef) -> RunRequest:
+    """Long enough that it never ends by itself: 1,000 steps of 16 samples, of 16 pictures, or of 16 frames at once."""
+    up = spaced_timesteps(make_schedule(model.schedule), model.schedule.T, "leading")[::-1]
+    labels = tuple(i % len(model.labels) for i in range(16)) if model.labels else ()
+    guidance = 1.0 if model.null_label is not None else 0.0
+    if work == "inverting":
+        return InvertRequest(model.ref, model.schedule, up, "leading", (image,) * 16, labels, refinements=1)
+    if work == "morphing":
+        ends = (SeedEnd(1), SeedEnd(2))
+        sampler = SamplerSpec("ddim", clip="none")
+        return MorphRequest(
+            model.ref, model.schedule, up[::-1], "leading", sampler, ends, 64, labels=labels[:2], batch=16
+        )
+    return SampleRequest(
+        *(model.ref, model.schedule, up[::-1], "leading", SamplerSpec("ddim"), 0, 16, labels),
+        guidance=guidance,
+        precision=model.precision,  # type: ignore[arg-type]
+    )
+
+
+def start(work: str, window: MainWindow, bridge: Bridge) -> int:
+    """Begin the work, as its stage would; its job."""
+    from core.conversion import default_conversion
+
+    model = window.state.model
+    assert model is not None
+    if work == "training":
+        rng = np.random.default_rng(0)
+        noise = rng.integers(0, 256, (512, 32, 32, 1), dtype=np.uint8)
+        data = PictureFolder("noise", noise, rng.integers(0, 10, 512), tuple("0123456789"))
+        out = Path(os.environ["DIFFUSCOPE_HOME"]) / f"run-{time.monotonic_ns()}"
+        return bridge.train(TrainOrder(out, minutes=60, sample_every=5, save_every=5), data)
+    opened = picture()
+    bridge.add_image(opened)
+    channels, *size = model.event_shape
+    conversion = default_conversion(opened.pixels, (size[0], size[1]), channels)
+    return bridge.submit(run_request(work, model, ImageRef(opened.sha256, conversion)))
+
+
+class Ear:
+    """Everything that the engine says from now on."""
+
+    def __init__(self, bridge: Bridge) -> None:
+        self.heard: list[object] = []
+        bridge.message.connect(self.heard.append)
+
+    def steps(self, job: int) -> list[int]:
+        """How many steps were done, at each message about it."""
+        runs = [m.step for m in self.heard if isinstance(m, Progress) and m.job == job]
+        ticks = [m.first_step + len(m.losses) for m in self.heard if isinstance(m, TrainingTick) and m.job == job]
+        return runs or ticks
+
+    def ended(self, job: int) -> bool:
+        return any(isinstance(m, RunEnded) and m.job == job for m in self.heard)
+
+
+async def one_work(work: str, window: MainWindow, bridge: Bridge, seconds: float) -> dict[str, Any]:
+    from tests.bench.window import until
+
+    ear = Ear(bridge)
+    window.state.move(stage=STAGES[work])
+    job = start(work, window, bridge)
+    await until(lambda: any(isinstance(m, RunStarted) for m in ear.heard) or ear.steps(job))
+    if work != "training":
+        window.state.move(stage=STAGES[work], run=job, step=0)
+    await until(lambda: len(ear.steps(job)) > 1)
+    ear.heard.clear()
+    began = time.perf_counter()
+    found: dict[str, Any] = await Ticks().measure(seconds)
+    steps, took = ear.steps(job), time.perf_counter() - began
+    found["step_ms"] = 1000 * took / max(1, steps[-1] - steps[0])
+    found["previews_per_s"] = sum(isinstance(m, Preview) for m in ear.heard) / took
+    if work == "sampling":
+        found["slider"] = await slide(window)
+    began = time.perf_counter()
+    bridge.cancel(job)
+    await until(lambda: ear.ended(job))
+    found["cancel_ms"] = 1000 * (time.perf_counter() - began)
+    found["saved"] = any(isinstance(m, TrainingSaved) for m in ear.heard)
+    return found
+
+
+async def slide(window: MainWindow) -> bool:
+    """200 moves of Forward's slider in a second, while the engine works; whether all is where the last one left it."""
+    from tests.bench.window import until
+
+    window.state.move(stage="forward")
+    transport = window.stage.transport  # type: ignore[attr-defined]
+    for move in range(200):
+        transport.position_requested.emit(move * 4)
+        await asyncio.sleep(0.005)
+    ends_on_last: bool = window.state.cursor.t == 796
+    await until(lambda: window.state.cursor.shown_t == 796, 10)
+    return ends_on_last
+
+
+def one_run(works: list[str], seconds: float) -> dict[str, Any]:
+    """One fresh process: ticks idle, and with each work; the slider; cancels."""
     from tests.bench.window import drive, until
 
     found: dict[str, Any] = {}
 
     async def script(window: MainWindow, bridge: Bridge) -> None:
-        heard: list[object] = []
-        bridge.message.connect(heard.append)
         await until(lambda: window.state.model is not None and window.state.status.state is EngineState.IDLE)
         await asyncio.sleep(1)
         found["idle"] = await Ticks().measure(seconds)
-
-        model = window.state.model
-        assert model is not None
-        schedule = make_schedule(model.schedule)
-        request = SampleRequest(
-            model.ref,
-            model.schedule,
-            spaced_timesteps(schedule, schedule.T, "leading"),
-            "leading",
-            SamplerSpec("ddim"),
-            seed=0,
-            count=16,
-            labels=tuple(i % len(model.labels) for i in range(16)) if model.labels else (),
-            guidance=1.0 if model.null_label is not None else 0.0,
-            precision=model.precision,  # type: ignore[arg-type]
-        )
-        window.state.move(stage="denoise")
-        job = bridge.submit(request)
-        await until(lambda: any(isinstance(m, Progress) and m.step > 1 for m in heard))
-        heard.clear()
-        began = time.perf_counter()
-        found["sampling"] = await Ticks().measure(seconds)
-        steps = [m.step for m in heard if isinstance(m, Progress)]
-        found["steps_per_s"] = (steps[-1] - steps[0]) / (time.perf_counter() - began)
-        found["previews_per_s"] = sum(isinstance(m, Preview) for m in heard) / seconds
-
-        window.state.move(stage="forward")
-        transport = window.stage.transport  # type: ignore[attr-defined]
-        for move in range(200):
-            transport.position_requested.emit(move * 4)
-            await asyncio.sleep(0.005)
-        found["slider_ends_on_last"] = window.state.cursor.t == 796
-        await until(lambda: window.state.cursor.shown_t == 796, 10)
-        found["network_shown_at_last"] = True
-
-        began = time.perf_counter()
-        bridge.cancel(job)
-        await until(lambda: any(isinstance(m, RunEnded) and m.job == job for m in heard))
-        found["cancel_ms"] = 1000 * (time.perf_counter() - began)
-        found["evaluation_ms"] = 1000 / found["steps_per_s"]
+        for work in works:
+            found[work] = await one_work(work, window, bridge, seconds)
         window.close()
 
     found["exit"] = drive(script)
     return found
 
 
-def one_closing() -> None:
-    """Start, sample, close in the middle; the process's exit code and words are the result."""
-    from app.bridge import Bridge
-    from app.window import MainWindow
-    from core.messages import Progress
-    from core.paths import spaced_timesteps
-    from core.requests import SampleRequest, SamplerSpec
-    from core.schedules import make_schedule
+def one_closing(work: str) -> None:
+    """Start, work, close in the middle; the process's exit code and words are the result."""
     from tests.bench.window import drive, until
 
     async def script(window: MainWindow, bridge: Bridge) -> None:
-        heard: list[object] = []
-        bridge.message.connect(heard.append)
+        ear = Ear(bridge)
         await until(lambda: window.state.model is not None)
-        model = window.state.model
-        assert model is not None
-        labels = tuple(i % len(model.labels) for i in range(16)) if model.labels else ()
-        steps = spaced_timesteps(make_schedule(model.schedule), 1000, "leading")
-        bridge.submit(
-            SampleRequest(model.ref, model.schedule, steps, "leading", SamplerSpec(), 0, count=16, labels=labels)
-        )
-        await until(lambda: any(isinstance(m, Progress) and m.step > 5 for m in heard))
+        window.state.move(stage=STAGES[work])
+        job = start(work, window, bridge)
+        await until(lambda: len(ear.steps(job)) > 5)
         print(f"closing {time.time()}", flush=True)
         window.close()
 
@@ -156,55 +217,66 @@ def child(*arguments: str) -> subprocess.CompletedProcess[str]:
         )
 
 
-def closing() -> tuple[int, float, str]:
+def closing(work: str) -> tuple[int, float, str]:
     """Exit code, seconds from the close to the process's end, and what was said on standard error."""
-    done = child("--one-closing")
+    done = child("--one-closing", work)
     ended = time.time()
     closed = [float(line.split()[1]) for line in done.stdout.splitlines() if line.startswith("closing")]
     return done.returncode, ended - closed[0] if closed else float("nan"), done.stderr
 
 
+def report_runs(runs: list[dict[str, Any]], works: list[str]) -> None:
+    for state in ("idle", *works):
+        p99, worst = (statistics.median(run[state][key] for run in runs) for key in ("p99", "max"))
+        print(f"{state:9} timer late by {p99:5.1f} ms at p99, {worst:5.1f} ms at worst (median of {len(runs)} runs)")
+    for work in works:
+        cancels = [(run[work]["cancel_ms"], run[work]["step_ms"]) for run in runs]
+        print(f"{work:9} cancel: " + ", ".join(f"{took:.0f} ms (one step {step:.0f} ms)" for took, step in cancels))
+    if "sampling" in works:
+        ends = sum(run["sampling"]["slider"] for run in runs)
+        print(f"slider: {ends} of {len(runs)} runs end on the last of 200 moves")
+    if "training" in works:
+        print(f"training: {sum(run['training']['saved'] for run in runs)} of {len(runs)} cancels saved it")
+
+
+def report_closings(work: str, ends: list[tuple[int, float, str]]) -> None:
+    good = sum(code == 0 and seconds <= 3 and not words for code, seconds, words in ends)
+    slowest, codes = max(seconds for _, seconds, _ in ends), sorted({code for code, _, _ in ends})
+    print(f"closing while {work}: {good} of {len(ends)} with exit code 0 within 3 s and nothing on standard error;")
+    print(f"  slowest {slowest:.2f} s, codes {codes}", flush=True)
+    for code, seconds, words in ends:
+        if code or words or seconds > 3:
+            print(f"  code {code}, {seconds:.2f} s: {words.strip()[:500]}")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=5)
-    parser.add_argument("--closings", type=int, default=20)
+    parser.add_argument("--closings", type=int, default=20, help="of each kind of work")
     parser.add_argument("--seconds", type=float, default=5)
+    parser.add_argument("--work", nargs="+", choices=list(STAGES), default=list(STAGES))
     parser.add_argument("--one-run", action="store_true", help=argparse.SUPPRESS)
-    parser.add_argument("--one-closing", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--one-closing", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.one_run:
-        print(json.dumps(one_run(options.seconds)))
+        print(json.dumps(one_run(options.work, options.seconds)))
         return
     if options.one_closing:
-        one_closing()
+        one_closing(options.one_closing)
 
     runs = []
     for number in range(options.runs):
-        done = child("--one-run", "--seconds", str(options.seconds))
+        done = child("--one-run", "--seconds", str(options.seconds), "--work", *options.work)
         if done.returncode or done.stderr:
             print(f"run {number}: exit code {done.returncode}\n{done.stderr}", file=sys.stderr)
             continue
         runs.append(json.loads(done.stdout.splitlines()[-1]))
         print(f"run {number}: {json.dumps(runs[-1])}", flush=True)
-    for state in ("idle", "sampling"):
-        p99, worst = (statistics.median(run[state][key] for run in runs) for key in ("p99", "max"))
-        print(f"{state:9} timer late by {p99:5.1f} ms at p99, {worst:5.1f} ms at worst (median of {len(runs)} runs)")
-    print(f"slider: {sum(run['slider_ends_on_last'] for run in runs)} of {len(runs)} runs end on the last of 200 moves")
-    cancels = [(run["cancel_ms"], run["evaluation_ms"]) for run in runs]
-    print("cancel: " + ", ".join(f"{took:.0f} ms (one step {step:.0f} ms)" for took, step in cancels))
-
-    ends = [closing() for _ in range(options.closings)]
-    if ends:
-        good = sum(code == 0 and seconds <= 3 and not words for code, seconds, words in ends)
-        print(
-            f"closing while sampling: {good} of {len(ends)} with exit code 0 within 3 s and nothing on standard error;"
-        )
-        print(
-            f"  slowest {max(seconds for _, seconds, _ in ends):.2f} s, codes {sorted({code for code, _, _ in ends})}"
-        )
-        for code, seconds, words in ends:
-            if code or words or seconds > 3:
-                print(f"  code {code}, {seconds:.2f} s: {words.strip()[:500]}")
+    if runs:
+        report_runs(runs, options.work)
+    if options.closings:
+        for work in options.work:
+            report_closings(work, [closing(work) for _ in range(options.closings)])
 
 
 if __name__ == "__main__":
