@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
+import re
+import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
+import psutil
+
 from core.errors import Refusal
+
+LONGEST = 100
 
 
 def check_writable(path: Path, *suffixes: str) -> None:
@@ -44,7 +51,7 @@ def write_file(path: Path, write: Callable[[BinaryIO], object]) -> None:
 
 
 def _write_and_rename(path: Path, write: Callable[[BinaryIO], object]) -> None:
-    descriptor, name = tempfile.mkstemp(prefix=".", suffix=".part", dir=path.absolute().parent)
+    descriptor, name = tempfile.mkstemp(prefix=beside(path), suffix=".part", dir=path.absolute().parent)
     try:
         with os.fdopen(descriptor, "wb") as stream:
             write(stream)
@@ -55,6 +62,25 @@ def _write_and_rename(path: Path, write: Callable[[BinaryIO], object]) -> None:
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
+
+
+def beside(path: Path) -> str:
+    """How the names begin under which this process writes what will be ``path``."""
+    return f".{path.name[:LONGEST]}-{os.getpid()}-"
+
+
+def clear_leftovers(path: Path) -> None:
+    """Remove what processes that were killed in the middle of writing ``path`` have left beside it."""
+    ours = re.compile(re.escape(f".{path.name[:LONGEST]}-") + r"(\d{1,9})-[a-z0-9_]{8}(\.part)?")
+    with contextlib.suppress(OSError):
+        for entry in os.scandir(path.absolute().parent):
+            match = ours.fullmatch(entry.name)
+            if match is None or psutil.pid_exists(int(match[1])):
+                continue
+            if entry.is_dir(follow_symlinks=False):
+                shutil.rmtree(entry.path, ignore_errors=True)
+            else:
+                os.unlink(entry.path)
 
 
 def _umask() -> int:

@@ -18,6 +18,7 @@ from core.weights_file import WeightsFile, digest, look_through
 
 WEIGHTS = "diffusion_pytorch_model"
 OWN_FILE = "diffuscope.json"
+MAX_NAME = 200
 
 _PIPELINES = ("DDPMPipeline", "DDIMPipeline", "PNDMPipeline")
 _MIDDLE_NORM = "mid_block.attentions.0.group_norm.weight"
@@ -169,7 +170,9 @@ def _info(folder: Path, config: UNetConfig, says: SchedulerSays, weights: tuple[
     labels, null_label = _labels(config, own)
     identity = json.dumps([config.to_json(), says.prediction], sort_keys=True)
     return ModelInfo(
-        ref=ModelRef(folder.resolve().name, digest((file.path for file in weights), identity)),
+        ref=ModelRef(
+            own.text("name")[:MAX_NAME] or folder.resolve().name, digest((file.path for file in weights), identity)
+        ),
         event_shape=(config.in_channels, *config.sides),
         schedule=says.schedule,
         prediction=says.prediction,

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 
 from core.dataspec import ImageSpec
 from core.errors import Refusal
-from core.files import write_refusal
+from core.files import beside, clear_leftovers, write_refusal
 from core.folder_contents import OWN_FILE, WEIGHTS, read_folder
 from core.messages import ModelInfo
 from core.scheduler_config import SchedulerSays, write_scheduler
@@ -103,11 +103,13 @@ def save_model(
     *,
     provenance: Mapping[str, Any] | None = None,
     half: bool = False,
+    name: str = "",
 ) -> ModelInfo:
     """Write a folder that diffusers opens too; other files in it stay. Returns ``info`` as the folder now says it.
 
     The size comes from ``info.event_shape``, which is (channels, height, width). ``half`` stores the weights as
-    float16, half as large. A file is replaced as a whole or not at all; a new folder appears when it is complete.
+    float16, half as large; ``name`` is what the model is called where that is not its folder's name. A file is replaced
+    as a whole or not at all; a new folder appears when it is complete.
     ``provenance`` is any JSON object: data, recipe, measured quality. Raises Refusal where it cannot be written.
     """
     import torch
@@ -128,7 +130,7 @@ def save_model(
         _write_json(staging / "unet" / "config.json", {"_class_name": "UNet2DModel", **_network_json(config)})
         _write_json(staging / "scheduler" / "scheduler_config.json", scheduler)
         _write_json(staging / "model_index.json", _index_json(scheduler["_class_name"]))
-        _write_json(staging / OWN_FILE, _own_json(info, provenance))
+        _write_json(staging / OWN_FILE, _own_json(info, provenance, name))
         (staging / "unet" / f"{WEIGHTS}.safetensors").write_bytes(save(tensors, metadata={"format": "pt"}))
     return read_info(folder)
 
@@ -192,9 +194,10 @@ def _index_json(scheduler: str) -> dict[str, Any]:
     }
 
 
-def _own_json(info: ModelInfo, provenance: Mapping[str, Any] | None) -> dict[str, Any]:
+def _own_json(info: ModelInfo, provenance: Mapping[str, Any] | None, name: str) -> dict[str, Any]:
     return {
         "format": 1,
+        **({"name": name} if name else {}),
         "description": info.description,
         "licence": info.licence,
         "labels": list(info.labels),
@@ -214,7 +217,8 @@ def _written_whole(folder: Path) -> Iterator[Path]:
     """A place beside ``folder`` to write to; what is there in the end is moved into it, file by file, each at once."""
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        staging = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+        clear_leftovers(folder)
+        staging = Path(tempfile.mkdtemp(prefix=beside(folder), dir=folder.parent))
         try:
             yield staging
             files = [path for path in staging.rglob("*") if path.is_file()]
