@@ -111,6 +111,11 @@ class NetworkModel:
         self._network = opened.network
         self._prepared: dict[tuple[str, str], UNet] = {}
 
+    @property
+    def network(self) -> UNet:
+        """The network itself, float32 on the CPU, to be copied and not changed."""
+        return self._network
+
     def denoiser(self, device: str, precision: str, *, between_batches: Check, within: Check) -> Denoiser:
         def evaluate(x: Tensor, t: Tensor, labels: Tensor | None) -> Tensor:
             network = self._on(device, precision)

@@ -13,11 +13,13 @@ from core.requests import (
     ClipPolicy,
     InversionConvention,
     MixName,
+    PredictionKind,
     SamplerName,
     ScheduleName,
     SpacingName,
     VarianceName,
 )
+from core.training.order import PresetName
 
 MAX_SEED = 2**63 - 1
 
@@ -146,7 +148,12 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
     length = parser.add_mutually_exclusive_group()
     _option(length, "--steps", "train this many steps", type=whole(1, 100_000_000), metavar="N")
     _option(length, "--minutes", "train this long (default 20)", type=positive, metavar="M")
+    _option(parser, "--preset", "size of the network (default small)", choices=get_args(PresetName))
+    _option(parser, "--from", "fine-tune this model: a bundled name or a folder", dest="base", metavar="MODEL")
     _option(parser, "--batch", "pictures a step (default 64)", type=whole(1, 65_536), metavar="B")
+    _option(parser, "--lr", "learning rate (default 0.001; 0.0002 with --from)", type=positive, metavar="R")
+    _option(parser, "--prediction", "of the network (default v)", choices=get_args(PredictionKind))
+    parser.add_argument("--flip", action="store_true", help="mirror half of the pictures")
     parser.add_argument("--resume", action="store_true", help="go on from the run's last checkpoint, if there is one")
     _add_seed(parser, default=None)
     _add_network(parser)

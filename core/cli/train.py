@@ -6,22 +6,24 @@ import argparse
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from types import FrameType
-from typing import Any, cast
+from typing import Any
 
 from core.cli.output import Progress, clock, report
-from core.device import SMALL_FLOPS, auto_precision, pick_device
+from core.device import pick_device
 from core.errors import Cancelled, Refusal
-from core.requests import Precision
+from core.library import NetworkModel
+from core.model_folder import open_model
 from core.training.checkpoint import read_request
 from core.training.dataset import PictureFolder
 from core.training.request import TrainRequest
-from core.training.run import TrainReport, save_run, train_on_folder
+from core.training.run import TrainReport, train_on_folder
+from core.training.session import TrainingSession
 from core.training.trainer import Trainer, TrainStep
 
 DEFAULT_MINUTES = 20.0
 SKIPPED_SHOWN = 5
+SAMPLES = 16
 
 
 def train(options: argparse.Namespace) -> int:
@@ -32,58 +34,73 @@ def train(options: argparse.Namespace) -> int:
     device = pick_device(options.device)
     progress = Progress(options.progress)
     with _interrupt() as interrupted:
-        watcher = _Watcher(options.out, progress, interrupted)
+        watcher = _Watcher(progress, interrupted)
         done = train_on_folder(
             options.folder,
             options.out,
-            **_settings(options, before, device),
+            size=options.size,
+            **_length(options, before),
             resume=options.resume,
+            base=_base(options, before, device),
             device=device,
+            samples=SAMPLES,
+            check=watcher.check,
             on_tick=watcher.tick,
             on_decoded=watcher.decoded,
             on_folder=watcher.found,
+            on_session=watcher.begun,
+            on_stop=watcher.stopped,
+            **_settings(options),
         )
     progress.close()
     _report(options, done)
     return 0
 
 
-def _settings(options: argparse.Namespace, before: TrainRequest | None, device: str) -> dict[str, Any]:
-    """What the options say; what they leave open a resumed run has said before."""
-    steps, minutes = options.steps, options.minutes
-    if steps is None and minutes is None:
-        steps, minutes = (before.steps, before.minutes) if before else (None, DEFAULT_MINUTES)
-    return {
-        "size": options.size or (before.network.sides[0] if before and before.network.sides else 32),
-        "steps": steps,
-        "minutes": minutes,
-        "batch": options.batch or (before.batch if before else 64),
-        "seed": options.seed if options.seed is not None else (before.seed if before else 0),
-        "precision": _precision(options.precision, before, device),
-    }
+def _length(options: argparse.Namespace, before: TrainRequest | None) -> dict[str, Any]:
+    if before is None and options.steps is None and options.minutes is None:
+        return {"minutes": DEFAULT_MINUTES}
+    return {"steps": options.steps, "minutes": options.minutes}
 
 
-def _precision(asked: str, before: TrainRequest | None, device: str) -> Precision:
-    if asked == "auto" and before is not None:
-        return before.precision
-    return auto_precision(device, SMALL_FLOPS) if asked == "auto" else cast(Precision, asked)
+def _settings(options: argparse.Namespace) -> dict[str, Any]:
+    """What was said; what is left open is as in the run that goes on, or as usual."""
+    names = ("preset", "batch", "seed", "lr", "prediction")
+    said = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
+    if options.flip:
+        said["flip"] = True
+    if options.precision != "auto":
+        said["precision"] = options.precision
+    return said
+
+
+def _base(options: argparse.Namespace, before: TrainRequest | None, device: str) -> NetworkModel | None:
+    if options.base is None:
+        return None
+    if options.preset is not None or options.prediction is not None:
+        raise Refusal("A fine-tuning keeps the network and the prediction of its model: leave out the other option.")
+    base = NetworkModel(open_model(options.base, device))
+    if before is not None and before.base != base.info.ref:
+        raise Refusal(f"The run in {options.out} did not begin from {options.base}. Leave --from out to go on with it.")
+    return base
 
 
 class _Watcher:
-    """Shows a run's progress, and stops it between two steps, saved, when Ctrl-C was pressed."""
+    """Shows a run's progress, and stops it in the middle of a step, saved, when Ctrl-C was pressed."""
 
-    def __init__(self, out: Path, progress: Progress, interrupted: list[bool]) -> None:
-        self._out, self._progress, self._interrupted = out, progress, interrupted
-        self._data: PictureFolder | None = None
+    def __init__(self, progress: Progress, interrupted: list[bool]) -> None:
+        self._progress, self._interrupted = progress, interrupted
         self._loss: float | None = None
 
-    def decoded(self, done: int, total: int) -> None:
-        self._progress.step(done, total, unit="file")
+    def check(self) -> None:
         if self._interrupted:
             raise Cancelled
 
+    def decoded(self, done: int, total: int) -> None:
+        self._progress.step(done, total, unit="file")
+        self.check()
+
     def found(self, data: PictureFolder) -> None:
-        self._data = data
         classes = f" in {len(data.classes)} classes" if data.classes else ""
         self._progress.say(f"{len(data)} pictures{classes}")
         for name, why in data.skipped[:SKIPPED_SHOWN]:
@@ -91,17 +108,19 @@ class _Watcher:
         if len(data.skipped) > SKIPPED_SHOWN:
             self._progress.say(f"skipped {len(data.skipped) - SKIPPED_SHOWN} more")
 
+    def begun(self, session: TrainingSession) -> None:
+        for note in session.notes:
+            self._progress.say(note)
+
     def tick(self, trainer: Trainer, step: TrainStep) -> None:
         self._loss = step.loss if self._loss is None else 0.98 * self._loss + 0.02 * step.loss
         words = f"loss {self._loss:.4f}"
         if trainer.request.minutes is not None:
             words += f", {clock(60 * trainer.request.minutes * (1 - trainer.progress))} to go"
         self._progress.step(step.step, trainer.request.steps, words)
-        if self._interrupted and trainer.progress < 1:
-            assert self._data is not None
-            self._progress.say(f"saving step {step.step}; --resume goes on from there")
-            save_run(trainer, self._data, self._out)
-            raise Cancelled
+
+    def stopped(self, step: int) -> None:
+        self._progress.say(f"saving step {step}; --resume goes on from there")
 
 
 @contextmanager

@@ -7,8 +7,8 @@ import json
 import logging
 import os
 import zipfile
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -25,6 +25,8 @@ from core.likeness import measure
 
 SUFFIXES = frozenset(Image.registered_extensions())
 CACHE_VERSION = 2
+AT_ONCE = 1000
+"""Pictures that are converted together."""
 
 log = logging.getLogger("diffuscope.training")
 
@@ -35,7 +37,7 @@ class PictureFolder:
 
     ``pictures`` (n, size, size, channels) uint8, one channel where every picture is grey, else three. ``labels``
     int64 (n,) are indices into ``classes`` (the sub-folders' names, sorted), all 0 where there are none.
-    ``skipped`` lists what could not be read as (name within the folder, why).
+    ``skipped`` lists what could not be read as (name within the folder, why). ``source`` is the folder itself.
     """
 
     name: str
@@ -43,6 +45,7 @@ class PictureFolder:
     labels: NDArray[np.int64]
     classes: tuple[str, ...]
     skipped: tuple[tuple[str, str], ...] = ()
+    source: Path | None = None
 
     def __len__(self) -> int:
         return len(self.pictures)
@@ -60,6 +63,27 @@ class PictureFolder:
         digest.update(self.labels.tobytes())
         return digest.hexdigest()
 
+    def in_channels(self, channels: int) -> PictureFolder:
+        """The same with grey as equal red, green and blue (3), or with colours as their luma (1; ITU-R BT.601).
+
+        Raises Refusal for another number of channels than the pictures have or can be given.
+        """
+        has = self.pictures.shape[3]
+        if channels == has:
+            return self
+        if channels not in (1, 3):
+            raise Refusal(f"The model takes {channels} channels: pictures cannot be converted to that.")
+        pictures = np.empty((*self.pictures.shape[:3], channels), dtype=np.uint8)
+        for start in range(0, len(pictures), AT_ONCE):
+            part = self.pictures[start : start + AT_ONCE]
+            pictures[start : start + AT_ONCE] = part if channels == 3 else _luma(part)
+        return replace(self, pictures=pictures)
+
+
+def _luma(pictures: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    weighted = pictures @ np.array([19595, 38470, 7471], dtype=np.uint32)  # 0.299, 0.587, 0.114 in units of 2^-16
+    return ((weighted + 32768) >> 16)[..., None].astype(np.uint8)
+
 
 def open_folder(
     folder: Path, size: int = 32, on_progress: Callable[[int, int], None] = lambda done, total: None
@@ -74,7 +98,8 @@ def open_folder(
     """
     if not os.path.isdir(folder):
         raise Refusal(f"{folder} is not a folder. Give the folder that holds the pictures.")
-    files = sorted(path for path in folder.rglob("*") if _is_picture(path, folder))
+    folder = folder.absolute()
+    files = sorted(_pictures_in(folder))
     if not files:
         raise Refusal(
             f"There are no pictures in {folder}. Put PNG or JPEG files there, in a sub-folder for each class."
@@ -88,9 +113,29 @@ def open_folder(
     return known
 
 
-def _is_picture(path: Path, folder: Path) -> bool:
-    hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-    return path.suffix.lower() in SUFFIXES and not hidden and path.is_file()
+def _pictures_in(folder: Path) -> Iterator[Path]:
+    """Every picture file below, level by level; links to folders are followed, each real folder is entered once."""
+    level, seen = [folder], {folder.resolve()}
+    while level:
+        below = []
+        for parent in level:
+            for path in sorted(_listed(parent)):
+                if path.name.startswith("."):
+                    continue
+                if path.suffix.lower() in SUFFIXES and path.is_file():
+                    yield path
+                elif path.is_dir() and (real := path.resolve()) not in seen:
+                    seen.add(real)
+                    below.append(path)
+        level = below
+
+
+def _listed(folder: Path) -> list[Path]:
+    try:
+        return list(folder.iterdir())
+    except OSError as error:
+        log.warning("the folder %s cannot be read: %s", folder, error)
+        return []
 
 
 def _decoded(
@@ -110,7 +155,7 @@ def _decoded(
     if not pictures:
         raise Refusal(f"None of the {len(files)} pictures in {folder} can be read.", "\n".join(map(str, skipped)))
     classes, labels = _classes(owners, folder)
-    return PictureFolder(name, _stacked(pictures), labels, classes, tuple(skipped))
+    return PictureFolder(name, _stacked(pictures), labels, classes, tuple(skipped), folder)
 
 
 def _square(path: Path, size: int) -> NDArray[np.uint8]:
@@ -163,7 +208,8 @@ def _from_cache(folder: Path, size: int, fingerprint: str, name: str) -> Picture
             of, classes, skipped = json.loads(str(kept["words"]))
             if of != fingerprint:
                 return None
-            return PictureFolder(name, kept["pictures"], kept["labels"], tuple(classes), tuple(map(tuple, skipped)))
+            words = tuple(classes), tuple(map(tuple, skipped))
+            return PictureFolder(name, kept["pictures"], kept["labels"], *words, folder)
     except (Refusal, OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         return None  # it can be made again
 

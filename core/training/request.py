@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 from core.errors import Refusal
-from core.requests import Precision, PredictionKind, ScheduleSpec
+from core.requests import ModelRef, Precision, PredictionKind, ScheduleSpec
 from core.unet_config import UNetConfig
 
 
@@ -18,7 +18,8 @@ class TrainRequest:
     ``data_sha256`` names the pictures (see ``PictureFolder.sha256``), ``labels`` the classes in index order; the null
     label is the index after the last. The run ends after ``steps`` steps, or, where ``minutes`` is given instead,
     after that much time spent in steps. ``lr`` rises linearly for ``warm_up`` steps and, with ``decay``, falls to 0
-    along half a cosine. ``label_dropout`` is p_uncond of Ho & Salimans 2022.
+    along half a cosine. ``label_dropout`` is p_uncond of Ho & Salimans 2022. ``micro_batch`` pictures go through the
+    network at once (None: the whole batch); ``base`` is the model whose weights a fine-tuning began from.
     """
 
     data_name: str
@@ -39,6 +40,8 @@ class TrainRequest:
     label_dropout: float = 0.1
     flip: bool = False
     precision: Precision = "float32"
+    micro_batch: int | None = None
+    base: ModelRef | None = None
 
     def __post_init__(self) -> None:
         if (self.steps is None) == (self.minutes is None):
@@ -49,6 +52,8 @@ class TrainRequest:
             raise Refusal(f"A training of {self.minutes:g} minutes cannot be done: ask for more than 0.")
         if self.batch < 1:
             raise Refusal(f"A batch of {self.batch} pictures is empty: ask for at least 1.")
+        if self.micro_batch is not None and self.micro_batch < 1:
+            raise Refusal("A micro-batch is at least 1 picture.")
         if not 0 < self.lr < 1:
             raise Refusal(f"A learning rate of {self.lr:g} cannot train: choose one between 0 and 1, such as 0.001.")
         if self.precision == "float16":
@@ -79,6 +84,8 @@ class TrainRequest:
             values = {name: value for name, value in data.items() if name in known}
             values |= {"schedule": ScheduleSpec(**schedule), "labels": tuple(data["labels"])}
             values["network"] = UNetConfig.from_json(data["network"])
+            if data.get("base") is not None:
+                values["base"] = ModelRef(str(data["base"]["name"]), str(data["base"]["sha256"]))
             return cls(**values)
         except (KeyError, TypeError, ValueError) as error:
             raise Refusal(

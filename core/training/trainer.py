@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 
@@ -46,9 +46,11 @@ class Trainer:
         *,
         device: str = "cpu",
         check: Callable[[], None] = lambda: None,
+        weights: Mapping[str, Tensor] | None = None,
     ) -> None:
-        """``check`` is called before each part of a step and may raise Cancelled. Raises Refusal where data and request
-        do not fit."""
+        """``check`` is called between the parts of a step and the network's blocks: it may do other work, or raise
+        Cancelled. The network begins with ``weights``, by itself with those drawn from the seed. Raises Refusal where
+        data and request do not fit."""
         if data.sha256 != request.data_sha256 or data.classes != request.labels:
             raise Refusal("These are not the pictures that this run was trained on. Give the same folder, unchanged.")
         self.request, self.device, self.check = request, torch.device(device), check
@@ -57,6 +59,9 @@ class Trainer:
             torch.manual_seed(request.seed)
             self.network = UNet(request.network)
             self.network.initialise()
+        if weights is not None:
+            self.network.load_state_dict(weights)
+        self.network.check = self._check
         self.network.to(self.device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
         self.ema = Ema(self.network.named_parameters(), request.ema_decay)
         self.optimizer = torch.optim.AdamW(
@@ -66,6 +71,8 @@ class Trainer:
         self.shuffles = torch.Generator("cpu").manual_seed(request.seed ^ 0x5EED)
         self.order = torch.empty(0, dtype=torch.int64)
         self.step, self.seconds = 0, 0.0
+        self._away = 0.0
+        self._before_step: tuple[Tensor, Tensor, Tensor] | None = None
         self._pictures = torch.from_numpy(data.pictures)
         self._labels = torch.from_numpy(data.labels)
         self._levels = Levels(make_schedule(request.schedule))
@@ -85,36 +92,86 @@ class Trainer:
             yield self.one_step()
 
     def one_step(self) -> TrainStep:
-        """Algorithm 1 of Ho et al. 2020 on one batch."""
-        start = time.perf_counter()
-        self.check()
-        request, lr = self.request, self.learning_rate()
-        x0, labels = self._batch()
-        t = spread_timesteps(request.batch, len(self._levels.alpha), self.draws)
-        eps = torch.randn(x0.shape, generator=self.draws)
-        x_t = noised(x0, eps, t, self._levels)
-        wanted = target(request.prediction, x0, eps, t, self._levels).to(self.device)
-        self.check()
-        with self._dropout_noise(), self._autocast():
-            output = self.network(x_t.to(self.device), t.to(self.device), labels)
-        loss = l_simple(output, wanted)
-        value = float(loss.detach())
-        if not math.isfinite(value):
-            raise self._not_a_number()
-        self.check()
-        loss.backward()  # type: ignore[no-untyped-call]
-        norm = float(nn.utils.clip_grad_norm_(self.network.parameters(), request.gradient_clip))
-        if not math.isfinite(norm):
-            raise self._not_a_number()
+        """Algorithm 1 of Ho et al. 2020 on one batch.
+
+        The gradients of micro-batches add up to the batch's. A step that is left early, by Cancelled or another
+        exception, is as if it had not begun.
+        """
+        start, self._away = time.perf_counter(), 0.0
+        self._before_step = self.draws.get_state(), self.shuffles.get_state(), self.order
+        try:
+            self._check()
+            loss = self._accumulate_gradients()
+            norm = float(nn.utils.clip_grad_norm_(self.network.parameters(), self.request.gradient_clip))
+            if not math.isfinite(loss) or not math.isfinite(norm):
+                raise self._not_a_number()
+        except BaseException:
+            self._undo()
+            raise
+        lr = self.learning_rate()
         for group in self.optimizer.param_groups:
             group["lr"] = lr
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
         self.ema.update()
         self.step += 1
-        seconds = time.perf_counter() - start
+        self._before_step = None
+        seconds = time.perf_counter() - start - self._away
         self.seconds += seconds
-        return TrainStep(self.step, value, lr, norm, seconds)
+        return TrainStep(self.step, loss, lr, norm, seconds)
+
+    def _accumulate_gradients(self) -> float:
+        """Draw a batch and add up its gradients, part by part; the batch's loss."""
+        request = self.request
+        x0, labels = self._batch()
+        t = spread_timesteps(request.batch, len(self._levels.alpha), self.draws)
+        eps = torch.randn(x0.shape, generator=self.draws)
+        x_t = noised(x0, eps, t, self._levels)
+        wanted = target(request.prediction, x0, eps, t, self._levels)
+        loss = torch.zeros((), device=self.device)
+        with self._dropout_noise():
+            for part in self._parts():
+                self._check()
+                with self._autocast():
+                    output = self.network(
+                        x_t[part].to(self.device),
+                        t[part].to(self.device),
+                        None if labels is None else labels[part],
+                    )
+                share = len(output) / request.batch
+                part_loss = l_simple(output, wanted[part].to(self.device)) * share
+                self._check()
+                part_loss.backward()  # type: ignore[no-untyped-call]
+                loss += part_loss.detach()
+        return float(loss)
+
+    def _parts(self) -> Iterator[slice]:
+        """The batch in parts of nearly equal length, none longer than a micro-batch."""
+        batch = self.request.batch
+        count = -(-batch // min(batch, self.request.micro_batch or batch))
+        for index in range(count):
+            yield slice(index * batch // count, (index + 1) * batch // count)
+
+    def _check(self) -> None:
+        """Let others in, of whom the step must not notice anything: not their random numbers, nor their time."""
+        began = time.perf_counter()
+        lent = self.request.network.dropout > 0
+        cuda = [self.device] if self.device.type == "cuda" else []
+        try:
+            undisturbed = torch.random.fork_rng(devices=cuda, enabled=lent)
+            with torch.no_grad(), torch.autocast(self.device.type, enabled=False), undisturbed:
+                self.check()
+        finally:
+            self._away += time.perf_counter() - began
+
+    def _undo(self) -> None:
+        """Be where the step that did not end began."""
+        assert self._before_step is not None
+        draws, shuffles, self.order = self._before_step
+        self.draws.set_state(draws)
+        self.shuffles.set_state(shuffles)
+        self.optimizer.zero_grad(set_to_none=True)
+        self._before_step = None
 
     def learning_rate(self) -> float:
         """The rate of the next step: linear warm-up, then half a cosine to 0 where the request says so."""
@@ -173,17 +230,16 @@ class Trainer:
 
     def averaged(self) -> UNet:
         """A copy of the network with the averaged weights, float32 on the CPU."""
-        network = UNet(self.request.network)
-        network.load_state_dict({name: value.cpu() for name, value in self.ema.averages.items()})
+        with torch.device("meta"):
+            network = UNet(self.request.network)
+        averages = {name: value.to("cpu", copy=True) for name, value in self.ema.averages.items()}
+        network.load_state_dict(averages, assign=True)
         return network.eval()
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, float]]:
-        """All that a run needs to go on with the same bits, as named tensors and numbers."""
-        tensors = {
-            "draws": self.draws.get_state(),
-            "shuffles": self.shuffles.get_state(),
-            "order": self.order.clone(),
-        }
+        """All that a run needs to go on with the same bits, as named tensors and numbers, after its last whole step."""
+        draws, shuffles, order = self._before_step or (self.draws.get_state(), self.shuffles.get_state(), self.order)
+        tensors = {"draws": draws, "shuffles": shuffles, "order": order.clone()}
         for name, parameter in self.network.named_parameters():
             tensors[f"weights/{name}"] = parameter.detach()
             tensors[f"average/{name}"] = self.ema.averages[name]

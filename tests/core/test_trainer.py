@@ -22,8 +22,9 @@ from core.schedules import make_schedule
 from core.training.checkpoint import FILE, load_checkpoint, read_request, save_checkpoint
 from core.training.dataset import PictureFolder
 from core.training.losses import Levels, l_simple, noised, spread_timesteps, target
+from core.training.presets import default_network
 from core.training.request import TrainRequest
-from core.training.run import default_network, train_on_folder
+from core.training.run import train_on_folder
 from core.training.trainer import Trainer
 from core.unet import UNet
 from core.unet_config import UNetConfig
@@ -341,7 +342,7 @@ def test_that_a_run_is_not_overwritten_without_resume(tmp_path: Path) -> None:
 def test_that_resuming_with_other_settings_is_refused(tmp_path: Path) -> None:
     pictures, out = folder_of(DATA, tmp_path / "halves"), tmp_path / "run"
     train_on_folder(pictures, out, size=8, steps=1, batch=2, network=TINY)
-    with pytest.raises(Refusal, match="other settings or pictures"):
+    with pytest.raises(Refusal, match="other settings: its batch is 2"):
         train_on_folder(pictures, out, size=8, steps=2, batch=3, network=TINY, resume=True)
 
 

@@ -1,0 +1,134 @@
+"""What a run has shown so far: its losses and the samples drawn from fixed seeds. Torch-free."""
+
+from __future__ import annotations
+
+import os
+import zipfile
+from array import array
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.errors import Refusal
+from core.files import write_file, write_refusal
+from core.messages import Picture, frozen
+
+FILE = Path("training") / "history.npz"
+MAX_LOSSES = 200_000
+MAX_SETS = 64
+MAX_SAMPLE_BYTES = 64_000_000
+MAX_FILE_BYTES = 4 * MAX_SAMPLE_BYTES
+
+
+class History:
+    """Losses and samples of a run's first ``step`` steps.
+
+    Beyond ``MAX_LOSSES`` steps two neighbours become their mean, again and again; of the sets of samples the first,
+    the last and at most ``MAX_SETS`` in all are kept, evenly spread. ``note`` says what is wrong with the file that it
+    was read from, if anything is.
+    """
+
+    def __init__(self, note: str = "") -> None:
+        self.note = note
+        self.step = 0
+        self._means, self._stride = array("f"), 1
+        self._sum, self._open = 0.0, 0  # of the steps whose mean is not complete
+        self._samples: list[tuple[int, Picture]] = []
+
+    @property
+    def losses(self) -> NDArray[np.float32]:
+        """One number a step, float32 (step,): L_simple of its batch, NaN where nobody knows it any more."""
+        whole = np.repeat(np.array(self._means, dtype=np.float32), self._stride)
+        rest = np.full(self._open, self._sum / max(1, self._open), dtype=np.float32)
+        return frozen(np.concatenate((whole, rest)))
+
+    @property
+    def samples(self) -> tuple[tuple[int, Picture], ...]:
+        """(step, pictures uint8 (n, H, W, C)), in the order drawn."""
+        return tuple(self._samples)
+
+    def add(self, loss: float) -> None:
+        """Take in the loss of the next step."""
+        self.step += 1
+        self._sum, self._open = self._sum + loss, self._open + 1
+        if self._open == self._stride:
+            self._means.append(self._sum / self._stride)
+            self._sum, self._open = 0.0, 0
+        if len(self._means) >= MAX_LOSSES:
+            self._means = array("f", np.array(self._means, dtype=np.float64).reshape(-1, 2).mean(axis=1))
+            self._stride *= 2
+
+    def add_samples(self, step: int, pictures: Picture) -> None:
+        """Take in what was drawn after ``step`` steps, in the place of an earlier set of that step or of later ones."""
+        self._samples = [kept for kept in self._samples if kept[0] < step]
+        self._samples.append((step, frozen(pictures)))
+        while len(self._samples) > max(3, min(MAX_SETS, MAX_SAMPLE_BYTES // max(1, pictures.nbytes))):
+            steps = [kept[0] for kept in self._samples]
+            gaps = [after - before for before, after in zip(steps, steps[2:], strict=False)]
+            del self._samples[1 + int(np.argmin(gaps))]
+
+    def recent_loss(self, steps: int = 100) -> float | None:
+        """The mean of the last steps, None before the first."""
+        known = self.losses[-steps:]
+        known = known[np.isfinite(known)]
+        return float(known.mean()) if len(known) else None
+
+    def cut_to(self, step: int) -> None:
+        """Be the history of the first ``step`` steps: forget later ones, and leave open what is not known."""
+        losses = self.losses[:step]
+        self._means = array("f", losses[self._stride - 1 : len(losses) : self._stride])
+        left = losses[len(self._means) * self._stride :]
+        self.step, self._open, self._sum = len(losses), len(left), float(left.sum())
+        self._samples = [kept for kept in self._samples if kept[0] <= step]
+        while self.step < step:
+            self.add(np.nan)
+
+
+def write_history(history: History, folder: Path) -> None:
+    """Write it into a run's folder, whole or not at all. Raises Refusal where that is impossible."""
+    steps = np.array([step for step, _ in history.samples], dtype=np.int64)
+    pictures = [pictures for _, pictures in history.samples]
+    arrays: dict[str, Any] = {"losses": history.losses[:: history._stride], "stride": np.int64(history._stride)}
+    arrays |= {"step": np.int64(history.step), "sample_steps": steps}
+    arrays |= {f"samples_{index}": drawn for index, drawn in enumerate(pictures)}
+    try:
+        (folder / FILE).parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise write_refusal(folder, error) from error
+    write_file(folder / FILE, lambda stream: np.savez(stream, **arrays))
+
+
+def read_history(folder: Path) -> History:
+    """The history in a run's folder; an empty one where there is none, with a note where it is damaged."""
+    path = folder / FILE
+    if not os.path.isfile(path):
+        return History()
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as kept:
+            if sum(member.file_size for member in kept.zip.infolist()) > MAX_FILE_BYTES:
+                raise ValueError("it is larger than a history can be")
+            return _read(kept)
+    except (Refusal, OSError, ValueError, KeyError, TypeError, EOFError, MemoryError, zipfile.BadZipFile) as error:
+        return History(f"The curve and the samples of this run cannot be shown: {path.name} is damaged ({error}).")
+
+
+def _read(kept: np.lib.npyio.NpzFile) -> History:
+    losses, stride, step = kept["losses"], int(kept["stride"]), int(kept["step"])
+    if losses.dtype != np.float32 or losses.ndim != 1 or stride < 1 or not len(losses) == -(-step // stride):
+        raise ValueError("its losses do not fit its steps")
+    history = History()
+    history._stride = stride
+    history._means = array("f", np.ascontiguousarray(losses[: step // stride]))
+    history.step, history._open = step, step % stride
+    history._sum = float(losses[-1]) * history._open if history._open else 0.0
+    drawn_at = kept["sample_steps"]
+    if drawn_at.dtype != np.int64 or drawn_at.ndim != 1 or len(drawn_at) > MAX_SETS:
+        raise ValueError("its samples do not fit its steps")
+    for index, at in enumerate(drawn_at.tolist()):
+        pictures = kept[f"samples_{index}"]
+        if pictures.dtype != np.uint8 or pictures.ndim != 4 or pictures.shape[3] not in (1, 3):
+            raise ValueError("its samples are no pictures")
+        history.add_samples(at, pictures)
+    return history

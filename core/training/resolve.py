@@ -1,0 +1,98 @@
+"""From what a person asks for to what decides a run's bits."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+
+from core.device import auto_precision
+from core.errors import Refusal
+from core.library import NetworkModel
+from core.requests import Precision, ScheduleSpec
+from core.training.checkpoint import read_request
+from core.training.dataset import PictureFolder
+from core.training.fine_tune import Beginning, beginning
+from core.training.order import TrainOrder
+from core.training.presets import network_of
+from core.training.request import TrainRequest
+from core.unet import UNet
+from core.unet_config import UNetConfig
+
+UNINTERRUPTED_FLOPS = {"cpu": 1.5e10, "cuda": 2e13, "mps": 1e12}
+"""Of the network's way forward on one micro-batch; the way back, twice as long, nobody can interrupt."""
+FEWEST = 4
+"""Pictures of a micro-batch, however large the network: fewer would leave most of the arithmetic unused."""
+
+
+def resolved(
+    order: TrainOrder, data: PictureFolder, base: NetworkModel | None, device: str, network: UNetConfig | None = None
+) -> tuple[TrainRequest, PictureFolder, Beginning | None]:
+    """The request of a run, its pictures in the network's channels, and what it begins from where that is a model.
+
+    A run that goes on keeps its own request, but for its length where the order names one. ``network`` takes the place
+    of the preset's. Raises Refusal where the folder holds something else, or the pictures do not fit.
+    """
+    before = read_request(order.out)
+    if before is not None:
+        return _continued(order, before, data)
+    if (order.out / "model_index.json").exists():
+        raise Refusal(f"{order.out} holds a model that is no training run. Name another folder for this one.")
+    if order.base is not None and base is None:
+        raise Refusal(f"The model “{order.base.name}” that this training begins from is not open. Open it first.")
+    begin = None
+    if base is not None:
+        data = data.in_channels(base.network.config.in_channels)
+        begin = beginning(base, data)
+        network = begin.network
+    elif network is None:
+        network = network_of(order.preset, data.pictures.shape[1], data.pictures.shape[3], len(data.classes))
+    flops = _flops(network, data.pictures.shape[1])
+    request = TrainRequest(
+        data_name=data.name,
+        data_sha256=data.sha256,
+        network=network,
+        labels=data.classes,
+        schedule=base.info.schedule if base else ScheduleSpec("linear", 1000),
+        prediction=base.info.prediction if base else order.prediction,
+        steps=order.steps,
+        minutes=order.minutes,
+        batch=order.batch,
+        seed=order.seed,
+        lr=order.lr,
+        flip=order.flip,
+        precision=_precision(order, device, flops),
+        micro_batch=micro_batch(flops, device, order.batch),
+        base=base.info.ref if base else None,
+    )
+    return request, data, begin
+
+
+def micro_batch(flops: int, device: str, batch: int) -> int:
+    """How many pictures go through a network of so many operations a picture at once; never a matter of timing."""
+    fitting = int(UNINTERRUPTED_FLOPS.get(torch.device(device).type, 1.5e10) / max(1, flops))
+    return min(batch, max(FEWEST, fitting))
+
+
+def _continued(
+    order: TrainOrder, before: TrainRequest, data: PictureFolder
+) -> tuple[TrainRequest, PictureFolder, Beginning | None]:
+    if not order.resume:
+        raise Refusal(f"{order.out} already holds a training run. Go on with it, or name another folder.")
+    request = before
+    if order.steps is not None or order.minutes is not None:
+        request = replace(before, steps=order.steps, minutes=order.minutes)
+    side = data.pictures.shape[1]
+    if request.network.sides not in (None, (side, side)):
+        sides = " × ".join(map(str, request.network.sides or ()))
+        raise Refusal(f"This run was trained on pictures of {sides}, not {side} × {side}. Choose that size.")
+    return request, data.in_channels(request.network.in_channels), None
+
+
+def _precision(order: TrainOrder, device: str, flops: int) -> Precision:
+    return auto_precision(device, flops) if order.precision == "auto" else order.precision
+
+
+def _flops(network: UNetConfig, side: int) -> int:
+    with torch.device("meta"):
+        return UNet(network).flops(side, side)

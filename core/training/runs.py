@@ -1,0 +1,171 @@
+"""The runs a person has made, and where the pictures of each lie. Torch-free.
+
+A run's own folder says how far it has come; where its pictures lie is a matter of this computer alone, and stands in
+one file in the data folder.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.errors import Refusal
+from core.files import write_file, write_refusal
+from core.folders import data_folder
+from core.json_file import Fields, read_json
+
+FILE = Path("training") / "run.json"
+INDEX = "training-runs.json"
+LONGEST_NAME = 60
+MAX_RUNS = 1000
+
+log = logging.getLogger("diffuscope.training")
+
+
+@dataclass(frozen=True, slots=True)
+class RunSummary:
+    """A run as a list shows it.
+
+    ``step`` steps are saved, of ``steps``, or of as many as ``minutes`` allow; they took ``seconds``. ``loss`` is the
+    mean of the last 100 (None before the first), ``size`` the side of its pictures, of which there are ``count`` from
+    the folder ``data_name``; ``pictures`` is where they lay when it was last trained, None where nobody knows.
+    ``changed`` is when it was saved, in seconds since 1970.
+    """
+
+    folder: Path
+    name: str
+    step: int
+    steps: int | None
+    minutes: float | None
+    finished: bool
+    seconds: float
+    loss: float | None
+    size: int
+    data_name: str
+    count: int
+    pictures: Path | None
+    changed: float
+
+
+def runs_folder() -> Path:
+    """Where new runs are put."""
+    return data_folder() / "runs"
+
+
+def new_run_folder(name: str) -> Path:
+    """A folder for a new run, not there yet, called like the run as far as a folder can be."""
+    plain = re.sub(r"[^\w .()+-]+", " ", name).strip(" .")[:LONGEST_NAME].strip(" .") or "run"
+    folder, number = runs_folder() / plain, 2
+    while folder.exists():
+        folder, number = runs_folder() / f"{plain} {number}", number + 1
+    return folder
+
+
+def list_runs() -> tuple[RunSummary, ...]:
+    """Every run in the data folder and every other that was trained on this computer and is still there, newest first.
+
+    What cannot be read is left out, and said in the log.
+    """
+    places = _index()
+    folders = {folder: None for folder in (*_in_data_folder(), *places) if (folder / FILE).is_file()}
+    summaries = []
+    for folder in folders:
+        try:
+            summaries.append(_summary(folder, places.get(folder)))
+        except (Refusal, OSError) as error:
+            log.warning("the run %s is left out of the list: %s", folder.name, error)
+    return tuple(sorted(summaries, key=lambda summary: -summary.changed))
+
+
+def write_summary(summary: RunSummary) -> None:
+    """Write into the run's folder what the list needs of it. Raises Refusal where that is impossible."""
+    data: dict[str, object] = {
+        "format": 1,
+        "step": summary.step,
+        "steps": summary.steps,
+        "minutes": summary.minutes,
+        "finished": summary.finished,
+        "seconds": round(summary.seconds, 1),
+        "loss": summary.loss,
+        "size": summary.size,
+        "data_name": summary.data_name,
+        "count": summary.count,
+    }
+    _write_json(summary.folder / FILE, data)
+
+
+def remember(folder: Path, pictures: Path) -> None:
+    """Keep in mind where the pictures of the run in ``folder`` lie. What cannot be kept is said in the log."""
+    try:
+        places: dict[Path, Path | None] = {folder.resolve(): pictures.resolve()}
+        places |= {known: place for known, place in _index().items() if known not in places}
+        entries = [
+            {"folder": str(known), "pictures": None if place is None else str(place)}
+            for known, place in list(places.items())[:MAX_RUNS]
+        ]
+        _write_json(data_folder() / INDEX, {"format": 1, "runs": entries})
+    except (Refusal, OSError) as error:
+        log.warning("where the pictures of the run %s lie is not kept: %s", folder.name, error)
+
+
+def _write_json(path: Path, data: dict[str, object]) -> None:
+    text = json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise write_refusal(path, error) from error
+    write_file(path, lambda stream: stream.write(text.encode()))
+
+
+def _in_data_folder() -> Iterator[Path]:
+    try:
+        with os.scandir(runs_folder()) as entries:
+            yield from (Path(entry.path).resolve() for entry in entries if entry.is_dir() and entry.name[0] != ".")
+    except OSError:
+        return
+
+
+def _index() -> dict[Path, Path | None]:
+    """The runs' folders and where their pictures lie, as last written; empty where that file cannot be read."""
+    path = data_folder() / INDEX
+    if not path.is_file():
+        return {}
+    try:
+        entries = read_json(path).get("runs")
+        known: dict[Path, Path | None] = {}
+        for entry in entries if isinstance(entries, list) else []:
+            fields = Fields(entry if isinstance(entry, dict) else {}, path.name)
+            folder, pictures = fields.text("folder"), fields.text("pictures")
+            if folder:
+                known[Path(folder)] = Path(pictures) if pictures else None
+    except Refusal as refusal:
+        log.warning("the list of runs begins anew: %s", refusal)
+        return {}
+    return known
+
+
+def _summary(folder: Path, pictures: Path | None) -> RunSummary:
+    path = folder / FILE
+    fields = Fields(read_json(path), path.name)
+    loss = fields.data.get("loss")
+    minutes = fields.data.get("minutes")
+    return RunSummary(
+        folder=folder,
+        name=folder.name,
+        step=fields.whole("step", 0),
+        steps=fields.maybe_whole("steps"),
+        minutes=None if minutes is None else fields.number("minutes", 0.0),
+        finished=fields.flag("finished", False),
+        seconds=fields.number("seconds", 0.0),
+        loss=None if loss is None else fields.number("loss", 0.0),
+        size=fields.whole("size", 0),
+        data_name=fields.text("data_name"),
+        count=fields.whole("count", 0),
+        pictures=pictures,
+        changed=path.stat().st_mtime,
+    )

@@ -1,0 +1,262 @@
+"""A training run in the hands of whoever advances it: the engine, or a command."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from core.dataspec import ImageSpec
+from core.errors import Refusal
+from core.files import clear_leftovers
+from core.library import NetworkModel
+from core.messages import ModelInfo, Picture, TrainingStarted
+from core.model_folder import OpenModel, read_info, save_model
+from core.pace import PREVIEW_SHARE, Pace
+from core.requests import ModelRef, SamplerSpec
+from core.training.checkpoint import FILE as CHECKPOINT
+from core.training.checkpoint import load_checkpoint, save_checkpoint
+from core.training.dataset import PictureFolder
+from core.training.history import History, read_history, write_history
+from core.training.order import TrainOrder
+from core.training.resolve import resolved
+from core.training.runs import RunSummary, remember, write_summary
+from core.training.samples import draw
+from core.training.trainer import Trainer, TrainStep
+from core.unet_config import UNetConfig
+
+FIRST_SAMPLES = 7.5
+"""Seconds of work after which samples are drawn a second time; then after twice as long, and so on."""
+MOST_OVERHEAD = 0.25
+"""What drawing and saving may add to the time foretold."""
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """Pictures uint8 (n, H, W, C) drawn from fixed seeds with the weights averaged over ``step`` steps."""
+
+    step: int
+    pictures: Picture
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """The run's first ``step`` steps are on the disk."""
+
+    step: int
+
+
+def nothing() -> None:
+    pass
+
+
+class TrainingSession:
+    """A run that lies in ``out``, begun or gone on with.
+
+    Attributes: ``request``, all that decides its bits; ``trainer``; ``history``, its losses and samples; ``data``, its
+    pictures as the network sees them; ``notes``, what the person should know of its beginning.
+    """
+
+    def __init__(
+        self,
+        order: TrainOrder,
+        data: PictureFolder,
+        base: NetworkModel | None = None,
+        *,
+        device: str = "cpu",
+        check: Callable[[], None] = nothing,
+        network: UNetConfig | None = None,
+        description: str = "",
+        licence: str = "",
+    ) -> None:
+        """``check`` is called between the parts of a step: it may do other work, or raise Cancelled. ``base`` is the
+        model that ``order.base`` names; ``network`` takes the place of the preset's. Raises Refusal where nothing can
+        be trained: the folder holds another run, the pictures do not fit it, its checkpoint is damaged."""
+        self.order, self.out, self.device, self.check = order, order.out, device, check
+        clear_leftovers(self.out)
+        clear_leftovers(self.out / CHECKPOINT)
+        resumes = order.resume and (self.out / CHECKPOINT).is_file()
+        self.request, self.data, begin = resolved(order, data, base, device, network)
+        self.notes = begin.notes if begin else ()
+        weights = begin.weights if begin else None
+        self.trainer = Trainer(self.request, self.data, device=device, check=check, weights=weights)
+        self.history = History()
+        if resumes:
+            load_checkpoint(self.trainer, self.out)
+            self.history = read_history(self.out)
+            self.notes += (self.history.note,) if self.history.note else ()
+            self.history.cut_to(self.trainer.step)
+        self._info = self._described(base.info if base else None, resumes, description, licence)
+        self._pace = Pace()
+        self._saving = 0.0
+        self._saved_at: float | None = None
+        self._saved_step = self._drawn_step = -1
+        self._draw_next = 0.0 if not self.history.samples else self._next_drawing()
+        self._snapshots: dict[int, Path] = {}
+
+    # ------------------------------------------------------------------------------------------------ the run
+
+    def work(self) -> Iterator[TrainStep | Drawn | Saved | None]:
+        """Train to the end: one step an item, each set of samples with None for every step of the sampler before it,
+        and each save. May be begun again after it was left. Raises Refusal where a loss is no number any more, or where
+        nothing can be written; the last checkpoint stays."""
+        if self.trainer.progress >= 1:
+            return
+        if self._saved_step < 0:  # says at once where nothing can be written
+            yield self._save()
+        if self._drawing_is_due():
+            yield from self._draw()
+        while self.trainer.progress < 1:
+            done = self.trainer.one_step()
+            self.history.add(done.loss)
+            self._pace.stepped(done.seconds)
+            yield done
+            if self._saved_at is None or time.monotonic() - self._saved_at > self.order.save_every:
+                yield self._save()
+            if self._drawing_is_due():
+                yield from self._draw()
+        if self.order.samples and self._drawn_step != self.trainer.step:
+            yield from self._draw()
+        yield self._save()
+
+    @property
+    def images_per_second(self) -> float:
+        """Pictures a second in recent steps, 0 before the first."""
+        return self.request.batch * self._pace.rate
+
+    @property
+    def eta(self) -> float:
+        """Seconds to go, from recent steps, with the time that drawing and saving take."""
+        if self.request.steps is not None:
+            left = (self.request.steps - self.trainer.step) * self._pace.step_seconds
+        else:
+            left = 60 * (self.request.minutes or 0.0) - self.trainer.seconds
+        beside = (self._pace.previewing + self._saving) / self._pace.working if self._pace.working else 0.0
+        return max(0.0, left) * (1 + min(MOST_OVERHEAD, beside))
+
+    def started(self, job: int) -> TrainingStarted:
+        """What the window is told at the beginning."""
+        return TrainingStarted(
+            job=job,
+            name=self.out.name,
+            folder=str(self.out),
+            pictures=len(self.data),
+            labels=self.request.labels,
+            parameters=sum(parameter.numel() for parameter in self.trainer.network.parameters()),
+            batch=self.request.batch,
+            precision=self.request.precision,
+            step=self.trainer.step,
+            total=self.request.steps,
+            minutes=self.request.minutes,
+            losses=self.history.losses,
+            samples=self.history.samples,
+        )
+
+    # ------------------------------------------------------------------------------------------------ samples
+
+    def _drawing_is_due(self) -> bool:
+        """Before the first step; then oftener at first, within a share of the run's time."""
+        if not self.order.samples or self.trainer.seconds < self._draw_next:
+            return False
+        affordable = self._pace.previewing + self._pace.preview_seconds <= PREVIEW_SHARE * self._pace.working
+        return affordable or self.trainer.step == 0
+
+    def _next_drawing(self) -> float:
+        seconds = self.trainer.seconds
+        return seconds + min(self.order.sample_every, max(FIRST_SAMPLES, seconds))
+
+    def _draw(self) -> Iterator[Drawn | None]:
+        seconds = 0.0
+        items = draw(self._averaged(), self.order.samples, self.request.precision, self.device, self.check)
+        pictures = None
+        while pictures is None:
+            began = time.perf_counter()
+            pictures = next(items)
+            seconds += time.perf_counter() - began
+            if pictures is None:
+                yield None
+        self._pace.previewed(seconds)
+        self._drawn_step, self._draw_next = self.trainer.step, self._next_drawing()
+        self.history.add_samples(self.trainer.step, pictures)
+        yield Drawn(self.trainer.step, self.history.samples[-1][1])
+
+    def _averaged(self) -> OpenModel:
+        network = self.trainer.averaged()
+        return OpenModel(self._info, ImageSpec(self._info.event_shape), network, network.config, self.out)
+
+    # ------------------------------------------------------------------------------------------------ files
+
+    def save(self) -> None:
+        """Write the run as it was after its last whole step: history, checkpoint, model. Raises Refusal."""
+        began = time.perf_counter()
+        write_history(self.history, self.out)  # before the checkpoint, which it may be ahead of, not behind
+        save_checkpoint(self.trainer, self.out)
+        save_model(self.out, self.trainer.averaged(), self._info, provenance=self._provenance())
+        write_summary(self._summary())
+        if self._saved_step < 0 and self.data.source is not None:
+            remember(self.out, self.data.source)
+        self._saved_step, self._saved_at = self.trainer.step, time.monotonic()
+        self._saving += time.perf_counter() - began
+
+    def _save(self) -> Saved:
+        self.save()
+        return Saved(self.trainer.step)
+
+    def snapshot(self) -> Path:
+        """The averaged weights as they are, in a model folder of their own that will not change. Raises Refusal."""
+        step = self.trainer.step
+        if step not in self._snapshots:
+            folder = self.out / "snapshots" / f"step-{step:06}"
+            again = 2
+            while folder.exists():  # from before the run was interrupted, perhaps with other bits
+                folder, again = folder.with_name(f"step-{step:06}-{again}"), again + 1
+            name = f"{self.out.name} step {step}"
+            save_model(folder, self.trainer.averaged(), self._info, provenance=self._provenance(), name=name)
+            self._snapshots[step] = folder
+        return self._snapshots[step]
+
+    def _described(self, base: ModelInfo | None, resumes: bool, description: str, licence: str) -> ModelInfo:
+        """What the run's model folder says: the sampler is the base's, or what the folder has said before."""
+        request = self.request
+        if resumes:
+            with contextlib.suppress(Refusal):
+                base = read_info(self.out)
+                description, licence = description or base.description, licence or base.licence
+        # Clamping x0_hat alone pulls it away from eps_hat, which ruins guidance; only eps needs it near pure noise.
+        sampler = SamplerSpec("ddim", clip="clamp" if request.prediction == "eps" else "none")
+        info = base or ModelInfo(ModelRef("", ""), (), request.schedule, request.prediction, sampler=sampler)
+        return replace(
+            info,
+            ref=ModelRef(self.out.name, ""),
+            event_shape=(self.data.pictures.shape[3], *self.data.pictures.shape[1:3]),
+            labels=request.labels,
+            null_label=request.null_label,
+            description=description or f"trained on the {len(self.data)} pictures of {self.data.name}",
+            licence=licence,
+            data_statistics=self.data.statistics,
+        )
+
+    def _provenance(self) -> dict[str, Any]:
+        training = replace(self.request, network=UNetConfig()).to_json()
+        del training["network"]  # it is in unet/config.json
+        return {"training": training, "step": self.trainer.step, "seconds": round(self.trainer.seconds, 1)}
+
+    def _summary(self) -> RunSummary:
+        return RunSummary(
+            folder=self.out,
+            name=self.out.name,
+            step=self.trainer.step,
+            steps=self.request.steps,
+            minutes=self.request.minutes,
+            finished=self.trainer.progress >= 1,
+            seconds=self.trainer.seconds,
+            loss=self.history.recent_loss(),
+            size=self.data.pictures.shape[1],
+            data_name=self.data.name,
+            count=len(self.data),
+            pictures=self.data.source,
+            changed=time.time(),
+        )
