@@ -10,11 +10,13 @@ from PySide6.QtCore import QSignalBlocker, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QColor, QIcon, QPainter, QPaintEvent, QPixmap
 from PySide6.QtWidgets import QAbstractItemView, QTreeWidget, QTreeWidgetItem, QWidget
 
-from app.state import AppState, Cursor, Run
+from app.state import AppState, Cursor, Run, stage_of
 from app.theme import font, palette
 from app.widgets.rasters import to_image
+from app.widgets.run_words import description, origin, progress, summary
 from core.messages import Preview
-from core.requests import FromImage, SampleRequest
+from core.morph_plan import places
+from core.requests import InvertRequest, MorphRequest, RunRequest
 
 THUMBNAIL = 40
 EMPTY = "Runs and their branches appear here."
@@ -30,17 +32,17 @@ class RunItem(QTreeWidgetItem):
         super().setData(0, Qt.ItemDataRole.DisplayRole, "")  # an item without data of its own has no column to repaint
         self.setFlags(self.flags() | Qt.ItemFlag.ItemIsEditable)
         self.thumbnail = _icon(np.zeros((1, 1, 1), np.uint8))
+        self.has_thumbnail = False
 
     def data(self, column: int, role: int) -> Any:
         if role == Qt.ItemDataRole.DisplayRole:
-            where = "" if self.run.parent is None else f", branch at {self.run.parent_step}"
-            return f"{self.name}{where}\n{_state_words(self.run)}\n{summary(self.run.sampling)}"
+            return f"{self.name}{origin(self.run)}\n{progress(self.run)}\n{summary(self.run.request)}"
         if role == Qt.ItemDataRole.EditRole:
             return self.name
         if role == Qt.ItemDataRole.DecorationRole:
             return self.thumbnail
         if role == Qt.ItemDataRole.ToolTipRole:
-            return _description(self.run)
+            return description(self.run)
         return super().data(column, role)
 
     def setData(self, column: int, role: int, value: Any) -> None:
@@ -90,6 +92,7 @@ class History(QTreeWidget):
     def set_thumbnail(self, job: int, picture: NDArray[np.uint8]) -> None:
         """The picture of a run: uint8 (H, W, 1 or 3)."""
         if job in self._items:
+            self._items[job].has_thumbnail = True
             self._items[job].thumbnail = _icon(picture)
             self._refresh(self._items[job])
 
@@ -101,7 +104,10 @@ class History(QTreeWidget):
     def receive(self, message: object) -> None:
         """Take the thumbnail of a run from a preview: what it has become so far."""
         if isinstance(message, Preview):
-            self.set_thumbnail(message.job, (message.x_t if message.x0_hat is None else message.x0_hat)[0])
+            item = self._items.get(message.job)
+            picture = None if item is None else thumbnail(item.run.request, message, item.has_thumbnail)
+            if picture is not None:
+                self.set_thumbnail(message.job, picture)
 
     @Slot(int)
     def _show(self, job: int) -> None:
@@ -134,8 +140,9 @@ class History(QTreeWidget):
     def _chosen(self, item: QTreeWidgetItem | None, _before: QTreeWidgetItem | None) -> None:
         if isinstance(item, RunItem):
             run = item.run
-            t = int(run.path[run.stored].t)
-            self._state.move(stage="denoise", run=run.job, step=run.stored, t=t, shown_t=t)
+            step = min(run.stored, run.steps)
+            t = int(run.path[step].t)
+            self._state.move(stage=stage_of(run.request), run=run.job, step=step, t=t, shown_t=t, frame=0)
             self.run_selected.emit(run.job)
 
     def paintEvent(self, event: QPaintEvent) -> None:
@@ -148,30 +155,22 @@ class History(QTreeWidget):
             painter.end()
 
 
-def summary(request: SampleRequest) -> str:
-    """A run in a line: "DDIM 50 · w 1.5"."""
-    words = [f"{request.sampler.name.upper()} {request.steps}"]
-    if request.labels:
-        words.append(f"w {request.guidance:g}")
-    if request.sampler.name == "ddim" and request.sampler.eta:
-        words.append(f"η {request.sampler.eta:g}")
-    return " · ".join(words)
-
-
-def _state_words(run: Run) -> str:
-    return run.state if run.state == "finished" else f"{run.state} {run.stored}/{run.steps}"
-
-
-def _description(run: Run) -> str:
-    request = run.sampling
-    labels = ", ".join("none" if label is None else str(label) for label in request.labels[:16])
-    lines = [
-        f"{request.sampler.name.upper()}, {request.steps} steps, spacing {request.spacing}",
-        f"guidance w = {request.guidance:g}, labels {labels}" if request.labels else "no labels",
-        f"seed {request.seed}, {request.count} samples, {request.precision}, clip {request.sampler.clip}",
-        "from the picture" if isinstance(request.start, FromImage) else "",
-    ]
-    return "\n".join(filter(None, lines))
+def thumbnail(request: RunRequest, preview: Preview, has_one: bool) -> NDArray[np.uint8] | None:
+    """The picture in a preview that stands for its run, if there is one: what a sampler's run has become, the picture
+    that is inverted, the middle frame of a morph (until it is begun, any other)."""
+    pictures = preview.x_t if preview.x0_hat is None else preview.x0_hat
+    sample = 0
+    if isinstance(request, InvertRequest):
+        pictures = preview.x_t if preview.step == 0 else pictures
+        is_wanted = not has_one
+    elif isinstance(request, MorphRequest) and preview.frames:
+        middle = len(places(request)) // 2
+        is_wanted = middle in preview.frames or not has_one
+        sample = preview.frames.index(middle) if middle in preview.frames else 0
+    else:
+        is_wanted = True
+    chosen: NDArray[np.uint8] = pictures[sample]
+    return chosen if is_wanted else None
 
 
 def _icon(picture: NDArray[np.uint8]) -> QIcon:

@@ -6,10 +6,11 @@ from PySide6.QtCore import Qt, Slot
 from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QLabel, QSizePolicy, QStatusBar, QWidget
 
-from app.state import AppState, Run
+from app.state import AppState, Training
 from app.theme import PANEL_PADDING, font
 from app.widgets.controls import label
 from core.messages import EngineState, Status
+from core.requests import InvertRequest, MorphRequest, SampleRequest
 
 WORDS = {
     EngineState.STARTING: "Starting",
@@ -21,6 +22,7 @@ WORDS = {
     EngineState.CANCELLING: "Stopping",
     EngineState.FAILED: "Failed",
 }
+VERBS = {SampleRequest: "Sampling", InvertRequest: "Inverting", MorphRequest: "Morphing"}
 
 
 class Hint(QLabel):
@@ -56,8 +58,8 @@ class StatusLine(QStatusBar):
         self.addWidget(self._hint, 1)
         self.fields = {
             "state": state_word,
-            "step": self._field("step 1000/1000", "Steps done of this run"),
-            "rate": self._field("9999.9 steps/s", "Steps a second, pauses excluded"),
+            "step": self._field("step 99999/99999", "Steps done of this run or training"),
+            "rate": self._field("9999.9 steps/s", "Steps a second, pauses excluded; of a training its smoothed loss"),
             "eta": self._field("ETA 0:00:00", "Time to go, pauses excluded"),
             "device": self._field("cuda:0", "Where the network runs"),
             "memory": self._field("99.9/99.9 GB", "Memory used, of the device where it has its own"),
@@ -67,6 +69,7 @@ class StatusLine(QStatusBar):
                 self.addPermanentWidget(field)
         state.status_changed.connect(self._show_status)
         state.runs_changed.connect(self._show_run)
+        state.training_changed.connect(self._show_progress)
         self._show_status(state.status)
 
     def set_hint(self, text: str) -> None:
@@ -86,20 +89,37 @@ class StatusLine(QStatusBar):
 
     @Slot(object)
     def _show_status(self, status: Status) -> None:
-        self.fields["state"].setText(WORDS[status.state])
         self.fields["device"].setText(status.device)
         self.fields["memory"].setText(memory(status))
-        self._show_progress(self._state.runs.get(status.job) if status.job is not None else None)
+        self._show_progress()
 
     @Slot(int)
     def _show_run(self, job: int) -> None:
         if job == self._state.status.job:
-            self._show_progress(self._state.runs[job])
+            self._show_progress()
 
-    def _show_progress(self, run: Run | None) -> None:
-        self.fields["step"].setText("" if run is None else f"step {run.stored}/{run.steps}")
+    @Slot()
+    def _show_progress(self) -> None:
+        """The run under way; where there is none, the training."""
+        status, training = self._state.status, self._state.training
+        run = None if status.job is None else self._state.runs.get(status.job)
+        self.fields["state"].setText(WORDS[status.state])
+        if run is None and training is not None and training.state in ("running", "paused"):
+            self._show_training(training)
+            return
+        if run is not None and status.state is EngineState.SAMPLING:
+            self.fields["state"].setText(VERBS[type(run.request)])
+        self.fields["step"].setText("" if run is None else f"step {run.stored}/{run.total}")
         self.fields["rate"].setText("" if run is None or run.rate <= 0 else f"{run.rate:.1f} steps/s")
         self.fields["eta"].setText("" if run is None or run.rate <= 0 else f"ETA {clock(run.eta)}")
+
+    def _show_training(self, training: Training) -> None:
+        if training.state == "paused":
+            self.fields["state"].setText("Paused")
+        of = "" if training.total is None else f"/{training.total}"
+        self.fields["step"].setText(f"step {training.step}{of}")
+        self.fields["rate"].setText(f"loss {training.loss:.4f}" if training.loss > 0 else "")
+        self.fields["eta"].setText(f"ETA {clock(training.eta)}" if training.eta > 0 else "")
 
 
 def memory(status: Status) -> str:

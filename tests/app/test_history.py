@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from PySide6.QtCore import Qt
@@ -9,7 +11,22 @@ from PySide6.QtWidgets import QLineEdit
 
 from app.state import AppState
 from app.widgets.history import History
-from core.requests import FromStep, SampleRequest, SamplerSpec
+from app.widgets.run_words import summary
+from core.levels import Level
+from core.messages import Preview
+from core.requests import (
+    Conversion,
+    FromImage,
+    FromLatent,
+    FromStep,
+    ImageEnd,
+    ImageRef,
+    InvertRequest,
+    MorphRequest,
+    SampleRequest,
+    SamplerSpec,
+    SeedEnd,
+)
 from tests.app.fake_engine import DIGITS, FakeBridge
 
 REQUEST = SampleRequest(
@@ -22,6 +39,21 @@ REQUEST = SampleRequest(
     count=2,
     labels=(3, 4),
     guidance=1.5,
+)
+
+PICTURE = ImageRef("a" * 64, Conversion((32, 32), 1))
+INVERSION = InvertRequest(
+    DIGITS.ref, DIGITS.schedule, (0, 250, 500, 750), "hand", (PICTURE,), labels=(3,), guidance=0.5, refinements=2
+)
+MORPH = MorphRequest(
+    DIGITS.ref,
+    DIGITS.schedule,
+    (750, 500, 250, 0),
+    "hand",
+    SamplerSpec("ddim"),
+    (ImageEnd(PICTURE), SeedEnd(7)),
+    frames=5,
+    batch=2,
 )
 
 
@@ -150,6 +182,89 @@ def test_that_the_thumbnail_is_what_the_run_has_become(scene):
     assert grey() == 250
     history.set_thumbnail(job, np.full((8, 8, 3), 77, np.uint8))
     assert grey() == 77
+
+
+def grey_of(history, row):
+    return history.topLevelItem(row).thumbnail.pixmap(40, 40).toImage().pixelColor(20, 20).red()
+
+
+def picture(job, grey, frames=(), step=1):
+    """A preview whose samples are ``grey``, grey + 1, …"""
+    pictures = np.repeat(np.arange(grey, grey + max(1, len(frames)), dtype=np.uint8), 64).reshape(-1, 8, 8, 1)
+    return Preview(job, step, Level(500, 0.5, 0.8), pictures, pictures, None, (-1.0, 1.0), frames)
+
+
+def test_that_an_inversion_is_told_by_its_steps_and_refinements_and_shown_by_its_picture(scene):
+    _, bridge, history = scene
+    job = bridge.submit(INVERSION)
+    bridge.begin(job)
+    assert shown(history, 0).split("\n") == ["Run 1", "running 0/4", "invert 4 · refined 2 · w 0.5"]
+    bridge.say(picture(job, 90, step=0))
+    bridge.say(picture(job, 120, step=3))
+    assert grey_of(history, 0) == 90
+    assert "2 refinements" in history.topLevelItem(0).data(0, Qt.ItemDataRole.ToolTipRole)
+
+
+def test_that_a_reconstruction_hangs_under_its_inversion(scene):
+    state, bridge, history = scene
+    bridge.run_to_end(bridge.submit(INVERSION))
+    reconstruction = replace(REQUEST, start=FromLatent(INVERSION), count=1, labels=(3,))
+    bridge.run_to_end(bridge.submit(reconstruction))
+    assert history.topLevelItemCount() == 1
+    assert shown(history, 0, 0).split("\n") == ["Run 2, from the latent", "finished", "DDIM 4 · w 1.5 · η 0.5"]
+    history.setCurrentItem(history.topLevelItem(0).child(0))
+    assert (state.cursor.stage, state.cursor.run, state.cursor.step) == ("invert", 2, 4)
+    history.setCurrentItem(history.topLevelItem(0))
+    assert (state.cursor.stage, state.cursor.run, state.cursor.step, state.cursor.t) == ("invert", 1, 4, 750)
+
+
+def test_that_a_run_from_a_noised_picture_says_from_which_t(scene):
+    _, bridge, history = scene
+    bridge.begin(bridge.submit(replace(REQUEST, start=FromImage(PICTURE))))
+    assert shown(history, 0).split("\n")[2] == "SDEdit t 900 · DDIM 4 · w 1.5 · η 0.5"
+
+
+def test_that_a_morph_counts_all_its_steps_and_is_shown_by_its_middle_frame(scene):
+    state, bridge, history = scene
+    job = bridge.submit(MORPH)
+    bridge.begin(job)
+    assert shown(history, 0).split("\n") == ["Run 1", "running 0/16", "slerp 5 · DDIM 4"]  # up, then 3 batches down
+    bridge.say(picture(job, 50, frames=(0, 4)))
+    assert grey_of(history, 0) == 50
+    bridge.say(picture(job, 100, frames=(1, 2)))
+    assert grey_of(history, 0) == 101
+    bridge.say(picture(job, 150, frames=(3,)))
+    assert grey_of(history, 0) == 101
+    bridge.run_to_end(bridge.submit(MORPH))
+    history.setCurrentItem(history.topLevelItem(1))
+    cursor = state.cursor
+    assert (cursor.stage, cursor.run, cursor.step, cursor.t, cursor.frame) == ("morph", 2, 4, -1, 0)
+
+
+@pytest.mark.parametrize(
+    ("request_", "words"),
+    [
+        (replace(MORPH, mix="ddpm", labels=(1, 2), guidance=2), "mixed at t 750, 5 · DDIM 4 · w 2"),
+        (replace(MORPH, layout="grid", mix="lerp", ends=MORPH.ends * 2), "lerp 5 × 5 · DDIM 4"),
+        (replace(INVERSION, refinements=0, labels=()), "invert 4"),
+        (replace(REQUEST, labels=(), sampler=SamplerSpec("ddpm")), "DDPM 4"),
+    ],
+)
+def test_that_every_kind_of_run_has_its_line(request_, words):
+    assert summary(request_) == words
+
+
+def test_that_a_hundred_runs_are_scrolled_and_the_one_looked_at_is_in_sight(scene):
+    state, bridge, history = scene
+    for _ in range(100):
+        bridge.run_to_end(bridge.submit(REQUEST))
+    state.move(stage="denoise", run=3, step=1)
+    view = history.viewport().rect()
+    assert view.contains(history.visualItemRect(history.topLevelItem(2)))
+    assert not view.intersects(history.visualItemRect(history.topLevelItem(99)))
+    history.setCurrentItem(history.topLevelItem(99))
+    assert state.cursor.run == 100
+    assert view.contains(history.visualItemRect(history.topLevelItem(99)))
 
 
 def test_that_an_empty_history_says_what_will_be_there(scene):

@@ -1,0 +1,100 @@
+"""A run in words: its lines in the history, and all that it was made with."""
+
+from __future__ import annotations
+
+from app.state import Run
+from core.requests import (
+    FromImage,
+    FromLatent,
+    FromMorph,
+    InvertRequest,
+    MorphRequest,
+    RunRequest,
+    SampleRequest,
+)
+
+LABELS_SHOWN = 16
+
+
+def origin(run: Run) -> str:
+    """What follows a run's name where it goes on from another: ", branch at 12"."""
+    start = run.request.start if isinstance(run.request, SampleRequest) else None
+    if isinstance(start, FromLatent):
+        return ", from the latent"
+    if isinstance(start, FromMorph):
+        return ", from a morph"
+    return "" if run.parent is None else f", branch at {run.parent_step}"
+
+
+def progress(run: Run) -> str:
+    """How far it is: "finished", "running 12/50"."""
+    return run.state if run.state == "finished" else f"{run.state} {run.stored}/{run.total}"
+
+
+def summary(request: RunRequest) -> str:
+    """A run in a line: "DDIM 50 · w 1.5", "invert 50 · refined 2", "slerp 9 · DDIM 50"."""
+    if isinstance(request, InvertRequest):
+        words = [f"invert {request.steps}"]
+        if request.refinements:
+            words.append(f"refined {request.refinements}")
+    elif isinstance(request, MorphRequest):
+        words = [_mixing(request), _walk(request)]
+    else:
+        words = [_walk(request)]
+        if isinstance(request.start, FromImage):
+            words.insert(0, f"SDEdit t {request.timesteps[0]}")
+    if any(label is not None for label in request.labels):
+        words.append(f"w {request.guidance:g}")
+    if isinstance(request, SampleRequest) and request.sampler.name == "ddim" and request.sampler.eta:
+        words.append(f"η {request.sampler.eta:g}")
+    return " · ".join(words)
+
+
+def description(run: Run) -> str:
+    """All that a run was made with, a line each."""
+    request = run.request
+    shown = ", ".join("none" if label is None else str(label) for label in request.labels[:LABELS_SHOWN])
+    more = "…" if len(request.labels) > LABELS_SHOWN else ""
+    return "\n".join(
+        (
+            *_what(request),
+            f"{request.steps} steps, spacing {request.spacing}",
+            f"guidance w = {request.guidance:g}, labels {shown}{more}" if request.labels else "no labels",
+        )
+    )
+
+
+def _what(request: RunRequest) -> tuple[str, ...]:
+    if isinstance(request, InvertRequest):
+        count = len(request.images)
+        refined = f", {request.refinements} refinements a step" if request.refinements else ""
+        return (
+            f"DDIM inversion of {'a picture' if count == 1 else f'{count} pictures'}",
+            f"convention {request.convention}{refined}, {request.precision}, clip {request.clip}",
+        )
+    if isinstance(request, MorphRequest):
+        return (
+            f"morph between {len(request.ends)} end points, {_mixing(request)} frames, {_sampler(request)}",
+            f"seed {request.seed}, {request.precision}, clip {request.sampler.clip}",
+        )
+    starts = {FromImage: ("from the picture",), FromLatent: ("from the latent of an inversion",)}
+    return (
+        _sampler(request),
+        f"seed {request.seed}, {len(request.samples)} samples, {request.precision}, clip {request.sampler.clip}",
+        *starts.get(type(request.start), ()),
+    )
+
+
+def _walk(request: SampleRequest | MorphRequest) -> str:
+    return f"{request.sampler.name.upper()} {request.steps}"
+
+
+def _sampler(request: SampleRequest | MorphRequest) -> str:
+    eta = f", η = {request.sampler.eta:g}" if request.sampler.name == "ddim" else ""
+    return f"{request.sampler.name.upper()}{eta}"
+
+
+def _mixing(request: MorphRequest) -> str:
+    """ "slerp 9", "lerp 5 × 5", "mixed at t 500, 9"."""
+    frames = f"{request.frames} × {request.frames}" if request.layout == "grid" else f"{request.frames}"
+    return f"mixed at t {request.timesteps[0]}, {frames}" if request.mix == "ddpm" else f"{request.mix} {frames}"
