@@ -1,0 +1,201 @@
+"""Trainings in the engine: in the background, never in the way, never lost."""
+
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file
+
+from core.messages import (
+    EngineState,
+    Failed,
+    ModelOpened,
+    RunEnded,
+    RunPaused,
+    RunResumed,
+    RunStarted,
+    Status,
+    TrainingSamples,
+    TrainingSaved,
+    TrainingStarted,
+    TrainingTick,
+)
+from core.requests import InspectImage, ModelRef
+from core.training.dataset import PictureFolder
+from core.training.order import TrainOrder
+from tests.toys import Toy
+
+
+@pytest.fixture
+def pictures() -> PictureFolder:
+    rng = np.random.default_rng(0)
+    return PictureFolder("noise", rng.integers(0, 256, (24, 8, 8, 1), np.uint8), np.arange(24) % 2, ("even", "odd"))
+
+
+@pytest.fixture
+def ordered(tmp_path: Path):
+    def order(name: str = "run", **changes: object) -> TrainOrder:
+        values = {"steps": 6, "batch": 4, "samples": 2, "precision": "float32", **changes}
+        return TrainOrder(tmp_path / name, **values)  # type: ignore[arg-type]
+
+    return order
+
+
+def losses(heard) -> np.ndarray:
+    ticks = heard.of(TrainingTick)
+    for before, after in pairwise(ticks):
+        assert after.first_step == before.first_step + len(before.losses)
+    return np.concatenate([tick.losses for tick in ticks])
+
+
+def trained(folder: Path) -> dict[str, np.ndarray]:
+    return load_file(folder / "unet" / "diffusion_pytorch_model.safetensors")
+
+
+def test_that_a_training_tells_of_its_start_losses_samples_saves_and_end(listening, pictures, ordered) -> None:
+    toy = listening()
+    job = toy.engine.train(ordered(), pictures)
+    toy.wait(lambda: toy.ended(job))
+    (started,) = toy.of(TrainingStarted)
+    assert (started.pictures, started.labels, started.step, started.total) == (24, ("even", "odd"), 0, 6)
+    assert started.parameters > 1000
+    assert len(losses(toy)) == 6
+    assert np.isfinite(losses(toy)).all()
+    drawn = toy.of(TrainingSamples)
+    assert {message.pictures.shape for message in drawn} == {(2, 8, 8, 1)}
+    assert (drawn[0].step, drawn[-1].step) == (0, 6)
+    assert toy.of(TrainingSaved)[-1].step == 6
+    assert (toy.ended(job).reason, toy.ended(job).steps) == ("finished", 6)
+    assert EngineState.TRAINING in {status.state for status in toy.of(Status)}
+
+
+def test_that_a_run_goes_ahead_of_a_training(listening, pictures, ordered) -> None:
+    toy = listening()
+    training = toy.engine.train(ordered(steps=100_000, samples=0), pictures)
+    toy.wait(lambda: toy.of(TrainingTick))
+    run = toy.run(toy.model.request())
+    assert toy.ended(run).reason == "finished"
+    assert toy.ended(training) is None
+    before = len(toy.of(TrainingTick))
+    toy.wait(lambda: len(toy.of(TrainingTick)) > before)
+    between = toy.heard[toy.heard.index(toy.of(RunStarted)[0]) : toy.heard.index(toy.ended(run))]
+    assert not any(isinstance(message, TrainingTick) for message in between)
+
+
+def test_that_a_question_is_answered_while_a_training_runs(listening, pictures, ordered, picture) -> None:
+    from core.messages import Inspection
+    from core.requests import Conversion, ImageRef
+
+    toy = listening()
+    toy.engine.add_image(picture)
+    toy.engine.train(ordered(steps=100_000, samples=0), pictures)
+    toy.wait(lambda: toy.of(TrainingTick))
+    image = ImageRef(picture.sha256, Conversion((4, 4), 1))
+    toy.engine.ask(InspectImage(toy.model.info.ref, toy.model.info.schedule, image, 400, 7))
+    toy.wait(lambda: toy.of(Inspection))
+
+
+def test_that_a_stopped_training_is_saved_and_goes_on_to_the_same_bits(listening, pictures, ordered) -> None:
+    toy = listening()
+    whole = toy.engine.train(ordered("whole", steps=12), pictures)
+    toy.wait(lambda: toy.ended(whole))
+    expected, toy.heard[:] = losses(toy), []
+
+    first = toy.engine.train(ordered("parts", steps=12), pictures)
+    toy.wait(lambda: any(tick.first_step >= 2 for tick in toy.of(TrainingTick)))
+    toy.engine.cancel(first)
+    toy.wait(lambda: toy.ended(first))
+    reached = toy.ended(first).steps
+    assert toy.ended(first).reason == "stopped"
+    assert 2 <= reached < 12
+    assert toy.of(TrainingSaved)[-1].step == reached
+    run = toy.run(toy.model.request())  # work of others in between
+    assert toy.ended(run).reason == "finished"
+    second = toy.engine.train(ordered("parts", steps=12, resume=True), pictures)
+    toy.wait(lambda: toy.ended(second))
+    resumed = toy.of(TrainingStarted)[-1]
+    assert resumed.step == reached
+    np.testing.assert_array_equal(resumed.losses, expected[:reached])
+    np.testing.assert_array_equal(losses(toy), expected)
+    folder = ordered("whole").out
+    for name, tensor in trained(folder).items():
+        np.testing.assert_array_equal(trained(ordered("parts").out)[name], tensor)
+
+
+def test_that_stopping_the_engine_saves_what_was_learned(pictures, ordered) -> None:
+    from tests.core.listener import Listener
+
+    toy = Listener(Toy())
+    toy.engine.train(ordered(steps=100_000, samples=0), pictures)
+    toy.wait(lambda: any(tick.first_step > 3 for tick in toy.of(TrainingTick)))
+    assert toy.engine.has_unsaved
+    assert toy.engine.stop()
+    toy.listen()
+    assert not toy.engine.has_unsaved
+    assert toy.of(TrainingSaved)[-1].step >= 4
+
+
+def test_that_a_training_pauses_steps_singly_and_goes_on(listening, pictures, ordered) -> None:
+    toy = listening()
+    job = toy.engine.train(ordered(steps=100_000, samples=0), pictures)
+    toy.wait(lambda: toy.of(TrainingTick))
+    toy.engine.pause(job)
+    toy.wait(lambda: toy.of(RunPaused))
+    paused_at = toy.of(RunPaused)[-1].step
+    toy.engine.step(job)
+    toy.wait(lambda: toy.of(RunPaused)[-1].step == paused_at + 1)
+    assert len(losses(toy)) == paused_at + 1
+    toy.engine.resume(job)
+    toy.wait(lambda: toy.of(RunResumed))
+    toy.wait(lambda: len(losses(toy)) > paused_at + 1)
+
+
+def test_that_the_model_in_training_is_pinned_and_samples_while_it_trains(listening, pictures, ordered) -> None:
+    toy = listening()
+    job = toy.engine.train(ordered(steps=100_000, samples=0), pictures)
+    toy.wait(lambda: toy.of(TrainingTick))
+    toy.engine.snapshot(job)
+    toy.wait(lambda: len(toy.of(ModelOpened)) == 2)
+    info = toy.of(ModelOpened)[1].info
+    assert info.labels == ("even", "odd")
+    assert "step" in info.ref.name
+    request = toy.model.request(model=info.ref, schedule=info.schedule, labels=(0, 1), timesteps=(500, 100))
+    run = toy.run(request)
+    assert toy.ended(run).reason == "finished"
+    assert np.isfinite(toy.final(run)).all()
+    assert toy.ended(job) is None
+
+
+def test_that_no_model_is_taken_from_a_training_that_is_over(listening, pictures, ordered) -> None:
+    toy = listening()
+    job = toy.engine.train(ordered(steps=1, samples=0), pictures)
+    toy.wait(lambda: toy.ended(job))
+    toy.engine.snapshot(job)
+    toy.wait(lambda: toy.of(Failed))
+    assert "Open its folder" in toy.of(Failed)[0].message
+
+
+def test_that_fine_tuning_what_is_no_network_is_refused_in_words(listening, pictures, ordered) -> None:
+    toy = listening()
+    job = toy.engine.train(ordered(base=toy.model.info.ref), pictures)
+    toy.wait(lambda: toy.ended(job))
+    assert "no network that can be trained" in toy.ended(job).message
+
+
+def test_that_a_folder_that_holds_a_run_is_not_overwritten(listening, pictures, ordered) -> None:
+    toy = listening()
+    first = toy.engine.train(ordered(steps=1, samples=0), pictures)
+    toy.wait(lambda: toy.ended(first))
+    assert isinstance(toy.ended(first), RunEnded)
+    second = toy.engine.train(ordered(steps=2, samples=0), pictures)
+    toy.wait(lambda: toy.ended(second))
+    assert isinstance(toy.ended(second), Failed)
+    assert "already holds" in toy.ended(second).message
+
+
+def test_that_an_unopened_base_is_refused_in_words(listening, pictures, ordered) -> None:
+    toy = listening()
+    job = toy.engine.train(ordered(base=ModelRef("gone", "0" * 64)), pictures)
+    toy.wait(lambda: toy.ended(job))
+    assert "not open" in toy.ended(job).message
