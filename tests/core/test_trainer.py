@@ -13,34 +13,19 @@ import safetensors.torch
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
 
 from core.errors import Cancelled, Refusal
 from core.model_folder import open_model
-from core.requests import ScheduleSpec
+from core.requests import ModelRef, ScheduleSpec
 from core.schedules import make_schedule
 from core.training.checkpoint import FILE, load_checkpoint, read_request, save_checkpoint
-from core.training.dataset import PictureFolder
 from core.training.losses import Levels, l_simple, noised, spread_timesteps, target
 from core.training.presets import default_network
 from core.training.request import TrainRequest
 from core.training.run import train_on_folder
 from core.training.trainer import Trainer
 from core.unet import UNet
-from core.unet_config import UNetConfig
-
-TINY = UNetConfig(
-    sample_size=8,
-    in_channels=1,
-    out_channels=1,
-    block_out_channels=(8, 8),
-    down_block_types=("DownBlock2D", "DownBlock2D"),
-    up_block_types=("UpBlock2D", "UpBlock2D"),
-    layers_per_block=1,
-    norm_num_groups=4,
-    add_attention=False,
-    num_class_embeds=3,
-)
+from tests.core.halves import DATA, REQUEST, TINY, folder_of, two_classes
 
 
 @pytest.fixture(autouse=True)
@@ -48,31 +33,8 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DIFFUSCOPE_HOME", str(tmp_path / "home"))
 
 
-def two_classes(count: int = 10) -> PictureFolder:
-    """The left half white, or the right half."""
-    pictures = np.zeros((count, 8, 8, 1), dtype=np.uint8)
-    labels = np.arange(count) % 2
-    pictures[labels == 0, :, :4] = 255
-    pictures[labels == 1, :, 4:] = 255
-    return PictureFolder("halves", pictures, labels.astype(np.int64), ("left", "right"))
-
-
-DATA = two_classes()
-REQUEST = TrainRequest(
-    data_name="halves", data_sha256=DATA.sha256, network=TINY, labels=DATA.classes, steps=6, batch=4, warm_up=2
-)
-
-
 def weights(trainer: Trainer) -> torch.Tensor:
     return torch.cat([value.flatten() for value in trainer.ema.averages.values()])
-
-
-def folder_of(data: PictureFolder, folder: Path) -> Path:
-    for index, (picture, label) in enumerate(zip(data.pictures, data.labels, strict=True)):
-        path = folder / data.classes[label] / f"{index}.png"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(picture[:, :, 0]).save(path)
-    return folder
 
 
 # ---------------------------------------------------------------------------------------------------- the loss
@@ -216,6 +178,100 @@ def test_that_a_cancelled_step_leaves_the_run_where_it_was() -> None:
     assert trainer.step == 0
 
 
+def whole_state(trainer: Trainer) -> dict[str, torch.Tensor]:
+    return {name: tensor.clone() for name, tensor in trainer.state()[0].items()}
+
+
+def calls_of_a_step(request: TrainRequest) -> int:
+    calls: list[None] = []
+    Trainer(request, DATA, check=lambda: calls.append(None)).one_step()
+    return len(calls)
+
+
+def test_that_a_step_looks_up_between_its_micro_batches_and_the_networks_blocks() -> None:
+    once, often = calls_of_a_step(REQUEST), calls_of_a_step(replace(REQUEST, micro_batch=1))
+    assert once >= 7  # two blocks down, the middle, two up, before and after
+    assert often >= 4 * (once - 1)
+
+
+@pytest.mark.parametrize("request_", [replace(REQUEST, micro_batch=2), replace(REQUEST, flip=True, batch=7)])
+def test_that_a_step_cancelled_anywhere_is_as_if_it_had_not_begun(request_: TrainRequest) -> None:
+    whole = Trainer(request_, DATA)
+    losses = [step.loss for step in whole.steps()]
+    for last_call in range(1, calls_of_a_step(request_) + 1):
+        left = [last_call]
+
+        def check(left: list[int] = left) -> None:
+            left[0] -= 1
+            if left[0] == 0:
+                raise Cancelled
+
+        trainer = Trainer(request_, DATA, check=check)
+        before = whole_state(trainer)
+        with pytest.raises(Cancelled):
+            trainer.one_step()
+        after = whole_state(trainer)
+        assert before.keys() == after.keys()
+        assert all(torch.equal(before[name], after[name]) for name in before)
+        assert all(parameter.grad is None for parameter in trainer.network.parameters())
+        assert trainer.seconds == 0
+        if last_call % 7 == 1:
+            assert [step.loss for step in trainer.steps()] == losses
+            assert torch.equal(weights(trainer), weights(whole))
+
+
+def test_that_the_state_in_the_middle_of_a_step_is_that_of_the_step_before() -> None:
+    seen: list[dict[str, torch.Tensor]] = []
+    trainer = Trainer(REQUEST, DATA, check=lambda: seen.append(whole_state(trainer)))
+    before = whole_state(trainer)
+    trainer.one_step()
+    assert len(seen) > 5
+    assert all(torch.equal(state[name], before[name]) for state in seen for name in before)
+
+
+@pytest.mark.parametrize("dropout", [0.0, 0.5])
+def test_that_other_work_in_the_middle_of_a_step_changes_no_bits(dropout: float) -> None:
+    request = replace(REQUEST, network=replace(TINY, dropout=dropout), micro_batch=2, steps=3, precision="bfloat16")
+    casts: list[torch.dtype] = []
+
+    def others() -> None:
+        torch.manual_seed(7)
+        casts.append((torch.randn(4, 4) @ torch.randn(4, 4)).dtype)
+
+    alone, disturbed = Trainer(request, DATA), Trainer(request, DATA, check=others)
+    assert [step.loss for step in disturbed.steps()] == [step.loss for step in alone.steps()]
+    assert torch.equal(weights(alone), weights(disturbed))
+    assert set(casts) == {torch.float32}  # nor does the step's precision reach the others
+
+
+def test_that_time_spent_on_others_is_not_the_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr("core.training.trainer.time.perf_counter", lambda: now[0])
+
+    def others() -> None:
+        now[0] += 10
+
+    trainer = Trainer(REQUEST, DATA, check=others)
+    assert trainer.one_step().seconds == 0
+    assert trainer.seconds == 0
+
+
+@pytest.mark.parametrize("micro_batch", [1, 2, 3])
+def test_that_micro_batches_add_up_to_the_batch(micro_batch: int) -> None:
+    request = replace(REQUEST, batch=5, steps=3)
+    whole, split = Trainer(request, DATA), Trainer(replace(request, micro_batch=micro_batch), DATA)
+    for one, other in zip(whole.steps(), split.steps(), strict=True):
+        assert other.loss == pytest.approx(one.loss, rel=1e-5)
+        assert other.gradient_norm == pytest.approx(one.gradient_norm, rel=1e-4)
+
+
+def test_that_a_run_begins_with_the_weights_it_is_given() -> None:
+    given = Trainer(replace(REQUEST, seed=9), DATA).averaged().state_dict()
+    trainer = Trainer(REQUEST, DATA, weights=given)
+    for now in (trainer.averaged().state_dict(), trainer.network.state_dict()):
+        assert all(torch.equal(now[name], given[name]) for name in given)
+
+
 def test_that_other_pictures_than_those_of_the_request_are_refused() -> None:
     with pytest.raises(Refusal, match="not the pictures"):
         Trainer(REQUEST, two_classes(12))
@@ -232,7 +288,8 @@ def test_that_bfloat16_trains_close_to_float32() -> None:
 
 
 def test_that_a_request_survives_json() -> None:
-    request = replace(REQUEST, schedule=ScheduleSpec("drawn", 10, points=((0.0, 0.9), (1.0, 0.1))), minutes=None)
+    request = replace(REQUEST, schedule=ScheduleSpec("drawn", 10, points=((0.0, 0.9), (1.0, 0.1))), micro_batch=3)
+    request = replace(request, base=ModelRef("digits", "0" * 64))
     assert TrainRequest.from_json(json.loads(request.to_text())) == request
 
 
@@ -248,11 +305,18 @@ def test_that_a_request_survives_json() -> None:
         ({"lr": math.nan}, "learning rate"),
         ({"label_dropout": 1.0}, "Label dropout"),
         ({"precision": "float16"}, "bfloat16 or float32"),
+        ({"micro_batch": 0}, "at least 1"),
     ],
 )
 def test_that_requests_that_make_no_sense_are_refused(changes: dict[str, object], words: str) -> None:
     with pytest.raises(Refusal, match=words):
         replace(REQUEST, **changes)  # type: ignore[arg-type]
+
+
+def test_that_a_request_of_an_older_run_reads_as_one_without_micro_batches() -> None:
+    data = json.loads(REQUEST.to_text())
+    del data["micro_batch"], data["base"]
+    assert TrainRequest.from_json(data) == REQUEST
 
 
 @pytest.mark.parametrize("text", ["{}", '{"schedule": 3}', '{"schedule": {"points": [], "betas": []}, "labels": []}'])
