@@ -130,9 +130,8 @@ class DenoiseStage(Stage):
     def activate(self) -> None:
         self._active = True
         self.hint_changed.emit(HINT)
-        own = [job for job, run in self.state.runs.items() if stage_of(run.request) == self.key]
-        if self._run() is None and own:
-            self._look_at(own[-1])
+        if self._run() is None:
+            self._look_back()
         else:
             self._show()
         if self._run() is None:
@@ -289,8 +288,8 @@ class DenoiseStage(Stage):
 
     def _run(self) -> Run | None:
         """The run looked at, if it is one of a sampler."""
-        run = None if self.state.cursor.run is None else self.state.runs.get(self.state.cursor.run)
-        return run if run is not None and stage_of(run.request) == self.key else None
+        job = self.state.cursor.run
+        return self.state.runs[job] if job is not None and self._is_own(job) else None
 
     def _live(self) -> Run | None:
         """The run that Pause, Step and Stop are about: the one looked at if it is under way, else the engine's."""
@@ -298,9 +297,20 @@ class DenoiseStage(Stage):
         working = None if current is None else self.state.runs.get(current)
         return next((run for run in (looked_at, working) if run is not None and run.state in LIVE), None)
 
-    def _look_at(self, job: int) -> None:
-        run = self.state.runs[job]
-        self.state.move(stage=self.key, run=job, step=run.stored, t=int(run.path[run.stored].t))
+    def _look_back(self) -> None:
+        """Where the cursor is on no run of this stage: to the state shown last, else to the end of the latest run."""
+        own = [job for job in self.state.runs if self._is_own(job)]
+        job, step = self._followed or (None, 0)
+        if job not in own and own:
+            job, step = own[-1], self.state.runs[own[-1]].stored
+        if job is not None:
+            run = self.state.runs[job]
+            step = run.stored if self._follows and run.state == "running" else min(step, run.stored)
+            self.state.move(stage=self.key, run=job, step=step, t=int(run.path[step].t))
+
+    def _is_own(self, job: int | None) -> bool:
+        run = None if job is None else self.state.runs.get(job)
+        return run is not None and stage_of(run.request) == self.key
 
     @Slot(int)
     def _go(self, step: int) -> None:
@@ -378,7 +388,10 @@ class DenoiseStage(Stage):
         match message:
             case RunStarted(job=job) if job in self._submitted:
                 self._follows = True
-                self.state.move(stage=self.key, run=job, step=0, t=int(message.path[0].t))
+                if self._active:
+                    self.state.move(stage=self.key, run=job, step=0, t=int(message.path[0].t))
+                else:
+                    self._followed = job, 0  # to come back to
             case Preview(job=job, step=step) if job == self._shown_job:
                 self._fill_frame(step)
                 if self._follows and self._active and self.state.cursor.run == job:
@@ -387,6 +400,6 @@ class DenoiseStage(Stage):
                 if self._follows and self._active:
                     self.state.move(step=step, t=int(self.state.runs[job].path[step].t))
                 self._show()
-            case Failed(job=job) if self._active or job in self._submitted:
+            case Failed(job=job) if job in self._submitted or self._is_own(job) or (job is None and self._active):
                 self._awaited = False
                 self.errors.show_error(message.message, message.details)

@@ -13,26 +13,45 @@ from app.stages.denoise import DenoiseStage
 from app.state import AppState
 from core.messages import EngineState, Status
 from core.noise import initial_noise
-from core.requests import Conversion, FromImage, FromNoise, FromStep, ImageRef, InspectStep, SamplerSpec
+from core.requests import (
+    Conversion,
+    FromImage,
+    FromNoise,
+    FromStep,
+    ImageRef,
+    InspectStep,
+    InvertRequest,
+    SamplerSpec,
+)
 from core.schedules import make_schedule
 from tests.app.fake_engine import DIGITS, Dock, FakeBridge, gradient
 
+PICTURE = ImageRef("a" * 64, Conversion((32, 32), 1))
+
 
 @pytest.fixture
-def scene(qtbot):
+def early(qtbot):
+    """The stage before the engine has opened any model."""
     state = AppState()
     bridge = FakeBridge(state)
     stage = DenoiseStage(state, bridge)
     dock = Dock(stage)
     qtbot.addWidget(dock)
-    bridge.ready()
     dock.show()
     state.move(stage="denoise")
     stage.activate()
-    stage.controls.steps.set_value(5)
-    stage.controls.count.set_value(4)
     yield state, bridge, stage
     state.deleteLater()
+
+
+@pytest.fixture
+def scene(early):
+    """The stage with a model, about to make 5 steps of 4 samples."""
+    _, bridge, stage = early
+    bridge.ready()
+    stage.controls.steps.set_value(5)
+    stage.controls.count.set_value(4)
+    return early
 
 
 def press(stage):
@@ -288,20 +307,6 @@ def test_that_buttons_follow_engine_and_run(scene):
     assert enabled(stage) == {"run"}, "it would wait for the model"
 
 
-@pytest.fixture
-def early(qtbot):
-    """The stage before the engine has opened any model."""
-    state = AppState()
-    bridge = FakeBridge(state)
-    stage = DenoiseStage(state, bridge)
-    dock = Dock(stage)
-    qtbot.addWidget(dock)
-    dock.show()
-    stage.activate()
-    yield state, bridge, stage
-    state.deleteLater()
-
-
 def test_that_a_run_asked_for_while_the_model_loads_is_said_to_wait_and_starts_with_it(early):
     _, bridge, stage = early
     hints = []
@@ -534,6 +539,72 @@ def test_that_choosing_a_run_brings_its_settings_and_its_cursor_back(scene):
     assert len(stage.transport.times) == 6
     assert stage.transport.position == 3
     assert len(bridge.submitted) == 2
+
+
+def other_run(bridge):
+    """A run of another stage, on which the cursor is now."""
+    request = InvertRequest(DIGITS.ref, DIGITS.schedule, (0, 500), "hand", (PICTURE,))
+    bridge.run_to_end(bridge.submit(request))
+    bridge.state.move(stage="invert", run=len(bridge.submitted), step=2, t=500)
+
+
+def test_that_the_stage_comes_back_to_its_own_run_at_the_step_that_was_shown(scene):
+    state, bridge, stage = scene
+    finished(scene)
+    finished(scene)
+    state.move(run=1, step=3, t=200)
+    stage.deactivate()
+    other_run(bridge)
+    assert stage.transport.position == 3
+    state.move(stage="denoise")
+    stage.activate()
+    assert (state.cursor.run, state.cursor.step, state.cursor.t) == (1, 3, 200)
+
+
+def test_that_a_run_of_another_stage_is_no_run_here(scene):
+    state, bridge, stage = scene
+    stage.deactivate()
+    other_run(bridge)
+    state.move(stage="denoise")
+    stage.activate()
+    assert not stage.buttons.branch.isEnabled()
+    assert stage.buttons.run.isEnabled()
+    assert stage.transport.position == 0
+    finished(scene)
+    assert state.cursor.run == 2
+    assert state.runs[2].request.steps == 5
+
+
+def test_that_a_run_that_begins_while_another_stage_is_looked_at_moves_nobody(scene):
+    state, bridge, stage = scene
+    press(stage)
+    stage.deactivate()
+    state.move(stage="forward")
+    bridge.begin(1)
+    bridge.advance(1, 2)
+    assert state.cursor.stage == "forward"
+    assert state.cursor.run is None
+    state.move(stage="denoise")
+    stage.activate()
+    assert (state.cursor.run, state.cursor.step) == (1, 2)
+    bridge.advance(1)
+    assert state.cursor.step == 2
+
+
+def test_that_a_failure_of_another_stages_run_is_left_to_that_stage(scene):
+    _, bridge, stage = scene
+    bridge.submitted.append(InvertRequest(DIGITS.ref, DIGITS.schedule, (0, 500), "hand", (PICTURE,)))
+    bridge.begin(1)
+    bridge.fail(1, "It broke.")
+    assert stage.errors.message() == ""
+
+
+def test_that_a_training_makes_way_for_a_run(scene):
+    state, bridge, stage = scene
+    state.set_status(Status(EngineState.TRAINING, "cpu", 9))
+    assert stage.buttons.run.isEnabled()
+    press(stage)
+    assert len(bridge.submitted) == 1
 
 
 def test_that_the_plots_show_the_schedule_of_the_run(scene):
