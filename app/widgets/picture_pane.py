@@ -162,7 +162,9 @@ class PicturePane(QWidget):
 
     def zoom_text(self) -> str:
         zoom = self.zoom()
-        return f"{zoom:.0f}\u00d7" if zoom >= 1 else f"{zoom * 100:.0f} %" if zoom else ""
+        if zoom < 1:
+            return f"{zoom * 100:.0f} %" if zoom else ""
+        return f"{zoom:.0f}×" if zoom == int(zoom) else f"{zoom:.1f}×"
 
     def reading(self) -> str:
         """The pixel under the pointer and its value, or nothing."""

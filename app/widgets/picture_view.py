@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 GAP = 2
 LARGEST_ZOOM = 64
+LEAST_FRACTION = 1.2
+"""From here to 2 a picture is fitted at a fraction: at 1 it would take as little as a quarter of the area."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +64,12 @@ class Grid:
         return cell, int(in_y * self.height / cell_height), int(in_x * self.width / cell_width)
 
     def fit(self, area_width: int, area_height: int) -> float:
-        """The largest whole zoom that fits, or below 1 the exact fraction."""
+        """The largest whole zoom that fits; below 1, and between 1 and 2 where the whole would leave much of the area
+        empty, the exact fraction."""
         free_width = area_width - (self.columns - 1) * GAP
         free_height = area_height - (self.rows - 1) * GAP
         zoom = min(free_width / (self.columns * self.width), free_height / (self.rows * self.height))
-        if zoom >= 1:
+        if zoom >= 2 or 1 <= zoom < LEAST_FRACTION:
             return float(math.floor(zoom))
         # Rounding a cell's side up would push the grid over the edge.
         widest, highest = free_width // self.columns, free_height // self.rows
@@ -122,9 +125,9 @@ def best_grid(count: int, width: int, height: int, area_width: int, area_height:
 def next_zoom(zoom: float, direction: int) -> float:
     """The next whole zoom (steps of about a quarter), or the next whole fraction below 1."""
     if direction > 0:
-        return (
-            min(float(LARGEST_ZOOM), zoom + max(1, int(zoom / 4))) if zoom >= 1 else 1 / max(1, math.ceil(1 / zoom) - 1)
-        )
+        if zoom < 1:
+            return 1 / max(1, math.ceil(1 / zoom) - 1)
+        return min(float(LARGEST_ZOOM), math.floor(zoom) + max(1, int(zoom / 4)))
     if zoom > 1:
         return max(1.0, zoom - max(1, int(zoom / 5)))
     return 1 / (math.floor(1 / zoom) + 1)

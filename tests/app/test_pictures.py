@@ -318,6 +318,39 @@ def test_that_zooming_in_and_out_only_visits_whole_zooms() -> None:
     assert zoom < 1
 
 
+@pytest.mark.parametrize(
+    ("side", "zoom"), [(500, 1), (599, 1), (600, 1.2), (950, 1.9), (999, 1.998), (1000, 2), (1499, 2)]
+)
+def test_that_a_picture_is_fitted_at_a_fraction_only_where_a_whole_zoom_leaves_much_empty(
+    side: int, zoom: float
+) -> None:
+    assert Grid(1, 500, 300, 1).fit(side, side) == pytest.approx(zoom)
+
+
+def test_that_a_fraction_shows_every_pixel_in_its_own_colour(qtbot: QtBot) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (1, 60, 80, 3), dtype=np.uint8)
+    pane = PicturePane("x_t", "x_t")
+    pane.set_pictures(pixels)
+    image = shown(qtbot, pane, 120, 200)
+    assert pane.zoom_text() == "1.5×"
+    for row in range(60):
+        for column in range(80):
+            at = pane.pixel_rect(0, row, column).center().toPoint()
+            assert rgb(image, at.x(), at.y()) == tuple(pixels[0, row, column])
+
+
+def test_that_the_wheel_leaves_a_fraction_for_whole_zooms_and_comes_back_to_it(qtbot: QtBot) -> None:
+    pane = PicturePane("x_t", "x_t")
+    pane.set_pictures(np.zeros((1, 60, 80, 1), np.uint8))
+    shown(qtbot, pane, 120, 200)
+    seen = []
+    for notches in (1, 1, -1, -1):
+        wheel(pane, 60, 100, notches, Qt.KeyboardModifier.NoModifier)
+        seen.append(pane.zoom())
+    assert seen == [2, 3, 2, 1.5]
+    assert pane.view == View()
+
+
 def test_that_a_caption_stands_right_under_an_empty_place_too(qtbot: QtBot) -> None:
     pane = PicturePane("x_0", "x_0")
     pane.set_caption("t = 400")
