@@ -20,9 +20,11 @@ from core.requests import ModelRef, SamplerSpec
 from core.training.checkpoint import FILE as CHECKPOINT
 from core.training.checkpoint import load_checkpoint, save_checkpoint
 from core.training.dataset import PictureFolder
+from core.training.history import FILE as HISTORY
 from core.training.history import History, read_history, write_history
 from core.training.order import TrainOrder
 from core.training.resolve import resolved
+from core.training.runs import FILE as SUMMARY
 from core.training.runs import RunSummary, remember, write_summary
 from core.training.samples import draw
 from core.training.trainer import Trainer, TrainStep
@@ -76,8 +78,8 @@ class TrainingSession:
         model that ``order.base`` names; ``network`` takes the place of the preset's. Raises Refusal where nothing can
         be trained: the folder holds another run, the pictures do not fit it, its checkpoint is damaged."""
         self.order, self.out, self.device, self.check = order, order.out, device, check
-        clear_leftovers(self.out)
-        clear_leftovers(self.out / CHECKPOINT)
+        for path in (self.out, *(self.out / file for file in (CHECKPOINT, HISTORY, SUMMARY))):
+            clear_leftovers(path)
         resumes = order.resume and (self.out / CHECKPOINT).is_file()
         self.request, self.data, begin = resolved(order, data, base, device, network)
         self.notes = begin.notes if begin else ()
@@ -109,11 +111,13 @@ class TrainingSession:
             yield self._save()
         if self._drawing_is_due():
             yield from self._draw()
-        while self.trainer.progress < 1:
+        while True:
             done = self.trainer.one_step()
             self.history.add(done.loss)
             self._pace.stepped(done.seconds)
             yield done
+            if self.trainer.progress >= 1:
+                break
             if self._saved_at is None or time.monotonic() - self._saved_at > self.order.save_every:
                 yield self._save()
             if self._drawing_is_due():
