@@ -1,0 +1,189 @@
+"""The norm of the latent along a morph: what slerp and lerp give, what is made of it, and what noise has."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QColor, QMouseEvent, QPainter, QPaintEvent, QPen, QPolygonF
+from PySide6.QtWidgets import QSizePolicy, QWidget
+
+from app.theme import colour, font, palette, theme
+
+HEADER = 18
+FOOTER = 16
+LEFT = 34
+RIGHT = 8
+HEIGHT = 148
+DOT = 3.0
+NEAR = 10
+"""Pixels within which a click means a point."""
+
+Curve = NDArray[np.floating[Any]]
+
+
+class NormPlot(QWidget):
+    """‖x‖ / √d over the way from the first end point to the last, with the band of N(0, I).
+
+    Attributes: ``curves`` ("slerp" and "lerp", norms at even positions), ``points`` (by frame: position 0..1, norm),
+    ``chosen`` (the mix that is made; its curve is drawn through, the other dashed), ``current`` (frame or None).
+    Signals: ``frame_clicked(int)``.
+    """
+
+    frame_clicked = Signal(int)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.curves: dict[str, Curve] = {}
+        self.points: dict[int, tuple[float, float]] = {}
+        self.chosen = "slerp"
+        self.current: int | None = None
+        self._marks: tuple[tuple[float, str], ...] = ()
+        self._tolerance: float | None = None
+        self._position: float | None = None
+        self._empty = ""
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.setFixedHeight(HEIGHT)
+        self.setAccessibleName("Norm of the latent along the morph")
+        self.setToolTip(
+            "The norm of x over √d along the way. Noise from N(0, I) has 1 ± 1/√(2d), the band: the network has seen\n"
+            "nothing else. Lerp cuts through the inside of the sphere, slerp stays on it (Song et al. 2021, D.5)."
+        )
+        theme().theme_changed.connect(self.update)
+
+    def set_way(
+        self,
+        curves: Mapping[str, Curve],
+        marks: Sequence[tuple[float, str]],
+        chosen: str,
+        tolerance: float | None,
+        empty: str = "",
+    ) -> None:
+        """Another way: a curve for each mix, names of end points by position; ``tolerance`` is 1/√(2d), None where the
+        latents are no noise. Without curves ``empty`` says why."""
+        self.curves, self._marks, self.chosen = dict(curves), tuple(marks), chosen
+        self._tolerance, self._empty = tolerance, empty
+        self.update()
+
+    def set_points(self, points: Mapping[int, tuple[float, float]]) -> None:
+        """The frames that have begun: frame to position and norm."""
+        self.points = dict(points)
+        self._describe()
+        self.update()
+
+    def set_current(self, frame: int | None, position: float | None) -> None:
+        """The frame looked at, and where it lies."""
+        self.current, self._position = frame, position
+        self._describe()
+        self.update()
+
+    def reach(self) -> tuple[float, float]:
+        """The axis: what is drawn, and a little more; 0.65 to 1.05 at least."""
+        drawn = [float(v) for curve in self.curves.values() for v in (curve.min(), curve.max())]
+        drawn += [norm for _, norm in self.points.values()]
+        low, high = min([0.65, *drawn]), max([1.05, *drawn])
+        return low - 0.04 * (high - low), high + 0.04 * (high - low)
+
+    def at(self, position: float, norm: float) -> QPointF:
+        """Where a norm lies in the widget."""
+        area, (low, high) = self._area(), self.reach()
+        return QPointF(
+            area.left() + position * area.width(), area.bottom() - (norm - low) / (high - low) * area.height()
+        )
+
+    def sizeHint(self) -> QSize:
+        return QSize(296, HEIGHT)
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(160, HEIGHT)
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        """A click chooses the frame that is nearest along the way."""
+        if self.points:
+            x = event.position().x()
+            frame = min(self.points, key=lambda frame: abs(self.at(self.points[frame][0], 1).x() - x))
+            if abs(self.at(self.points[frame][0], 1).x() - x) <= max(NEAR, self._area().width() / len(self.points) / 2):
+                self.frame_clicked.emit(frame)
+
+    def paintEvent(self, _event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setFont(font("caption", numbers=True))
+        quiet, area = QColor(palette().quiet), self._area()
+        painter.setPen(quiet)
+        painter.drawText(QRectF(0, 0, self.width(), HEADER), Qt.AlignmentFlag.AlignLeft, "‖x‖ / √d along the morph")
+        if not self.curves:
+            painter.setPen(QPen(QColor(palette().line), 1, Qt.PenStyle.DashLine))
+            painter.drawRect(area)
+            painter.setPen(quiet)
+            flags = int(Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap)
+            painter.drawText(area.adjusted(8, 4, -8, -4), flags, self._empty)
+            return
+        self._paint_frame(painter, area)
+        for mix, curve in self.curves.items():
+            self._paint_curve(painter, mix, curve)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(colour("x_t"))
+        for position, norm in self.points.values():
+            painter.drawEllipse(self.at(position, norm), DOT, DOT)
+        self._paint_cursor(painter, area)
+
+    def _area(self) -> QRectF:
+        return QRectF(self.rect()).adjusted(LEFT, HEADER, -RIGHT, -FOOTER)
+
+    def _paint_frame(self, painter: QPainter, area: QRectF) -> None:
+        if self._tolerance is not None:
+            low, high = self.at(0, 1 - self._tolerance), self.at(1, 1 + self._tolerance)
+            band = colour("eps")
+            band.setAlphaF(0.25)
+            painter.fillRect(QRectF(QPointF(area.left(), high.y()), QPointF(area.right(), low.y())), band)
+            painter.setPen(colour("eps"))
+            painter.drawText(QPointF(area.left() + 4, high.y() - 3), "N(0, I)")
+        painter.setPen(QPen(QColor(palette().line), 1))
+        painter.drawLine(area.bottomLeft(), area.bottomRight())
+        painter.drawLine(area.bottomLeft(), area.topLeft())
+        painter.setPen(QColor(palette().quiet))
+        least, most = self.reach()
+        stride = 0.1 if most - least < 0.7 else 0.5
+        for norm in (k * stride for k in range(math.ceil(least / stride), math.floor(most / stride) + 1)):
+            y = self.at(0, norm).y()
+            painter.drawText(QRectF(0, y - 8, LEFT - 5, 16), _RIGHT_MIDDLE, f"{norm:.1f}")
+        for position, name in self._marks:
+            x = self.at(position, 1).x()
+            painter.drawText(QRectF(x - 20, area.bottom() + 2, 40, FOOTER), Qt.AlignmentFlag.AlignHCenter, name)
+
+    def _paint_curve(self, painter: QPainter, mix: str, curve: Curve) -> None:
+        is_made = mix == self.chosen
+        line = QPen(colour("x_t") if is_made else QColor(palette().quiet), 2 if is_made else 1.5)
+        if not is_made:
+            line.setDashPattern([4, 3])
+        painter.setPen(line)
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        last = max(1, len(curve) - 1)
+        painter.drawPolyline(QPolygonF([self.at(k / last, float(v)) for k, v in enumerate(curve)]))
+        lowest = int(np.argmin(curve)) if mix == "lerp" else last // 4
+        where = self.at(lowest / last, float(curve[lowest]))
+        below = where + QPointF(0, 14 if mix == "slerp" else -5)
+        painter.drawText(QRectF(below.x() - 30, below.y() - 10, 60, 12), Qt.AlignmentFlag.AlignCenter, mix)
+
+    def _paint_cursor(self, painter: QPainter, area: QRectF) -> None:
+        if self._position is None:
+            return
+        x = self.at(self._position, 1).x()
+        painter.setPen(QPen(colour("t"), 1))
+        painter.drawLine(QPointF(x, area.top()), QPointF(x, area.bottom()))
+        if self.current in self.points:
+            painter.setPen(QPen(colour("t"), 2))
+            painter.setBrush(Qt.BrushStyle.NoBrush)
+            painter.drawEllipse(self.at(*self.points[self.current]), DOT + 2, DOT + 2)
+
+    def _describe(self) -> None:
+        if self.current in self.points:
+            self.setAccessibleDescription(f"norm {self.points[self.current][1]:.3f} at the frame shown")
+
+
+_RIGHT_MIDDLE = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
