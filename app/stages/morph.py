@@ -1,0 +1,318 @@
+"""Morph: from picture to picture by way of their latents; every frame can be followed down from its noise."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PySide6.QtCore import QEvent, QMimeData, QObject, Qt, Slot
+from PySide6.QtGui import QKeyEvent
+from PySide6.QtWidgets import QFileDialog, QPushButton, QVBoxLayout, QWidget
+
+from app.stages.base import Stage
+from app.stages.morph_controls import MorphControls
+from app.stages.morph_ends import MorphEnds
+from app.stages.morph_export import FORMATS, ExportSettings, export, with_ending
+from app.stages.morph_instruments import MorphButtons
+from app.stages.morph_maths import Geometry, Pixels, mixed_pixels, planned_latents
+from app.stages.morph_record import Record
+from app.stages.morph_screen import LIVE, MorphScreen, Rows
+from app.stages.morph_settings import NAMES, PicturePoint, converted, resolve, resolve_rows, settings_of
+from app.state import AppState, Run
+from app.theme import GRID, PANEL_PADDING
+from core.errors import Refusal
+from core.images import OpenedImage
+from core.messages import READY, Failed
+from core.requests import MorphRequest
+
+if TYPE_CHECKING:
+    from app.bridge import Bridge
+
+HINT = "Ctrl+Enter morphs, Space plays, ← → move along the frames, ↑ ↓ along a frame's own way down."
+MOST_COLUMNS = 12
+"""Of a contact sheet that is one long row otherwise."""
+
+
+class MorphStage(Stage):
+    """Morphs with the open model. What is shown is the run, frame and step of ``state.cursor``."""
+
+    key = "morph"
+    title = "Morph"
+
+    def __init__(self, state: AppState, bridge: Bridge, parent: QWidget | None = None) -> None:
+        super().__init__(state, parent)
+        self._bridge = bridge
+        self._plan: Record | None = None
+        self._asked_here: set[int] = set()
+        self.ends = MorphEnds(state, bridge, self)
+        self.controls = MorphControls()
+        self.buttons = MorphButtons()
+        self.shown = screen = MorphScreen(state, bridge, self)
+        self.view, self.instruments = screen.view, screen.instruments
+        self.transport, self.strip = screen.instruments.transport, screen.instruments.strip
+        self._lay_out()
+        self._connect()
+        self.controls.seed.set_seed(state.seed)
+        self._model_changed()
+        self._show_buttons()
+
+    def _lay_out(self) -> None:
+        beside, buttons = self.controls.more.add_beside, self.buttons
+        beside(buttons.run, 2)
+        for button in (buttons.pause, buttons.stop, buttons.export):
+            beside(button)
+        column = QVBoxLayout(self.content)
+        column.setContentsMargins(PANEL_PADDING, GRID, PANEL_PADDING, GRID)
+        column.setSpacing(GRID)
+        column.addWidget(self.ends.cards)
+        column.addWidget(self.controls)
+        column.addWidget(self.view, 1)
+        for widget in (self.transport.rail, self.strip):
+            widget.installEventFilter(self)
+
+    def _connect(self) -> None:
+        self.buttons.run.clicked.connect(self.run)
+        self.buttons.pause.clicked.connect(self._pause_or_resume)
+        self.buttons.stop.clicked.connect(self.stop)
+        self.buttons.export.clicked.connect(self.choose_file)
+        self.ends.changed.connect(self._ends_changed)
+        self.ends.failed.connect(self.errors.show_error)
+        self.controls.changed.connect(self._plan_anew)
+        self.shown.turned.connect(self._turned)
+        self.shown.moved.connect(self._show_buttons)
+        self.shown.finished.connect(self.ends.show_frame)
+        self._bridge.message.connect(self._receive)
+        self.state.status_changed.connect(self._show_buttons)
+        self.state.model_changed.connect(self._model_changed)
+
+    # What the window asks
+
+    @property
+    def primary_action(self) -> QPushButton:
+        return self.buttons.run
+
+    @property
+    def commands(self) -> frozenset[str]:
+        return frozenset({"toggle", "stop"} if self.buttons.stop.isEnabled() else {"toggle"})
+
+    def right_widgets(self) -> Sequence[QWidget]:
+        beside = self.instruments
+        return (beside.norms, beside.equation, beside.reading, beside.algorithm, beside.plots)
+
+    def bottom_widgets(self) -> Sequence[QWidget]:
+        return (self.transport, self.strip)
+
+    def drop_verbs(self, mime: QMimeData) -> str:
+        place = self.ends.place_under_pointer()
+        return f"end point {NAMES[self.ends.next_place() if place is None else place]}"
+
+    def handle_drop(self, image: OpenedImage) -> None:
+        super().handle_drop(image)
+        self.ends.put_picture(image)
+
+    def activate(self) -> None:
+        self.hint_changed.emit(HINT)
+        self.shown.activate()
+        if self.shown.run is None:
+            self._plan_anew()
+        self.transport.setFocus()
+
+    def deactivate(self) -> None:
+        self.shown.active = False
+        self.transport.stop()
+
+    # Commands
+
+    @Slot()
+    def run(self) -> None:
+        """Make the frames between the end points with the settings shown."""
+        if not self.buttons.run.isEnabled():
+            return
+        try:
+            requests = self._requests()
+        except Refusal as refusal:
+            self.errors.show_error(str(refusal), refusal.details)
+            return
+        self.errors.dismiss()
+        for image in self.ends.images():
+            self._bridge.add_image(image)
+        plans = {self._bridge.submit(request): self._plan_of(request) for request in requests}
+        self._asked_here.update(plans)
+        self.shown.expect(plans, self._rows(tuple(plans), requests) if self.controls.is_sheet else None)
+        self._show_buttons()
+
+    @Slot()
+    def stop(self) -> None:
+        """Stop what runs, and what waits to run."""
+        live = self._live()
+        for job in (*reversed(self.shown.expected), *((live.job,) if live is not None else ())):
+            self._bridge.cancel(job)
+        self.shown.expected.clear()
+
+    def toggle(self) -> None:
+        self.transport.toggle_play()
+
+    def seek(self, steps: int) -> None:
+        self.shown.go_to_place(self.transport.position + steps)
+
+    @Slot()
+    def _pause_or_resume(self) -> None:
+        live = self._live()
+        if live is not None:
+            (self._bridge.resume if live.state == "paused" else self._bridge.pause)(live.job)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Up and Down belong to the frame's own way down, wherever the focus is among the frames."""
+        if event.type() == QEvent.Type.KeyPress and isinstance(event, QKeyEvent) and self._steps_by(event):
+            return True
+        return super().eventFilter(watched, event)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if not self._steps_by(event):
+            super().keyPressEvent(event)
+
+    def _steps_by(self, event: QKeyEvent) -> bool:
+        is_mine = event.key() in (Qt.Key.Key_Up, Qt.Key.Key_Down)
+        if is_mine:
+            self.view.descent.keyPressEvent(event)
+        return is_mine
+
+    # What follows from settings, end points and model
+
+    def _requests(self) -> tuple[MorphRequest, ...]:
+        model, settings, ends = self.state.model, self.controls.settings(), self.ends.points
+        if model is None:
+            raise Refusal("No model is open. Open one on the left.")
+        return resolve_rows(settings, ends, model) if self.controls.is_sheet else (resolve(settings, ends, model),)
+
+    def _plan_of(self, request: MorphRequest) -> Record:
+        """The request on paper, with the latents that are known without the network."""
+        assert self.state.model is not None
+        latents = planned_latents(request, self.ends.points, self.state.model)
+        known = [latent for latent in latents if latent is not None]
+        return Record(request, Geometry.of(known) if len(known) == len(latents) else None)
+
+    def _rows(self, jobs: tuple[int, ...], requests: Sequence[MorphRequest]) -> Rows:
+        sources = [point.source for point in self.ends.points]
+        pictures = [converted(source) for source in sources if isinstance(source, PicturePoint)]
+        times = tuple(request.timesteps[0] for request in requests)
+        return Rows(jobs, times, mixed_pixels(requests[0], pictures))
+
+    @Slot()
+    def _plan_anew(self) -> None:
+        """Show what these settings would make, or why they cannot be had."""
+        if self.state.model is None:
+            return
+        try:
+            self._plan = self._plan_of(self._requests()[0])
+        except Refusal as refusal:
+            self._plan = None
+            self.errors.show_error(str(refusal), refusal.details)
+        else:
+            self.errors.dismiss()
+            if self.shown.run is None:
+                self._show_plan(self._plan)
+        self._show_buttons()
+
+    def _show_plan(self, plan: Record) -> None:
+        names = ", ".join(NAMES[: len(self.ends.points)])
+        self.shown.show_plan(plan, self.ends.portraits(), f"{names}: press Morph for what lies between")
+
+    @Slot()
+    def _ends_changed(self) -> None:
+        self.controls.set_ends(len(self.ends.points), self.ends.pictures)
+        self._plan_anew()
+
+    @Slot()
+    def _model_changed(self) -> None:
+        self.controls.set_model(self.state.model)
+        self.ends.set_model(self.state.model)
+        if self.state.model is None:
+            self.view.show_ends(None, "", "The model is being loaded.")
+            self._show_buttons()
+        else:
+            self._ends_changed()
+
+    @Slot(int)
+    def _turned(self, job: int) -> None:
+        """Another morph is looked at: its settings and end points, where it was not asked for just now."""
+        request = self.state.runs[job].request
+        if job in self._asked_here:
+            self._asked_here.discard(job)
+        elif isinstance(request, MorphRequest):
+            settings = settings_of(request, self.controls.settings())
+            self.controls.set_settings(settings, is_sheet=self.shown.rows is not None)
+            self.ends.restore(request)
+            self.controls.set_ends(len(self.ends.points), self.ends.pictures)
+
+    @Slot()
+    def _show_buttons(self) -> None:
+        ready = self.state.status.state in READY and self.state.model is not None
+        record = self.shown.record
+        can_export = record is not None and bool(record.finished)
+        self.buttons.show(can_run=ready and self._plan is not None, can_export=can_export, live=self._live())
+        self.commands_changed.emit()
+
+    def _live(self) -> Run | None:
+        """The morph that Pause and Stop are about: the one looked at if it is under way, else the engine's."""
+        current = self.state.status.job
+        runs = (self.shown.run, None if current is None else self.state.runs.get(current))
+        return next((r for r in runs if r and isinstance(r.request, MorphRequest) and r.state in LIVE), None)
+
+    @Slot(object)
+    def _receive(self, message: object) -> None:
+        if isinstance(message, Failed) and (self.shown.active or message.job in self._asked_here):
+            self.errors.show_error(message.message, message.details)
+
+    # Export
+
+    @Slot()
+    def choose_file(self) -> None:
+        """Ask where the frames go, and write them."""
+        dialog = QFileDialog(self, "Export the morph", "morph")
+        dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
+        dialog.setNameFilters(list(FORMATS.values()))
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.fileSelected.connect(lambda name: self.export_to(with_ending(Path(name), dialog.selectedNameFilter())))
+        dialog.open()
+
+    def export_to(self, path: Path) -> None:
+        """Write the finished frames of the morph looked at; where they went is said in the status line."""
+        run, record = self.shown.run, self.shown.record
+        if run is None or record is None:
+            return
+        frames, names, columns = self._what_is_exported(run, record, path.suffix.lower() == ".png")
+        settings = ExportSettings(
+            int(self.controls.milliseconds.value()),
+            self.controls.direction.value() == "both",
+            int(self.controls.zoom.value()),
+        )
+        self._bridge.in_background(
+            lambda: export(path, frames, names, columns, settings), self.hint_changed.emit, self._not_exported
+        )
+
+    def _what_is_exported(self, run: Run, record: Record, is_sheet: bool) -> tuple[Pixels, list[str], int]:
+        """Frames, their names and the columns of a sheet; a sheet over t and lambda has all of its rows."""
+        made = self.shown.pictures(run.job)
+        names = [record.names[frame] for frame in made]
+        request, rows = record.request, self.shown.rows
+        closed = request.layout == "edges" and len(request.ends) > 2
+        columns = request.frames - closed if closed or request.layout == "grid" else min(len(made), MOST_COLUMNS)
+        if not is_sheet or rows is None:
+            return np.stack(list(made.values())) if made else np.empty((0, 1, 1, 1), np.uint8), names, columns
+        pictures, names = [], []
+        for job, t in zip(rows.jobs, rows.times, strict=True):
+            for frame, picture in (self.shown.pictures(job) if job in self.state.runs else {}).items():
+                pictures.append(picture)
+                names.append(f"t {t}, {record.where[frame].across:.2f}")
+        pictures += list(rows.pixels)
+        names += [f"pixels, {place.across:.2f}" for place in record.where]
+        return np.stack(pictures), names, len(rows.pixels)
+
+    @Slot(object)
+    def _not_exported(self, error: Exception) -> None:
+        details = error.details if isinstance(error, Refusal) else repr(error)
+        words = str(error) if isinstance(error, Refusal) else "The morph could not be written. Name another place."
+        self.errors.show_error(words, details)

@@ -1,0 +1,302 @@
+"""What can be chosen in Morph. The controls hold one ``MorphSettings``; they know nothing of end points and runs."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from PySide6.QtCore import QSignalBlocker, Signal, Slot
+from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QVBoxLayout, QWidget
+
+from app.stages.denoise_controls import CLIPS, PRECISIONS, SAMPLERS, SPACINGS
+from app.stages.morph_settings import MorphSettings
+from app.theme import GRID
+from app.widgets.controls import Choice, MoreSection, SeedBox, ValueSlider
+from core.messages import ModelInfo
+from core.requests import (
+    ClipPolicy,
+    InversionConvention,
+    MixName,
+    MorphLayout,
+    Precision,
+    SamplerName,
+    SpacingName,
+)
+
+SHEET = "sheet"
+MIXES = {"slerp": "slerp", "lerp": "lerp", "ddpm": "DDPM at t", SHEET: "DDPM, t × λ"}
+LAYOUTS = {"edges": "along the edges", "grid": "grid of four"}
+CONVENTIONS = {"diffusers": "diffusers", "openai": "OpenAI"}
+AUTO = "auto"
+_CLIPS = {AUTO: "as the end points need", **CLIPS}
+_SPACINGS = {key: text for key, text in SPACINGS.items() if key != "hand"}
+
+
+class MorphControls(QWidget):
+    """Signals: ``changed()`` after the person changed anything that a request is made of."""
+
+    changed = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._has_grid = self._inverts = self._guides = False
+        self._make_basic()
+        self._make_more()
+        self._lay_out()
+        for choice in self._choices():
+            choice.value_changed.connect(self._change)
+        for slider in self._sliders():
+            slider.value_changed.connect(self._change)
+        self.seed.seed_changed.connect(self._change)
+        self.mix.value_changed.connect(self._sampler_of_mix)
+        self._show_what_counts()
+
+    def _make_basic(self) -> None:
+        self.mix = Choice(
+            "Mix",
+            MIXES,
+            tooltip="How latents are mixed.\n"
+            "slerp: along the sphere on which noise lies (DDIM, appendix D.5); lerp: straight through it.\n"
+            "DDPM at t: both pictures noised to t with the same ε, mixed linearly, denoised (DDPM, section 4.3);\n"
+            "t × λ: the same for nine t at once (DDPM, figure 9).",
+        )
+        defaults = MorphSettings()
+        self.frames = ValueSlider(
+            "Frames",
+            2,
+            33,
+            defaults.frames,
+            tooltip="From each end point to the next, both counted. The middle is made first, then the quarters.",
+        )
+        self.steps = ValueSlider(
+            "Steps",
+            1,
+            1000,
+            defaults.steps,
+            quantity="x_t",
+            ends=("fast", "faithful"),
+            tooltip="How many of the T timesteps each way visits, up and down (DDIM, section 4.2).\n"
+            "With few the inversion is coarse, and the end points come back changed.",
+        )
+        self.t = ValueSlider(
+            "t",
+            0,
+            999,
+            defaults.t,
+            quantity="t",
+            ends=("pixels mixed", "new pictures"),
+            tooltip="Where the pictures are mixed: near 0 they shine through each other,\n"
+            "near T the network draws new ones (DDPM, figure 9).",
+        )
+
+    def _make_more(self) -> None:
+        self.layout_choice = Choice(
+            "Layout",
+            LAYOUTS,
+            tooltip="From end point to end point and back to A, or everything between four corners:\n"
+            "a slerp of slerps (DDIM, figure 6).",
+        )
+        self.sampler = Choice(
+            "Sampler",
+            SAMPLERS,
+            tooltip="DDIM: deterministic at η = 0, the latent alone decides (DDIM, eq. 12).\n"
+            "DDPM: ancestral; every frame gets the same noise (DDPM, algorithm 2).",
+        )
+        self.eta = ValueSlider(
+            "η",
+            0,
+            1,
+            0,
+            step=0.05,
+            decimals=2,
+            quantity="eps",
+            ends=("deterministic", "as DDPM"),
+            tooltip="How much noise each step adds, the same for every frame: σ_t(η) of DDIM, eq. 16.",
+        )
+        self.spacing = Choice(
+            "Spacing", _SPACINGS, tooltip="Which timesteps are visited, up and down (DDIM, appendix D.2)."
+        )
+        self.guidance = ValueSlider(
+            "Guidance w",
+            -1,
+            8,
+            0,
+            step=0.1,
+            decimals=1,
+            quantity="score",
+            tooltip="ε̂ = (1 + w) ε̂(x, label) − w ε̂(x, none), on both ways (Ho & Salimans 2022, eq. 6).\n"
+            "Above 0 the way up is harder to walk back.",
+        )
+        self.convention = Choice(
+            "Convention",
+            CONVENTIONS,
+            tooltip="At which t the inversion asks the network: diffusers at the step's target, OpenAI at its source\n"
+            "(Dhariwal & Nichol 2021, ddim_reverse_sample).",
+        )
+        self.refinements = ValueSlider(
+            "Refinement",
+            0,
+            5,
+            0,
+            ends=("plain", "exact"),
+            tooltip="Fixed-point iterations a step of the inversion, one more network evaluation each\n"
+            "(Pan et al. 2023): the end points come back nearer to themselves.",
+        )
+        self.clip = Choice(
+            "Clip",
+            _CLIPS,
+            tooltip="Whether x̂₀ is held within [−1, 1] in every step. Where a picture is inverted it is not:\n"
+            "clipping cannot be walked back.",
+        )
+        self.precision = Choice(
+            "Precision",
+            PRECISIONS,
+            tooltip="What the network computes in; below float32 an inversion loses its way by about 1 % a step.",
+        )
+        self.batch = ValueSlider("Batch", 1, 64, 8, tooltip="How many frames are denoised together.")
+        self.seed = SeedBox(
+            lockable=False,
+            tooltip="The noise ε of DDPM's interpolation, the same for all end points, and that of each step.",
+        )
+        self.milliseconds = ValueSlider(
+            "Frame time", 20, 1000, 100, step=10, unit="ms", tooltip="How long the animation shows each frame."
+        )
+        self.zoom = ValueSlider(
+            "Export size", 1, 16, 8, unit="×", tooltip="Pixels of the exported file for one of the model's."
+        )
+        self.direction = Choice(
+            "Export",
+            {"forward": "forward", "both": "there and back"},
+            tooltip="Whether the animation runs from A to the end, or there and back again.",
+        )
+        self.more = MoreSection("More")
+
+    def _choices(self) -> tuple[Choice, ...]:
+        return (
+            *(self.mix, self.layout_choice, self.sampler, self.spacing, self.convention),
+            *(self.clip, self.precision),
+        )
+
+    def _sliders(self) -> tuple[ValueSlider, ...]:
+        return (self.frames, self.steps, self.t, self.eta, self.guidance, self.refinements, self.batch)
+
+    def _lay_out(self) -> None:
+        basic = QHBoxLayout()
+        basic.setSpacing(2 * GRID)
+        first = QVBoxLayout()
+        first.addWidget(self.mix)
+        first.addStretch(1)
+        basic.addLayout(first, 1)
+        for slider in (self.t, self.frames, self.steps):
+            basic.addWidget(slider, 1)
+        folded = QWidget()
+        grid = QGridLayout(folded)
+        grid.setContentsMargins(0, 0, 0, 0)
+        grid.setHorizontalSpacing(2 * GRID)
+        grid.setVerticalSpacing(GRID)
+        rows: tuple[tuple[QWidget, ...], ...] = (
+            (self.layout_choice, self.sampler, self.spacing),
+            (self.clip, self.precision, self.convention),
+            (self.guidance, self.eta, self.refinements),
+            (self.batch, self.seed),
+            (self.milliseconds, self.zoom, self.direction),
+        )
+        for row, widgets in enumerate(rows):
+            for column, widget in enumerate(widgets):
+                grid.addWidget(widget, row, column)
+        for column in range(3):
+            grid.setColumnStretch(column, 1)
+        self.more.add(folded)
+        column_layout = QVBoxLayout(self)
+        column_layout.setContentsMargins(0, 0, 0, 0)
+        column_layout.setSpacing(GRID // 2)
+        column_layout.addLayout(basic)
+        column_layout.addWidget(self.more)
+
+    @property
+    def is_sheet(self) -> bool:
+        """Whether nine t are asked for instead of one."""
+        return self.mix.value() == SHEET
+
+    def set_model(self, model: ModelInfo | None) -> None:
+        """Offer what this model has."""
+        if model is None:
+            return
+        self.steps.set_range(1, model.schedule.T)
+        self.t.set_range(0, model.schedule.T - 1)
+        self._guides = model.null_label is not None
+        with QSignalBlocker(self.spacing):
+            self.spacing.set_value(model.spacing if model.spacing in _SPACINGS else "leading")
+        self._show_what_counts()
+
+    def set_ends(self, count: int, pictures: int) -> None:
+        """How many end points there are, and how many of them pictures."""
+        self._has_grid, self._inverts = count == 4, pictures > 0
+        if not self._has_grid and self.layout_choice.value() == "grid":
+            with QSignalBlocker(self.layout_choice):
+                self.layout_choice.set_value("edges")
+        self._show_what_counts()
+
+    def settings(self) -> MorphSettings:
+        clip = self.clip.value()
+        return MorphSettings(
+            mix=cast(MixName, "ddpm" if self.is_sheet else self.mix.value()),
+            frames=int(self.frames.value()),
+            steps=int(self.steps.value()),
+            t=int(self.t.value()),
+            layout=cast(MorphLayout, self.layout_choice.value()),
+            sampler=cast(SamplerName, self.sampler.value()),
+            eta=self.eta.value(),
+            spacing=cast(SpacingName, self.spacing.value()),
+            guidance=self.guidance.value(),
+            convention=cast(InversionConvention, self.convention.value()),
+            refinements=int(self.refinements.value()),
+            seed=self.seed.seed(),
+            clip=None if clip == AUTO else cast(ClipPolicy, clip),
+            precision=cast(Precision, self.precision.value()),
+            batch=int(self.batch.value()),
+        )
+
+    def set_settings(self, settings: MorphSettings, *, is_sheet: bool = False) -> None:
+        """Show settings, those of a morph in the history for example, without a signal."""
+        blocked = [QSignalBlocker(widget) for widget in (*self._choices(), *self._sliders(), self.seed)]
+        self.mix.set_value(SHEET if is_sheet else settings.mix)
+        self.frames.set_value(settings.frames)
+        self.steps.set_value(settings.steps)
+        self.t.set_value(settings.t)
+        self.layout_choice.set_value(settings.layout)
+        self.sampler.set_value(settings.sampler)
+        self.eta.set_value(settings.eta)
+        self.spacing.set_value(settings.spacing if settings.spacing in _SPACINGS else "leading")
+        self.guidance.set_value(settings.guidance)
+        self.convention.set_value(settings.convention)
+        self.refinements.set_value(settings.refinements)
+        self.seed.set_seed(settings.seed)
+        self.clip.set_value(settings.clip or AUTO)
+        self.precision.set_value(settings.precision)
+        self.batch.set_value(settings.batch)
+        del blocked
+        self._show_what_counts()
+
+    def _show_what_counts(self) -> None:
+        """Controls that would do nothing with the present choice are hidden or disabled."""
+        ddpm = self.mix.value() in ("ddpm", SHEET)
+        self.t.setVisible(self.mix.value() == "ddpm")
+        self.layout_choice.setEnabled(self._has_grid and not self.is_sheet)
+        self.eta.setEnabled(self.sampler.value() == "ddim")
+        self.convention.setEnabled(self._inverts and not ddpm)
+        self.refinements.setEnabled(self._inverts and not ddpm)
+        self.guidance.setEnabled(self._guides)
+        draws = self.sampler.value() == "ddpm" or self.eta.value() > 0
+        self.seed.setEnabled(ddpm or draws)
+
+    @Slot(str)
+    def _sampler_of_mix(self, mix: str) -> None:
+        """Each way of mixing comes from a paper with a sampler of its own; another can be chosen afterwards."""
+        wanted = "ddpm" if mix in ("ddpm", SHEET) else "ddim"
+        if self.sampler.value() != wanted:
+            self.sampler.set_value(wanted)
+
+    @Slot()
+    def _change(self) -> None:
+        self._show_what_counts()
+        self.changed.emit()

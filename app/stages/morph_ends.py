@@ -1,0 +1,335 @@
+"""The end points of Morph: what is in place at first, what becomes of a drop, seeds, pictures and runs' samples."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import QMimeData, QObject, Signal, Slot
+from PySide6.QtGui import QCursor, QIcon, QPixmap
+from PySide6.QtWidgets import QMenu
+
+from app.incoming import sources
+from app.stages.morph_settings import MOST_ENDS, NAMES, EndPoint, PicturePoint, converted, label_for
+from app.stages.network_eye import takes_pictures
+from app.state import AppState, Run, stage_of
+from app.widgets.conversion import conversion_for
+from app.widgets.end_points import EndPoints
+from app.widgets.rasters import to_image
+from app.widgets.seed_box import MAX_SEED
+from core.dataspec import ImageSpec
+from core.errors import Refusal
+from core.images import OpenedImage, from_pixels, open_image
+from core.likeness import likeness
+from core.messages import ModelInfo
+from core.noise import initial_noise
+from core.requests import FromNoise, ImageEnd, MorphRequest, SampleRequest, SeedEnd
+from resources import samples
+
+if TYPE_CHECKING:
+    from app.bridge import Bridge
+
+Pixels = NDArray[np.uint8]
+NONE = "none"
+LIKED = ("digit 3", "digit 8", "digit 0", "digit 5")
+"""Bundled pictures that are tried first."""
+MENU_ICON = 32
+
+
+class MorphEnds(QObject):
+    """The list of end points, and the cards that show it.
+
+    Attributes: ``points``; ``cards``. Signals: ``changed()`` after the person changed an end point;
+    ``failed(str, str)``, words and details where something could not be taken.
+    """
+
+    changed = Signal()
+    failed = Signal(str, str)
+
+    def __init__(self, state: AppState, bridge: Bridge, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._state, self._bridge = state, bridge
+        self.points: list[EndPoint] = []
+        self._touched: set[int] = set()
+        self._opened: dict[str, OpenedImage] = {}
+        self.cards = EndPoints(NAMES)
+        self.cards.seed_typed.connect(self._seed_typed)
+        self.cards.seed_wanted.connect(self._seed_wanted)
+        self.cards.picture_wanted.connect(self._picture_wanted)
+        self.cards.label_chosen.connect(self._label_chosen)
+        self.cards.removed.connect(self._removed)
+        self.cards.menu_opened.connect(self._offer_samples)
+        self.cards.dropped.connect(self._dropped)
+        self.cards.added.connect(self._added)
+
+    # What there is
+
+    @property
+    def pictures(self) -> int:
+        """How many end points are pictures."""
+        return sum(isinstance(point.source, PicturePoint) for point in self.points)
+
+    def images(self) -> list[OpenedImage]:
+        return [point.source.image for point in self.points if isinstance(point.source, PicturePoint)]
+
+    def portraits(self) -> Pixels | None:
+        """Every end point as a picture, uint8 (n, H, W, C): a seed's is its noise."""
+        shown = [self._portrait(point) for point in self.points]
+        known = [picture for picture in shown if picture is not None]
+        return np.stack(known) if known and len(known) == len(shown) else None
+
+    def set_model(self, model: ModelInfo | None) -> None:
+        """Another model: its own conversions and classes; what nobody chose is chosen anew."""
+        if model is None:
+            return
+        if not self._touched:
+            self.points = self._first_look(model)
+        else:
+            self.points = [self._adapted(point, model) for point in self.points]
+        self._show()
+
+    def restore(self, request: MorphRequest) -> None:
+        """Show the end points of a morph again, as far as its pictures are known."""
+        points = []
+        labels = request.labels or (None,) * len(request.ends)
+        for end, chosen in zip(request.ends, labels, strict=True):
+            if isinstance(end, ImageEnd):
+                image = self._opened.get(end.image.sha256)
+                if image is None:
+                    return
+                points.append(EndPoint(PicturePoint(image, end.image.conversion), chosen, image.name))
+            else:
+                points.append(EndPoint(end, chosen, _seed_name(end)))
+        self.points = points
+        self._touched = set(range(len(points)))
+        self._show()
+
+    def show_frame(self, place: int, picture: Pixels) -> None:
+        """The frame that a seed's end point has become, uint8 (H, W, C)."""
+        if place < len(self.points) and isinstance(self.points[place].source, SeedEnd):
+            self.cards.cards[place].thumbnail.set_picture(picture)
+
+    # What the person does
+
+    def next_place(self) -> int:
+        """Which end point a picture that comes without a place becomes."""
+        untouched = [place for place in range(len(self.points)) if place not in self._touched]
+        if untouched:
+            return untouched[0]
+        return len(self.points) if len(self.points) < MOST_ENDS else 0
+
+    def place_under_pointer(self) -> int | None:
+        """The card that the mouse is over."""
+        for place, card in enumerate(self.cards.cards):
+            if card.isVisible() and card.rect().contains(card.mapFromGlobal(QCursor.pos())):
+                return place
+        return None
+
+    def put_picture(self, image: OpenedImage, place: int | None = None) -> None:
+        """Make a picture an end point: a given one, or the next."""
+        model = self._state.model
+        if model is None or not takes_pictures(model):
+            self.failed.emit("This model takes no pictures: morph between seeds, or open an image model.", "")
+            return
+        self._put(self.next_place() if place is None else place, self._picture_point(image, model))
+
+    @Slot(int, int)
+    def _seed_typed(self, place: int, seed: int) -> None:
+        self._put(place, self._seed_point(seed, self.points[place].label))
+
+    @Slot(int)
+    def _seed_wanted(self, place: int) -> None:
+        self._put(place, self._seed_point(random.SystemRandom().randint(0, MAX_SEED), self.points[place].label))
+
+    @Slot(int)
+    def _picture_wanted(self, place: int) -> None:
+        if self._state.image is None:
+            self.failed.emit("There is no picture in the window. Open, paste or draw one on the left.", "")
+        else:
+            self.put_picture(self._state.image, place)
+
+    @Slot(int, str)
+    def _label_chosen(self, place: int, key: str) -> None:
+        self._put(place, replace(self.points[place], label=None if key == NONE else int(key)))
+
+    @Slot(int)
+    def _removed(self, place: int) -> None:
+        if len(self.points) > 2:
+            del self.points[place]
+            self._touched = {p - (p > place) for p in self._touched if p != place}
+            self._show()
+            self.changed.emit()
+
+    @Slot()
+    def _added(self) -> None:
+        model = self._state.model
+        if model is None or len(self.points) >= MOST_ENDS:
+            return
+        others = [point for point in self._bundled(model) if point.name not in {p.name for p in self.points}]
+        if self.pictures == len(self.points) and others:
+            point = others[0]
+        else:
+            point = self._seed_point(self._state.seed + len(self.points), self._first_label(model))
+        self.points.append(point)
+        self._show()
+        self.changed.emit()
+
+    @Slot(int, object)
+    def _dropped(self, place: int, mime: QMimeData) -> None:
+        try:
+            source = sources(mime)[0]
+        except Refusal as refusal:
+            self.failed.emit(str(refusal), refusal.details)
+            return
+        self._bridge.in_background(source.open, lambda image: self.put_picture(image, place), self._not_opened)
+
+    def _not_opened(self, error: Exception) -> None:
+        if isinstance(error, Refusal):
+            self.failed.emit(str(error), error.details)
+        else:
+            self.failed.emit("This picture cannot be opened. Save it in another format and try again.", repr(error))
+
+    def _put(self, place: int, point: EndPoint) -> None:
+        if place < len(self.points):
+            self.points[place] = point
+        else:
+            self.points.append(point)
+        self._touched.add(place)
+        self._show()
+        self.changed.emit()
+
+    # Samples of runs
+
+    @Slot(int, object)
+    def _offer_samples(self, place: int, menu: QMenu) -> None:
+        menu.clear()
+        for run in reversed(self._state.runs.values()):
+            if isinstance(run.request, SampleRequest) and run.state == "finished":
+                self._offer_run(place, run, run.request, menu)
+        if menu.isEmpty():
+            menu.addAction("No run is finished yet: make one in Denoise").setEnabled(False)
+
+    def _offer_run(self, place: int, run: Run, request: SampleRequest, menu: QMenu) -> None:
+        kept = self._bridge.frame(run.job, run.steps)
+        if kept is None:
+            return
+        kind = {"denoise": "Run", "invert": "Reconstruction"}.get(stage_of(request), "Run")
+        of_run = menu.addMenu(f"{kind} {run.job}")
+        for index, picture in enumerate(kept.x_t):
+            action = of_run.addAction(f"Sample {index + 1}")
+            side = to_image(picture).scaled(MENU_ICON, MENU_ICON)
+            action.setIcon(QIcon(QPixmap.fromImage(side)))
+            action.triggered.connect(self._taker(place, run, request, index, picture))
+
+    def _taker(
+        self, place: int, run: Run, request: SampleRequest, index: int, picture: Pixels
+    ) -> Callable[[bool], None]:
+        def take(_checked: bool = False) -> None:
+            self._put(place, self.sample_point(run, request, index, picture))
+
+        return take
+
+    def sample_point(self, run: Run, request: SampleRequest, index: int, picture: Pixels) -> EndPoint:
+        """A finished sample as an end point: its own noise where it began from noise, else its picture."""
+        model = self._state.model
+        assert model is not None
+        name = f"run {run.job}, sample {index + 1}"
+        label = request.labels[index] if request.labels else None
+        if isinstance(request.start, FromNoise) and request.model == model.ref:
+            return EndPoint(SeedEnd(request.seed, request.count, index), label, name)
+        point = self._picture_point(from_pixels(picture, name), model)
+        return replace(point, label=label if model.labels else None)
+
+    # Making end points
+
+    def _first_look(self, model: ModelInfo) -> list[EndPoint]:
+        points = self._bundled(model)
+        image = self._state.image
+        if image is not None and takes_pictures(model):
+            own = self._picture_point(image, model)
+            if self._is_like(own, model):
+                points = [own, *(point for point in points if point.name != own.name)]
+        label = self._first_label(model)
+        return points[:2] if len(points) >= 2 else [self._seed_point(self._state.seed + k, label) for k in range(2)]
+
+    def _bundled(self, model: ModelInfo) -> list[EndPoint]:
+        """Bundled pictures that are like what the model was trained on, the best-known first."""
+        if not takes_pictures(model) or not model.data_statistics:
+            return []
+        found = sorted(samples(), key=lambda sample: LIKED.index(sample.name) if sample.name in LIKED else len(LIKED))
+        points = []
+        for sample in found:
+            point = self._picture_point(open_image(sample.path, sample.name), model)
+            if self._is_like(point, model):
+                points.append(point)
+            if len(points) == MOST_ENDS + 1:
+                break
+        return points
+
+    @staticmethod
+    def _is_like(point: EndPoint, model: ModelInfo) -> bool:
+        assert isinstance(point.source, PicturePoint)
+        return likeness(converted(point.source), model.data_statistics) is None
+
+    def _picture_point(self, image: OpenedImage, model: ModelInfo) -> EndPoint:
+        self._opened[image.sha256] = image
+        channels, *size = model.event_shape
+        own = self._state.conversion
+        fits = own is not None and own.channels == channels and own.size == tuple(size)
+        mine = self._state.image is not None and image.sha256 == self._state.image.sha256
+        conversion = own if own is not None and fits and mine else conversion_for(image, model)
+        label = label_for(image.name, model.labels)
+        return EndPoint(
+            PicturePoint(image, conversion), self._first_label(model) if label is None else label, image.name
+        )
+
+    def _seed_point(self, seed: int, label: int | None) -> EndPoint:
+        return EndPoint(SeedEnd(seed), label, f"seed {seed}")
+
+    @staticmethod
+    def _first_label(model: ModelInfo) -> int | None:
+        return 0 if model.labels and model.null_label is None else None
+
+    def _adapted(self, point: EndPoint, model: ModelInfo) -> EndPoint:
+        label = point.label if point.label is not None and point.label < len(model.labels) else self._first_label(model)
+        if isinstance(point.source, PicturePoint) and takes_pictures(model):
+            return replace(self._picture_point(point.source.image, model), label=label)
+        if isinstance(point.source, PicturePoint):
+            return self._seed_point(self._state.seed, label)
+        return replace(point, label=label)
+
+    # Showing them
+
+    def _show(self) -> None:
+        self.cards.set_count(len(self.points))
+        model = self._state.model
+        options = {str(index): name for index, name in enumerate(model.labels)} if model is not None else {}
+        if options and model is not None and model.null_label is not None:
+            options = {NONE: "no class", **options}
+        for card, point in zip(self.cards.cards, self.points, strict=False):
+            if isinstance(point.source, SeedEnd):
+                card.show_seed(point.source.seed, point.name)
+            else:
+                warning = "" if model is None else likeness(converted(point.source), model.data_statistics) or ""
+                card.show_picture(point.name, "unlike its data" if warning else "picture", warning)
+            card.set_labels(options, NONE if point.label is None else str(point.label))
+            picture = self._portrait(point)
+            card.thumbnail.set_picture(picture, dimmed=isinstance(point.source, SeedEnd))
+
+    def _portrait(self, point: EndPoint) -> Pixels | None:
+        model = self._state.model
+        if isinstance(point.source, PicturePoint):
+            return converted(point.source)
+        if model is None or len(model.event_shape) != 3:
+            return None
+        noise = initial_noise(point.source.seed, (point.source.count, *model.event_shape))[point.source.index]
+        picture: Pixels = ImageSpec(model.event_shape).to_picture(noise[None])[0]
+        return picture
+
+
+def _seed_name(end: SeedEnd) -> str:
+    return f"seed {end.seed}" if end.count == 1 else f"seed {end.seed}, sample {end.index + 1}"

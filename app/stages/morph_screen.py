@@ -1,0 +1,360 @@
+"""What Morph shows: the frame and step of the cursor, with strip, sheet and instruments, while frames come in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject, Signal, Slot
+
+from app.stages.morph_instruments import MorphInstruments
+from app.stages.morph_maths import Pixels, short_name
+from app.stages.morph_record import Record
+from app.stages.morph_view import MorphView
+from app.state import AppState, Cursor, Run
+from core.messages import Preview, RunEnded, RunPaused, RunStarted
+from core.paths import make_path
+from core.requests import MorphRequest
+from core.schedules import make_schedule
+
+if TYPE_CHECKING:
+    from app.bridge import Bridge
+
+LIVE = ("running", "paused")
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """A sheet over t and lambda: a morph for each t, and below them the mixed pixels, uint8 (n, H, W, C)."""
+
+    jobs: tuple[int, ...]
+    times: tuple[int, ...]
+    pixels: Pixels
+
+
+class MorphScreen(QObject):
+    """Moves view and instruments with ``state.cursor``.
+
+    Attributes: ``view``, ``instruments``, ``active`` (whether the stage is shown), ``expected`` (jobs asked for that
+    have not begun). Signals: ``turned(int)``, another morph is looked at; ``moved()``, a morph is further;
+    ``finished(int, object)``, an end point and the picture (H, W, C) it has become.
+    """
+
+    turned = Signal(int)
+    moved = Signal()
+    finished = Signal(int, object)
+
+    def __init__(self, state: AppState, bridge: Bridge, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.state, self._bridge = state, bridge
+        self.view = MorphView(bridge)
+        self.instruments = MorphInstruments()
+        self.active = False
+        self.expected: dict[int, Record] = {}
+        self._records: dict[int, Record] = {}
+        self._rows: dict[int, Rows] = {}
+        self._shown_job: int | None = None
+        self._sheet: object = None
+        self._mixed_at: int | None = None
+        """The frame of the mixed pixels that is looked at, which no run made."""
+        self._follows = True
+        """Whether the cursor goes along with a morph that is under way, until the person goes back in it."""
+        self._followed: tuple[int | None, int, int] | None = None
+        shown, view = self.instruments, self.view
+        shown.transport.position_requested.connect(self.go_to_place)
+        shown.strip.frame_clicked.connect(self.go_to_place)
+        shown.strip.wanted.connect(self._fill_place)
+        shown.norms.frame_clicked.connect(self.go)
+        shown.plots.t_dragged.connect(self._go_to_time)
+        view.sheet.cell_clicked.connect(self._go_to_cell)
+        view.descent.asked.connect(self.go_to_step)
+        view.shown.connect(self._shown)
+        bridge.message.connect(self._receive)
+        state.cursor_changed.connect(self._follow)
+        state.runs_changed.connect(self._run_changed)
+
+    # What is looked at
+
+    @property
+    def run(self) -> Run | None:
+        """The morph looked at."""
+        job = self.state.cursor.run
+        run = None if job is None else self.state.runs.get(job)
+        return run if run is not None and isinstance(run.request, MorphRequest) else None
+
+    @property
+    def record(self) -> Record | None:
+        run = self.run
+        return None if run is None else self._record_of(run)
+
+    @property
+    def rows(self) -> Rows | None:
+        """The sheet over t and lambda that the morph looked at belongs to."""
+        run = self.run
+        return None if run is None else self._rows.get(run.job)
+
+    def expect(self, plans: dict[int, Record], rows: Rows | None = None) -> None:
+        """Morphs that were asked for, by job, perhaps as the rows of one sheet."""
+        self.expected.update(plans)
+        self._mixed_at = None
+        self._follows = True
+        if rows is not None:
+            self._rows.update(dict.fromkeys(plans, rows))
+
+    def pictures(self, job: int) -> dict[int, Pixels]:
+        """The finished frames of a morph, uint8 (H, W, C) by number."""
+        run = self.state.runs[job]
+        kept = ((frame, self._bridge.frame(job, run.steps, frame)) for frame in sorted(self._record_of(run).finished))
+        return {frame: stored.x_t[0] for frame, stored in kept if stored is not None}
+
+    def activate(self) -> None:
+        self.active = True
+        if self.run is None and self._shown_job in self.state.runs:
+            run = self.state.runs[self._shown_job]
+            self.state.move(run=run.job, frame=0, step=run.steps, t=int(run.path[-1].t))
+        self.show()
+
+    def show_plan(self, plan: Record, portraits: Pixels | None, caption: str) -> None:
+        """A morph that could be made, and its end points as pictures, uint8 (n, H, W, C)."""
+        self._shown_job, self._sheet = None, None
+        self.view.sheet.hide()
+        self.instruments.show_record(plan, 0)
+        self.instruments.show_frame(0, -1)
+        request = plan.request
+        path = make_path(make_schedule(request.schedule), request.timesteps, request.final_alpha_bar)
+        self.view.show_path(path)
+        self.view.descent.set_position(0, 1)
+        self.view.show_ends(portraits, caption, "Press Morph.")
+        self._fill_ends(plan, portraits)
+
+    def _fill_ends(self, record: Record, portraits: Pixels | None) -> None:
+        row = self.instruments.row
+        for picture, frame in zip(() if portraits is None else portraits, record.ends, strict=False):
+            if frame in row:
+                self.instruments.strip.put(frame - row.start, picture, finished=False)
+
+    # Where the person goes
+
+    @Slot(int)
+    def go_to_place(self, place: int) -> None:
+        """To a frame of the row shown."""
+        row = self.instruments.row
+        if row:
+            self.go(row[min(max(0, place), len(row) - 1)])
+
+    @Slot(int)
+    def go(self, frame: int) -> None:
+        run = self.run
+        if run is not None:
+            if self._mixed_at is not None:
+                self._mixed_at = frame
+                self.show()
+            self.state.move(frame=min(max(0, frame), len(self._record_of(run).where) - 1))
+        elif self.view.frame.isVisible():
+            self.instruments.show_frame(frame, -1)
+
+    @Slot(int)
+    def go_to_step(self, step: int) -> None:
+        """To a step of the way down of the frame shown."""
+        run = self.run
+        if run is not None:
+            made = max(0, self._record_of(run).made(self._frame(run), run.stored))
+            step = min(max(0, step), made)
+            self._follows = step >= made - 1
+            self._mixed_at = None
+            self.state.move(step=step, t=int(run.path[step].t))
+
+    @Slot(int)
+    def _go_to_time(self, t: int) -> None:
+        run = self.run
+        if run is not None:
+            self.go_to_step(min(range(run.steps + 1), key=lambda step: abs(run.path[step].t - t)))
+
+    @Slot(int)
+    def _go_to_cell(self, cell: int) -> None:
+        run, rows = self.run, self.rows
+        if run is None:
+            return
+        if rows is None:
+            self.go(cell)
+            return
+        row, frame = divmod(cell, len(rows.pixels))
+        self._mixed_at = frame if row == len(rows.jobs) else None
+        if row < len(rows.jobs) and rows.jobs[row] in self.state.runs:
+            there = self.state.runs[rows.jobs[row]]
+            at_end = self.state.cursor.step >= run.steps
+            step = there.steps if at_end else min(self.state.cursor.step, there.steps)
+            self._follows = False
+            self.state.move(run=there.job, frame=frame, step=step, t=int(there.path[step].t))
+        self.show()
+
+    # What follows from the cursor
+
+    @Slot(object)
+    def _follow(self, cursor: Cursor) -> None:
+        if (cursor.run, cursor.frame, cursor.step) != self._followed:
+            self.show()
+
+    def show(self) -> None:
+        """Everything that depends on the cursor."""
+        run, cursor = self.run, self.state.cursor
+        if not self.active or run is None:
+            return
+        self._followed = cursor.run, cursor.frame, cursor.step
+        record = self._record_of(run)
+        frame = self._frame(run)
+        if run.job != self._shown_job:
+            self._show_run(run, record, frame)
+        elif self.instruments.turn_to_row(frame):
+            self.instruments.show_norms()
+        made = record.made(frame, run.stored)
+        step = min(cursor.step, max(0, made))
+        self.instruments.show_frame(frame, step if made >= 0 else -1)
+        self._mark(run, frame)
+        if self._mixed_at is not None and self.rows is not None:
+            self.view.show_picture(self.rows.pixels[frame : frame + 1], f"{record.names[frame]}: the pixels mixed")
+            return
+        climbs = made < 0 and run.stored <= record.climb and run.state in LIVE
+        if not climbs or not record.climb:
+            is_coming = self._follows and run.state == "running" and made < run.steps
+            name = record.names[frame]
+            self.view.show_state(run, frame, step, available=max(0, made) + 1, name=name, is_coming=is_coming)
+        self.moved.emit()
+
+    def _show_run(self, run: Run, record: Record, frame: int) -> None:
+        """Another morph than before."""
+        self._shown_job = run.job
+        self.instruments.show_record(record, frame)
+        self.view.show_path(run.path)
+        self._show_sheet(run, record)
+        self.turned.emit(run.job)
+
+    def _show_sheet(self, run: Run, record: Record) -> None:
+        request, rows, sheet = record.request, self._rows.get(run.job), self.view.sheet
+        assert isinstance(request, MorphRequest)
+        wanted: object = rows if rows is not None else run.job if request.layout == "grid" else None
+        sheet.setVisible(wanted is not None)
+        if wanted is None or wanted is self._sheet or wanted == self._sheet:
+            self._sheet = wanted
+            return
+        self._sheet = wanted
+        if rows is not None:
+            names = [*(f"t = {t}" for t in rows.times), "pixels"]
+            sheet.set_cells(names, [short_name(place) for place in record.where])
+            for column, picture in enumerate(rows.pixels):
+                sheet.put(len(rows.jobs) * len(rows.pixels) + column, picture, finished=True)
+            jobs: Sequence[int] = rows.jobs
+        else:
+            shares = [f"{record.where[k].across:.2f}" for k in range(request.frames)]
+            sheet.set_cells(shares, shares)
+            jobs = (run.job,)
+        for job in jobs:
+            for frame, picture in (self.pictures(job) if job in self.state.runs else {}).items():
+                sheet.put(self._cell(job, frame), picture, finished=True)
+
+    def _mark(self, run: Run, frame: int) -> None:
+        rows = self.rows
+        row = len(rows.jobs) if rows is not None and self._mixed_at is not None else None
+        cell = self._cell(run.job, frame) if rows is None or row is None else row * len(rows.pixels) + frame
+        self.view.sheet.set_current(cell)
+
+    def _cell(self, job: int, frame: int) -> int:
+        rows = self._rows.get(job)
+        return frame if rows is None else rows.jobs.index(job) * len(rows.pixels) + frame
+
+    def _frame(self, run: Run) -> int:
+        return min(self.state.cursor.frame, len(self._record_of(run).where) - 1)
+
+    def _record_of(self, run: Run) -> Record:
+        if run.job not in self._records:
+            assert isinstance(run.request, MorphRequest)
+            self._records[run.job] = self.expected.get(run.job) or Record(run.request)
+        return self._records[run.job]
+
+    @Slot(int, int)
+    def _shown(self, frame: int, step: int) -> None:
+        run = self.run
+        if run is not None and frame in self.instruments.row:
+            self.instruments.transport.set_shown(frame - self.instruments.row.start)
+            self.state.move(shown_t=int(run.path[step].t))
+
+    # What comes in
+
+    @Slot(int)
+    def _run_changed(self, job: int) -> None:
+        run = self.state.runs[job]
+        if not isinstance(run.request, MorphRequest):
+            return
+        record = self._record_of(run)
+        before = len(record.norms), record.geometry is None
+        newly = record.learn(self._bridge, job, run.stored)
+        for frame in newly:
+            self._put_finished(run, record, frame)
+        if job == self._shown_job:
+            if before != (len(record.norms), record.geometry is None):
+                self.instruments.show_norms()
+            self._go_along(run, record)
+        self.moved.emit()
+
+    def _go_along(self, run: Run, record: Record) -> None:
+        """A frame that has just been finished is looked at as a picture, where the person went along."""
+        frame = self._frame(run)
+        if self._follows and self.active and self.state.cursor.run == run.job and frame in record.finished:
+            self.state.move(step=run.steps, t=int(run.path[-1].t))
+        made = record.made(frame, run.stored)
+        if made >= 0 and self._mixed_at is None:
+            self.view.descent.set_position(min(self.state.cursor.step, made), made + 1)
+
+    def _put_finished(self, run: Run, record: Record, frame: int) -> None:
+        stored = self._bridge.frame(run.job, run.steps, frame)
+        if stored is None:
+            return
+        self._put(run.job, frame, stored.x_t[0], finished=True)
+        if run.job == self._shown_job and frame in record.ends:
+            self.finished.emit(record.ends.index(frame), stored.x_t[0])
+
+    def _put(self, job: int, frame: int, picture: Pixels, *, finished: bool) -> None:
+        row = self.instruments.row
+        if job == self._shown_job and frame in row:
+            self.instruments.strip.put(frame - row.start, picture, finished=finished)
+        if self._sheet is not None and (self._sheet == job or self._sheet is self._rows.get(job)):
+            self.view.sheet.put(self._cell(job, frame), picture, finished=finished)
+
+    @Slot(int)
+    def _fill_place(self, place: int) -> None:
+        run = self.run
+        if run is None or run.job != self._shown_job:
+            return
+        frame = self.instruments.row[place]
+        if frame in self._record_of(run).finished:
+            self._put_finished(run, self._record_of(run), frame)
+
+    @Slot(object)
+    def _receive(self, message: object) -> None:
+        self.view.receive(message)
+        match message:
+            case RunStarted(job=job) if job in self.expected:
+                record = self._record_of(self.state.runs[job])
+                del self.expected[job]
+                if self._follows:
+                    t = int(message.path[0].t)
+                    self.state.move(stage="morph", run=job, frame=record.first_look, step=0, t=t)
+            case Preview(job=job) if job in self._records:
+                self._preview(message, self._records[job])
+            case RunPaused(job=job) | RunEnded(job=job) if job in self._records:
+                self._run_changed(job)
+                self.show()
+
+    def _preview(self, message: Preview, record: Record) -> None:
+        job, run = message.job, self.state.runs[message.job]
+        shown = message.x_t if message.x0_hat is None else message.x0_hat
+        for picture, frame in zip(shown, message.frames, strict=False):
+            if frame not in record.finished:
+                self._put(job, frame, picture, finished=False)
+        if not (self._follows and self.active and self.state.cursor.run == job):
+            return
+        if not message.frames:
+            self.view.show_climb(message, record.climb)
+        elif self._frame(run) in message.frames:
+            self.state.move(step=message.step, t=int(message.level.t))

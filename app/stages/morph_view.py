@@ -1,0 +1,185 @@
+"""A frame of a morph: its picture, or x_t and x0_hat on its way down; beside it the sheet it is a cell of."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import Signal, Slot
+from PySide6.QtWidgets import QHBoxLayout, QWidget
+
+from app.state import Run
+from app.theme import GRID
+from app.widgets.descent import Descent
+from app.widgets.pictures import PicturePane, PictureRow
+from app.widgets.sheet import Sheet
+from core.levels import Path
+from core.messages import Failed, Inspection, Picture, Preview
+from core.requests import InspectStep
+
+if TYPE_CHECKING:
+    from app.bridge import Bridge
+
+KEPT = 4096
+"""States of single frames that are remembered with what the network saw in them."""
+
+
+@dataclass(frozen=True, eq=False)
+class Sight:
+    """What is known of a state of one frame: pictures uint8 (1, H, W, C), x0_hat None until the network has looked."""
+
+    x_t: Picture
+    x_t_range: tuple[float, float] | None
+    x0_hat: Picture | None
+
+
+class MorphView(QWidget):
+    """Signals: ``shown(int, int)``, the frame and step to which all panes now belong."""
+
+    shown = Signal(int, int)
+
+    def __init__(self, bridge: Bridge, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._bridge = bridge
+        self._known: OrderedDict[InspectStep, Sight] = OrderedDict()
+        self._at: InspectStep | None = None
+        self._asked: InspectStep | None = None
+        self._name = ""
+        self._path: Path = ()
+        self.frame = PicturePane("x_0", "x_0")
+        self.frame.setToolTip("A frame of the morph: what the network makes of its latent")
+        self.x_t = PicturePane("x_t", "x_t")
+        self.x_t.setToolTip("The state of this frame on its way down from its latent")
+        self.x0_hat = PicturePane("x0_hat", r"\hat{x}_0")
+        self.x0_hat.setToolTip("What the network takes the picture to be: x̂₀ = (x_t − σ_t ε̂) / α_t (DDPM, eq. 15)")
+        self.pictures = PictureRow([self.frame, self.x_t, self.x0_hat])
+        self.sheet = Sheet()
+        self.sheet.hide()
+        self.descent = Descent()
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(GRID)
+        row.addWidget(self.sheet, 1)
+        row.addWidget(self.pictures, 1)
+        row.addWidget(self.descent)
+        self._show_panes(at_data=True)
+
+    def show_ends(self, pictures: Picture | None, caption: str, placeholder: str = "") -> None:
+        """Before there is a morph: its end points, uint8 (n, H, W, C)."""
+        self._at = None
+        self._show_panes(at_data=True)
+        self.frame.set_busy(False)
+        self.frame.set_pictures(pictures)
+        self.frame.set_caption(caption)
+        self.frame.set_placeholder(placeholder)
+
+    def show_path(self, path: Path) -> None:
+        """The levels of each frame's way down."""
+        self._path = path
+        self.descent.set_positions([int(level.t) for level in path], [level.alpha**2 for level in path])
+
+    def show_climb(self, message: Preview, of: int) -> None:
+        """The end points' pictures on their way up to their latents, before there is a frame; ``of`` steps in all."""
+        self._at = None
+        self._show_panes(at_data=True)
+        self.frame.set_pictures(message.x_t, None, message.x_t_range)
+        self.frame.set_caption(f"end points on their way up to their latents, t = {max(0, message.level.t):.0f}")
+        self.frame.set_busy(True, message.step / max(1, of))
+
+    def show_picture(self, picture: Picture, caption: str) -> None:
+        """A picture that no network made, uint8 (1, H, W, C)."""
+        self._at = None
+        self._show_panes(at_data=True)
+        self.frame.set_busy(False)
+        self.frame.set_pictures(picture)
+        self.frame.set_caption(caption)
+        self.descent.set_position(0, 1)
+
+    def show_state(self, run: Run, frame: int, step: int, *, available: int, name: str, is_coming: bool) -> None:
+        """A state of one frame: what is known at once, the rest dimmed until it is.
+
+        The network is asked for x0_hat unless it ``is_coming`` by itself, because the morph is watched live.
+        """
+        if run.path != self._path:
+            self.show_path(run.path)
+        self._at, self._name = InspectStep(run.job, step, frame), name
+        self._show_panes(at_data=step == run.steps)
+        self.descent.set_position(step, available)
+        sight = self._sight(self._at)
+        self._paint(sight, step / run.steps)
+        if step == run.steps or (sight is not None and sight.x0_hat is not None):
+            self.shown.emit(frame, step)
+        elif sight is not None and not is_coming and self._asked != self._at:
+            self._asked = self._at
+            self._bridge.ask(self._at)
+
+    @Slot(object)
+    def receive(self, message: object) -> None:
+        """Take what the engine shows of frames; it is painted if it is the state looked at."""
+        if isinstance(message, Preview) and message.frames:
+            self._learn_frames(message)
+        elif isinstance(message, Inspection) and isinstance(message.request, InspectStep):
+            if message.request == self._asked:
+                self._asked = None
+            if message.request.frame is not None:
+                known = self._sight(message.request)
+                self._learn(message.request, Sight(message.x_t, known.x_t_range if known else None, message.x0_hat))
+        elif isinstance(message, Failed):
+            self._asked = None
+            for pane in self.pictures.panes:
+                pane.set_busy(False)
+
+    def _learn_frames(self, message: Preview) -> None:
+        for cell, frame in enumerate(message.frames):
+            x_t, x0_hat = (
+                None if batch is None else batch[cell : cell + 1].copy() for batch in (message.x_t, message.x0_hat)
+            )
+            assert x_t is not None
+            self._learn(InspectStep(message.job, message.step, frame), Sight(x_t, message.x_t_range, x0_hat))
+
+    def _learn(self, state: InspectStep, sight: Sight) -> None:
+        self._known.pop(state, None)
+        self._known[state] = sight
+        while len(self._known) > KEPT:
+            self._known.popitem(last=False)
+        if state == self._at:
+            self._paint(sight, state.step / max(1, len(self._path) - 1))
+            if sight.x0_hat is not None and state.frame is not None:
+                self.shown.emit(state.frame, state.step)
+
+    def _sight(self, state: InspectStep) -> Sight | None:
+        known = self._known.get(state)
+        if known is not None:
+            return known
+        stored = self._bridge.frame(state.run, state.step, state.frame)
+        return None if stored is None else Sight(stored.x_t, stored.x_t_range, stored.x0_hat)
+
+    def _paint(self, sight: Sight | None, progress: float) -> None:
+        assert self._at is not None
+        level = self._path[self._at.step]
+        if self._at.step == len(self._path) - 1:
+            self.frame.set_busy(sight is None, progress)
+            if sight is not None:
+                self.frame.set_pictures(sight.x_t)
+            self.frame.set_caption(self._name)
+            return
+        self.x_t.set_busy(sight is None)
+        self.x0_hat.set_busy(sight is None or sight.x0_hat is None)
+        self.x_t.set_placeholder("This frame is still to come.")
+        if sight is None:
+            self.x_t.set_pictures(None)
+            self.x0_hat.set_pictures(None)
+            self.x_t.set_caption(self._name)
+            self.x0_hat.set_caption("")
+            return
+        self.x_t.set_pictures(sight.x_t, None, sight.x_t_range)
+        self.x_t.set_caption(f"{self._name}, t = {level.t:.0f}, clamped")
+        if sight.x0_hat is not None:
+            self.x0_hat.set_pictures(sight.x0_hat)
+            self.x0_hat.set_caption(f"t = {level.t:.0f}")
+
+    def _show_panes(self, *, at_data: bool) -> None:
+        self.frame.setVisible(at_data)
+        self.x_t.setVisible(not at_data)
+        self.x0_hat.setVisible(not at_data)
