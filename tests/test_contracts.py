@@ -15,7 +15,8 @@ WITHOUT_TORCH = [
     *("core.cli.noise", "core.cli.parser", "core.codec", "core.conversion", "core.dataspec", "core.folders"),
     *("core.forward", "core.images", "core.inversion_plan", "core.likeness", "core.measures", "core.messages"),
     *("core.morph_plan", "core.noise", "core.paths", "core.process", "core.render", "core.requests"),
-    *("core.schedules", "core.startup", "core.store", "core.training.dataset", "core.training.order"),
+    *("core.schedules", "core.startup", "core.store", "core.training.dataset", "core.training.history"),
+    *("core.training.order", "core.training.presets", "core.training.runs"),
 ]
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import os
 import zipfile
 from array import array
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ from core.messages import Picture, frozen
 
 FILE = Path("training") / "history.npz"
 MAX_LOSSES = 200_000
+MAX_STRIDE = 512
 MAX_SETS = 64
 MAX_SAMPLE_BYTES = 64_000_000
 MAX_FILE_BYTES = 4 * MAX_SAMPLE_BYTES
@@ -34,14 +37,14 @@ class History:
         self.note = note
         self.step = 0
         self._means, self._stride = array("f"), 1
-        self._sum, self._open = 0.0, 0  # of the steps whose mean is not complete
+        self._open: list[float] = []  # steps whose mean is not complete
         self._samples: list[tuple[int, Picture]] = []
 
     @property
     def losses(self) -> NDArray[np.float32]:
         """One number a step, float32 (step,): L_simple of its batch, NaN where nobody knows it any more."""
         whole = np.repeat(np.array(self._means, dtype=np.float32), self._stride)
-        rest = np.full(self._open, self._sum / max(1, self._open), dtype=np.float32)
+        rest = np.repeat(np.float32(_mean(self._open)), len(self._open))
         return frozen(np.concatenate((whole, rest)))
 
     @property
@@ -52,13 +55,13 @@ class History:
     def add(self, loss: float) -> None:
         """Take in the loss of the next step."""
         self.step += 1
-        self._sum, self._open = self._sum + loss, self._open + 1
-        if self._open == self._stride:
-            self._means.append(self._sum / self._stride)
-            self._sum, self._open = 0.0, 0
+        self._open.append(loss)
+        if len(self._open) == self._stride:
+            self._means.append(_mean(self._open))
+            self._open.clear()
         if len(self._means) >= MAX_LOSSES:
-            self._means = array("f", np.array(self._means, dtype=np.float64).reshape(-1, 2).mean(axis=1))
-            self._stride *= 2
+            pairs = zip(self._means[::2], self._means[1::2], strict=True)
+            self._means, self._stride = array("f", map(_mean, pairs)), 2 * self._stride
 
     def add_samples(self, step: int, pictures: Picture) -> None:
         """Take in what was drawn after ``step`` steps, in the place of an earlier set of that step or of later ones."""
@@ -79,11 +82,16 @@ class History:
         """Be the history of the first ``step`` steps: forget later ones, and leave open what is not known."""
         losses = self.losses[:step]
         self._means = array("f", losses[self._stride - 1 : len(losses) : self._stride])
-        left = losses[len(self._means) * self._stride :]
-        self.step, self._open, self._sum = len(losses), len(left), float(left.sum())
+        self.step, self._open = len(losses), losses[len(self._means) * self._stride :].tolist()
         self._samples = [kept for kept in self._samples if kept[0] <= step]
         while self.step < step:
-            self.add(np.nan)
+            self.add(math.nan)
+
+
+def _mean(losses: Iterable[float]) -> float:
+    """The mean of those that are known, NaN where none is."""
+    known = [loss for loss in losses if not math.isnan(loss)]
+    return sum(known) / len(known) if known else math.nan
 
 
 def write_history(history: History, folder: Path) -> None:
@@ -116,13 +124,14 @@ def read_history(folder: Path) -> History:
 
 def _read(kept: np.lib.npyio.NpzFile) -> History:
     losses, stride, step = kept["losses"], int(kept["stride"]), int(kept["step"])
-    if losses.dtype != np.float32 or losses.ndim != 1 or stride < 1 or not len(losses) == -(-step // stride):
+    if losses.dtype != np.float32 or losses.ndim != 1 or not 1 <= stride <= MAX_STRIDE:
+        raise ValueError("its losses are no curve")
+    if len(losses) > MAX_LOSSES or len(losses) != -(-step // stride):
         raise ValueError("its losses do not fit its steps")
     history = History()
     history._stride = stride
     history._means = array("f", np.ascontiguousarray(losses[: step // stride]))
-    history.step, history._open = step, step % stride
-    history._sum = float(losses[-1]) * history._open if history._open else 0.0
+    history.step, history._open = step, [float(value) for value in losses[step // stride :]] * (step % stride)
     drawn_at = kept["sample_steps"]
     if drawn_at.dtype != np.int64 or drawn_at.ndim != 1 or len(drawn_at) > MAX_SETS:
         raise ValueError("its samples do not fit its steps")

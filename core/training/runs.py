@@ -59,7 +59,7 @@ def runs_folder() -> Path:
 
 def new_run_folder(name: str) -> Path:
     """A folder for a new run, not there yet, called like the run as far as a folder can be."""
-    plain = re.sub(r"[^\w .()+-]+", " ", name).strip(" .")[:LONGEST_NAME].strip(" .") or "run"
+    plain = re.sub(r"[^\w.()+-]+", " ", name).strip(" .")[:LONGEST_NAME].strip(" .") or "run"
     folder, number = runs_folder() / plain, 2
     while folder.exists():
         folder, number = runs_folder() / f"{plain} {number}", number + 1

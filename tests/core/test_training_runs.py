@@ -1,0 +1,134 @@
+"""The list of a person's runs."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from pathlib import Path
+
+import pytest
+
+from core.errors import Refusal
+from core.folders import data_folder
+from core.training.runs import FILE, INDEX, RunSummary, list_runs, new_run_folder, remember, runs_folder, write_summary
+
+
+def summary(folder: Path, **changes: object) -> RunSummary:
+    values: dict[str, object] = {
+        "folder": folder,
+        "name": folder.name,
+        "step": 120,
+        "steps": None,
+        "minutes": 20.0,
+        "finished": False,
+        "seconds": 61.5,
+        "loss": 0.25,
+        "size": 32,
+        "data_name": "flowers",
+        "count": 400,
+        "pictures": None,
+        "changed": 0.0,
+    }
+    return RunSummary(**(values | changes))  # type: ignore[arg-type]
+
+
+def made(folder: Path, changed: float, **changes: object) -> RunSummary:
+    written = summary(folder, changed=changed, **changes)
+    write_summary(written)
+    os.utime(folder / FILE, (changed, changed))
+    return written
+
+
+def test_that_runs_are_listed_newest_first_wherever_they_lie(tmp_path: Path) -> None:
+    old = made(runs_folder() / "old", 1000.0, loss=None)
+    new = made(runs_folder() / "new", 3000.0, steps=500, minutes=None, finished=True)
+    elsewhere = made(tmp_path / "elsewhere", 2000.0, pictures=tmp_path)
+    remember(elsewhere.folder, tmp_path)
+    assert list_runs() == (new, elsewhere, old)
+
+
+def test_that_where_pictures_lie_stands_in_the_data_folder_alone(tmp_path: Path) -> None:
+    run = made(runs_folder() / "run", 1.0, pictures=tmp_path / "pictures")
+    assert "pictures" not in json.loads((run.folder / FILE).read_text())
+    assert list_runs()[0].pictures is None
+    remember(run.folder, tmp_path / "pictures")
+    remember(tmp_path / "another", tmp_path / "others")
+    assert list_runs()[0].pictures == tmp_path / "pictures"
+    remember(run.folder, tmp_path / "moved")
+    assert list_runs()[0].pictures == tmp_path / "moved"
+
+
+def test_that_without_any_run_the_list_is_empty() -> None:
+    assert list_runs() == ()
+
+
+def test_that_runs_that_are_gone_are_not_listed(tmp_path: Path) -> None:
+    remember(tmp_path / "gone", tmp_path)
+    (runs_folder() / "empty").mkdir(parents=True)
+    (runs_folder() / ".hidden" / "training").mkdir(parents=True)
+    (runs_folder() / ".hidden" / FILE).write_text("{}")
+    assert list_runs() == ()
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"step": "many"}', '{"loss": "low"}', '{"steps": 1.5}'])
+def test_that_a_run_that_cannot_be_read_is_left_out_and_named_in_the_log(
+    text: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    good = made(runs_folder() / "good", 1.0)
+    made(runs_folder() / "bad", 2.0)
+    (runs_folder() / "bad" / FILE).write_text(text)
+    with caplog.at_level(logging.WARNING):
+        assert list_runs() == (good,)
+    assert "bad" in caplog.text
+
+
+@pytest.mark.parametrize("text", ["nothing", '{"runs": 3}', '{"runs": [3, {"folder": 4}]}'])
+def test_that_a_damaged_index_begins_anew(text: str, tmp_path: Path) -> None:
+    (data_folder() / INDEX).write_text(text)
+    run = made(tmp_path / "run", 1.0)
+    assert list_runs() == ()
+    remember(run.folder, tmp_path)
+    assert [listed.folder for listed in list_runs()] == [run.folder]
+
+
+def test_that_an_index_that_cannot_be_written_stops_nobody(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("DIFFUSCOPE_HOME", str(tmp_path / "file"))
+    with caplog.at_level(logging.WARNING):
+        remember(tmp_path / "run", tmp_path)
+    assert "is not kept" in caplog.text
+
+
+def test_that_a_summary_that_cannot_be_written_is_refused_in_words(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(Refusal, match="could not be written"):
+        write_summary(summary(tmp_path / "file"))
+
+
+@pytest.mark.parametrize(
+    ("name", "called"),
+    [
+        ("flowers", "flowers"),
+        ("Blumen & Gräser", "Blumen Gräser"),
+        ("../../etc", "etc"),
+        ("a/b\\c", "a b c"),
+        ("", "run"),
+        ("...", "run"),
+        ("x" * 300, "x" * 60),
+        ("con\x00trol\n", "con trol"),
+    ],
+)
+def test_that_a_new_run_is_called_as_far_as_a_folder_can_be(name: str, called: str) -> None:
+    folder = new_run_folder(name)
+    assert folder == runs_folder() / called
+    assert not folder.exists()
+
+
+def test_that_a_new_run_never_takes_the_place_of_another() -> None:
+    for expected in ("run", "run 2", "run 3"):
+        folder = new_run_folder("run")
+        assert folder.name == expected
+        folder.mkdir(parents=True)
