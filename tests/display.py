@@ -47,6 +47,17 @@ def until(condition: Callable[[], Any], what: str, seconds: float = PATIENCE) ->
         time.sleep(0.02)
 
 
+def steady(measure: Callable[[], Any], what: str, seconds: float = PATIENCE) -> Any:
+    """Wait until ``measure`` answers something true, and the same again a moment later; answer that."""
+
+    def twice() -> Any:
+        found = measure()
+        time.sleep(0.2)  # longer than a screen is half painted
+        return found if found == measure() else None
+
+    return until(twice, what, seconds)
+
+
 class Display:
     """An X server without a window manager, 1600×1000, its pixels in a file that can be read at any time."""
 
@@ -99,8 +110,12 @@ class Display:
 
     def focus(self, window: str) -> None:
         """What a window manager does when a window is clicked: keys go there from now on."""
-        self.xdotool("windowmove", window, 0, 0, "windowfocus", window)
-        until(lambda: self.xdotool("getwindowfocus", "-f") == window, "the window has the keyboard")
+
+        def has_focus() -> bool:
+            self.xdotool("windowmove", window, 0, 0, "windowfocus", window)  # in vain until the window can be seen
+            return self.xdotool("getwindowfocus", "-f") == window
+
+        until(has_focus, "the window has the keyboard")
 
     def keys(self, *keys: str) -> None:
         """Press and release keys one after the other, "ctrl+Return" for example."""
@@ -180,7 +195,7 @@ class Program:
         """Ctrl+C in the terminal."""
         self.process.send_signal(signal.SIGINT)
 
-    def end(self, seconds: float = 10.0) -> int:
+    def end(self, seconds: float = PATIENCE) -> int:
         """The exit code, once the program has ended by itself."""
         return self.process.wait(seconds)
 

@@ -14,7 +14,9 @@ import pytest
 from PIL import Image
 
 from tests import drag_source
-from tests.display import REPOSITORY, Colour, Display, Program, missing_tools, share, until
+from tests.display import PATIENCE, REPOSITORY, Colour, Display, Program, missing_tools, share, steady, until
+
+pytestmark = pytest.mark.timeout(5 * PATIENCE)
 
 on_a_display = [
     pytest.mark.display,
@@ -28,9 +30,6 @@ AZURE: Colour = (0, 200, 255)
 LEFT_PANEL, RIGHT_PANEL, BOTTOM_PANEL = 220, 960, 640
 OVER, BESIDE = (640, 200), (1320, 880)
 """Places on the screen: on the stage, and outside the window."""
-CLOSING_SECONDS = 10.0
-"""For a loaded machine; on an idle one it takes less than 3 s."""
-
 Start = Callable[..., Program]
 
 
@@ -88,7 +87,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
 
 
 def assert_ended_quietly(program: Program, code: int = 0) -> None:
-    assert program.end(CLOSING_SECONDS) == code
+    assert program.end() == code
     assert program.errors() == ""
     assert "ERROR" not in program.log()
 
@@ -144,9 +143,8 @@ def test_that_ctrl_c_in_the_terminal_ends_it_even_while_it_starts(start: Start) 
 def run_main(*arguments: str, **environment: str | None) -> subprocess.CompletedProcess[str]:
     changed = {**os.environ, **environment}
     given = {name: value for name, value in changed.items() if value is not None}
-    return subprocess.run(
-        [sys.executable, "main.py", *arguments], cwd=REPOSITORY, env=given, capture_output=True, text=True, timeout=60
-    )
+    command = [sys.executable, "main.py", *arguments]
+    return subprocess.run(command, cwd=REPOSITORY, env=given, capture_output=True, text=True, timeout=PATIENCE)
 
 
 def assert_said_in_one_line(done: subprocess.CompletedProcess[str], *words: str) -> None:
@@ -250,7 +248,7 @@ class TestOnADisplay:
             program.until_logged(f"picture opened: {name}, 200 × 200")
         display.focus(window)
         display.keys("Home")
-        clean = until(lambda: (c := colours_of(stage_of(display))) > 0.1 and c, "the picture is on the stage")
+        clean = steady(lambda: (c := colours_of(stage_of(display))) > 0.1 and c, "the picture is on the stage")
         display.keys("End")
         until(lambda: 0.01 < colours_of(stage_of(display)) < clean / 2, "all of x_t is noise, and x_0 is still there")
         display.keys("ctrl+q")
@@ -261,7 +259,7 @@ class TestOnADisplay:
     ) -> None:
         program, _window = open_on(display, start, flag, slow_model, logged=("model opened: slow",))
         display.keys("Home")
-        clean = until(lambda: (c := colours_of(stage_of(display))) > 0.1 and c, "the picture is on the stage")
+        clean = steady(lambda: (c := colours_of(stage_of(display))) > 0.1 and c, "the picture is on the stage")
         display.keys("shift+Right", "shift+Right", "Right")
         until(lambda: colours_of(stage_of(display)) < 0.9 * clean, "there is noise on the picture")
         display.keys("Home")
