@@ -338,6 +338,35 @@ def test_that_a_run_is_a_model_folder_and_goes_on_where_it_ended(command, folder
     assert "--resume" in refused(command(*base, "--steps", 3))
 
 
+def test_that_what_is_said_of_a_training_is_what_it_does(command, folder: Path) -> None:
+    base = ("train", folder, "--size", 8, "--batch", 4, "--steps", 1, "--device", "cpu")
+    code, _, _ = command(
+        *base, "--out", "run", "--preset", "medium", "--lr", 0.003, "--flip", "--prediction", "eps", "--seed", 4
+    )
+    assert code == 0
+    training = json.loads(Path("run/diffuscope.json").read_text())["provenance"]["training"]
+    assert (training["lr"], training["flip"], training["prediction"], training["seed"]) == (0.003, True, "eps", 4)
+    assert json.loads(Path("run/unet/config.json").read_text())["block_out_channels"] == [64, 128]
+    resumed = ("train", folder, "--out", "run", "--resume", "--steps", 2)
+    assert "its learning rate is 0.003" in refused(command(*resumed, "--lr", 0.01))
+    assert "not the small one" in refused(command(*resumed, "--preset", "small"))
+    assert command(*resumed, "--lr", 0.003, "--preset", "medium")[0] == 0
+
+
+def test_that_a_model_is_fine_tuned_and_it_is_said_what_becomes_of_its_classes(command, folder: Path, model) -> None:
+    base = ("train", folder, "--from", model, "--batch", 4, "--steps", 1, "--device", "cpu")
+    code, _, err = command(*base, "--out", "run")
+    assert code == 0
+    assert "New to “tiny”: dark, light." in err
+    training = json.loads(Path("run/diffuscope.json").read_text())["provenance"]["training"]
+    assert (training["base"]["name"], training["prediction"], training["lr"]) == ("tiny", "eps", 0.0002)
+    assert json.loads(Path("run/unet/config.json").read_text())["sample_size"] == 8
+    assert "leave out the other option" in refused(command(*base, "--out", "other", "--preset", "large"))
+    assert command("train", folder, "--out", "run", "--resume", "--steps", 2)[0] == 0
+    command("train", folder, "--out", "plain", "--size", 8, "--batch", 4, "--steps", 1)
+    assert "did not begin from" in refused(command(*base, "--out", "plain", "--resume"))
+
+
 def test_that_ctrl_c_keeps_a_run_that_can_be_resumed(folder: Path, tmp_path: Path) -> None:
     arguments = ["train", str(folder), "--out", "run", "--size", "8", "--batch", "4", "--minutes", "5", "--progress"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}

@@ -14,6 +14,8 @@ from core.unet_config import UNetConfig
 
 EMBEDDING = "class_embedding.weight"
 TIME_BIAS = "time_embedding.linear_2.bias"
+SHOWN = 5
+"""Names of classes that a note lists."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +82,11 @@ def _about_classes(base: NetworkModel, classes: tuple[str, ...]) -> list[str]:
         return [f"These pictures have no classes: {name} forgets its {len(known)} and goes on without."]
     fresh = [label for label in classes if label not in known]
     lost = [label for label in known if label not in classes]
-    words = [f"{len(fresh)} classes are new to {name}"] if fresh else []
-    words += [f"{len(lost)} that it knows are not among these pictures and are forgotten"] if lost else []
-    return [", ".join(words) + "."] if words else []
+    words = [f"New to {name}: {_listed(fresh)}."] if fresh else []
+    words += [f"It forgets what these pictures do not show: {_listed(lost)}."] if lost else []
+    return [" ".join(words)] if words else []
+
+
+def _listed(names: list[str]) -> str:
+    shown = ", ".join(names[:SHOWN])
+    return f"{shown} and {len(names) - SHOWN} more" if len(names) > SHOWN else shown

@@ -68,12 +68,12 @@ def train_on_folder(
     the run, ``on_stop`` is told of its last step, the run is saved, and Cancelled goes on. Raises Refusal.
     """
     before = read_request(out)
-    data = open_folder(folder, size or _size(before, base), on_decoded)
-    on_folder(data)
     if before is not None and resume:
-        _refuse_others(before, settings, data, out)
+        _refuse_others(before, settings, out)
     elif base is not None:
         settings.setdefault("lr", FINE_TUNING_LR)
+    data = open_folder(folder, size or _size(before, base), on_decoded)
+    on_folder(data)
     order = TrainOrder(
         out,
         steps,
@@ -107,18 +107,18 @@ def _size(before: TrainRequest | None, base: NetworkModel | None) -> int:
     return int(base.info.event_shape[1]) if base is not None else SIZE
 
 
-def _refuse_others(before: TrainRequest, settings: dict[str, Any], data: PictureFolder, out: Path) -> None:
+def _refuse_others(before: TrainRequest, settings: dict[str, Any], out: Path) -> None:
     """A run goes on with its own settings; whoever asks for others is told so."""
     has = {name: getattr(before, name) for name in settings if hasattr(before, name)}
     other = next((name for name, value in has.items() if value != settings[name]), None)
     if other is not None:
-        words = f"its {other.replace('_', ' ')} is {has[other]}"
-    elif "preset" in settings and before.base is None and _network(settings["preset"], data) != before.network:
+        words = f"its {'learning rate' if other == 'lr' else other} is {has[other]}"
+    elif "preset" in settings and before.network != _network(settings["preset"], before):
         words = f"its network is not the {settings['preset']} one"
     else:
         return
     raise Refusal(f"{out} holds a run with other settings: {words}. Leave that option out, or name another folder.")
 
 
-def _network(preset: PresetName, data: PictureFolder) -> UNetConfig:
-    return network_of(preset, data.pictures.shape[1], data.pictures.shape[3], len(data.classes))
+def _network(preset: PresetName, of: TrainRequest) -> UNetConfig:
+    return network_of(preset, _size(of, None), of.network.in_channels, len(of.labels))

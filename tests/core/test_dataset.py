@@ -11,7 +11,7 @@ from PIL import Image
 
 from core.errors import Refusal
 from core.training import dataset
-from core.training.dataset import open_folder
+from core.training.dataset import PictureFolder, open_folder
 
 
 @pytest.fixture(autouse=True)
@@ -177,3 +177,66 @@ def test_that_a_folder_that_changes_does_not_fill_the_cache(folder: Path, home: 
         put(folder / f"{value}.png", grey(value))
         assert len(open_folder(folder, 8)) == value + 1
     assert len(list((home / "cache" / "pictures").iterdir())) == 1
+
+
+# ---------------------------------------------------------------------------------------------------- links
+
+
+def test_that_a_linked_folder_is_a_class_like_any_other(folder: Path, tmp_path: Path) -> None:
+    put(tmp_path / "elsewhere" / "a.png", grey(10))
+    put(folder / "cat" / "b.png", grey(20))
+    (folder / "dog").symlink_to(tmp_path / "elsewhere", target_is_directory=True)
+    data = open_folder(folder, 8)
+    assert data.classes == ("cat", "dog")
+    assert len(data) == 2
+
+
+def test_that_links_in_a_circle_end_and_no_picture_counts_twice(folder: Path) -> None:
+    put(folder / "cat" / "a.png", grey(10))
+    put(folder / "dog" / "b.png", grey(20))
+    (folder / "cat" / "home").symlink_to(folder, target_is_directory=True)
+    (folder / "cat" / "aside").symlink_to(folder / "dog", target_is_directory=True)
+    (folder / "dog" / "self").symlink_to(folder / "dog", target_is_directory=True)
+    data = open_folder(folder, 8)
+    assert [data.classes[label] for label in data.labels] == ["cat", "dog"]
+
+
+def test_that_links_to_nowhere_and_to_single_pictures_are_taken_as_files_are(folder: Path, tmp_path: Path) -> None:
+    put(tmp_path / "elsewhere" / "a.png", grey(10))
+    put(folder / "b.png", grey(20))
+    (folder / "c.png").symlink_to(tmp_path / "elsewhere" / "a.png")
+    (folder / "d.png").symlink_to(tmp_path / "gone.png")
+    assert len(open_folder(folder, 8)) == 2
+
+
+# ---------------------------------------------------------------------------------------------------- channels
+
+
+def test_that_colours_become_their_luma_as_pillow_has_it() -> None:
+    rng = np.random.default_rng(0)
+    pictures = rng.integers(0, 256, (3, 8, 8, 3), dtype=np.uint8)
+    data = PictureFolder("colours", pictures, np.zeros(3, np.int64), ())
+    luma = data.in_channels(1)
+    expected = np.stack([np.asarray(Image.fromarray(picture).convert("L")) for picture in pictures])
+    np.testing.assert_array_equal(luma.pictures[..., 0], expected)
+    assert luma.sha256 != data.sha256
+
+
+def test_that_grey_becomes_equal_red_green_and_blue(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dataset, "AT_ONCE", 2)
+    pictures = np.arange(5, dtype=np.uint8)[:, None, None, None].repeat(8, 1).repeat(8, 2)
+    data = PictureFolder("grey", pictures, np.zeros(5, np.int64), ())
+    assert data.in_channels(1) is data
+    np.testing.assert_array_equal(data.in_channels(3).pictures, pictures.repeat(3, axis=3))
+
+
+def test_that_other_channels_are_refused() -> None:
+    data = PictureFolder("grey", np.zeros((1, 8, 8, 1), np.uint8), np.zeros(1, np.int64), ())
+    with pytest.raises(Refusal, match="takes 4 channels"):
+        data.in_channels(4)
+
+
+def test_that_pictures_know_the_folder_they_came_from(folder: Path) -> None:
+    put(folder / "a.png", grey(10))
+    assert open_folder(folder, 8).source == folder
+    assert open_folder(folder, 8).source == folder  # from the cache too

@@ -1,12 +1,14 @@
 import errno
 import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import BinaryIO
 
 import pytest
 
 from core.errors import Refusal
-from core.files import check_writable, write_file
+from core.files import check_writable, clear_leftovers, write_file
 
 
 def test_that_a_file_is_written_with_ordinary_permissions_and_nothing_beside_it(tmp_path: Path) -> None:
@@ -64,3 +66,55 @@ def test_that_hopeless_places_are_refused_beforehand(tmp_path: Path) -> None:
     with pytest.raises(Refusal, match=r"end in \.png"):
         check_writable(tmp_path / "a.txt", ".png")
     check_writable(tmp_path / "a.PNG", ".png")
+
+
+# What is left of no process that is running: such numbers are never given.
+GONE = 999_999_999
+
+
+@pytest.mark.parametrize("name", ["run", "checkpoint.safetensors", "x" * 150])
+def test_that_what_killed_processes_left_of_a_file_or_folder_is_cleared(tmp_path: Path, name: str) -> None:
+    shown = name[:100]
+    (tmp_path / f".{shown}-{GONE}-abcd_123").mkdir()
+    (tmp_path / f".{shown}-{GONE}-abcd_123" / "weights").touch()
+    (tmp_path / f".{shown}-{GONE}-abcd_456.part").touch()
+    clear_leftovers(tmp_path / name)
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "run",
+        f"run-{GONE}-abcd_123",  # not hidden
+        f".run-2-{GONE}-abcd_123",  # belongs to run-2
+        f".walk-{GONE}-abcd_123",
+        f".run-{os.getppid()}-abcd_123",  # at work
+        f".run-{GONE}-abcd_1234",
+        ".run-notes",
+    ],
+)
+def test_that_nothing_else_is_cleared(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).mkdir()
+    clear_leftovers(tmp_path / "run")
+    assert os.listdir(tmp_path) == [name]
+
+
+def test_that_clearing_follows_no_link_and_needs_no_folder(tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "picture").touch()
+    (tmp_path / f".run-{GONE}-abcd_123").symlink_to(tmp_path / "mine", target_is_directory=True)
+    clear_leftovers(tmp_path / "run")
+    assert (tmp_path / "mine" / "picture").exists()
+    clear_leftovers(tmp_path / "nowhere" / "run")
+
+
+def test_that_a_process_that_is_killed_leaves_what_the_next_one_clears(tmp_path: Path) -> None:
+    code = (
+        "import os, signal; from pathlib import Path; from core.files import write_file\n"
+        f"write_file(Path({str(tmp_path / 'a.bin')!r}), lambda stream: os.kill(os.getpid(), signal.SIGKILL))"
+    )
+    subprocess.run([sys.executable, "-c", code], check=False, cwd=Path(__file__).resolve().parents[2])
+    assert len(os.listdir(tmp_path)) == 1
+    clear_leftovers(tmp_path / "a.bin")
+    assert os.listdir(tmp_path) == []
