@@ -38,6 +38,8 @@ _EPS_THETA = r"\textcolor{eps}{\epsilon_\theta}"
 _Z = r"\textcolor{eps}{z}"
 _AB = r"\textcolor{alpha_bar}{\bar{\alpha}_t}"
 _AB_PREV = r"\textcolor{alpha_bar}{\bar{\alpha}_{t-1}}"
+_X_S = r"\textcolor{x_t}{x_s}"
+_AB_S = r"\textcolor{alpha_bar}{\bar{\alpha}_s}"
 
 FORWARD = Formula(
     "Forward process",
@@ -74,6 +76,13 @@ DDPM_STEP = Formula(
     ("to_x0", "to_x_t", "to_z"),
     "Ho et al. 2020, eq. 7",
 )
+DDIM_INVERSION = Formula(
+    "DDIM inversion step",
+    rf"{_X_T} = \textcolor{{to_x0}}{{\sqrt{{{_AB}}}}}\,{_X0_HAT}"
+    rf" + \textcolor{{to_eps}}{{\sqrt{{1 - {_AB}}}}}\,{_EPS_HAT}({_X_S})\,,\; s < t",
+    ("to_x0", "to_eps"),
+    "Song et al. 2021 (DDIM), section 4.3: eq. 12 with eta = 0, taken upwards",
+)
 GUIDANCE = Formula(
     "Classifier-free guidance",
     rf"{_EPS_HAT} = \textcolor{{conditional}}{{(1 + w)}}\,{_EPS_THETA}({_X_T}, c)"
@@ -81,7 +90,7 @@ GUIDANCE = Formula(
     ("conditional", "unconditional"),
     "Ho & Salimans 2022, eq. 6",
 )
-FORMULAS = (FORWARD, X0_HAT, SCORE, DDIM_STEP, DDPM_STEP, GUIDANCE)
+FORMULAS = (FORWARD, X0_HAT, SCORE, DDIM_STEP, DDPM_STEP, DDIM_INVERSION, GUIDANCE)
 
 TRAINING = Listing(
     "Algorithm 1  Training",
@@ -175,7 +184,7 @@ MORPH_DDPM = Listing(
         r"for $\lambda = 0, 1, \frac{1}{2}, \frac{1}{4}, \ldots$ do",
         rf"  $\textcolor{{x_t}}{{\bar{{x}}_t}} = (1-\lambda)\,{_NOISED_A} + \lambda\,{_NOISED_B}$",
         r"  for $\textcolor{t}{s} = \textcolor{t}{t}, \ldots, 0$ do",
-        rf"    $\textcolor{{x_t}}{{x_{{s-1}}}} \sim p_\theta(\textcolor{{x_t}}{{x_{{s-1}}}} \mid "
+        r"    $\textcolor{x_t}{x_{s-1}} \sim p_\theta(\textcolor{x_t}{x_{s-1}} \mid "
         r"\textcolor{x_t}{x_s})$",
         "  end for",
         rf"  frame $\lambda$ = ${_X_0}$",
@@ -183,3 +192,23 @@ MORPH_DDPM = Listing(
     ),
     "Ho et al. 2020, section 4.3",
 )
+
+
+def inversion(asked_at: str, refined: bool) -> Listing:
+    """The walk up. ``asked_at`` is the time the network is told about x_s: "t", the target's, or "s", its own."""
+    correction = rf"\sqrt{{{_AB} / {_AB_S}}}\,({_X_S} - \mathrm{{down}}({_X_T}))"
+    refinement = (rf"  ${_X_T} \leftarrow {_X_T} + {correction}$, repeated",)
+    return Listing(
+        "DDIM inversion, refined" if refined else "DDIM inversion",
+        (
+            rf"${_X_S} = {_X_0}$, the picture",
+            r"for $\textcolor{t}{t}$ in the timesteps, rising, do",
+            rf"  ${_EPS_HAT} = {_EPS_THETA}({_X_S}, \textcolor{{t}}{{{asked_at}}})$",
+            rf"  ${_X0_HAT} = ({_X_S} - \sqrt{{1 - {_AB_S}}}\,{_EPS_HAT}) / \sqrt{{{_AB_S}}}$",
+            rf"  ${_X_T} = \sqrt{{{_AB}}}\,{_X0_HAT} + \sqrt{{1 - {_AB}}}\,{_EPS_HAT}$",
+            *(refinement if refined else ()),
+            "end for",
+            r"return $\textcolor{x_t}{x_T}$, the latent",
+        ),
+        "Song et al. 2021 (DDIM), section 4.3" + ("; Pan et al. 2023, section 3" if refined else ""),
+    )

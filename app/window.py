@@ -63,6 +63,7 @@ if TYPE_CHECKING:
 STAGES: tuple[tuple[str, str, str], ...] = (
     ("forward", "Forward", "app.stages.forward:ForwardStage"),
     ("denoise", "Denoise", "app.stages.denoise:DenoiseStage"),
+    ("invert", "Invert", "app.stages.invert:InvertStage"),
     ("morph", "Morph", "app.stages.morph:MorphStage"),
 )
 """Key, title and class of each stage, in the order of their tabs; a stage is made when it is first shown."""

@@ -86,11 +86,12 @@ class RunInstruments:
         self.algorithm.light(line_of(request, step))
 
 
-def _button(text: str, tooltip: str) -> QPushButton:
-    button = QPushButton(text)
-    button.setMinimumWidth(10 * GRID)  # "Resume" is wider than "Pause", and nothing may move
-    button.setToolTip(tooltip)
-    return button
+def button(text: str, tooltip: str) -> QPushButton:
+    """One of the quiet ones beside the filled one."""
+    made = QPushButton(text)
+    made.setMinimumWidth(10 * GRID)  # "Resume" is wider than "Pause", and nothing may move
+    made.setToolTip(tooltip)
+    return made
 
 
 @dataclass(frozen=True)
@@ -100,11 +101,11 @@ class RunButtons:
     run: PrimaryButton = field(
         default_factory=lambda: PrimaryButton("Denoise", "Draw new samples with these settings (Ctrl+Enter)")
     )
-    pause: QPushButton = field(default_factory=lambda: _button("Pause", "Pause after this step, or go on (Space)"))
-    step: QPushButton = field(default_factory=lambda: _button("Step", "Make one step and stay paused (.)"))
-    stop: QPushButton = field(default_factory=lambda: _button("Stop", "Stop now; the steps already made stay (Esc)"))
+    pause: QPushButton = field(default_factory=lambda: button("Pause", "Pause after this step, or go on (Space)"))
+    step: QPushButton = field(default_factory=lambda: button("Step", "Make one step and stay paused (.)"))
+    stop: QPushButton = field(default_factory=lambda: button("Stop", "Stop now; the steps already made stay (Esc)"))
     branch: QPushButton = field(
-        default_factory=lambda: _button(
+        default_factory=lambda: button(
             "Branch", "Go on from the step shown with the settings above (B); go back from the data to a step first"
         )
     )

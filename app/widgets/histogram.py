@@ -33,6 +33,7 @@ class Histogram(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.quantity = "x_t"
+        self.title = "pixels against N(0, 1)"
         self.density: NDArray[np.float64] | None = None
         self.mean = math.nan
         self.deviation = math.nan
@@ -59,6 +60,12 @@ class Histogram(QWidget):
             scaled = np.clip((flat + REACH) * (BINS / (2 * REACH)), 0, BINS - 1).astype(np.intp)
             self.density = np.bincount(scaled, minlength=BINS) / (flat.size * 2 * REACH / BINS)
         self.setAccessibleDescription(self.summary())
+        self.update()
+
+    def set_title(self, title: str) -> None:
+        """What the values are."""
+        self.title = title
+        self.setAccessibleName(f"Histogram: {title}")
         self.update()
 
     def summary(self) -> str:
@@ -103,10 +110,12 @@ class Histogram(QWidget):
         painter.setFont(font("caption", numbers=True))
         metrics = QFontMetricsF(painter.font())
         painter.setPen(quiet)
-        painter.drawText(QPointF(0, 14), "pixels against N(0, 1)")
-        summary = self.summary()
-        painter.setPen(ink)
-        painter.drawText(QPointF(self.width() - metrics.horizontalAdvance(summary), 14), summary)
+        painter.drawText(QPointF(0, 14), self.title)
+        summary, painted = self.summary(), metrics.horizontalAdvance(self.title)
+        left = self.width() - metrics.horizontalAdvance(summary)
+        if left > painted + 8:  # a narrow one has no room for both
+            painter.setPen(ink)
+            painter.drawText(QPointF(left, 14), summary)
         painter.setPen(quiet)
         for value in (-3, -2, -1, 0, 1, 2, 3):
             text = f"{value}".replace("-", "\u2212")
