@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PySide6.QtCore import QEvent, QMimeData, QObject, Qt, Slot
 from PySide6.QtGui import QKeyEvent
-from PySide6.QtWidgets import QFileDialog, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
 from app.stages.base import Stage
 from app.stages.morph_controls import MorphControls
 from app.stages.morph_ends import MorphEnds
-from app.stages.morph_export import FORMATS, ExportSettings, export, with_ending
+from app.stages.morph_export import export
+from app.stages.morph_export_menu import ExportMenu, file_dialog
 from app.stages.morph_instruments import MorphButtons
 from app.stages.morph_maths import Geometry, Pixels, mixed_pixels, planned_latents
 from app.stages.morph_record import Record
@@ -49,6 +50,7 @@ class MorphStage(Stage):
         self.ends = MorphEnds(state, bridge, self)
         self.controls = MorphControls()
         self.buttons = MorphButtons()
+        self.export_menu = ExportMenu(self)
         self.shown = screen = MorphScreen(state, bridge, self)
         self.view, self.instruments = screen.view, screen.instruments
         self.transport, self.strip = screen.instruments.transport, screen.instruments.strip
@@ -76,7 +78,8 @@ class MorphStage(Stage):
         self.buttons.run.clicked.connect(self.run)
         self.buttons.pause.clicked.connect(self._pause_or_resume)
         self.buttons.stop.clicked.connect(self.stop)
-        self.buttons.export.clicked.connect(self.choose_file)
+        self.buttons.export.clicked.connect(self._offer_formats)
+        self.export_menu.chosen.connect(self.choose_file)
         self.ends.changed.connect(self._ends_changed)
         self.ends.failed.connect(self.errors.show_error)
         self.controls.changed.connect(self._plan_anew)
@@ -269,13 +272,14 @@ class MorphStage(Stage):
     # Export
 
     @Slot()
-    def choose_file(self) -> None:
+    def _offer_formats(self) -> None:
+        self.export_menu.open_at(self.buttons.export)
+
+    @Slot(str)
+    def choose_file(self, ending: str) -> None:
         """Ask where the frames go, and write them."""
-        dialog = QFileDialog(self, "Export the morph", "morph")
-        dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
-        dialog.setNameFilters(list(FORMATS.values()))
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.fileSelected.connect(lambda name: self.export_to(with_ending(Path(name), dialog.selectedNameFilter())))
+        dialog = file_dialog(self, ending)
+        dialog.fileSelected.connect(lambda name: self.export_to(Path(name)))
         dialog.open()
 
     def export_to(self, path: Path) -> None:
@@ -284,11 +288,7 @@ class MorphStage(Stage):
         if run is None or record is None:
             return
         frames, names, columns = self._what_is_exported(run, record, path.suffix.lower() == ".png")
-        settings = ExportSettings(
-            int(self.controls.milliseconds.value()),
-            self.controls.direction.value() == "both",
-            int(self.controls.zoom.value()),
-        )
+        settings = self.export_menu.settings()
         self._bridge.in_background(
             lambda: export(path, frames, names, columns, settings), self.hint_changed.emit, self._not_exported
         )

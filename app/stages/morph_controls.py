@@ -65,6 +65,7 @@ class MorphControls(QWidget):
             2,
             33,
             defaults.frames,
+            ends=("coarse", "smooth"),
             tooltip="From each end point to the next, both counted. The middle is made first, then the quarters.",
         )
         self.steps = ValueSlider(
@@ -123,6 +124,7 @@ class MorphControls(QWidget):
             step=0.1,
             decimals=1,
             quantity="score",
+            ends=("label ignored", "exaggerated"),
             tooltip="ε̂ = (1 + w) ε̂(x, label) − w ε̂(x, none), on both ways (Ho & Salimans 2022, eq. 6).\n"
             "Above 0 the way up is harder to walk back.",
         )
@@ -152,21 +154,12 @@ class MorphControls(QWidget):
             PRECISIONS,
             tooltip="What the network computes in; below float32 an inversion loses its way by about 1 % a step.",
         )
-        self.batch = ValueSlider("Batch", 1, 64, 8, tooltip="How many frames are denoised together.")
+        self.batch = ValueSlider(
+            "Batch", 1, 64, 8, ends=("little memory", "fast"), tooltip="How many frames are denoised together."
+        )
         self.seed = SeedBox(
             lockable=False,
             tooltip="The noise ε of DDPM's interpolation, the same for all end points, and that of each step.",
-        )
-        self.milliseconds = ValueSlider(
-            "Frame time", 20, 1000, 100, step=10, unit="ms", tooltip="How long the animation shows each frame."
-        )
-        self.zoom = ValueSlider(
-            "Export size", 1, 16, 8, unit="×", tooltip="Pixels of the exported file for one of the model's."
-        )
-        self.direction = Choice(
-            "Export",
-            {"forward": "forward", "both": "there and back"},
-            tooltip="Whether the animation runs from A to the end, or there and back again.",
         )
         self.more = MoreSection("More")
 
@@ -198,7 +191,6 @@ class MorphControls(QWidget):
             (self.clip, self.precision, self.convention),
             (self.guidance, self.eta, self.refinements),
             (self.batch, self.seed),
-            (self.milliseconds, self.zoom, self.direction),
         )
         for row, widgets in enumerate(rows):
             for column, widget in enumerate(widgets):

@@ -307,15 +307,15 @@ class MorphEnds(QObject):
     def _show(self) -> None:
         self.cards.set_count(len(self.points))
         model = self._state.model
-        options = {str(index): name for index, name in enumerate(model.labels)} if model is not None else {}
+        options = {str(index): f"label {name}" for index, name in enumerate(model.labels)} if model is not None else {}
         if options and model is not None and model.null_label is not None:
-            options = {NONE: "no class", **options}
+            options = {NONE: "no label", **options}
         for card, point in zip(self.cards.cards, self.points, strict=False):
             if isinstance(point.source, SeedEnd):
-                card.show_seed(point.source.seed, point.name)
+                card.show_seed(point.source.seed, "" if point.source.count == 1 else point.name)
             else:
                 warning = "" if model is None else likeness(converted(point.source), model.data_statistics) or ""
-                card.show_picture(point.name, "unlike its data" if warning else "picture", warning)
+                card.show_picture(point.name, warning)
             card.set_labels(options, NONE if point.label is None else str(point.label))
             picture = self._portrait(point)
             card.thumbnail.set_picture(picture, dimmed=isinstance(point.source, SeedEnd))

@@ -30,14 +30,6 @@ class ExportSettings:
     zoom: int = 8
 
 
-def with_ending(path: Path, chosen: str) -> Path:
-    """The path as typed where it has an ending that is known, else with that of the format chosen."""
-    if path.suffix.lower() in FORMATS:
-        return path
-    ending = next((ending for ending, words in FORMATS.items() if words == chosen), ".gif")
-    return path.with_name(path.name + ending)
-
-
 def there_and_back(pictures: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """The frames (n, ...) and then those between the ends again, backwards: an endless loop without a jump."""
     return np.concatenate([pictures, pictures[-2:0:-1]])

@@ -43,6 +43,7 @@ class MorphInstruments:
         self.norms = NormPlot()
         self.equation = Equation()
         self.reading = label("", "quiet")
+        self.reading.setWordWrap(True)
         self.reading.setFont(font("caption", numbers=True))
         self.reading.setAccessibleName("The frame in numbers")
         self.reading.setToolTip("λ: how far between the end points; θ: the angle between their latents; norms over √d")
@@ -77,11 +78,15 @@ class MorphInstruments:
         if row == self.row:
             return False
         self.row = row
-        names = [short_name(self._record.where[k]) for k in row]
-        self.strip.set_names(names)
+        self.empty_strip()
         self.transport.set_positions(range(1, len(row) + 1))
-        self.transport.rail.set_ends(names[0], names[-1])
+        self.transport.rail.set_ends(*(short_name(self._record.where[k]) for k in (row[0], row[-1])))
         return True
+
+    def empty_strip(self) -> None:
+        """The frames of the row, all of them to be filled anew."""
+        assert self._record is not None
+        self.strip.set_names([short_name(self._record.where[k]) for k in self.row])
 
     def show_norms(self) -> None:
         """The curves that the end points make possible, and the frames that have begun."""
@@ -117,8 +122,7 @@ class MorphInstruments:
         self.norms.set_current(frame, position_of(request, frame, self.row))
         self.plots.set_cursor(max(0.0, level.t))
         self.equation.set_formula(formula_of(request.mix).latex, numbers_of(request, where, record.geometry))
-        start = make_schedule(request.schedule).level(request.timesteps[0])
-        self.reading.setText(reading(request, where, record.geometry, record.norms.get(frame), start))
+        self.reading.setText(reading(request, where, record.geometry, record.norms.get(frame)))
         self.algorithm.light(line_of(request, step))
 
 
@@ -141,7 +145,7 @@ class MorphButtons:
     export: QPushButton = field(
         default_factory=lambda: _button(
             "Export…",
-            "Write the frames as GIF, APNG or WebP, or as a contact sheet; frame time, direction and size under More",
+            "Write the finished frames as GIF, APNG or WebP, or as a contact sheet",
         )
     )
 

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from app.formulas import MIX_DDPM, MIX_LERP, MIX_SLERP, MORPH_DDPM, MORPH_LATENT, Formula
 from app.stages.morph_settings import NAMES, EndPoint, converted
 from core.dataspec import ImageSpec
-from core.levels import Level
 from core.messages import ModelInfo
 from core.morph_plan import Place, places
 from core.noise import initial_noise
@@ -28,6 +27,9 @@ Algorithm = tuple[str, tuple[str, ...]]
 
 LARGEST = 1_000_000
 """Numbers that are drawn for a plan; more would hold up the window."""
+
+FAR = 6
+"""Standard deviations by which a norm must be off to be no noise's."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -173,9 +175,12 @@ def algorithm_of(mix: MixName) -> Algorithm:
 
 
 def line_of(request: MorphRequest, frame_step: int) -> int:
-    """The line (1 is the first) reached: the mixture, a step of the way down, or the frame itself."""
+    """The line (1 is the first) reached: the end points while ``frame_step`` is -1, then the mixture, a step of the
+    way down, the frame itself."""
+    if frame_step < 0:
+        return 1
     mixture = 4 if request.mix == "ddpm" else 3
-    return mixture if frame_step <= 0 else mixture + 4 if frame_step == request.steps else mixture + 2
+    return mixture if frame_step == 0 else mixture + 4 if frame_step == request.steps else mixture + 2
 
 
 def numbers_of(request: MorphRequest, where: Place, geometry: Geometry | None) -> Mapping[str, float]:
@@ -191,18 +196,21 @@ def numbers_of(request: MorphRequest, where: Place, geometry: Geometry | None) -
     return {"to_a": math.sin((1 - share) * angle) / math.sin(angle), "to_b": math.sin(share * angle) / math.sin(angle)}
 
 
-def reading(request: MorphRequest, where: Place, geometry: Geometry | None, norm: float | None, level: Level) -> str:
-    """The numbers of a frame in words: lambda, the angle, the norms."""
+def reading(request: MorphRequest, where: Place, geometry: Geometry | None, norm: float | None) -> str:
+    """The numbers of a frame in words: lambda, the angle, the norms; and what norms unlike noise's mean."""
     a, b = where.corners[:2]
-    words = [f"\u03bb = {where.across:.2f}"]
+    first, second = [f"\u03bb = {where.across:.2f}"], []
+    if request.mix == "ddpm":
+        first.insert(0, f"t = {request.timesteps[0]}")
     if where.corners[0] != where.corners[2]:
-        words.append(f"down {where.down:.2f}")
+        first.append(f"down {where.down:.2f}")
     if geometry is not None:
         norms = geometry.norms
-        words.append(f"\u03b8 = {math.degrees(geometry.angle(a, b)):5.1f}\u00b0")
-        words.append(f"\u2016x\u2016/\u221ad: {NAMES[a]} {norms[a]:.3f}, {NAMES[b]} {norms[b]:.3f}")
+        first.append(f"\u03b8 = {math.degrees(geometry.angle(a, b)):5.1f}\u00b0")
+        second.append(f"\u2016x\u2016/\u221ad: {NAMES[a]} {norms[a]:.3f}, {NAMES[b]} {norms[b]:.3f}")
     if norm is not None:
-        words.append(f"here {norm:.3f}")
-    if request.mix == "ddpm":
-        words.insert(0, f"t = {level.t:.0f}")
-    return "\n".join((" \u00b7 ".join(words[:2]), " \u00b7 ".join(words[2:]))) if len(words) > 2 else " · ".join(words)
+        second.append(f"here {norm:.3f}")
+    lines = [" \u00b7 ".join(first), " \u00b7 ".join(second)]
+    if geometry is not None and request.mix != "ddpm" and geometry.norms.min() < 1 - FAR * geometry.tolerance:
+        lines.append("Shorter than noise: this inversion is coarse. Take more steps, or refine it.")
+    return "\n".join(filter(None, lines))

@@ -58,6 +58,7 @@ class MorphScreen(QObject):
         self._sheet: object = None
         self._mixed_at: int | None = None
         """The frame of the mixed pixels that is looked at, which no run made."""
+        self._strip_is_mixed = False
         self._follows = True
         """Whether the cursor goes along with a morph that is under way, until the person goes back in it."""
         self._followed: tuple[int | None, int, int] | None = None
@@ -213,8 +214,11 @@ class MorphScreen(QObject):
         self.instruments.show_frame(frame, step if made >= 0 else -1)
         self._mark(run, frame)
         if self._mixed_at is not None and self.rows is not None:
-            self.view.show_picture(self.rows.pixels[frame : frame + 1], f"{record.names[frame]}: the pixels mixed")
+            self._show_mixed(self.rows, frame, record.names[frame])
             return
+        if self._strip_is_mixed:
+            self._strip_is_mixed = False
+            self.instruments.empty_strip()
         climbs = made < 0 and run.stored <= record.climb and run.state in LIVE
         if not climbs or not record.climb:
             is_coming = self._follows and run.state == "running" and made < run.steps
@@ -222,9 +226,18 @@ class MorphScreen(QObject):
             self.view.show_state(run, frame, step, available=max(0, made) + 1, name=name, is_coming=is_coming)
         self.moved.emit()
 
+    def _show_mixed(self, rows: Rows, frame: int, name: str) -> None:
+        """A frame of the lowest row, which needs no network."""
+        self.view.show_picture(rows.pixels[frame : frame + 1], f"{name}: the pixels mixed")
+        self.instruments.algorithm.light(None)
+        if not self._strip_is_mixed:
+            self._strip_is_mixed = True
+            for place, picture in enumerate(rows.pixels):
+                self.instruments.strip.put(place, picture, finished=True)
+
     def _show_run(self, run: Run, record: Record, frame: int) -> None:
         """Another morph than before."""
-        self._shown_job = run.job
+        self._shown_job, self._strip_is_mixed = run.job, False
         self.instruments.show_record(record, frame)
         self.view.show_path(run.path)
         self._show_sheet(run, record)
@@ -316,7 +329,7 @@ class MorphScreen(QObject):
 
     def _put(self, job: int, frame: int, picture: Pixels, *, finished: bool) -> None:
         row = self.instruments.row
-        if job == self._shown_job and frame in row:
+        if job == self._shown_job and frame in row and not self._strip_is_mixed:
             self.instruments.strip.put(frame - row.start, picture, finished=finished)
         if self._sheet is not None and (self._sheet == job or self._sheet is self._rows.get(job)):
             self.view.sheet.put(self._cell(job, frame), picture, finished=finished)

@@ -60,8 +60,8 @@ class MorphView(QWidget):
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(GRID)
-        row.addWidget(self.sheet, 1)
-        row.addWidget(self.pictures, 1)
+        row.addWidget(self.sheet, 5)
+        row.addWidget(self.pictures, 4)
         row.addWidget(self.descent)
         self._show_panes(at_data=True)
 
@@ -174,10 +174,10 @@ class MorphView(QWidget):
             self.x0_hat.set_caption("")
             return
         self.x_t.set_pictures(sight.x_t, None, sight.x_t_range)
-        self.x_t.set_caption(f"{self._name}, t = {level.t:.0f}, clamped")
+        self.x_t.set_caption(f"t = {level.t:.0f}, clamped")
         if sight.x0_hat is not None:
             self.x0_hat.set_pictures(sight.x0_hat)
-            self.x0_hat.set_caption(f"t = {level.t:.0f}")
+            self.x0_hat.set_caption(f"{self._name}, t = {level.t:.0f}")
 
     def _show_panes(self, *, at_data: bool) -> None:
         self.frame.setVisible(at_data)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QLocale, QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QLocale, QPoint, QRectF, QSize, Qt, Signal, Slot
 from PySide6.QtGui import (
     QColor,
     QDragEnterEvent,
@@ -23,6 +23,7 @@ from PySide6.QtWidgets import (
     QComboBox,
     QHBoxLayout,
     QMenu,
+    QPushButton,
     QSizePolicy,
     QSpinBox,
     QToolButton,
@@ -35,7 +36,7 @@ from app.widgets.labels import label
 from app.widgets.rasters import to_image
 from app.widgets.seed_box import MAX_SEED
 
-SIDE = 72
+SIDE = 64
 ROOMY = 260
 """Pixels from which there is room for a button beside the seed; below, its menu has the command."""
 UNFINISHED = 0.55
@@ -94,8 +95,8 @@ class EndCard(QWidget):
     def __init__(self, letter: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.letter = letter
-        self._name = ""
-        self._target = False
+        self._name = self._warning = ""
+        self._target = self._removable = False
         self.thumbnail = Thumbnail(letter)
         self._make()
         self._lay_out()
@@ -105,12 +106,11 @@ class EndCard(QWidget):
         self.setAccessibleName(f"End point {letter}")
 
     def _make(self) -> None:
-        self.source = QToolButton()
-        self.source.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        self.source = QPushButton()
         self.source.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-        self.source.setProperty("role", "more")
+        self.source.setProperty("role", "flat")
         self.source.setAccessibleName(f"Source of end point {self.letter}")
-        menu = QMenu(self.source)
+        self.menu = menu = QMenu(self.source)
         self.use_picture = menu.addAction("Use the window's picture")
         self.use_picture.setToolTip("The picture on the left, inverted to its latent")
         self.use_picture.triggered.connect(lambda _checked=False: self.picture_wanted.emit())
@@ -118,7 +118,9 @@ class EndCard(QWidget):
         self.use_seed.triggered.connect(lambda _checked=False: self.seed_wanted.emit())
         self.samples = menu.addMenu("A sample of a run")
         self.samples.aboutToShow.connect(lambda: self.menu_opened.emit(self.samples))
-        self.source.setMenu(menu)
+        self.leave = menu.addAction("Remove")
+        self.leave.triggered.connect(lambda _checked=False: self.removed.emit())
+        self.source.clicked.connect(self._open_menu)
 
         self.remove = QToolButton()
         self.remove.setText("×")
@@ -130,11 +132,11 @@ class EndCard(QWidget):
         self.seed = QSpinBox()
         self.seed.setLocale(QLocale.c())
         self.seed.setGroupSeparatorShown(False)
-        self.seed.setButtonSymbols(QSpinBox.ButtonSymbols.NoButtons)
         self.seed.setRange(0, MAX_SEED)
         self.seed.setKeyboardTracking(False)
         self.seed.setFont(font("body", numbers=True))
         self.seed.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self.seed.setMinimumWidth(6 * GRID)
         self.seed.lineEdit().setAcceptDrops(False)  # a dropped file belongs to the card
         self.seed.setAccessibleName(f"Seed of end point {self.letter}")
         self.seed.setToolTip("The latent is drawn from this seed: x_T ∼ N(0, I), the same as a run of Denoise draws.")
@@ -158,44 +160,40 @@ class EndCard(QWidget):
         head = QHBoxLayout()
         head.setSpacing(0)
         head.addWidget(self.source, 1)
+        head.addWidget(self.seed, 2)
+        head.addWidget(self.new)
         head.addWidget(self.remove)
-        middle = QHBoxLayout()
-        middle.setSpacing(GRID // 2)
-        for widget in (self.seed, self.note):
-            middle.addWidget(widget, 1)
-        middle.addWidget(self.new)
+        below = QHBoxLayout()
+        below.setSpacing(GRID)
+        below.addWidget(self.label, 1)
+        below.addWidget(self.note, 1)
         words = QVBoxLayout()
-        words.setSpacing(GRID // 4)
+        words.setSpacing(GRID // 2)
         words.addLayout(head)
-        words.addLayout(middle)
-        words.addWidget(self.label)
-        words.addStretch(1)
+        words.addLayout(below)
         row = QHBoxLayout(self)
         row.setContentsMargins(GRID // 2, GRID // 2, GRID // 2, GRID // 2)
         row.setSpacing(GRID)
-        row.addWidget(self.thumbnail, 0, Qt.AlignmentFlag.AlignTop)
+        row.addWidget(self.thumbnail)
         row.addLayout(words, 1)
 
     # What is shown
 
-    def show_seed(self, seed: int, name: str) -> None:
-        """A latent drawn from a seed."""
+    def show_seed(self, seed: int, name: str = "") -> None:
+        """A latent drawn from a seed; ``name`` says more than the number where that alone does not tell it."""
         self.seed.blockSignals(True)
         self.seed.setValue(seed)
         self.seed.blockSignals(False)
-        self._show(name, f"{name}\nClick to use a picture, another seed or a sample of a run.")
-        self.seed.show()
-        self.note.hide()
-        self._make_room()
+        self.seed.setVisible(not name)
+        self._warning = ""
+        self._show(name, f"{name or f'seed {seed}'}\nClick to use a picture, another seed or a sample of a run.")
 
-    def show_picture(self, name: str, note: str, warning: str = "") -> None:
+    def show_picture(self, name: str, warning: str = "") -> None:
         """A picture; ``warning`` says how it is unlike the training data."""
-        self._show(name, f"{name}\nClick to use another picture, a seed or a sample of a run. Or drop one here.")
-        self.note.setText(note)
-        self.note.setToolTip(warning or note)
         self.seed.hide()
-        self.note.show()
-        self._make_room()
+        self._warning = warning
+        words = f"{name}\nClick to use another picture, a seed or a sample of a run. Or drop a picture here."
+        self._show(name, f"{words}\n{warning}" if warning else words)
 
     def set_labels(self, options: Mapping[str, str], chosen: str) -> None:
         """The classes by key; without any there is nothing to choose."""
@@ -206,21 +204,35 @@ class EndCard(QWidget):
         self.label.setVisible(bool(options))
 
     def set_removable(self, removable: bool) -> None:
-        self.remove.setVisible(removable)
+        self._removable = removable
+        self.leave.setEnabled(removable)
+        self._make_room()
 
     def _show(self, name: str, tooltip: str) -> None:
         self._name = name
         self.source.setToolTip(tooltip)
+        self.note.setText(self._warning)
+        self._make_room()
         self._cut()
 
+    @Slot()
+    def _open_menu(self) -> None:
+        self.menu.popup(self.source.mapToGlobal(QPoint(0, self.source.height())))
+
     def _cut(self) -> None:
-        text = f"{self.letter}  {self._name} ▾"
-        room = max(3 * GRID, self.source.width() - GRID)
-        metrics = QFontMetrics(self.source.font())
-        self.source.setText(metrics.elidedText(text, Qt.TextElideMode.ElideMiddle, room))
+        """The name as far as there is room; the arrow goes first."""
+        room, metrics = max(3 * GRID, self.source.width() - 2 * GRID - 2), QFontMetrics(self.source.font())
+        whole = f"{self.letter}  {self._name} ▾" if self._name else f"{self.letter} ▾"
+        if metrics.horizontalAdvance(whole) > room:
+            whole = metrics.elidedText(whole.removesuffix(" ▾"), Qt.TextElideMode.ElideRight, room)
+        self.source.setText(whole)
 
     def _make_room(self) -> None:
-        self.new.setVisible(not self.seed.isHidden() and self.width() >= ROOMY)
+        """What is in the menu as well is a button only where there is room for it."""
+        roomy = self.width() >= ROOMY
+        self.new.setVisible(roomy and not self.seed.isHidden())
+        self.remove.setVisible(roomy and self._removable)
+        self.note.setVisible(roomy and bool(self._warning))
 
     def sizeHint(self) -> QSize:
         return QSize(30 * GRID, max(SIDE + GRID, super().sizeHint().height()))

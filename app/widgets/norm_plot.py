@@ -86,7 +86,7 @@ class NormPlot(QWidget):
         drawn = [float(v) for curve in self.curves.values() for v in (curve.min(), curve.max())]
         drawn += [norm for _, norm in self.points.values()]
         low, high = min([0.65, *drawn]), max([1.05, *drawn])
-        return low - 0.04 * (high - low), high + 0.04 * (high - low)
+        return low - 0.06 * (high - low), high + 0.08 * (high - low)
 
     def at(self, position: float, norm: float) -> QPointF:
         """Where a norm lies in the widget."""
@@ -142,7 +142,8 @@ class NormPlot(QWidget):
             band.setAlphaF(0.25)
             painter.fillRect(QRectF(QPointF(area.left(), high.y()), QPointF(area.right(), low.y())), band)
             painter.setPen(colour("eps"))
-            painter.drawText(QPointF(area.left() + 4, high.y() - 3), "N(0, I)")
+            above = QRectF(area.right() - 60, high.y() - 15, 60, 14)
+            painter.drawText(above, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignBottom, "N(0, I)")
         painter.setPen(QPen(QColor(palette().line), 1))
         painter.drawLine(area.bottomLeft(), area.bottomRight())
         painter.drawLine(area.bottomLeft(), area.topLeft())
@@ -165,10 +166,9 @@ class NormPlot(QWidget):
         painter.setBrush(Qt.BrushStyle.NoBrush)
         last = max(1, len(curve) - 1)
         painter.drawPolyline(QPolygonF([self.at(k / last, float(v)) for k, v in enumerate(curve)]))
-        lowest = int(np.argmin(curve)) if mix == "lerp" else last // 4
-        where = self.at(lowest / last, float(curve[lowest]))
-        below = where + QPointF(0, 14 if mix == "slerp" else -5)
-        painter.drawText(QRectF(below.x() - 30, below.y() - 10, 60, 12), Qt.AlignmentFlag.AlignCenter, mix)
+        place = round(_NAMED_AT[mix] * last)  # apart from each other and from the middle, where the cursor begins
+        where = self.at(place / last, float(curve[place]))
+        painter.drawText(QRectF(where.x() - 30, where.y() - 16, 60, 12), Qt.AlignmentFlag.AlignCenter, mix)
 
     def _paint_cursor(self, painter: QPainter, area: QRectF) -> None:
         if self._position is None:
@@ -186,4 +186,5 @@ class NormPlot(QWidget):
             self.setAccessibleDescription(f"norm {self.points[self.current][1]:.3f} at the frame shown")
 
 
+_NAMED_AT = {"slerp": 0.12, "lerp": 0.33}
 _RIGHT_MIDDLE = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter

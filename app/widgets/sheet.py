@@ -149,7 +149,8 @@ class Sheet(QWidget):
         zoom = float(int(fit)) if fit >= 1 else max(fit, 1 / max(wide, high))
         width, height = max(1, int(wide * zoom)) / ratio, max(1, int(high * zoom)) / ratio
         spare = self.width() - left - 2 - across * width - (across - 1) * GAP
-        return width, height, left + max(0, int(spare / 2)), float(top)
+        below = self.height() - top - 2 - down * height - (down - 1) * GAP
+        return width, height, left + max(0, int(spare / 2)), top + max(0, int(below / 2))
 
     def _words(self, cell: int | None) -> str:
         if cell is None or not self.columns:
