@@ -60,7 +60,13 @@ KEYS_WITHOUT_COMMAND: Mapping[str, str] = {
     "Shift+← →": "The same, ten at a time",
     "Home, End": "First and last position",
     "Wheel": "Over a picture: zoom; over a slider: one step",
-    "Double-click": "On a slider: back to its first value; on a picture: fit; on a schedule plot: enlarge it",
+    "Double-click": "On a slider: first value; on a picture: fit; on a schedule plot: enlarge it",
+    "Right click, Menu": "On a picture: use it, copy it, save it",
+    "+, −, 0": "On a picture: zoom in, zoom out, fit",
+    "Arrows, Enter": "On a grid of pictures: choose one, enlarge it",
+    "↑ ↓": "On the schedule plots: unfold another; Enter enlarges it",
+    "Ctrl+arrows, Delete": "In a schedule drawn by hand: choose a point (← →), move it (↑ ↓), remove it",
+    "F2": "In the history: name the run",
 }
 
 

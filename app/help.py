@@ -51,6 +51,7 @@ def keyboard_page(parent: QWidget, actions: Actions) -> QDialog:
     table.setTextFormat(Qt.TextFormat.RichText)
     table.setAlignment(Qt.AlignmentFlag.AlignTop)
     table.setContentsMargins(0, 0, 2 * GRID, 0)
+    table.setWordWrap(True)
     scroll = QScrollArea()
     scroll.setWidgetResizable(True)
     scroll.setWidget(table)
