@@ -68,6 +68,13 @@ STAGES: tuple[tuple[str, str, str], ...] = (
 )
 """Key, title and class of each stage, in the order of their tabs; a stage is made when it is first shown."""
 
+WHAT_STAGES_DO = {
+    "forward": "A picture on its way into noise",
+    "denoise": "A network's way from noise to a picture, step by step",
+    "invert": "A picture's way up to its latent, and back",
+    "morph": "From picture to picture, by way of their latents",
+    "train": "A model of your own, from a folder of pictures",
+}
 NARROW = 1180
 """Below this width (pixels) the side panels fold away by themselves."""
 
@@ -324,7 +331,7 @@ class MainWindow(QMainWindow):
 
 def _stage_command(place: int, stage: tuple[str, str, str]) -> Command:
     key, title, _path = stage
-    return Command(f"stage_{key}", "View", title, f"The stage {title}", f"Ctrl+{place}", True, "stage")
+    return Command(f"stage_{key}", "View", title, WHAT_STAGES_DO[key], f"Ctrl+{place}", True, "stage")
 
 
 def _tab(action: QAction, title: str) -> QToolButton:
