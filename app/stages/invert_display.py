@@ -31,6 +31,7 @@ class InvertDisplay(QObject):
         self._bridge = bridge
         self._record = record
         self._plan = plan
+        self._evident: object = None
         self.scene: Scene | None = None
         self.view = InvertView(bridge)
         self.evidence = InvertEvidence()
@@ -42,6 +43,7 @@ class InvertDisplay(QObject):
     def show_plan(self, request: InvertRequest | SampleRequest | None, warning: str) -> None:
         """The picture in its place, ready, and what would follow."""
         image, model, picture = self._state.image, self._state.model, self._plan.converted()
+        self._evident = None
         self.view.show_picture(picture, "" if image is None else image.name)
         self.scene = scene = None if request is None or model is None else planned(request)
         if scene is None or model is None:
@@ -67,10 +69,13 @@ class InvertDisplay(QObject):
         instruments.move(walk, position, scene.up, scene.down)
         instruments.show_misses({} if walk.up_run is None else self._record.misses(walk.up_run.job), walk)
         self.view.show_walk(walk, position, is_coming=is_coming)
-        other = other_way(scene, runs)
-        words = "" if other is None else way_words(other, self._state.model, back=not scene.has_returned)
-        self.view.show_other(other, words)
-        self.evidence.show_scene(scene, self._record, self._bridge, self._plan.values(), warning)
+        ways = tuple((run.job, run.stored == run.steps) for run in (walk.up_run, walk.down_run) if run is not None)
+        if self._evident != (ways, len(self._record), warning):  # does not depend on the position
+            self._evident = (ways, len(self._record), warning)
+            other = other_way(scene, runs)
+            words = "" if other is None else way_words(other, self._state.model, back=not scene.has_returned)
+            self.view.show_other(other, words)
+            self.evidence.show_scene(scene, self._record, self._bridge, self._plan.values(), warning)
 
     def refresh(self, scene: Scene) -> None:
         """The same scene, a few steps further."""

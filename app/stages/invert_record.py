@@ -28,6 +28,10 @@ class InvertRecord:
         self._statistics: dict[int, LatentStatistics] = {}
         self._misses: dict[int, Misses] = {}
 
+    def __len__(self) -> int:
+        """How many errors are known."""
+        return len(self._errors)
+
     def note(self, message: Progress) -> None:
         """Keep what a refined step missed."""
         if message.misses:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
@@ -11,10 +9,10 @@ from numpy.typing import NDArray
 from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
+from app.stages.sights import Sight, Sights
 from app.state import Run
 from app.widgets.pictures import PicturePane, PictureRow
-from core.messages import Failed, Inspection, Picture, Preview, Signed
-from core.requests import InspectStep
+from core.messages import Picture, Signed
 
 if TYPE_CHECKING:
     from app.bridge import Bridge
@@ -22,47 +20,6 @@ if TYPE_CHECKING:
 Batch = TypeVar("Batch", Picture, Signed)
 
 CLAMPED = ("clamped to [−1, 1]",)
-KEPT_BYTES = 64 * 2**20
-
-
-@dataclass(frozen=True)
-class Sight:
-    """What is known of a state. Pictures uint8 (n, H, W, C), eps_hat float32 (n, C, H, W); None: not yet."""
-
-    x_t: Picture
-    x_t_range: tuple[float, float] | None
-    x0_hat: Picture | None
-    eps_hat: Signed | None
-
-    @property
-    def is_complete(self) -> bool:
-        return self.x0_hat is not None
-
-    @property
-    def nbytes(self) -> int:
-        return sum(part.nbytes for part in (self.x_t, self.x0_hat, self.eps_hat) if part is not None)
-
-
-class Memory:
-    """The sights last seen, so that going back to one costs nothing."""
-
-    def __init__(self, cap: int = KEPT_BYTES) -> None:
-        self._cap = cap
-        self._sights: OrderedDict[tuple[int, int], Sight] = OrderedDict()
-        self.nbytes = 0
-
-    def put(self, job: int, step: int, sight: Sight) -> None:
-        before = self._sights.pop((job, step), None)
-        self._sights[job, step] = sight
-        self.nbytes += sight.nbytes - (before.nbytes if before else 0)
-        while self.nbytes > self._cap and len(self._sights) > 1:
-            self.nbytes -= self._sights.popitem(last=False)[1].nbytes
-
-    def get(self, job: int, step: int) -> Sight | None:
-        sight = self._sights.get((job, step))
-        if sight is not None:
-            self._sights.move_to_end((job, step))
-        return sight
 
 
 class RunView(QWidget):
@@ -77,12 +34,12 @@ class RunView(QWidget):
 
     def __init__(self, bridge: Bridge, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._bridge = bridge
-        self._memory = Memory()
+        self._sights = Sights(bridge, self)
+        self._sights.learned.connect(self._learned)
+        self._sights.failed.connect(self._give_up)
         self._run: Run | None = None
         self._step = 0
         self._sight: Sight | None = None
-        self._asked: InspectStep | None = None
         self.cell: int | None = None
         self.x_t = PicturePane("x_t", "x_t")
         self.x_t.setToolTip("The state of the run: what the network is given")
@@ -121,39 +78,22 @@ class RunView(QWidget):
         if self._run is None or run.job != self._run.job:
             self.cell = None
         self._run, self._step = run, step
-        self._sight = self._memory.get(run.job, step) or self._stored(run.job, step)
+        self._sight = self._sights.see(run.job, step)
         self._paint()
         if self._sight is not None and self._sight.is_complete:
             self.shown.emit(step)
-        elif not is_coming and self._asked != InspectStep(run.job, step):
-            self._asked = InspectStep(run.job, step)
-            self._bridge.ask(self._asked)
+        elif not is_coming:
+            self._sights.ask(run.job, step)
 
     def thumbnail(self, job: int, step: int) -> NDArray[np.uint8] | None:
         """The enlarged (or first) sample of a stored state, uint8 (H, W, C)."""
-        sight = self._memory.get(job, step) or self._stored(job, step)
+        sight = self._sights.see(job, step)
         return None if sight is None else sight.x_t[self.cell or 0]
 
     @Slot(object)
     def receive(self, message: object) -> None:
         """Take what the engine shows; it is painted if it is the state looked at."""
-        if isinstance(message, Preview):
-            self._learn(
-                message.job,
-                message.step,
-                Sight(message.x_t, message.x_t_range, message.x0_hat, message.eps_hat),
-            )
-        elif isinstance(message, Inspection) and isinstance(message.request, InspectStep):
-            job, step = message.request.run, message.request.step
-            if message.request == self._asked:
-                self._asked = None
-            known = self._memory.get(job, step) or self._stored(job, step)
-            value_range = known.x_t_range if known else None
-            self._learn(job, step, Sight(message.x_t, value_range, message.x0_hat, message.eps_hat))
-        elif isinstance(message, Failed):
-            self._asked = None
-            for pane in self.pictures.panes:
-                pane.set_busy(False)
+        self._sights.receive(message)
 
     def enlarge(self, cell: int | None) -> None:
         """Show one sample alone, or all of them."""
@@ -168,18 +108,18 @@ class RunView(QWidget):
         if self._run is not None and self._run.sampling.count > 1:
             self.enlarge(cell if self.cell is None else None)
 
-    def _learn(self, job: int, step: int, sight: Sight) -> None:
-        if sight.is_complete:
-            self._memory.put(job, step, sight)
+    @Slot(int, int, object)
+    def _learned(self, job: int, step: int, sight: Sight) -> None:
         if self._run is not None and (job, step) == (self._run.job, self._step):
             self._sight = sight
             self._paint()
             if sight.is_complete:
                 self.shown.emit(step)
 
-    def _stored(self, job: int, step: int) -> Sight | None:
-        frame = self._bridge.frame(job, step)
-        return None if frame is None else Sight(frame.x_t, frame.x_t_range, frame.x0_hat, frame.eps_hat)
+    @Slot()
+    def _give_up(self) -> None:
+        for pane in self.pictures.panes:
+            pane.set_busy(False)
 
     def _paint(self) -> None:
         run, sight = self._run, self._sight

@@ -56,6 +56,10 @@ class Memory:
             self._sights.move_to_end((job, step))
         return sight
 
+    def clear(self) -> None:
+        self._sights.clear()
+        self.nbytes = 0
+
 
 class Sights(QObject):
     """Sees states of runs: from memory, from the store, and through the network where that is asked.

@@ -445,7 +445,7 @@ def test_that_a_refusal_of_the_engine_is_said_in_the_stage(scene):
 def test_that_scrubbing_shows_x_t_at_once_and_the_rest_when_it_is_there(scene):
     state, bridge, stage = scene
     finished(scene)
-    stage.view._memory._sights.clear()
+    stage.view._sights.memory.clear()
     stage.transport.rail.ask(1)
     stage.transport.flush()
     assert (state.cursor.step, state.cursor.t) == (1, 600)
@@ -461,7 +461,7 @@ def test_that_scrubbing_shows_x_t_at_once_and_the_rest_when_it_is_there(scene):
 def test_that_late_answers_are_kept_but_not_shown(scene):
     _, bridge, stage = scene
     finished(scene)
-    stage.view._memory._sights.clear()
+    stage.view._sights.memory.clear()
     stage.seek(-4)
     stage.seek(1)
     bridge.answer(InspectStep(1, 1))

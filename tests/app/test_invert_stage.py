@@ -244,7 +244,7 @@ def test_that_the_latents_statistics_are_shown_with_their_errors(scene):
 def test_that_what_the_network_sees_is_asked_for_where_it_was_not_watched(scene):
     _, bridge, stage = scene
     _, down = there_and_back(scene)
-    stage.view._sights.memory._sights.clear()
+    stage.view._sights.memory.clear()
     stage.seek(-3)
     assert bridge.asked == [InspectStep(down, 2)]
     assert stage.transport.rail.shown == 10
