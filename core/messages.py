@@ -180,6 +180,7 @@ class TrainingStarted:
 
     ``folder`` is the run's own, a model folder; ``losses`` has one entry a step that is done; ``samples`` are the
     pictures drawn so far as (step, pictures). ``total`` counts steps, None where the run lasts ``minutes`` instead.
+    ``notes`` are for the person: what becomes of a fine-tuned model's classes, that an old curve cannot be shown.
     """
 
     job: int
@@ -195,6 +196,7 @@ class TrainingStarted:
     minutes: float | None
     losses: NDArray[np.float32]
     samples: tuple[tuple[int, Picture], ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -157,6 +157,7 @@ class TrainingSession:
             minutes=self.request.minutes,
             losses=self.history.losses,
             samples=self.history.samples,
+            notes=self.notes,
         )
 
     # ------------------------------------------------------------------------------------------------ samples

@@ -148,6 +148,12 @@ def test_that_a_fine_tuning_keeps_what_the_model_is_and_names_it(tmp_path: Path)
     assert run.request.base == model.info.ref
 
 
+def test_that_the_window_is_told_what_becomes_of_the_classes(tmp_path: Path) -> None:
+    model = base(tmp_path)
+    order = TrainOrder(tmp_path / "run", steps=1, base=model.info.ref)
+    assert TrainingSession(order, DATA, model).started(1).notes == beginning(model, DATA).notes != ()
+
+
 def test_that_a_fine_tuning_goes_on_without_its_model(tmp_path: Path) -> None:
     model = base(tmp_path, ("left", "right"), null=True)
     order = TrainOrder(tmp_path / "run", steps=2, batch=4, base=model.info.ref, samples=0)

@@ -1,0 +1,194 @@
+"""One training step: this program's trainer, with and without micro-batches, beside a plain loop and diffusers' own.
+
+    python -m tests.bench.training [--rounds 7] [--threads 2] [--batch 64] [--preset small] [--size 32]
+
+All train the same network from the same weights on the same random pictures, in one process, interleaved in a changing
+order; what is printed are medians of times and of the ratios within a round, so that a busy machine disturbs all alike.
+Nothing is compiled. "looked up" is the longest time in which a run cannot be stopped. diffusers' loop is that of its
+unconditional training script (AdamW, gradient clipping, its EMAModel): in float32 as it comes, and tuned by hand
+(bfloat16 autocast, channels last, fused optimiser).
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+from collections.abc import Callable
+from typing import Any, get_args
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from core.requests import ScheduleSpec
+from core.training.dataset import PictureFolder
+from core.training.order import PresetName
+from core.training.presets import network_of
+from core.training.request import TrainRequest
+from core.training.resolve import micro_batch
+from core.training.trainer import Trainer
+from core.unet import UNet, UNetConfig
+
+CLASSES = tuple("0123456789")
+Step = Callable[[], object]
+
+
+def pictures(size: int, count: int = 256) -> PictureFolder:
+    values = np.random.default_rng(0).integers(0, 256, (count, size, size, 1), dtype=np.uint8)
+    return PictureFolder("noise", values, np.arange(count) % len(CLASSES), CLASSES)
+
+
+class Watched:
+    """Our trainer, and the longest it ever worked without looking up."""
+
+    def __init__(self, data: PictureFolder, config: UNetConfig, options: argparse.Namespace, **changes: Any) -> None:
+        self.longest, self._last = 0.0, 0.0
+        request = TrainRequest(
+            data_name=data.name,
+            data_sha256=data.sha256,
+            network=config,
+            labels=data.classes,
+            schedule=ScheduleSpec("linear", 1000),
+            steps=1_000_000,
+            batch=options.batch,
+            **changes,
+        )
+        self.trainer = Trainer(request, data, check=self._check)
+
+    def _check(self) -> None:
+        now = time.perf_counter()
+        self.longest, self._last = max(self.longest, now - self._last), now
+
+    def __call__(self) -> None:
+        self._last = time.perf_counter()
+        self.trainer.one_step()
+        self._check()
+
+
+class Plain:
+    """The loop that anybody would write: whole batches, ``network(x, t, labels)``, AdamW, an average of the weights."""
+
+    def __init__(
+        self, network: nn.Module, data: PictureFolder, batch: int, ask: Callable[..., Tensor], *, tuned: bool, ema: Any
+    ) -> None:
+        self.network, self.ask, self.tuned, self.batch = network.train(), ask, tuned, batch
+        if tuned:
+            network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.optimizer = torch.optim.AdamW(network.parameters(), lr=1e-3, fused=tuned)
+        self.ema = ema(network)
+        self.pictures = torch.from_numpy(data.pictures).permute(0, 3, 1, 2).float() / 127.5 - 1
+        self.labels = torch.from_numpy(data.labels)
+        self.alpha_bar = torch.cumprod(1 - torch.linspace(1e-4, 0.02, 1000), 0)
+
+    def __call__(self) -> None:
+        index = torch.randint(0, len(self.pictures), (self.batch,))
+        x0, t = self.pictures[index], torch.randint(0, 1000, (self.batch,))
+        eps = torch.randn_like(x0)
+        kept = self.alpha_bar[t].view(-1, 1, 1, 1)
+        x_t = kept.sqrt() * x0 + (1 - kept).sqrt() * eps
+        if self.tuned:
+            x_t = x_t.to(memory_format=torch.channels_last)
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.tuned):
+            output = self.ask(self.network, x_t, t, self.labels[index])
+        loss = nn.functional.mse_loss(output.float(), eps)
+        loss.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+        self.ema(self.network)
+        float(loss.detach())
+
+
+def plain_average(network: nn.Module) -> Callable[[nn.Module], None]:
+    averages = [value.detach().clone() for value in network.parameters()]
+
+    @torch.no_grad()
+    def update(network: nn.Module) -> None:
+        for average, value in zip(averages, network.parameters(), strict=True):
+            average.lerp_(value, 0.001)
+
+    return update
+
+
+def their_average(network: nn.Module) -> Callable[[nn.Module], None]:
+    from diffusers.training_utils import EMAModel
+
+    model = EMAModel(network.parameters(), decay=0.9999, use_ema_warmup=True)
+    return lambda network: model.step(network.parameters())
+
+
+def contestants(options: argparse.Namespace) -> dict[str, Step]:
+    """What is timed, by name; all begin from the same weights."""
+    from diffusers import UNet2DModel
+
+    data, config = pictures(options.size), network_of(options.preset, options.size, 1, len(CLASSES))
+    flops = UNet(config).flops(options.size, options.size)
+    part = micro_batch(flops, "cpu", options.batch)
+    print(f"{options.preset}: {flops / 1e9:.2f} GFLOP a picture, micro-batches of at most {part}")
+    torch.manual_seed(0)
+    ours = UNet(config)
+    ours.initialise()
+
+    def theirs() -> nn.Module:
+        network: nn.Module = UNet2DModel(**config.to_json())
+        network.load_state_dict(ours.state_dict())
+        return network
+
+    def mine() -> nn.Module:
+        network = UNet(config)
+        network.load_state_dict(ours.state_dict())
+        return network
+
+    def plain(network: nn.Module, tuned: bool, ema: Any = plain_average) -> Plain:
+        def ask(network: nn.Module, x: Tensor, t: Tensor, labels: Tensor) -> Tensor:
+            answer = network(x, t, labels)
+            found: Tensor = answer if isinstance(answer, Tensor) else answer.sample
+            return found
+
+        return Plain(network, data, options.batch, ask, tuned=tuned, ema=ema)
+
+    return {
+        "Diffuscope bfloat16": Watched(data, config, options, precision="bfloat16", micro_batch=part),
+        "  whole batches": Watched(data, config, options, precision="bfloat16"),
+        "Diffuscope float32": Watched(data, config, options, precision="float32", micro_batch=part),
+        "plain loop bfloat16": plain(mine(), True),
+        "diffusers float32": plain(theirs(), False, their_average),
+        "diffusers tuned": plain(theirs(), True, their_average),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Seconds of a training step.")
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--batch", type=int, default=64)
+    parser.add_argument("--size", type=int, default=32)
+    parser.add_argument("--preset", choices=get_args(PresetName), default="small")
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    run = contestants(options)
+    names = list(run)
+    times: dict[str, list[float]] = {name: [] for name in names}
+    for step in run.values():
+        step()
+        if isinstance(step, Watched):
+            step.longest = 0.0
+    for round_ in range(options.rounds):
+        shift = round_ % len(names)
+        for name in names[shift:] + names[:shift]:
+            began = time.perf_counter()
+            run[name]()
+            times[name].append(time.perf_counter() - began)
+    first = times[names[0]]
+    print(f"{'':22}{'s a step':>10}{'images/s':>10}{'ratio':>8}{'looked up':>12}")
+    for name in names:
+        seconds = statistics.median(times[name])
+        ratio = statistics.median(one / ours for one, ours in zip(times[name], first, strict=True))
+        step = run[name]
+        longest = f"{1000 * step.longest:9.0f} ms" if isinstance(step, Watched) else ""
+        print(f"{name:22}{seconds:10.3f}{options.batch / seconds:10.0f}{ratio:8.2f}{longest:>12}")
+
+
+if __name__ == "__main__":
+    main()
