@@ -108,6 +108,11 @@ def from_json(cls: type[R], data: object) -> R:
     return request
 
 
+def field_from_json(cls: type, name: str, value: object) -> Any:
+    """One field of a dataclass, as ``from_json`` would read it. Raises Refusal."""
+    return _Reader().field(cls, name, _hints(cls)[name], value, cls.__name__)
+
+
 def request_hash(request: Any) -> str:
     """SHA-256 (hexadecimal) of the canonical JSON: equal requests have equal hashes."""
     text = json.dumps(to_json(request), sort_keys=True, separators=(",", ":"), allow_nan=False)

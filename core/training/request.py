@@ -6,7 +6,9 @@ import json
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
+from core.codec import field_from_json
 from core.errors import Refusal
+from core.json_file import Fields
 from core.requests import ModelRef, Precision, PredictionKind, ScheduleSpec
 from core.unet_config import UNetConfig
 
@@ -77,17 +79,14 @@ class TrainRequest:
     def from_json(cls, data: dict[str, Any]) -> TrainRequest:
         """The inverse of ``to_json`` after a trip through JSON text. Raises Refusal for what is not a request."""
         try:
-            schedule = dict(data["schedule"])
-            schedule["points"] = tuple(tuple(point) for point in schedule["points"])
-            schedule["betas"] = tuple(schedule["betas"])
-            known = {item.name for item in fields(cls)}
-            values = {name: value for name, value in data.items() if name in known}
-            values |= {"schedule": ScheduleSpec(**schedule), "labels": tuple(data["labels"])}
-            values["network"] = UNetConfig.from_json(data["network"])
-            if data.get("base") is not None:
-                values["base"] = ModelRef(str(data["base"]["name"]), str(data["base"]["sha256"]))
-            return cls(**values)
-        except (KeyError, TypeError, ValueError) as error:
+            apart: dict[str, Any] = {
+                "network": UNetConfig.from_json(data["network"]),
+                "labels": Fields(data, "it").texts("labels"),  # as many as a folder has
+            }
+            known = {item.name for item in fields(cls)} - apart.keys()
+            values = {name: field_from_json(cls, name, data[name]) for name in known & data.keys()}
+            return cls(**values, **apart)
+        except (Refusal, AttributeError, KeyError, TypeError, ValueError) as error:
             raise Refusal(
                 "This run's settings cannot be read: its file was changed or belongs to another version.", repr(error)
             ) from error

@@ -25,8 +25,8 @@ def draw(
 ) -> Iterator[Picture | None]:
     """None after each step of a sampler, in the end pictures uint8 (count, H, W, C).
 
-    DDIM (Song et al. 2021) in 25 steps without guidance, classes in turn, noise of seed 0: the same that the model's
-    own defaults give with that seed. ``check`` is called between blocks of the network; it may do other work, or raise.
+    DDIM (Song et al. 2021) in 25 steps without guidance, classes in turn, noise of seed 0: what a run of the saved
+    model with these settings draws. ``check`` is called between blocks of the network; it may do other work, or raise.
     """
     model, info = NetworkModel(opened), opened.info
     schedule = make_schedule(info.schedule)

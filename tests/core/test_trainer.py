@@ -319,6 +319,26 @@ def test_that_a_request_of_an_older_run_reads_as_one_without_micro_batches() -> 
     assert TrainRequest.from_json(data) == REQUEST
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"batch": "64"},
+        {"batch": 2.5},
+        {"prediction": "guess"},
+        {"precision": "float8"},
+        {"lr": None},
+        {"flip": 1},
+        {"labels": [1, 2]},
+        {"schedule": {"name": "linear", "T": 10**9}},
+        {"base": {"name": "digits", "sha256": "short"}},
+        {"network": {"layers_per_block": 10**6}},
+    ],
+)
+def test_that_a_changed_request_is_refused_before_anything_is_made_of_it(change: dict[str, object]) -> None:
+    with pytest.raises(Refusal, match="settings cannot be read"):
+        TrainRequest.from_json(json.loads(REQUEST.to_text()) | change)
+
+
 @pytest.mark.parametrize("text", ["{}", '{"schedule": 3}', '{"schedule": {"points": [], "betas": []}, "labels": []}'])
 def test_that_what_is_no_request_is_refused(text: str) -> None:
     with pytest.raises(Refusal, match="settings cannot be read"):
