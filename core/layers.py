@@ -14,6 +14,8 @@ Activation = Callable[[Tensor], Tensor]
 ACTIVATIONS: dict[str, Activation] = {"mish": F.mish, "gelu": F.gelu, "relu": F.relu}
 _WIDE_GROUP = 16
 _MANY_PIXELS = 1024
+_WIDE_HEAD = 128
+_MANY_TOKENS = 128
 
 
 def silu(x: Tensor) -> Tensor:
@@ -77,6 +79,18 @@ class GroupNorm(nn.GroupNorm):
             and x.shape[1] // self.num_groups < _WIDE_GROUP
             and x.shape[2] * x.shape[3] < _MANY_PIXELS
         )
+
+
+def attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+    """softmax(q k^T / sqrt(d)) v for (n, heads, tokens, d); wide heads in bfloat16 on a CPU are faster as two plain
+    products, by a third for one picture and a fifth for many."""
+    n, heads, tokens, width = q.shape
+    plain = q.dtype == torch.bfloat16 and q.device.type == "cpu" and not torch.is_grad_enabled()
+    if not plain or width < _WIDE_HEAD or tokens < _MANY_TOKENS:
+        return F.scaled_dot_product_attention(q, k, v)
+    q, k, v = (part.reshape(n * heads, tokens, width) for part in (q, k, v))
+    scores = torch.bmm(q, k.transpose(1, 2)).float().mul_(width**-0.5)
+    return torch.bmm(scores.softmax(-1).to(v.dtype), v).view(n, heads, tokens, width)
 
 
 class JoinedLinear:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from core.layers import ACTIVATIONS, Conv2d, Downsample, GroupNorm, JoinedLinear, Upsample, silu
+from core.layers import ACTIVATIONS, Conv2d, Downsample, GroupNorm, JoinedLinear, Upsample, attend, silu
 from core.unet_config import UNetConfig
 
 
@@ -74,7 +74,7 @@ class Attention(nn.Module):
         h = x if self.group_norm is None else self.group_norm(x)
         tokens = h.permute(0, 2, 3, 1).reshape(n, height * width, c)
         q, k, v = self.to_qkv(tokens).view(n, height * width, 3, self.heads, -1).permute(2, 0, 3, 1, 4).unbind()
-        h = F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2)
+        h = attend(q, k, v).transpose(1, 2).flatten(2)
         y: Tensor = self.to_out[0](h).reshape(n, height, width, c).permute(0, 3, 1, 2) + x
         return y if self.scale == 1 else y / self.scale
 
