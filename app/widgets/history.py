@@ -42,7 +42,7 @@ class RunItem(QTreeWidgetItem):
         if role == Qt.ItemDataRole.DecorationRole:
             return self.thumbnail
         if role == Qt.ItemDataRole.ToolTipRole:
-            return description(self.run)
+            return f"{self.name}{origin(self.run)}\n{description(self.run)}"  # whole, where the line had no room
         return super().data(column, role)
 
     def setData(self, column: int, role: int, value: Any) -> None:

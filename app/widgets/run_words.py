@@ -20,9 +20,9 @@ def origin(run: Run) -> str:
     """What follows a run's name where it goes on from another: ", branch at 12"."""
     start = run.request.start if isinstance(run.request, SampleRequest) else None
     if isinstance(start, FromLatent):
-        return ", from the latent"
+        return ", from latent"
     if isinstance(start, FromMorph):
-        return ", from a morph"
+        return ", from morph"
     return "" if run.parent is None else f", branch at {run.parent_step}"
 
 

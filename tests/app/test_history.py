@@ -116,6 +116,8 @@ def test_that_a_branch_hangs_under_its_run_and_says_where_it_left(scene):
     assert history.topLevelItemCount() == 1
     assert shown(history, 0, 0).splitlines()[0] == "Run 2, branch at 2"
     assert "DDPM 2" in shown(history, 0, 0)
+    tooltip = history.topLevelItem(0).child(0).data(0, Qt.ItemDataRole.ToolTipRole)
+    assert tooltip.splitlines()[:2] == ["Run 2, branch at 2", "DDPM"]
 
 
 def test_that_choosing_a_run_moves_the_cursor_to_its_last_state(scene, qtbot):
@@ -211,7 +213,7 @@ def test_that_a_reconstruction_hangs_under_its_inversion(scene):
     reconstruction = replace(REQUEST, start=FromLatent(INVERSION), count=1, labels=(3,))
     bridge.run_to_end(bridge.submit(reconstruction))
     assert history.topLevelItemCount() == 1
-    assert shown(history, 0, 0).split("\n") == ["Run 2, from the latent", "finished", "DDIM 4 · w 1.5 · η 0.5"]
+    assert shown(history, 0, 0).split("\n") == ["Run 2, from latent", "finished", "DDIM 4 · w 1.5 · η 0.5"]
     history.setCurrentItem(history.topLevelItem(0).child(0))
     assert (state.cursor.stage, state.cursor.run, state.cursor.step) == ("invert", 2, 4)
     history.setCurrentItem(history.topLevelItem(0))
