@@ -157,11 +157,11 @@ class DenoiseStage(Stage):
 
     @Slot()
     def branch(self) -> None:
-        """Go on from the state shown with the settings of the controls."""
+        """Go on from the state shown with the settings of the controls; where a sample is enlarged, with it alone."""
         run = self._run()
         if run is not None and self.buttons.branch.isEnabled():
-            step = self.state.cursor.step
-            self._submit(lambda: branch(run.sampling, step, self.controls.settings()))
+            step, cell = self.state.cursor.step, self.view.cell
+            self._submit(lambda: branch(run.sampling, step, self.controls.settings(), cell))
 
     @Slot()
     def stop(self) -> None:

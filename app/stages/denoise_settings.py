@@ -87,10 +87,10 @@ def resolve(settings: DenoiseSettings, model: ModelInfo, picture: ImageRef | Non
     )
 
 
-def branch(parent: SampleRequest, step: int, settings: DenoiseSettings) -> SampleRequest:
+def branch(parent: SampleRequest, step: int, settings: DenoiseSettings, cell: int | None = None) -> SampleRequest:
     """The request that leaves ``parent`` at state ``step`` (0..steps-1) and goes on with other settings.
 
-    What is left of the parent's path stays, and so do its samples; label, guidance, sampler, eta, seed and precision
+    What is left of the parent's path stays, and so do its samples, or of them the one at ``cell`` alone; label, guidance, sampler, eta, seed and precision
     are those of the settings. Raises Refusal at the last state, from which no step is left.
     """
     if not 0 <= step < parent.steps:
@@ -109,6 +109,7 @@ def branch(parent: SampleRequest, step: int, settings: DenoiseSettings) -> Sampl
         guidance=settings.guidance if parent.labels else 0.0,
         precision=settings.precision,
         start=FromStep(parent, step),
+        cells=parent.cells if cell is None else (parent.samples[cell],),
     )
 
 

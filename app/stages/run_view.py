@@ -105,7 +105,7 @@ class RunView(QWidget):
 
     @Slot(int)
     def _clicked(self, cell: int) -> None:
-        if self._run is not None and self._run.sampling.count > 1:
+        if self._run is not None and len(self._run.sampling.samples) > 1:
             self.enlarge(cell if self.cell is None else None)
 
     @Slot(int, int, object)
@@ -125,7 +125,8 @@ class RunView(QWidget):
         run, sight = self._run, self._sight
         assert run is not None
         level = run.path[self._step]
-        which = f", sample {self.cell + 1} of {run.sampling.count}" if self.cell is not None else ""
+        number = self._number()
+        which = "" if number is None else f", sample {number + 1} of {run.sampling.count}"
         when = "data" if level.is_clean else f"t = {level.t:.0f}"
         self.x_t.set_busy(sight is None)
         for pane in (self.x0_hat, self.eps_hat):
@@ -142,11 +143,20 @@ class RunView(QWidget):
             self.eps_hat.set_placeholder("No noise is left.")
             self.eps_hat.set_caption(when + which)
 
+    def _number(self) -> int | None:
+        """Which sample of its batch is shown alone, if one is."""
+        assert self._run is not None
+        request = self._run.sampling
+        alone = len(request.samples) == 1 and request.count > 1
+        return request.samples[self.cell or 0] if alone or self.cell is not None else None
+
     def _name(self, job: int, sight: Sight, when: str) -> None:
         """What the pictures are called where they are taken elsewhere."""
-        count = len(sight.x_t)
-        cells = range(count) if self.cell is None else [self.cell]
-        samples = [f"run {job}, sample {cell + 1}{when}" if count > 1 else f"run {job}{when}" for cell in cells]
+        assert self._run is not None
+        numbers = self._run.sampling.samples
+        shown = numbers if self.cell is None else numbers[self.cell : self.cell + 1]
+        several = self._run.sampling.count > 1
+        samples = [f"run {job}, sample {number + 1}{when}" if several else f"run {job}{when}" for number in shown]
         low, high = sight.x_t_range or (-1.0, 1.0)
         self.x_t.set_names(samples, CLAMPED if low < -1 or high > 1 else ())
         self.x0_hat.set_names([f"x̂₀ of {sample}" for sample in samples], CLAMPED)

@@ -43,6 +43,8 @@ def summary(request: RunRequest) -> str:
         words = [_walk(request)]
         if isinstance(request.start, FromImage):
             words.insert(0, f"SDEdit t {request.timesteps[0]}")
+        if len(request.cells) == 1:
+            words.insert(0, f"sample {request.cells[0] + 1}")
     if any(label is not None for label in request.labels):
         words.append(f"w {request.guidance:g}")
     if isinstance(request, SampleRequest) and request.sampler.name == "ddim" and request.sampler.eta:

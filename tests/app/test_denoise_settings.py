@@ -61,6 +61,15 @@ def test_that_a_branch_keeps_path_and_samples_and_takes_the_other_settings():
     assert made.start == FromStep(parent, 2)
 
 
+def test_that_one_sample_is_branched_alone_and_stays_itself_in_further_branches():
+    parent = resolve(DenoiseSettings(steps=5, count=4), DIGITS)
+    alone = branch(parent, 2, DenoiseSettings(), cell=3)
+    assert (alone.cells, alone.count, len(alone.labels)) == ((3,), 4, 4)
+    assert branch(alone, 1, DenoiseSettings()).cells == (3,)
+    assert branch(alone, 1, DenoiseSettings(), cell=0).cells == (3,)
+    assert branch(parent, 2, DenoiseSettings()).cells == ()
+
+
 @pytest.mark.parametrize("step", [-1, 5])
 def test_that_no_branch_leaves_where_no_step_is_left(step):
     with pytest.raises(Refusal, match="No step is left"):

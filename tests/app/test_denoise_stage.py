@@ -515,6 +515,19 @@ def test_that_a_branch_leaves_from_the_step_shown_with_other_settings(scene):
     assert (stage.state.cursor.run, stage.state.runs[2].parent, stage.state.runs[2].parent_step) == (2, 1, 2)
 
 
+def test_that_a_branch_of_the_enlarged_sample_is_of_it_alone(scene):
+    _, bridge, stage = scene
+    finished(scene)
+    stage.seek(-3)
+    stage.view.enlarge(2)
+    stage.branch()
+    assert bridge.submitted[-1].cells == (2,)
+    bridge.run_to_end(2)
+    assert stage.view.x_t.content.shape[0] == 1
+    assert "sample 3 of 4" in stage.view.x_t.accessibleName()
+    assert stage.view.x_t.name(0).startswith("run 2, sample 3")
+
+
 def test_that_a_branch_keeps_the_settings_that_the_person_is_trying(scene):
     _, bridge, stage = scene
     finished(scene)
