@@ -237,10 +237,11 @@ class MorphEnds(QObject):
         """A finished sample as an end point: its own noise where it began from noise, else its picture."""
         model = self._state.model
         assert model is not None
-        name = f"run {run.job}, sample {index + 1}"
-        label = request.labels[index] if request.labels else None
+        number = request.samples[index]
+        name = f"run {run.job}, sample {number + 1}"
+        label = request.labels[number] if request.labels else None
         if isinstance(request.start, FromNoise) and request.model == model.ref:
-            return EndPoint(SeedEnd(request.seed, request.count, index), label, name)
+            return EndPoint(SeedEnd(request.seed, request.count, number), label, name)
         point = self._picture_point(from_pixels(picture, name), model)
         return replace(point, label=label if model.labels else None)
 
