@@ -139,6 +139,7 @@ class MorphStage(Stage):
             self.errors.show_error(str(refusal), refusal.details)
             return
         self.errors.dismiss()
+        self.hint_changed.emit(HINT)
         for image in self.ends.images():
             self._bridge.add_image(image)
         plans = {self._bridge.submit(request): self._plan_of(request) for request in requests}

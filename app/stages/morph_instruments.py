@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 from PySide6.QtWidgets import QPushButton
@@ -106,8 +107,9 @@ class MorphInstruments:
             is_noise = request.mix != "ddpm" or level.alpha**2 <= NEARLY_NOISE
             curves = {str(mix): way_of(request, geometry, mix, self.row) for mix in others}
             self.norms.set_way(curves, marks, made, geometry.tolerance if is_noise else None)
+        begun = ((k, record.norms.get(k, math.nan)) for k in self.row)
         self.norms.set_points(
-            {k: (position_of(request, k, self.row), record.norms[k]) for k in self.row if k in record.norms}
+            {k: (position_of(request, k, self.row), norm) for k, norm in begun if math.isfinite(norm)}
         )
 
     def show_frame(self, frame: int, step: int) -> None:

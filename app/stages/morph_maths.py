@@ -208,9 +208,11 @@ def reading(request: MorphRequest, where: Place, geometry: Geometry | None, norm
         norms = geometry.norms
         first.append(f"\u03b8 = {math.degrees(geometry.angle(a, b)):5.1f}\u00b0")
         second.append(f"\u2016x\u2016/\u221ad: {NAMES[a]} {norms[a]:.3f}, {NAMES[b]} {norms[b]:.3f}")
-    if norm is not None:
+    if norm is not None and math.isfinite(norm):
         second.append(f"here {norm:.3f}")
     lines = [" \u00b7 ".join(first), " \u00b7 ".join(second)]
+    if norm is not None and not math.isfinite(norm):
+        lines.append("This latent is no number: invert in float32, or in the other convention.")
     if geometry is not None and request.mix != "ddpm" and geometry.norms.min() < 1 - FAR * geometry.tolerance:
         lines.append("Shorter than noise: this inversion is coarse. Take more steps, or refine it.")
     return "\n".join(filter(None, lines))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from app.stages.morph_maths import Geometry, end_frames, frame_name, relative_norm
@@ -61,7 +62,7 @@ class Record:
             if is_new and bridge.frame(job, made, frame) is not None:
                 self.finished.add(frame)
                 newly.append(frame)
-        if self.geometry is None and all(frame in self.norms for frame in self.ends):
+        if self.geometry is None and all(math.isfinite(self.norms.get(frame, math.nan)) for frame in self.ends):
             latents = [bridge.values(job, 0, frame) for frame in self.ends]
             known = [latent for latent in latents if latent is not None]
             self.geometry = Geometry.of(known) if len(known) == len(self.ends) else None

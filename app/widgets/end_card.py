@@ -137,6 +137,7 @@ class EndCard(QWidget):
         self.seed.setFont(font("body", numbers=True))
         self.seed.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.seed.setMinimumWidth(6 * GRID)
+        self.seed.lineEdit().setTextMargins(GRID // 2, 0, GRID // 2, 0)
         self.seed.lineEdit().setAcceptDrops(False)  # a dropped file belongs to the card
         self.seed.setAccessibleName(f"Seed of end point {self.letter}")
         self.seed.setToolTip("The latent is drawn from this seed: x_T ∼ N(0, I), the same as a run of Denoise draws.")
@@ -186,7 +187,9 @@ class EndCard(QWidget):
         self.seed.blockSignals(False)
         self.seed.setVisible(not name)
         self._warning = ""
-        self._show(name, f"{name or f'seed {seed}'}\nClick to use a picture, another seed or a sample of a run.")
+        self._show(
+            name or "seed", f"{name or f'seed {seed}'}\nClick to use a picture, another seed or a sample of a run."
+        )
 
     def show_picture(self, name: str, warning: str = "") -> None:
         """A picture; ``warning`` says how it is unlike the training data."""
@@ -222,8 +225,10 @@ class EndCard(QWidget):
     def _cut(self) -> None:
         """The name as far as there is room; the arrow goes first."""
         room, metrics = max(3 * GRID, self.source.width() - 2 * GRID - 2), QFontMetrics(self.source.font())
-        whole = f"{self.letter}  {self._name} ▾" if self._name else f"{self.letter} ▾"
-        if metrics.horizontalAdvance(whole) > room:
+        whole = f"{self.letter}  {self._name} ▾"
+        if metrics.horizontalAdvance(whole) > room and not self.seed.isHidden():
+            whole = f"{self.letter} ▾"
+        elif metrics.horizontalAdvance(whole) > room:
             whole = metrics.elidedText(whole.removesuffix(" ▾"), Qt.TextElideMode.ElideRight, room)
         self.source.setText(whole)
 
