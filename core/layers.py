@@ -60,6 +60,15 @@ def shifted(
     return y
 
 
+class Embedding(nn.Embedding):
+    """An embedding that is not drawn where it will be loaded: on the meta device that would bring in torch's compiler,
+    which takes a second."""
+
+    def reset_parameters(self) -> None:
+        if not self.weight.is_meta:
+            super().reset_parameters()
+
+
 class GroupNorm(nn.GroupNorm):
     """Group normalisation; narrow groups of bfloat16, for which torch has no vectors, are faster done in float32."""
 

@@ -13,7 +13,17 @@ import torch
 from torch import Tensor, nn
 
 from core.errors import Refusal
-from core.layers import ACTIVATIONS, Conv2d, GroupNorm, JoinedLinear, TimeEmbedding, Upsample, silu, sinusoid
+from core.layers import (
+    ACTIVATIONS,
+    Conv2d,
+    Embedding,
+    GroupNorm,
+    JoinedLinear,
+    TimeEmbedding,
+    Upsample,
+    silu,
+    sinusoid,
+)
 from core.packed import PackedConv2d, PackedUpsample
 from core.unet_blocks import Attention, DownBlock, MidBlock, ResnetBlock, UpBlock
 from core.unet_config import UNetConfig
@@ -36,7 +46,7 @@ class UNet(nn.Module):
         if config.class_embed_type == "timestep":
             self.class_embedding = TimeEmbedding(widths[0], hidden)
         elif config.class_embed_type is None and config.num_class_embeds is not None:
-            self.class_embedding = nn.Embedding(config.num_class_embeds, hidden)
+            self.class_embedding = Embedding(config.num_class_embeds, hidden)
         self.down_blocks = nn.ModuleList(DownBlock(config, level) for level in range(len(widths)))
         self.mid_block = None if config.mid_block_type is None else MidBlock(config)
         self.up_blocks = nn.ModuleList(UpBlock(config, step) for step in range(len(widths)))

@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -54,3 +56,15 @@ def test_that_a_library_that_cannot_be_loaded_is_refused_by_name() -> None:
     with pytest.raises(Refusal, match=r"libnowhere\.so\.3 is missing"):
         check_library(Path("libnowhere.so.3"))
     check_library(None)
+
+
+def test_that_a_model_opens_without_torchs_compiler() -> None:
+    """It takes a second to import, and nothing here uses it."""
+    code = (
+        "import sys\n"
+        "from core.model_folder import find_model, open_model\n"
+        "assert open_model(find_model('digits'), 'cpu').network.wants_labels\n"
+        "assert not {'torch._dynamo', 'torch._inductor', 'torch.distributed.tensor'} & set(sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
