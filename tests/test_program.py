@@ -251,6 +251,7 @@ class TestOnADisplay:
         clean = steady(lambda: (c := colours_of(stage_of(display))) > 0.1 and c, "the picture is on the stage")
         display.keys("End")
         until(lambda: 0.01 < colours_of(stage_of(display)) < clean / 2, "all of x_t is noise, and x_0 is still there")
+        program.until_logged("model opened: digits")  # what is imported meanwhile cannot be left quietly
         display.keys("ctrl+q")
         assert_ended_quietly(program)
 
