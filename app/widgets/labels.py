@@ -1,7 +1,9 @@
-"""Words in the style sheet's roles, and the one filled button of a stage."""
+"""Words in the style sheet's roles, lines cut to their room, and the one filled button of a stage."""
 
 from __future__ import annotations
 
+from PySide6.QtCore import QSize, Qt
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QLabel, QPushButton, QSizePolicy, QWidget
 
 
@@ -11,6 +13,33 @@ def label(text: str, role: str = "") -> QLabel:
     if role:
         made.setProperty("role", role)
     return made
+
+
+class Lines(QLabel):
+    """Lines of text, each cut where the panel ends, whole in the tooltip."""
+
+    def __init__(self, role: str = "", parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setProperty("role", role)
+        self.setTextFormat(Qt.TextFormat.PlainText)
+        self._lines = ""
+
+    def set_lines(self, text: str) -> None:
+        self._lines = text
+        self.setToolTip(text)
+        self._cut()
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(0, super().minimumSizeHint().height())
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._cut()
+
+    def _cut(self) -> None:
+        metrics, width = self.fontMetrics(), self.width()
+        cut = (metrics.elidedText(line, Qt.TextElideMode.ElideRight, width) for line in self._lines.split("\n"))
+        self.setText("\n".join(cut))
 
 
 class PrimaryButton(QPushButton):

@@ -8,12 +8,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QRectF, QSize, Qt, Signal, Slot
-from PySide6.QtGui import QColor, QIcon, QImage, QPainter, QPaintEvent, QPixmap, QResizeEvent
+from PySide6.QtGui import QColor, QIcon, QPainter, QPaintEvent, QPixmap
 from PySide6.QtWidgets import (
-    QComboBox,
     QGridLayout,
     QHBoxLayout,
-    QLabel,
     QPushButton,
     QStackedWidget,
     QToolButton,
@@ -23,43 +21,16 @@ from PySide6.QtWidgets import (
 
 from app.theme import GRID, palette
 from app.widgets.canvas import DrawingBoard
-from app.widgets.controls import label
+from app.widgets.labels import Lines, label
+from app.widgets.model_chooser import ModelChooser
+from app.widgets.rasters import to_image
 from core.conversion import display_pixels
 from core.images import OpenedImage
-from core.messages import ModelInfo
 
 THUMBNAIL = 40
 _COLUMNS = 4
 _ROWS = 3
 _PORTRAIT = 14 * GRID
-PREDICTIONS = {"eps": "ε", "x0": "x₀", "v": "v"}
-
-
-class Lines(QLabel):
-    """Lines of text, each cut where the panel ends, whole in the tooltip."""
-
-    def __init__(self, role: str = "", parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.setProperty("role", role)
-        self.setTextFormat(Qt.TextFormat.PlainText)
-        self._lines = ""
-
-    def set_lines(self, text: str) -> None:
-        self._lines = text
-        self.setToolTip(text)
-        self._cut()
-
-    def minimumSizeHint(self) -> QSize:
-        return QSize(0, super().minimumSizeHint().height())
-
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        super().resizeEvent(event)
-        self._cut()
-
-    def _cut(self) -> None:
-        metrics, width = self.fontMetrics(), self.width()
-        cut = (metrics.elidedText(line, Qt.TextElideMode.ElideRight, width) for line in self._lines.split("\n"))
-        self.setText("\n".join(cut))
 
 
 class Portrait(QWidget):
@@ -71,7 +42,7 @@ class Portrait(QWidget):
         self.setFixedHeight(_PORTRAIT)
 
     def set_pixels(self, pixels: NDArray[np.uint8] | None) -> None:
-        self._pixmap = QPixmap() if pixels is None else pixmap_of(display_pixels(pixels, 512))
+        self._pixmap = QPixmap() if pixels is None else QPixmap.fromImage(to_image(display_pixels(pixels, 512)))
         self.update()
 
     def paintEvent(self, _event: QPaintEvent) -> None:
@@ -127,7 +98,8 @@ class Gallery(QWidget):
             height, width = pixels.shape[:2]
             side = min(height, width)
             top, left = (height - side) // 2, (width - side) // 2
-            square = pixmap_of(display_pixels(pixels[top : top + side, left : left + side], 2 * THUMBNAIL))
+            part = to_image(display_pixels(pixels[top : top + side, left : left + side], 2 * THUMBNAIL))
+            square = QPixmap.fromImage(part)
             self._buttons[path].setIcon(QIcon(square.scaled(2 * THUMBNAIL, 2 * THUMBNAIL)))
 
     def wanting(self) -> tuple[Path, ...]:
@@ -143,78 +115,6 @@ class Gallery(QWidget):
         button.setAccessibleName(name)
         button.clicked.connect(lambda: self.chosen.emit(path))
         return button
-
-
-class ModelChooser(QWidget):
-    """The open model and the others that are at hand. Signals: ``chosen(str)`` with a name or path, ``browse()``."""
-
-    chosen = Signal(str)
-    browse = Signal()
-
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self._requested = ""
-        self._open = ""
-        self._combo = QComboBox()
-        self._browse = QPushButton("Open…")
-        self._combo.setAccessibleName("Model")
-        self._combo.setToolTip("The diffusion model that looks at the picture")
-        self._combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        self._combo.setMinimumContentsLength(4)
-        self._browse.setProperty("role", "narrow")
-        self._combo.setPlaceholderText("No model open")
-        self._browse.setAccessibleName("Open model folder")
-        self._browse.setToolTip("Open a model folder in the diffusers layout (Ctrl+Shift+O)")
-        self._about = Lines("caption")
-        row = QHBoxLayout()
-        row.setSpacing(GRID)
-        row.addWidget(self._combo, 1)
-        row.addWidget(self._browse)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(GRID // 2)
-        column.addLayout(row)
-        column.addWidget(self._about)
-        self._combo.activated.connect(self._activated)
-        self._browse.clicked.connect(self.browse)
-
-    def keys(self) -> tuple[str, ...]:
-        return tuple(str(self._combo.itemData(place)) for place in range(self._combo.count()))
-
-    def set_models(self, models: Sequence[tuple[str, str]]) -> None:
-        """Names with the key (bundled name or path) that opens each."""
-        self._combo.clear()
-        for name, key in models:
-            self._combo.addItem(name, key)
-        self._combo.setCurrentIndex(self._combo.findData(self._open))
-
-    def request(self, key: str, name: str = "") -> None:
-        """A model is being opened; it is listed from now on."""
-        self._requested = key
-        if self._combo.findData(key) < 0:
-            self._combo.addItem(name or Path(key).name, key)
-        self._combo.setCurrentIndex(self._combo.findData(key))
-
-    def set_model(self, model: ModelInfo | None) -> None:
-        """The model that is open now."""
-        if model is not None and self._combo.findData(self._requested) < 0:
-            self.request(model.ref.name)
-        self._open = self._requested if model is not None else ""
-        self._combo.setCurrentIndex(self._combo.findData(self._open))
-        self._about.set_lines("" if model is None else describe(model))
-        self.setToolTip("" if model is None else "\n".join(filter(None, (model.description, model.licence))))
-
-    def give_up(self) -> None:
-        """Opening failed: the model from before is still the open one."""
-        self._requested = self._open
-        self._combo.setCurrentIndex(self._combo.findData(self._open))
-
-    @Slot(int)
-    def _activated(self, place: int) -> None:
-        key = str(self._combo.itemData(place))
-        if key != self._open:
-            self._requested = key
-            self.chosen.emit(key)
 
 
 class Sources(QWidget):
@@ -308,27 +208,3 @@ def facts(image: OpenedImage) -> str:
     height, width, channels = image.pixels.shape
     colours = {1: "grey", 3: "colour", 4: "colour, transparent"}[channels]
     return "\n".join((f"{width} × {height}, {colours}", *image.notes))
-
-
-def describe(model: ModelInfo) -> str:
-    """A model in two lines: data and prediction; classes and parameters."""
-    if len(model.event_shape) == 3:
-        channels, height, width = model.event_shape
-        data = f"{width} × {height} {({1: 'grey', 3: 'colour'}).get(channels, f'with {channels} channels')}"
-    else:
-        data = " × ".join(map(str, model.event_shape))
-    size = f"{model.parameters / 1e6:.1f} M parameters" if model.parameters else ""
-    classes = f"{len(model.labels)} classes" if model.labels else "no classes"
-    return f"{data}, predicts {PREDICTIONS[model.prediction]}\n" + ", ".join(filter(None, (classes, size)))
-
-
-def pixmap_of(pixels: NDArray[np.uint8]) -> QPixmap:
-    """uint8 (H, W, 1, 3 or 4) as a pixmap; GUI thread only."""
-    pixels = np.ascontiguousarray(pixels)
-    height, width, channels = pixels.shape
-    forms = {
-        1: QImage.Format.Format_Grayscale8,
-        3: QImage.Format.Format_RGB888,
-        4: QImage.Format.Format_RGBA8888,
-    }
-    return QPixmap.fromImage(QImage(pixels.data, width, height, width * channels, forms[channels]))

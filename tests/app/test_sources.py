@@ -11,7 +11,9 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QComboBox, QFileDialog, QLabel, QPushButton
 from pytestqt.qtbot import QtBot
 
-from app.widgets.sources import Gallery, Lines, ModelChooser, Sources, describe, facts
+from app.widgets.labels import Lines
+from app.widgets.model_chooser import ModelChooser, describe
+from app.widgets.sources import Gallery, Sources, facts
 from app.window import MainWindow
 from core.images import OpenedImage, from_pixels
 from core.messages import ModelInfo
