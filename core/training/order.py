@@ -10,6 +10,9 @@ from core.requests import ModelRef, Precision, PredictionKind
 
 PresetName = Literal["small", "medium", "large"]
 
+FINE_TUNING_LR = 2e-4
+"""A learning rate for going on from a model: larger steps soon forget what it has learned."""
+
 
 @dataclass(frozen=True, slots=True)
 class TrainOrder:

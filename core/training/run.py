@@ -11,7 +11,7 @@ from core.errors import Cancelled, Refusal
 from core.library import NetworkModel
 from core.training.checkpoint import read_request
 from core.training.dataset import PictureFolder, open_folder
-from core.training.order import PresetName, TrainOrder
+from core.training.order import FINE_TUNING_LR, PresetName, TrainOrder
 from core.training.presets import network_of
 from core.training.request import TrainRequest
 from core.training.session import TrainingSession, nothing
@@ -19,8 +19,6 @@ from core.training.trainer import Trainer, TrainStep
 from core.unet_config import UNetConfig
 
 SIZE = 32
-FINE_TUNING_LR = 2e-4
-"""Gentler than from the start: large steps soon forget what the model has learned."""
 
 
 @dataclass(frozen=True, slots=True)

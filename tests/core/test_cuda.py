@@ -1,16 +1,21 @@
 """What only an NVIDIA GPU can show."""
 
 import gc
+from dataclasses import replace
 
 import pytest
 import torch
 
 from core.denoiser import Condition, NetworkDenoiser
+from core.errors import Cancelled
 from core.jobs import SampleRun
 from core.library import GaussianProcess, Library
 from core.messages import ModelInfo
 from core.requests import ModelRef, SampleRequest, SamplerSpec, ScheduleSpec
+from core.training.order import TrainOrder
+from core.training.session import Drawn, TrainingSession
 from core.unet import UNet, UNetConfig, prepare
+from tests.core.halves import DATA, TINY
 
 pytestmark = [pytest.mark.cuda, pytest.mark.skipif(not torch.cuda.is_available(), reason="needs an NVIDIA GPU")]
 
@@ -106,3 +111,25 @@ def test_that_a_label_batch_moves_to_the_gpu_once() -> None:
     condition = run._condition
     assert isinstance(condition, Condition)
     assert condition.labels.device.type == "cuda"
+
+
+def test_that_a_training_learns_is_cancelled_and_goes_on(tmp_path):
+    order = TrainOrder(tmp_path / "run", steps=40, batch=8, lr=5e-3, samples=2)
+    network = replace(TINY, dropout=0.1)
+    left = [200]
+
+    def check() -> None:
+        left[0] -= 1
+        if left[0] == 0:
+            raise Cancelled
+
+    run = TrainingSession(order, DATA, device="cuda", check=check, network=network)
+    with pytest.raises(Cancelled):
+        list(run.work())
+    run.save()
+    again = TrainingSession(replace(order, resume=True), DATA, device="cuda")
+    assert 0 < again.trainer.step < 40
+    drawn = [item for item in again.work() if isinstance(item, Drawn)]
+    losses = again.history.losses
+    assert losses[-10:].mean() < 0.8 * losses[:5].mean()
+    assert drawn[-1].pictures.shape == (2, 8, 8, 1)
