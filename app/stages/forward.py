@@ -10,16 +10,16 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from app.formulas import ALGORITHM_1, FORWARD
 from app.stages.base import Stage
-from app.stages.forward_controls import NO_GHOST, SCHEDULES, ForwardControls
+from app.stages.forward_controls import NO_GHOST, ForwardControls
 from app.stages.forward_pictures import ForwardPictures
-from app.stages.forward_scene import ForwardScene, schedule_named, snr_words, strip_times
+from app.stages.forward_scene import ForwardScene, schedule_named, snr_words
+from app.stages.forward_strips import ForwardStrips
 from app.stages.network_eye import NetworkEye
 from app.state import AppState, Cursor
 from app.theme import GRID, PANEL_PADDING, font
 from app.widgets.algorithm import Algorithm
 from app.widgets.controls import label
 from app.widgets.equation import Equation
-from app.widgets.filmstrip import Filmstrip
 from app.widgets.histogram import Histogram
 from app.widgets.pictures import PicturePane
 from app.widgets.schedule_plots import SchedulePlots
@@ -31,9 +31,6 @@ from core.schedules import Schedule, make_schedule
 
 if TYPE_CHECKING:
     from app.bridge import Bridge
-
-STRIP_HEIGHT = 86
-"""Of each of the two strips, so that the window's bottom grows when there is something to compare."""
 
 HINT = "Drag the slider, or drop a picture of your own."
 
@@ -67,8 +64,7 @@ class ForwardStage(Stage):
         self.algorithm = Algorithm()
         self.histogram = Histogram()
         self.transport = Transport()
-        self.strip = Filmstrip()
-        self.ghost_strip = Filmstrip()
+        self.strips = ForwardStrips(self)
         self._lay_out()
         self._connect()
         self.controls.set_seed(state.seed)
@@ -92,9 +88,6 @@ class ForwardStage(Stage):
         self.snr.setAccessibleName("Signal-to-noise ratio")
         self.algorithm.set_algorithm(*ALGORITHM_1)
         self.equation.setToolTip(FORWARD.paper)
-        for strip in (self.strip, self.ghost_strip):
-            strip.setFixedHeight(STRIP_HEIGHT)
-        self.ghost_strip.hide()
 
     def _connect(self) -> None:
         self.controls.schedule_chosen.connect(self._choose_schedule)
@@ -106,8 +99,7 @@ class ForwardStage(Stage):
         self.plots.points_edited.connect(self._draw)
         self.plots.t_dragged.connect(self._go)
         self.transport.position_requested.connect(self._go)
-        self.strip.frame_clicked.connect(self._go_to_frame)
-        self.ghost_strip.frame_clicked.connect(self._go_to_frame)
+        self.strips.chosen.connect(self._go_to_frame)
         self.eye.shown.connect(self._seen)
         self.eye.changed.connect(self._look)
         self._bridge.message.connect(self._receive)
@@ -123,7 +115,7 @@ class ForwardStage(Stage):
         return (self.plots, self.equation, self.snr, self.histogram, self.algorithm)
 
     def bottom_widgets(self) -> Sequence[QWidget]:
-        return (self.transport, self.strip, self.ghost_strip)
+        return (self.transport, self.strips.strip, self.strips.ghost)
 
     def drop_verbs(self, mime: QMimeData) -> str:
         return "noise it"
@@ -174,7 +166,6 @@ class ForwardStage(Stage):
         except Refusal as refusal:
             self.errors.show_error(str(refusal), refusal.details)
             self._ghost = None
-        self.ghost_strip.setVisible(self._ghost is not None)
         self._show_schedule()
         self._fill_strips()
 
@@ -188,8 +179,8 @@ class ForwardStage(Stage):
         self.state.move(t=min(max(0, t), self._schedule.T - 1))
 
     @Slot(int)
-    def _go_to_frame(self, frame: int) -> None:
-        self._go(strip_times(self._schedule.T)[frame])
+    def _go_to_frame(self, t: int) -> None:
+        self._go(t)
         self.transport.setFocus()
 
     # One section open at a time leaves the pictures their room.
@@ -222,8 +213,7 @@ class ForwardStage(Stage):
             self._scene = None
             for pane in (self.x_0, self.x_t, self.eps):
                 pane.set_pictures(None)
-            self.strip.clear()
-            self.ghost_strip.clear()
+            self._fill_strips()
             return
         background = self.state.conversion.background if self.state.conversion else (255, 255, 255)
         self._scene = scene = ForwardScene(image.pixels, self._schedule, self.state.seed, background)
@@ -252,19 +242,8 @@ class ForwardStage(Stage):
             self._new_scene()
 
     def _fill_strips(self) -> None:
-        for strip, schedule in ((self.strip, self._schedule), (self.ghost_strip, self._ghost)):
-            if schedule is None or self._scene is None:
-                strip.clear()
-                continue
-            times = strip_times(schedule.T)
-            name = SCHEDULES.get(schedule.spec.name, "Own")
-            strip.setAccessibleName(f"Filmstrip, {name} schedule")
-            strip.set_name("" if self._ghost is None else name)
-            strip.setToolTip(f"The picture under the {schedule.spec.name} schedule: click to go to that t")
-            strip.set_frames(len(times), times)
-            for frame, picture in enumerate(self._scene.strip(schedule)):
-                strip.set_frame(frame, picture)
-        self._mark_frame(self.state.cursor.t)
+        self.strips.fill(self._scene, self._schedule, self._ghost)
+        self.strips.mark(self.state.cursor.t)
 
     def _show_schedule(self) -> None:
         spec = self.state.schedule
@@ -288,7 +267,7 @@ class ForwardStage(Stage):
         self.plots.set_cursor(t)
         self.equation.set_formula(FORWARD.latex, {"alpha": level.alpha, "sigma": level.sigma})
         self.snr.setText(snr_words(level))
-        self._mark_frame(t)
+        self.strips.mark(t)
         self._show_x_t()
         self._look()
 
@@ -301,12 +280,6 @@ class ForwardStage(Stage):
         self.x_t.set_caption(f"t = {t}, {shown.mapping}")
         self.x_t.set_names([f"{self.x_0.name(0)}, t = {t}"], (*self.x_0.notes, shown.mapping))
         self.histogram.set_values(shown.values, "x_t")
-
-    def _mark_frame(self, t: int) -> None:
-        times = strip_times(self._schedule.T)
-        nearest = min(range(len(times)), key=lambda frame: abs(times[frame] - t))
-        self.strip.set_current(nearest)
-        self.ghost_strip.set_current(nearest)
 
     # The network
 

@@ -126,13 +126,13 @@ def test_that_a_drawn_schedule_begins_as_the_present_one_and_follows_the_points(
 
 def test_that_a_second_schedule_appears_as_a_second_strip(scene):
     _, _, stage = scene
-    assert stage.ghost_strip.isHidden()
+    assert stage.strips.ghost.isHidden()
     stage.controls.ghost.set_value("cosine")
-    assert stage.ghost_strip.isVisible()
-    assert (stage.strip.name, stage.ghost_strip.name) == ("Linear", "Cosine")
+    assert stage.strips.ghost.isVisible()
+    assert (stage.strips.strip.name, stage.strips.ghost.name) == ("Linear", "Cosine")
     stage.controls.ghost.set_value("none")
-    assert stage.ghost_strip.isHidden()
-    assert stage.strip.name == ""
+    assert stage.strips.ghost.isHidden()
+    assert stage.strips.strip.name == ""
 
 
 def test_that_the_seed_changes_the_noise(scene):
@@ -156,9 +156,9 @@ def test_that_normalised_stretches_the_picture_to_its_own_extremes(scene):
 
 def test_that_a_frame_of_the_strip_is_a_place_to_go(scene):
     state, _, stage = scene
-    stage.strip.frame_clicked.emit(9)
+    stage.strips.strip.frame_clicked.emit(9)
     assert state.cursor.t == 999
-    stage.strip.frame_clicked.emit(0)
+    stage.strips.strip.frame_clicked.emit(0)
     assert state.cursor.t == 0
 
 
