@@ -19,8 +19,9 @@ from app.stages.morph_export_menu import ExportMenu, file_dialog
 from app.stages.morph_instruments import MorphButtons
 from app.stages.morph_maths import Geometry, Pixels, mixed_pixels, planned_latents
 from app.stages.morph_record import Record
-from app.stages.morph_screen import LIVE, MorphScreen, Rows
+from app.stages.morph_screen import LIVE, MorphScreen
 from app.stages.morph_settings import NAMES, PicturePoint, converted, resolve, resolve_rows, settings_of
+from app.stages.morph_sheet import Rows
 from app.state import AppState, Run
 from app.theme import GRID, PANEL_PADDING
 from core.errors import Refusal
@@ -83,6 +84,8 @@ class MorphStage(Stage):
         self.ends.changed.connect(self._ends_changed)
         self.ends.failed.connect(self.errors.show_error)
         self.controls.changed.connect(self._plan_anew)
+        self.controls.seed.seed_changed.connect(self.state.set_seed)
+        self.state.seed_changed.connect(self.controls.seed.set_seed)
         self.shown.turned.connect(self._turned)
         self.shown.moved.connect(self._show_buttons)
         self.shown.finished.connect(self.ends.show_frame)

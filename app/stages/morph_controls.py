@@ -154,9 +154,7 @@ class MorphControls(QWidget):
             PRECISIONS,
             tooltip="What the network computes in; below float32 an inversion loses its way by about 1 % a step.",
         )
-        self.batch = ValueSlider(
-            "Batch", 1, 64, 8, ends=("little memory", "fast"), tooltip="How many frames are denoised together."
-        )
+        self.batch = ValueSlider("Batch", 1, 64, 8, tooltip="How many frames are denoised together.")
         self.seed = SeedBox(
             lockable=False,
             tooltip="The noise ε of DDPM's interpolation, the same for all end points, and that of each step.",

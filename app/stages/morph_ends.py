@@ -14,29 +14,34 @@ from PySide6.QtGui import QCursor, QIcon, QPixmap
 from PySide6.QtWidgets import QMenu
 
 from app.incoming import sources
-from app.stages.morph_settings import MOST_ENDS, NAMES, EndPoint, PicturePoint, converted, label_for
+from app.stages.morph_points import (
+    adapted,
+    bundled,
+    first_label,
+    first_look,
+    picture_point,
+    portrait,
+    sample_point,
+    seed_name,
+    seed_point,
+    warning,
+)
+from app.stages.morph_settings import MOST_ENDS, NAMES, EndPoint, PicturePoint
 from app.stages.network_eye import takes_pictures
 from app.state import AppState, Run, stage_of
-from app.widgets.conversion import conversion_for
 from app.widgets.end_points import EndPoints
 from app.widgets.rasters import to_image
 from app.widgets.seed_box import MAX_SEED
-from core.dataspec import ImageSpec
 from core.errors import Refusal
-from core.images import OpenedImage, from_pixels, open_image
-from core.likeness import likeness
+from core.images import OpenedImage
 from core.messages import ModelInfo
-from core.noise import initial_noise
-from core.requests import FromNoise, ImageEnd, MorphRequest, SampleRequest, SeedEnd
-from resources import samples
+from core.requests import ImageEnd, MorphRequest, SampleRequest, SeedEnd
 
 if TYPE_CHECKING:
     from app.bridge import Bridge
 
 Pixels = NDArray[np.uint8]
 NONE = "none"
-LIKED = ("digit 3", "digit 8", "digit 0", "digit 5")
-"""Bundled pictures that are tried first."""
 MENU_ICON = 32
 
 
@@ -78,7 +83,7 @@ class MorphEnds(QObject):
 
     def portraits(self) -> Pixels | None:
         """Every end point as a picture, uint8 (n, H, W, C): a seed's is its noise."""
-        shown = [self._portrait(point) for point in self.points]
+        shown = [portrait(point, self._state.model) for point in self.points]
         known = [picture for picture in shown if picture is not None]
         return np.stack(known) if known and len(known) == len(shown) else None
 
@@ -87,9 +92,9 @@ class MorphEnds(QObject):
         if model is None:
             return
         if not self._touched:
-            self.points = self._first_look(model)
+            self.points = first_look(self._state, model)
         else:
-            self.points = [self._adapted(point, model) for point in self.points]
+            self.points = [adapted(self._state, point, model) for point in self.points]
         self._show()
 
     def restore(self, request: MorphRequest) -> None:
@@ -103,7 +108,7 @@ class MorphEnds(QObject):
                     return
                 points.append(EndPoint(PicturePoint(image, end.image.conversion), chosen, image.name))
             else:
-                points.append(EndPoint(end, chosen, _seed_name(end)))
+                points.append(EndPoint(end, chosen, seed_name(end)))
         self.points = points
         self._touched = set(range(len(points)))
         self._show()
@@ -135,15 +140,15 @@ class MorphEnds(QObject):
         if model is None or not takes_pictures(model):
             self.failed.emit("This model takes no pictures: morph between seeds, or open an image model.", "")
             return
-        self._put(self.next_place() if place is None else place, self._picture_point(image, model))
+        self._put(self.next_place() if place is None else place, picture_point(self._state, image, model))
 
     @Slot(int, int)
     def _seed_typed(self, place: int, seed: int) -> None:
-        self._put(place, self._seed_point(seed, self.points[place].label))
+        self._put(place, seed_point(seed, self.points[place].label))
 
     @Slot(int)
     def _seed_wanted(self, place: int) -> None:
-        self._put(place, self._seed_point(random.SystemRandom().randint(0, MAX_SEED), self.points[place].label))
+        self._put(place, seed_point(random.SystemRandom().randint(0, MAX_SEED), self.points[place].label))
 
     @Slot(int)
     def _picture_wanted(self, place: int) -> None:
@@ -169,11 +174,11 @@ class MorphEnds(QObject):
         model = self._state.model
         if model is None or len(self.points) >= MOST_ENDS:
             return
-        others = [point for point in self._bundled(model) if point.name not in {p.name for p in self.points}]
+        others = [point for point in bundled(self._state, model) if point.name not in {p.name for p in self.points}]
         if self.pictures == len(self.points) and others:
             point = others[0]
         else:
-            point = self._seed_point(self._state.seed + len(self.points), self._first_label(model))
+            point = seed_point(self._state.seed + len(self.points), first_label(model))
         self.points.append(point)
         self._show()
         self.changed.emit()
@@ -229,79 +234,9 @@ class MorphEnds(QObject):
         self, place: int, run: Run, request: SampleRequest, index: int, picture: Pixels
     ) -> Callable[[bool], None]:
         def take(_checked: bool = False) -> None:
-            self._put(place, self.sample_point(run, request, index, picture))
+            self._put(place, sample_point(self._state, run, request, index, picture))
 
         return take
-
-    def sample_point(self, run: Run, request: SampleRequest, index: int, picture: Pixels) -> EndPoint:
-        """A finished sample as an end point: its own noise where it began from noise, else its picture."""
-        model = self._state.model
-        assert model is not None
-        number = request.samples[index]
-        name = f"run {run.job}, sample {number + 1}"
-        label = request.labels[number] if request.labels else None
-        if isinstance(request.start, FromNoise) and request.model == model.ref:
-            return EndPoint(SeedEnd(request.seed, request.count, number), label, name)
-        point = self._picture_point(from_pixels(picture, name), model)
-        return replace(point, label=label if model.labels else None)
-
-    # Making end points
-
-    def _first_look(self, model: ModelInfo) -> list[EndPoint]:
-        points = self._bundled(model)
-        image = self._state.image
-        if image is not None and takes_pictures(model):
-            own = self._picture_point(image, model)
-            if self._is_like(own, model):
-                points = [own, *(point for point in points if point.name != own.name)]
-        label = self._first_label(model)
-        return points[:2] if len(points) >= 2 else [self._seed_point(self._state.seed + k, label) for k in range(2)]
-
-    def _bundled(self, model: ModelInfo) -> list[EndPoint]:
-        """Bundled pictures that are like what the model was trained on, the best-known first."""
-        if not takes_pictures(model) or not model.data_statistics:
-            return []
-        found = sorted(samples(), key=lambda sample: LIKED.index(sample.name) if sample.name in LIKED else len(LIKED))
-        points = []
-        for sample in found:
-            point = self._picture_point(open_image(sample.path, sample.name), model)
-            if self._is_like(point, model):
-                points.append(point)
-            if len(points) == MOST_ENDS + 1:
-                break
-        return points
-
-    @staticmethod
-    def _is_like(point: EndPoint, model: ModelInfo) -> bool:
-        assert isinstance(point.source, PicturePoint)
-        return likeness(converted(point.source), model.data_statistics) is None
-
-    def _picture_point(self, image: OpenedImage, model: ModelInfo) -> EndPoint:
-        self._opened[image.sha256] = image
-        channels, *size = model.event_shape
-        own = self._state.conversion
-        fits = own is not None and own.channels == channels and own.size == tuple(size)
-        mine = self._state.image is not None and image.sha256 == self._state.image.sha256
-        conversion = own if own is not None and fits and mine else conversion_for(image, model)
-        label = label_for(image.name, model.labels)
-        return EndPoint(
-            PicturePoint(image, conversion), self._first_label(model) if label is None else label, image.name
-        )
-
-    def _seed_point(self, seed: int, label: int | None) -> EndPoint:
-        return EndPoint(SeedEnd(seed), label, f"seed {seed}")
-
-    @staticmethod
-    def _first_label(model: ModelInfo) -> int | None:
-        return 0 if model.labels and model.null_label is None else None
-
-    def _adapted(self, point: EndPoint, model: ModelInfo) -> EndPoint:
-        label = point.label if point.label is not None and point.label < len(model.labels) else self._first_label(model)
-        if isinstance(point.source, PicturePoint) and takes_pictures(model):
-            return replace(self._picture_point(point.source.image, model), label=label)
-        if isinstance(point.source, PicturePoint):
-            return self._seed_point(self._state.seed, label)
-        return replace(point, label=label)
 
     # Showing them
 
@@ -315,22 +250,7 @@ class MorphEnds(QObject):
             if isinstance(point.source, SeedEnd):
                 card.show_seed(point.source.seed, "" if point.source.count == 1 else point.name)
             else:
-                warning = "" if model is None else likeness(converted(point.source), model.data_statistics) or ""
-                card.show_picture(point.name, warning)
+                self._opened[point.source.image.sha256] = point.source.image
+                card.show_picture(point.name, "" if model is None else warning(point, model) or "")
             card.set_labels(options, NONE if point.label is None else str(point.label))
-            picture = self._portrait(point)
-            card.thumbnail.set_picture(picture, dimmed=isinstance(point.source, SeedEnd))
-
-    def _portrait(self, point: EndPoint) -> Pixels | None:
-        model = self._state.model
-        if isinstance(point.source, PicturePoint):
-            return converted(point.source)
-        if model is None or len(model.event_shape) != 3:
-            return None
-        noise = initial_noise(point.source.seed, (point.source.count, *model.event_shape))[point.source.index]
-        picture: Pixels = ImageSpec(model.event_shape).to_picture(noise[None])[0]
-        return picture
-
-
-def _seed_name(end: SeedEnd) -> str:
-    return f"seed {end.seed}" if end.count == 1 else f"seed {end.seed}, sample {end.index + 1}"
+            card.thumbnail.set_picture(portrait(point, model), dimmed=isinstance(point.source, SeedEnd))

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal, Slot
 
 from app.stages.morph_instruments import MorphInstruments
-from app.stages.morph_maths import Pixels, short_name
+from app.stages.morph_maths import Pixels
 from app.stages.morph_record import Record
+from app.stages.morph_sheet import MorphSheet, Rows
 from app.stages.morph_view import MorphView
 from app.state import AppState, Cursor, Run
 from core.messages import Preview, RunEnded, RunPaused, RunStarted
@@ -22,15 +21,6 @@ if TYPE_CHECKING:
     from app.bridge import Bridge
 
 LIVE = ("running", "paused")
-
-
-@dataclass(frozen=True, eq=False)
-class Rows:
-    """A sheet over t and lambda: a morph for each t, and below them the mixed pixels, uint8 (n, H, W, C)."""
-
-    jobs: tuple[int, ...]
-    times: tuple[int, ...]
-    pixels: Pixels
 
 
 class MorphScreen(QObject):
@@ -50,12 +40,11 @@ class MorphScreen(QObject):
         self.state, self._bridge = state, bridge
         self.view = MorphView(bridge)
         self.instruments = MorphInstruments()
+        self._sheet = MorphSheet(self.view.sheet)
         self.active = False
         self.expected: dict[int, Record] = {}
         self._records: dict[int, Record] = {}
-        self._rows: dict[int, Rows] = {}
         self._shown_job: int | None = None
-        self._sheet: object = None
         self._mixed_at: int | None = None
         """The frame of the mixed pixels that is looked at, which no run made."""
         self._strip_is_mixed = False
@@ -93,7 +82,7 @@ class MorphScreen(QObject):
     def rows(self) -> Rows | None:
         """The sheet over t and lambda that the morph looked at belongs to."""
         run = self.run
-        return None if run is None else self._rows.get(run.job)
+        return None if run is None else self._sheet.rows_of(run.job)
 
     def expect(self, plans: dict[int, Record], rows: Rows | None = None) -> None:
         """Morphs that were asked for, by job, perhaps as the rows of one sheet."""
@@ -101,7 +90,7 @@ class MorphScreen(QObject):
         self._mixed_at = None
         self._follows = True
         if rows is not None:
-            self._rows.update(dict.fromkeys(plans, rows))
+            self._sheet.expect(tuple(plans), rows)
 
     def pictures(self, job: int) -> dict[int, Pixels]:
         """The finished frames of a morph, uint8 (H, W, C) by number."""
@@ -118,8 +107,8 @@ class MorphScreen(QObject):
 
     def show_plan(self, plan: Record, portraits: Pixels | None, caption: str) -> None:
         """A morph that could be made, and its end points as pictures, uint8 (n, H, W, C)."""
-        self._shown_job, self._sheet = None, None
-        self.view.sheet.hide()
+        self._shown_job = None
+        self._sheet.close()
         self.instruments.show_record(plan, 0)
         self.instruments.show_frame(0, -1)
         request = plan.request
@@ -174,21 +163,22 @@ class MorphScreen(QObject):
 
     @Slot(int)
     def _go_to_cell(self, cell: int) -> None:
-        run, rows = self.run, self.rows
-        if run is None:
+        run = self.run
+        if run is None or run.job not in self._sheet.jobs:
             return
-        if rows is None:
-            self.go(cell)
-            return
-        row, frame = divmod(cell, len(rows.pixels))
-        self._mixed_at = frame if row == len(rows.jobs) else None
-        if row < len(rows.jobs) and rows.jobs[row] in self.state.runs:
-            there = self.state.runs[rows.jobs[row]]
-            at_end = self.state.cursor.step >= run.steps
-            step = there.steps if at_end else min(self.state.cursor.step, there.steps)
-            self._follows = False
-            self.state.move(run=there.job, frame=frame, step=step, t=int(there.path[step].t))
+        job, frame = self._sheet.at(cell)
+        self._mixed_at = frame if job is None else None
+        if job is None or job == run.job:
+            self.go(frame)
+        elif job in self.state.runs:
+            self._turn_to(self.state.runs[job], frame, at_end=self.state.cursor.step >= run.steps)
         self.show()
+
+    def _turn_to(self, run: Run, frame: int, at_end: bool) -> None:
+        """To a frame of another morph, at its picture or as far up its way as before."""
+        step = run.steps if at_end else min(self.state.cursor.step, run.steps)
+        self._follows = False
+        self.state.move(run=run.job, frame=frame, step=step, t=int(run.path[step].t))
 
     # What follows from the cursor
 
@@ -212,7 +202,7 @@ class MorphScreen(QObject):
         made = record.made(frame, run.stored)
         step = min(cursor.step, max(0, made))
         self.instruments.show_frame(frame, step if made >= 0 else -1)
-        self._mark(run, frame)
+        self._sheet.mark(run.job, frame, mixed=self._mixed_at is not None)
         if self._mixed_at is not None and self.rows is not None:
             self._show_mixed(self.rows, frame, record.names[frame])
             return
@@ -240,41 +230,11 @@ class MorphScreen(QObject):
         self._shown_job, self._strip_is_mixed = run.job, False
         self.instruments.show_record(record, frame)
         self.view.show_path(run.path)
-        self._show_sheet(run, record)
+        if self._sheet.turn_to(run.job, record):
+            for job in self._sheet.jobs:
+                for made, picture in (self.pictures(job) if job in self.state.runs else {}).items():
+                    self._sheet.put(job, made, picture, finished=True)
         self.turned.emit(run.job)
-
-    def _show_sheet(self, run: Run, record: Record) -> None:
-        request, rows, sheet = record.request, self._rows.get(run.job), self.view.sheet
-        assert isinstance(request, MorphRequest)
-        wanted: object = rows if rows is not None else run.job if request.layout == "grid" else None
-        sheet.setVisible(wanted is not None)
-        if wanted is None or wanted is self._sheet or wanted == self._sheet:
-            self._sheet = wanted
-            return
-        self._sheet = wanted
-        if rows is not None:
-            names = [*(f"t = {t}" for t in rows.times), "pixels"]
-            sheet.set_cells(names, [short_name(place) for place in record.where])
-            for column, picture in enumerate(rows.pixels):
-                sheet.put(len(rows.jobs) * len(rows.pixels) + column, picture, finished=True)
-            jobs: Sequence[int] = rows.jobs
-        else:
-            shares = [f"{record.where[k].across:.2f}" for k in range(request.frames)]
-            sheet.set_cells(shares, shares)
-            jobs = (run.job,)
-        for job in jobs:
-            for frame, picture in (self.pictures(job) if job in self.state.runs else {}).items():
-                sheet.put(self._cell(job, frame), picture, finished=True)
-
-    def _mark(self, run: Run, frame: int) -> None:
-        rows = self.rows
-        row = len(rows.jobs) if rows is not None and self._mixed_at is not None else None
-        cell = self._cell(run.job, frame) if rows is None or row is None else row * len(rows.pixels) + frame
-        self.view.sheet.set_current(cell)
-
-    def _cell(self, job: int, frame: int) -> int:
-        rows = self._rows.get(job)
-        return frame if rows is None else rows.jobs.index(job) * len(rows.pixels) + frame
 
     def _frame(self, run: Run) -> int:
         return min(self.state.cursor.frame, len(self._record_of(run).where) - 1)
@@ -331,8 +291,7 @@ class MorphScreen(QObject):
         row = self.instruments.row
         if job == self._shown_job and frame in row and not self._strip_is_mixed:
             self.instruments.strip.put(frame - row.start, picture, finished=finished)
-        if self._sheet is not None and (self._sheet == job or self._sheet is self._rows.get(job)):
-            self.view.sheet.put(self._cell(job, frame), picture, finished=finished)
+        self._sheet.put(job, frame, picture, finished=finished)
 
     @Slot(int)
     def _fill_place(self, place: int) -> None:

@@ -31,7 +31,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app.theme import GRID, RADIUS, colour, font, palette, theme
+from app.theme import GRID, RADIUS, font, palette, theme
 from app.widgets.labels import label
 from app.widgets.rasters import to_image
 from app.widgets.seed_box import MAX_SEED
@@ -76,6 +76,24 @@ class Thumbnail(QWidget):
         painter.drawImage(QRectF(left, top, width, height), self.image)
 
 
+class Promise(QWidget):
+    """What a drop here will do, written over its parent."""
+
+    def __init__(self, text: str, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.text = text
+        self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        self.hide()
+
+    def paintEvent(self, _event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(QPen(QColor(palette().text), 1))
+        painter.setBrush(QColor(palette().raised))
+        painter.drawRoundedRect(QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5), RADIUS, RADIUS)
+        painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter, self.text)
+
+
 class EndCard(QWidget):
     """An end point. It knows its letter, and shows what it is told.
 
@@ -96,10 +114,11 @@ class EndCard(QWidget):
         super().__init__(parent)
         self.letter = letter
         self._name = self._warning = ""
-        self._target = self._removable = False
+        self._removable = False
         self.thumbnail = Thumbnail(letter)
         self._make()
         self._lay_out()
+        self.promise = Promise(f"End point {letter}", self)
         self.setAcceptDrops(True)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setMinimumWidth(18 * GRID)
@@ -264,11 +283,12 @@ class EndCard(QWidget):
         self.dropped.emit(event.mimeData())
 
     def _aim(self, target: bool) -> None:
-        self._target = target
-        self.update()
+        self.promise.setGeometry(self.rect())
+        self.promise.setVisible(target)
+        self.promise.raise_()
 
     def paintEvent(self, _event: QPaintEvent) -> None:
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setPen(QPen(colour("t") if self._target else QColor(palette().line), 2 if self._target else 1))
-        painter.drawRoundedRect(QRectF(self.rect()).adjusted(1, 1, -1, -1), RADIUS, RADIUS)
+        painter.setPen(QPen(QColor(palette().line), 1))
+        painter.drawRoundedRect(QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5), RADIUS, RADIUS)

@@ -20,6 +20,7 @@ LEFT = 34
 RIGHT = 8
 HEIGHT = 148
 DOT = 3.0
+SAMPLE = 18
 NEAR = 10
 """Pixels within which a click means a point."""
 
@@ -115,7 +116,7 @@ class NormPlot(QWidget):
         painter.setFont(font("caption", numbers=True))
         quiet, area = QColor(palette().quiet), self._area()
         painter.setPen(quiet)
-        painter.drawText(QRectF(0, 0, self.width(), HEADER), Qt.AlignmentFlag.AlignLeft, "‖x‖ / √d along the morph")
+        painter.drawText(QRectF(0, 0, self.width(), HEADER), Qt.AlignmentFlag.AlignLeft, "‖x‖ / √d")
         if not self.curves:
             painter.setPen(QPen(QColor(palette().line), 1, Qt.PenStyle.DashLine))
             painter.drawRect(area)
@@ -131,6 +132,7 @@ class NormPlot(QWidget):
         for position, norm in self.points.values():
             painter.drawEllipse(self.at(position, norm), DOT, DOT)
         self._paint_cursor(painter, area)
+        self._paint_names(painter)
 
     def _area(self) -> QRectF:
         return QRectF(self.rect()).adjusted(LEFT, HEADER, -RIGHT, -FOOTER)
@@ -138,12 +140,7 @@ class NormPlot(QWidget):
     def _paint_frame(self, painter: QPainter, area: QRectF) -> None:
         if self._tolerance is not None:
             low, high = self.at(0, 1 - self._tolerance), self.at(1, 1 + self._tolerance)
-            band = colour("eps")
-            band.setAlphaF(0.25)
-            painter.fillRect(QRectF(QPointF(area.left(), high.y()), QPointF(area.right(), low.y())), band)
-            painter.setPen(colour("eps"))
-            above = QRectF(area.right() - 60, high.y() - 15, 60, 14)
-            painter.drawText(above, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignBottom, "N(0, I)")
+            painter.fillRect(QRectF(QPointF(area.left(), high.y()), QPointF(area.right(), low.y())), _band())
         painter.setPen(QPen(QColor(palette().line), 1))
         painter.drawLine(area.bottomLeft(), area.bottomRight())
         painter.drawLine(area.bottomLeft(), area.topLeft())
@@ -157,18 +154,34 @@ class NormPlot(QWidget):
             x = self.at(position, 1).x()
             painter.drawText(QRectF(x - 20, area.bottom() + 2, 40, FOOTER), Qt.AlignmentFlag.AlignHCenter, name)
 
+    def _pen(self, mix: str) -> QPen:
+        if mix == self.chosen:
+            return QPen(colour("x_t"), 2)
+        dashed = QPen(QColor(palette().quiet), 1.5)
+        dashed.setDashPattern([4, 3])
+        return dashed
+
     def _paint_curve(self, painter: QPainter, mix: str, curve: Curve) -> None:
-        is_made = mix == self.chosen
-        line = QPen(colour("x_t") if is_made else QColor(palette().quiet), 2 if is_made else 1.5)
-        if not is_made:
-            line.setDashPattern([4, 3])
-        painter.setPen(line)
+        painter.setPen(self._pen(mix))
         painter.setBrush(Qt.BrushStyle.NoBrush)
         last = max(1, len(curve) - 1)
         painter.drawPolyline(QPolygonF([self.at(k / last, float(v)) for k, v in enumerate(curve)]))
-        place = round(_NAMED_AT[mix] * last)  # apart from each other and from the middle, where the cursor begins
-        where = self.at(place / last, float(curve[place]))
-        painter.drawText(QRectF(where.x() - 30, where.y() - 16, 60, 12), Qt.AlignmentFlag.AlignCenter, mix)
+
+    def _paint_names(self, painter: QPainter) -> None:
+        """What is drawn how, from the right of the first line."""
+        right, metrics = self.width() - RIGHT, painter.fontMetrics()
+        names = [*self.curves, *(["N(0, I)"] if self._tolerance is not None else [])]
+        for name in reversed(names):
+            left = right - metrics.horizontalAdvance(name)
+            painter.setPen(colour("eps") if name not in self.curves else self._pen(name).color())
+            painter.drawText(QPointF(left, metrics.ascent()), name)
+            middle = metrics.ascent() - 4
+            if name in self.curves:
+                painter.setPen(self._pen(name))
+                painter.drawLine(QPointF(left - SAMPLE - 4, middle), QPointF(left - 4, middle))
+            else:
+                painter.fillRect(QRectF(left - SAMPLE - 4, middle - 3, SAMPLE, 7), _band())
+            right = left - SAMPLE - 4 - 12
 
     def _paint_cursor(self, painter: QPainter, area: QRectF) -> None:
         if self._position is None:
@@ -186,5 +199,10 @@ class NormPlot(QWidget):
             self.setAccessibleDescription(f"norm {self.points[self.current][1]:.3f} at the frame shown")
 
 
-_NAMED_AT = {"slerp": 0.12, "lerp": 0.33}
+def _band() -> QColor:
+    band = colour("eps")
+    band.setAlphaF(0.3)
+    return band
+
+
 _RIGHT_MIDDLE = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter

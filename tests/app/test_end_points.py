@@ -104,9 +104,12 @@ def test_that_a_drop_on_a_card_is_that_card_s(cards):
     enter = QDragEnterEvent(QPoint(5, 5), *arguments)
     card.dragEnterEvent(enter)
     assert enter.isAccepted()
+    assert card.promise.isVisible()
+    assert card.promise.text == "End point B"
     card.dropEvent(QDropEvent(QPointF(5, 5), *arguments))
     assert spy.at(0)[0] == 1
     assert spy.at(0)[1].urls() == mime.urls()
+    assert not card.promise.isVisible()
 
 
 def test_that_the_thumbnail_is_dimmed_until_it_is_the_last_word(cards, qtbot):
