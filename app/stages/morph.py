@@ -157,6 +157,7 @@ class MorphStage(Stage):
         for job in (*reversed(self.shown.expected), *((live.job,) if live is not None else ())):
             self._bridge.cancel(job)
         self.shown.expected.clear()
+        self._show_buttons()
 
     def toggle(self) -> None:
         self.transport.toggle_play()
@@ -258,8 +259,12 @@ class MorphStage(Stage):
     def _show_buttons(self) -> None:
         ready = self.state.status.state in READY and self.state.model is not None
         record = self.shown.record
-        can_export = record is not None and bool(record.finished)
-        self.buttons.show(can_run=ready and self._plan is not None, can_export=can_export, live=self._live())
+        self.buttons.show(
+            can_run=ready and self._plan is not None,
+            can_export=record is not None and bool(record.finished),
+            waits=bool(self.shown.expected),
+            live=self._live(),
+        )
         self.commands_changed.emit()
 
     def _live(self) -> Run | None:

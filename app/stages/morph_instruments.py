@@ -151,9 +151,9 @@ class MorphButtons:
         )
     )
 
-    def show(self, *, can_run: bool, can_export: bool, live: Run | None) -> None:
+    def show(self, *, can_run: bool, can_export: bool, waits: bool, live: Run | None) -> None:
         self.run.setEnabled(can_run)
         self.export.setEnabled(can_export)
-        for button in (self.pause, self.stop):
-            button.setEnabled(live is not None)
+        self.pause.setEnabled(live is not None)
+        self.stop.setEnabled(live is not None or waits)
         self.pause.setText("Resume" if live is not None and live.state == "paused" else "Pause")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,8 @@ from app.formulas import MIX_DDPM, MIX_LERP, MIX_SLERP, MORPH_DDPM, MORPH_LATENT
 from app.stages.morph_settings import NAMES, EndPoint, converted
 from core.dataspec import ImageSpec
 from core.messages import ModelInfo
-from core.morph_plan import Place, places
+from core.morph_plan import Place
+from core.morph_plan import places as places_of
 from core.noise import initial_noise
 from core.process import marginal
 from core.requests import MixName, MorphRequest, SeedEnd
@@ -30,6 +32,9 @@ LARGEST = 1_000_000
 
 FAR = 6
 """Standard deviations by which a norm must be off to be no noise's."""
+
+places = lru_cache(maxsize=64)(places_of)
+"""Where the frames of a morph lie: asked for at every point of a curve."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 KEPT = 4096
 """States of single frames that are remembered with what the network saw in them."""
 
+LOST = "The states of this morph are no longer kept. Press Morph to make it again."
+
 
 @dataclass(frozen=True, eq=False)
 class Sight:
@@ -46,6 +48,8 @@ class MorphView(QWidget):
         self._at: InspectStep | None = None
         self._asked: InspectStep | None = None
         self._name = ""
+        self._lost = False
+        """Whether the state looked at was made, and is no longer kept."""
         self._path: Path = ()
         self.frame = PicturePane("x_0", "x_0")
         self.frame.setToolTip("A frame of the morph: what the network makes of its latent")
@@ -107,6 +111,7 @@ class MorphView(QWidget):
         self._show_panes(at_data=step == run.steps)
         self.descent.set_position(step, available)
         sight = self._sight(self._at)
+        self._lost = sight is None and available > 1
         self._paint(sight, step / run.steps)
         if step == run.steps or (sight is not None and sight.x0_hat is not None):
             self.shown.emit(frame, step)
@@ -158,26 +163,32 @@ class MorphView(QWidget):
     def _paint(self, sight: Sight | None, progress: float) -> None:
         assert self._at is not None
         level = self._path[self._at.step]
+        if self._lost and sight is None:
+            self._paint_nothing(LOST)
+            return
         if self._at.step == len(self._path) - 1:
             self.frame.set_busy(sight is None, progress)
             if sight is not None:
                 self.frame.set_pictures(sight.x_t)
             self.frame.set_caption(self._name)
             return
-        self.x_t.set_busy(sight is None)
-        self.x0_hat.set_busy(sight is None or sight.x0_hat is None)
-        self.x_t.set_placeholder("This frame is still to come.")
         if sight is None:
-            self.x_t.set_pictures(None)
-            self.x0_hat.set_pictures(None)
-            self.x_t.set_caption(self._name)
-            self.x0_hat.set_caption("")
+            self._paint_nothing("This frame is still to come.")
             return
+        self.x_t.set_busy(False)
+        self.x0_hat.set_busy(sight.x0_hat is None)
         self.x_t.set_pictures(sight.x_t, None, sight.x_t_range)
         self.x_t.set_caption(f"t = {level.t:.0f}, clamped")
         if sight.x0_hat is not None:
             self.x0_hat.set_pictures(sight.x0_hat)
             self.x0_hat.set_caption(f"{self._name}, t = {level.t:.0f}")
+
+    def _paint_nothing(self, why: str) -> None:
+        for pane in self.pictures.panes:
+            pane.set_busy(False)
+            pane.set_pictures(None)
+            pane.set_caption(self._name if pane is not self.x0_hat else "")
+            pane.set_placeholder(why if pane is not self.x0_hat else "")
 
     def _show_panes(self, *, at_data: bool) -> None:
         self.frame.setVisible(at_data)

@@ -353,6 +353,23 @@ def test_that_a_seed_s_card_shows_its_frame_once_that_is_made(scene):
     assert made.image.pixelColor(5, 5).red() == 10 != noise
 
 
+def test_that_a_frame_still_to_come_and_one_no_longer_kept_are_told_apart(scene, monkeypatch):
+    state, bridge, stage = scene
+    stage.controls.batch.set_value(2)
+    press(stage)
+    bridge.advance(1, 4)
+    stage.shown.go(3)
+    assert "still to come" in stage.view.x_t._placeholder
+    bridge.advance(1, 8)
+    bridge.end(1)
+    stage.view._known.clear()
+    monkeypatch.setattr(bridge, "frame", lambda job, step, frame=None: None)
+    stage.shown.go(1)
+    assert "no longer kept" in stage.view.frame._placeholder
+    assert stage.view.frame.content is None
+    assert state.cursor.frame == 1
+
+
 # The sheet over t and lambda
 
 
@@ -382,6 +399,16 @@ def test_that_its_lowest_row_needs_no_network(scene):
     assert grey(stage.view.frame) == pytest.approx((int(a) + int(b)) / 2, abs=0.5)
     assert stage.strip.is_finished(1)
     assert stage.view.sheet.current == 25
+
+
+def test_that_rows_can_be_taken_back_before_the_first_has_begun(scene):
+    _, bridge, stage = scene
+    sheet(stage)
+    assert stage.buttons.stop.isEnabled()
+    assert "stop" in stage.commands
+    stage.buttons.stop.click()
+    assert len([call for call in bridge.calls if call[0] == "cancel"]) == 8
+    assert not stage.buttons.stop.isEnabled()
 
 
 def test_that_a_cell_of_another_row_is_looked_at_by_a_click(scene):
