@@ -2,11 +2,12 @@
 
     python -m tests.bench.training [--rounds 7] [--threads 2] [--batch 64] [--preset small] [--size 32]
 
-All train the same network from the same weights on the same random pictures, in one process, interleaved in a changing
-order; what is printed are medians of times and of the ratios within a round, so that a busy machine disturbs all alike; and of the processor's own time for a step, which
-it hardly disturbs. Nothing is compiled. "looked up" is the longest time in which a run cannot be stopped. diffusers' loop is that of its
-unconditional training script (AdamW, gradient clipping, its EMAModel): in float32 as it comes, and tuned by hand
-(bfloat16 autocast, channels last, fused optimiser).
+All train the same network from the same weights on the same random pictures, in one process, interleaved in a
+changing order. What is printed are medians: of times; of the ratios within a round, so that a busy machine disturbs
+all alike; of the processor's own time for a step, which it hardly disturbs. "looked up" is the longest time in which a
+run cannot be stopped. Nothing is compiled. diffusers' loop is that of its unconditional training script (AdamW,
+gradient clipping, its EMAModel): in float32 as it comes, and tuned by hand (bfloat16 autocast, channels last, fused
+optimiser).
 """
 
 from __future__ import annotations
@@ -130,8 +131,8 @@ def contestants(options: argparse.Namespace) -> dict[str, Step]:
     ours = UNet(config)
     ours.initialise()
 
-    def theirs() -> nn.Module:
-        network: nn.Module = UNet2DModel(**config.to_json())
+    def theirs() -> Any:
+        network: Any = UNet2DModel(**config.to_json())
         network.load_state_dict(ours.state_dict())
         return network
 
@@ -189,9 +190,8 @@ def main() -> None:
         ratio = statistics.median(one / ours for one, ours in zip(times[name], first, strict=True))
         step = run[name]
         longest = f"{1000 * step.longest:9.0f} ms" if isinstance(step, Watched) else ""
-        print(
-            f"{name:22}{seconds:10.3f}{options.batch / seconds:10.0f}{ratio:8.2f}{statistics.median(worked[name]):8.2f}{longest:>12}"
-        )
+        work = statistics.median(worked[name])
+        print(f"{name:22}{seconds:10.3f}{options.batch / seconds:10.0f}{ratio:8.2f}{work:8.2f}{longest:>12}")
 
 
 if __name__ == "__main__":
