@@ -65,6 +65,7 @@ STAGES: tuple[tuple[str, str, str], ...] = (
     ("denoise", "Denoise", "app.stages.denoise:DenoiseStage"),
     ("invert", "Invert", "app.stages.invert:InvertStage"),
     ("morph", "Morph", "app.stages.morph:MorphStage"),
+    ("train", "Train", "app.stages.train:TrainStage"),
 )
 """Key, title and class of each stage, in the order of their tabs; a stage is made when it is first shown."""
 

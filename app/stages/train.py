@@ -1,0 +1,410 @@
+"""Train: a folder of pictures becomes a model, watched while it learns and usable at any moment."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QMimeData, Qt, QTimer, Slot
+from PySide6.QtWidgets import QApplication, QFileDialog, QPushButton, QStackedWidget, QVBoxLayout, QWidget
+
+from app.stages.base import Stage
+from app.stages.train_course import Course, ordered
+from app.stages.train_film import TrainFilm
+from app.stages.train_instruments import TrainInstruments
+from app.stages.train_loader import FolderLoader
+from app.stages.train_runs import StoredRuns
+from app.stages.train_settings import name_of, order_of
+from app.stages.train_setup import TrainSetup
+from app.stages.train_view import TrainView
+from app.state import AppState
+from app.theme import GRID, PANEL_PADDING
+from app.widgets.controls import label
+from core.errors import Refusal
+from core.messages import (
+    EngineState,
+    Failed,
+    ModelOpened,
+    RunEnded,
+    RunPaused,
+    RunResumed,
+    TrainingSamples,
+    TrainingSaved,
+    TrainingStarted,
+    TrainingTick,
+)
+from core.training.dataset import PictureFolder
+from core.training.order import TrainOrder
+from core.training.runs import list_runs, new_run_folder
+from resources import FOLDER as RESOURCES
+
+if TYPE_CHECKING:
+    from app.bridge import Bridge
+
+EXAMPLE = RESOURCES / "samples" / "digits"
+NEW_HINT = "Drop a folder of pictures; sub-folders are classes. Ctrl+Enter starts."
+RUN_HINT = "Ctrl+Enter opens the model as it is; Space pauses, Esc stops and keeps; drag the slider to see it learn."
+REFRESH_MS = 100
+
+
+class TrainStage(Stage):
+    """Trainings: the one that is being prepared, the one at work, and those on the disk."""
+
+    key = "train"
+    title = "Train"
+
+    def __init__(self, state: AppState, bridge: Bridge, parent: QWidget | None = None) -> None:
+        super().__init__(state, parent)
+        self._bridge = bridge
+        self._courses: dict[int, Course] = {}
+        self._course: Course | None = None
+        """The training looked at; None: a new one is being prepared."""
+        self._asked_model = ""
+        self.setup = TrainSetup(FolderLoader(bridge, self))
+        self.stored = StoredRuns(bridge, self)
+        self.view = TrainView()
+        self.instruments = TrainInstruments()
+        self.transport, self.strip = self.instruments.transport, self.instruments.strip
+        self.runs = self.instruments.runs
+        self.film = TrainFilm(self.view, self.instruments, self)
+        self._pages = QStackedWidget()
+        self._pages.addWidget(self.setup)
+        self._pages.addWidget(self.view)
+        column = QVBoxLayout(self.content)
+        column.setContentsMargins(PANEL_PADDING, GRID, PANEL_PADDING, GRID)
+        column.addWidget(self._pages)
+        self._refresh = QTimer(self, singleShot=True)
+        self._refresh.timeout.connect(self.flush)
+        self._connect()
+        self.setup.controls.set_model(state.model)
+        self._show()
+
+    def _connect(self) -> None:
+        setup, view, state = self.setup, self.view, self.state
+        setup.start.clicked.connect(self.start)
+        setup.back.clicked.connect(self._go_back)
+        setup.folder_wanted.connect(self._choose_folder)
+        setup.changed.connect(self._show_buttons)
+        setup.refused.connect(self.errors.show_error)
+        setup.accepted.connect(self.errors.dismiss)
+        view.use.clicked.connect(self.use)
+        view.pause.clicked.connect(self._pause_or_resume)
+        view.stop.clicked.connect(self.stop)
+        view.length.duration_changed.connect(self._show_buttons)
+        view.new_wanted.connect(self._prepare)
+        self.runs.chosen.connect(self._chosen)
+        self.stored.opened.connect(self._look_at)
+        self.stored.pictures_read.connect(self._go_on)
+        self.stored.refused.connect(self.errors.show_error)
+        self.stored.folder_wanted.connect(self._choose_pictures_of)
+        self.stored.changed.connect(self._show_buttons)
+        self._bridge.message.connect(self._receive)
+        state.status_changed.connect(self._status_changed)
+        state.model_changed.connect(setup.controls.set_model)
+        QApplication.instance().lastWindowClosed.connect(self._leave)  # type: ignore[union-attr]
+
+    # What the window asks
+
+    @property
+    def primary_action(self) -> QPushButton:
+        return self.setup.start if self._course is None else self.view.use
+
+    @property
+    def commands(self) -> frozenset[str]:
+        can = {
+            "stop": self._live() is not None or self.view.cell is not None,
+            "toggle": self._course is not None,
+        }
+        return frozenset(name for name, is_possible in can.items() if is_possible)
+
+    def right_widgets(self) -> Sequence[QWidget]:
+        parts = self.instruments
+        return (parts.equation, parts.algorithm, label("Trainings", "caption"), parts.runs)
+
+    def bottom_widgets(self) -> Sequence[QWidget]:
+        return (self.instruments.bottom,)
+
+    def drop_verbs(self, mime: QMimeData) -> str:
+        is_folder = any(url.isLocalFile() and Path(url.toLocalFile()).is_dir() for url in mime.urls())
+        return "train on this folder" if is_folder else "keep it for the other stages"
+
+    def handle_folder(self, folder: Path) -> bool:
+        self.errors.dismiss()
+        self._prepare()
+        self.setup.open(folder)
+        return True
+
+    def activate(self) -> None:
+        self._list_runs()
+        if self.setup.data is None and self.setup.loader.folder is None and EXAMPLE.is_dir():
+            self.setup.open(EXAMPLE, is_example=True)
+        self.flush()
+        self._say_hint()
+        (self.setup.start if self._course is None else self.transport).setFocus()
+
+    def deactivate(self) -> None:
+        self.transport.stop()
+
+    # Commands
+
+    @Slot()
+    def start(self) -> None:
+        """Begin the training that was prepared."""
+        data, settings = self.setup.data, self.setup.controls.settings()
+        if data is None or not self.setup.start.isEnabled():
+            return
+        try:
+            order = order_of(settings, new_run_folder(name_of(settings, data.name, self.state.model)), self.state.model)
+        except Refusal as refusal:
+            self.errors.show_error(str(refusal), refusal.details)
+            return
+        self.errors.dismiss()
+        job = self._bridge.train(order, data)
+        self._courses[job] = ordered(order, data, job, self.setup.controls.predicts)
+        self._look_at(self._courses[job])
+
+    @Slot()
+    def use(self) -> None:
+        """Open the model as it is, in every stage."""
+        course = self._course
+        if course is None:
+            return
+        self._asked_model = course.name
+        if course.is_live and course.job is not None:
+            self._bridge.snapshot(course.job)
+        else:
+            self._bridge.open_model(str(course.folder))
+
+    @Slot()
+    def stop(self) -> None:
+        if self.view.cell is not None and self._live() is not self._course:
+            self.view.enlarge(None)
+            return
+        course = self._live()
+        if course is not None and course.job is not None:
+            self._bridge.cancel(course.job)
+        else:
+            self.view.enlarge(None)
+
+    def toggle(self) -> None:
+        if self._course is not None and self._course.is_live:
+            self._pause_or_resume()
+        else:
+            self.transport.toggle_play()
+
+    def seek(self, steps: int) -> None:
+        self.film.go(self.film.index + steps)
+
+    @Slot()
+    def _pause_or_resume(self) -> None:
+        course = self._course
+        if course is None:
+            return
+        if course.is_live and course.job is not None:
+            (self._bridge.resume if course.state == "paused" else self._bridge.pause)(course.job)
+        elif not course.is_live:
+            self.errors.dismiss()
+            self.stored.read_pictures(course)
+
+    @Slot(object, object)
+    def _go_on(self, course: Course, data: PictureFolder) -> None:
+        """The pictures of a training that had ended are there again."""
+        length = self.view.length
+        order = TrainOrder(out=course.folder, minutes=length.minutes, steps=length.steps, resume=True)
+        course.job = self._bridge.train(order, data)
+        course.state, course.total, course.minutes = "queued", order.steps, order.minutes
+        self._courses[course.job] = course
+        self._look_at(course)
+
+    @Slot()
+    def _choose_folder(self) -> None:
+        _choose(self, "Choose a folder of pictures", self.handle_folder)
+
+    @Slot(object)
+    def _choose_pictures_of(self, course: Course) -> None:
+        _choose(self, f"Where are the pictures of {course.name}?", lambda folder: self.stored.read(course, folder))
+
+    # What is looked at
+
+    @Slot()
+    def _prepare(self) -> None:
+        """Look at the training that is being prepared."""
+        self._look_at(None)
+
+    @Slot()
+    def _go_back(self) -> None:
+        self._look_at(self._live())
+
+    @Slot(object)
+    def _chosen(self, folder: Path | None) -> None:
+        """A training was chosen from the list."""
+        self.errors.dismiss()
+        known = next((course for course in self._courses.values() if course.folder == folder), None)
+        if folder is None or known is not None:
+            self._look_at(known)
+        else:
+            self.stored.open(next(run for run in self.runs.runs if run.folder == folder))
+
+    @Slot(object)
+    def _look_at(self, course: Course | None) -> None:
+        self._course = course
+        self.view.enlarge(None)
+        if course is not None and not course.is_live:
+            self._propose_length(course)
+        self._show()
+        self._say_hint()
+
+    def _propose_length(self, course: Course) -> None:
+        """To its own end where it was stopped, twice as long where it has come to it."""
+        factor = 2 if course.progress >= 1 else 1
+        if course.total is not None:
+            self.view.length.set_duration(steps=factor * course.total)
+        else:
+            self.view.length.set_duration(minutes=factor * (course.minutes or 20.0))
+
+    def _show(self) -> None:
+        course = self._course
+        self._pages.setCurrentWidget(self.setup if course is None else self.view)
+        self.runs.look_at(None if course is None else course.folder)
+        self.film.show(course)
+        self.flush()
+
+    @Slot()
+    def flush(self) -> None:
+        """Show the newest figures now."""
+        self._refresh.stop()
+        course = self._course
+        if course is not None:
+            self.view.show_losses(course)
+            self._show_figures(course)
+        self._show_buttons()
+
+    def _show_figures(self, course: Course) -> None:
+        waits = self._waits_for(course)
+        self.view.show_course(course, waits)
+        means = self.view.plot.means
+        loss = float(means[-1]) if len(means) else None
+        self.instruments.show_course(course, loss, at_work=not waits)
+
+    def _waits_for(self, course: Course) -> str:
+        """What a training makes way for at this moment."""
+        status = self.state.status
+        if course.state not in ("queued", "running") or status.job == course.job:
+            return ""
+        if status.state is EngineState.SAMPLING and status.job is not None:
+            return f"run {status.job}"
+        return "the model that is being opened" if status.state is EngineState.LOADING else ""
+
+    @Slot(object)
+    def _status_changed(self, _status: object) -> None:
+        if self._course is not None:
+            self._show_figures(self._course)
+        self._show_buttons()
+
+    @Slot()
+    def _show_buttons(self) -> None:
+        live, course = self._live(), self._course
+        can_train = live is None and self.state.status.state is not EngineState.FAILED
+        self.setup.show_buttons(can_train=can_train, at_work="" if live is None else live.name)
+        if course is None:
+            self.instruments.show_idea(self.setup.controls.predicts)
+        else:
+            can_resume = can_train and self.stored.reading is None and self._is_longer(course)
+            self.view.show_buttons(course, can_resume=can_resume, can_use=course.saved is not None or course.step > 0)
+        self.commands_changed.emit()
+
+    def _is_longer(self, course: Course) -> bool:
+        length = self.view.length
+        if length.steps is not None:
+            return length.steps > course.step
+        return 60 * (length.minutes or 0.0) > course.seconds
+
+    def _live(self) -> Course | None:
+        return next((course for course in self._courses.values() if course.is_live), None)
+
+    def _say_hint(self) -> None:
+        self.hint_changed.emit(NEW_HINT if self._course is None else RUN_HINT)
+
+    def _list_runs(self) -> None:
+        states = {course.folder: course.state for course in self._courses.values() if course.is_live}
+        self.runs.set_runs(list_runs(), states)
+        self.runs.look_at(None if self._course is None else self._course.folder)
+
+    # What the engine says
+
+    @Slot(object)
+    def _receive(self, message: object) -> None:
+        if isinstance(message, ModelOpened):
+            self._say_opened(message.info.ref.name)
+            return
+        course = self._courses.get(getattr(message, "job", None) or 0)
+        if course is None:
+            return
+        if isinstance(message, TrainingTick):
+            course.tick(message)
+            if course is self._course and not self._refresh.isActive():
+                self._refresh.start(REFRESH_MS)
+            return
+        match message:
+            case TrainingStarted():
+                course.begin(message)
+            case TrainingSamples():
+                course.draw(message)
+            case TrainingSaved(step=step):
+                course.saved = step
+            case RunPaused():
+                course.state = "paused"
+            case RunResumed():
+                course.state = "running"
+            case RunEnded():
+                self._ended(course, message)
+            case Failed():
+                course.state = "failed"
+                self.errors.show_error(message.message, message.details)
+        self._changed(course, message)
+
+    def _changed(self, course: Course, message: object) -> None:
+        if isinstance(message, TrainingStarted | TrainingSaved | RunEnded | Failed):
+            self._list_runs()
+        if course is not self._course:
+            self._show_buttons()
+            return
+        if isinstance(message, TrainingStarted | TrainingSamples):
+            self.film.renew()
+        if isinstance(message, RunEnded | Failed):
+            self._propose_length(course)
+            if course.saved is None:  # nothing came of it: back to what it was made with
+                self._look_at(None)
+        self.flush()
+
+    def _ended(self, course: Course, message: RunEnded) -> None:
+        course.state, course.eta = message.reason, None
+        if message.reason == "finished":
+            course.progress = 1.0
+        known = next((run for run in list_runs() if run.folder == course.folder.resolve()), None)
+        if known is not None:
+            course.seconds, course.pictures = known.seconds, known.pictures
+
+    def _say_opened(self, name: str) -> None:
+        if self._asked_model:
+            self._asked_model = ""
+            self.view.say_used(name)
+            self.hint_changed.emit(f"“{name}” is open: Denoise, Invert and Morph work with it from now on.")
+
+    @Slot()
+    def _leave(self) -> None:
+        """The window is closed: nothing that is read is wanted any more."""
+        self.setup.loader.cancel()
+        self.stored.cancel()
+
+
+def _choose(parent: QWidget, title: str, take: Callable[[Path], object]) -> None:
+    def chosen(name: str) -> None:
+        take(Path(name))
+
+    dialog = QFileDialog(parent, title)
+    dialog.setFileMode(QFileDialog.FileMode.Directory)
+    dialog.fileSelected.connect(chosen)
+    dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+    dialog.open()

@@ -1,0 +1,144 @@
+"""The course of a training: what is known of it, at work or from its folder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.errors import Refusal
+from core.json_file import read_json
+from core.messages import Picture, TrainingSamples, TrainingStarted, TrainingTick
+from core.requests import PredictionKind
+from core.training.dataset import PictureFolder
+from core.training.history import History
+from core.training.order import TrainOrder
+from core.training.presets import parameters_of
+from core.training.runs import RunSummary
+
+LIVE = ("queued", "running", "paused")
+PREDICTIONS: dict[object, PredictionKind] = {"epsilon": "eps", "sample": "x0", "v_prediction": "v"}
+
+
+@dataclass
+class Course:
+    """A training on the ``count`` pictures of the folder ``pictures``.
+
+    ``job`` is its number in the engine, None where it only lies on the disk; ``state`` is "queued", "running",
+    "paused", "finished", "stopped" or "failed". ``losses`` float32 (step,); ``samples`` are (step, pictures uint8
+    (n, H, W, C)). ``saved`` is the step of the last checkpoint, None before the first; ``seconds`` of work are known of
+    a training that ended.
+    """
+
+    folder: Path
+    name: str
+    size: int
+    count: int
+    data_name: str = ""
+    pictures: Path | None = None
+    job: int | None = None
+    state: str = "queued"
+    classes: int = 0
+    parameters: int | None = None
+    batch: int | None = None
+    precision: str = ""
+    prediction: PredictionKind = "v"
+    total: int | None = None
+    minutes: float | None = None
+    losses: NDArray[np.float32] = field(default_factory=lambda: np.zeros(0, np.float32))
+    samples: list[tuple[int, Picture]] = field(default_factory=list)
+    images_per_second: float = 0.0
+    eta: float | None = None
+    progress: float = 0.0
+    saved: int | None = None
+    seconds: float = 0.0
+    note: str = ""
+
+    @property
+    def step(self) -> int:
+        return len(self.losses)
+
+    @property
+    def is_live(self) -> bool:
+        return self.state in LIVE
+
+    @property
+    def moments(self) -> tuple[int, ...]:
+        """The steps after which samples were drawn."""
+        return tuple(step for step, _pictures in self.samples)
+
+    def begin(self, message: TrainingStarted) -> None:
+        """The engine has taken it up."""
+        self.state, self.job, self.folder, self.name = "running", message.job, Path(message.folder), message.name
+        self.count, self.classes = message.pictures, len(message.labels)
+        self.parameters, self.batch, self.precision = message.parameters, message.batch, message.precision
+        self.total, self.minutes = message.total, message.minutes
+        self.losses, self.samples = message.losses, list(message.samples)
+        self.saved = message.step or None
+
+    def tick(self, message: TrainingTick) -> None:
+        """Some more steps are done; those after ``first_step`` that were known before count no more."""
+        self.losses = np.concatenate((self.losses[: message.first_step - 1], message.losses))
+        self.images_per_second, self.eta = message.images_per_second, message.eta
+        self.progress = message.progress
+
+    def draw(self, message: TrainingSamples) -> None:
+        """Samples were drawn."""
+        self.samples = [known for known in self.samples if known[0] < message.step]
+        self.samples.append((message.step, message.pictures))
+
+
+def ordered(order: TrainOrder, data: PictureFolder, job: int, prediction: PredictionKind) -> Course:
+    """A training that was asked for and has not begun."""
+    side, channels = data.pictures.shape[1], data.pictures.shape[3]
+    own = None if order.base is not None else parameters_of(order.preset, side, channels, len(data.classes))
+    return Course(
+        folder=order.out,
+        name=order.out.name,
+        size=side,
+        count=len(data),
+        data_name=data.name,
+        pictures=data.source,
+        job=job,
+        classes=len(data.classes),
+        parameters=own,
+        batch=order.batch,
+        precision="" if order.precision == "auto" else order.precision,
+        prediction=prediction,
+        total=order.steps,
+        minutes=order.minutes,
+    )
+
+
+def stored(summary: RunSummary, history: History) -> Course:
+    """A training that lies on the disk."""
+    done = summary.step / summary.steps if summary.steps else summary.seconds / (60 * (summary.minutes or 1))
+    return Course(
+        folder=summary.folder,
+        name=summary.name,
+        size=summary.size,
+        count=summary.count,
+        data_name=summary.data_name,
+        pictures=summary.pictures,
+        state="finished" if summary.finished else "stopped",
+        prediction=prediction_of(summary.folder),
+        total=summary.steps,
+        minutes=summary.minutes,
+        losses=history.losses,
+        samples=list(history.samples),
+        progress=min(1.0, done),
+        saved=summary.step,
+        seconds=summary.seconds,
+        note=history.note,
+    )
+
+
+def prediction_of(folder: Path) -> PredictionKind:
+    """What the network of a run predicts, as its model folder says; v where it does not say."""
+    try:
+        says = read_json(folder / "scheduler" / "scheduler_config.json").get("prediction_type")
+    except (Refusal, OSError):
+        return "v"
+    return PREDICTIONS.get(says, "v")

@@ -1,0 +1,72 @@
+"""What stands beside and under a training: loss, Algorithm 1, the list of trainings; its moments as a film."""
+
+from __future__ import annotations
+
+from PySide6.QtWidgets import QStackedWidget
+
+from app.panels import column_of
+from app.stages.train_course import Course
+from app.stages.train_maths import algorithm_of, line_of, loss_of
+from app.theme import GRID
+from app.widgets.algorithm import Algorithm
+from app.widgets.controls import label
+from app.widgets.equation import Equation
+from app.widgets.filmstrip import Filmstrip
+from app.widgets.run_list import RunList
+from app.widgets.transport import Transport
+from core.requests import PredictionKind
+
+
+class TrainInstruments:
+    """The instruments of Train, moved together along the moments at which samples were drawn."""
+
+    def __init__(self) -> None:
+        self.equation = Equation()
+        self.algorithm = Algorithm()
+        self.runs = RunList()
+        self.transport = Transport()
+        self.strip = Filmstrip()
+        self.strip.setToolTip("The model as it learns: click to see what it drew then")
+        self.transport.time_label.setText("step")
+        self.transport.entry.setAccessibleName("Training step")
+        self.transport.entry.setToolTip("Type a step and press Enter to go to the samples nearest to it")
+        self.bottom = QStackedWidget()
+        self.bottom.addWidget(
+            label("What the model draws along the way appears here, as a film of its learning.", "caption")
+        )
+        self.bottom.addWidget(column_of(self.transport, self.strip, spacing=GRID // 2))
+        self._prediction: PredictionKind | None = None
+        self.show_idea("v")
+        self.show_moments(())
+
+    def show_idea(self, prediction: PredictionKind) -> None:
+        """Before there is a training: what one would do."""
+        self._show_maths(prediction, "", None)
+
+    def show_course(self, course: Course, loss: float | None, *, at_work: bool) -> None:
+        """Where a training is, and the mean of its last losses."""
+        state = course.state if at_work or not course.is_live else "waiting"
+        self._show_maths(course.prediction, state, loss)
+
+    def show_moments(self, moments: tuple[int, ...]) -> None:
+        """The steps at which samples were drawn, in order; the pictures of the strip are asked for anew."""
+        self.bottom.setCurrentIndex(1 if moments else 0)
+        self.transport.set_positions(moments or (0,))
+        ends = (f"step {moments[0]:,}", f"step {moments[-1]:,}") if moments else ("", "")
+        self.transport.rail.set_ends(*ends)
+        self.strip.set_frames(len(moments), moments)
+
+    def look_at(self, index: int) -> None:
+        self.transport.set_position(index)
+        self.transport.set_shown(index)
+        self.strip.set_current(index)
+
+    def _show_maths(self, prediction: PredictionKind, state: str, loss: float | None) -> None:
+        if prediction != self._prediction:
+            self._prediction = prediction
+            listing = algorithm_of(prediction)
+            self.algorithm.set_algorithm(listing.title, listing.lines)
+            self.algorithm.setToolTip(listing.paper)
+            self.equation.setToolTip(loss_of(prediction).paper)
+        self.equation.set_formula(loss_of(prediction).latex, {} if loss is None else {"loss": loss})
+        self.algorithm.light(line_of(prediction, state))

@@ -1,0 +1,99 @@
+"""Reads a folder of pictures away from the GUI thread; a newer folder or size replaces an older one."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Protocol
+
+from PySide6.QtCore import QObject, Qt, Signal, Slot
+
+from app.log import logger
+from core.errors import Cancelled, Refusal
+from core.training.dataset import PictureFolder, open_folder
+
+TOLD_EVERY = 0.05
+"""Seconds between two words about how far it has come."""
+
+
+class Background(Protocol):
+    """What the loader needs of ``app.bridge.Bridge``."""
+
+    def in_background(
+        self, work: Callable[[], Any], done: Callable[[Any], None], failed: Callable[[Exception], None]
+    ) -> None: ...
+
+
+class FolderLoader(QObject):
+    """Attributes: ``folder``, the one that is being read, or None.
+
+    Signals: ``progressed(done, total)``; ``opened(PictureFolder, folder)``; ``failed(message, details)``. Nothing
+    comes of what was cancelled or replaced.
+    """
+
+    progressed = Signal(int, int)
+    opened = Signal(object, object)
+    failed = Signal(str, str)
+    _told = Signal(object, int, int)
+
+    def __init__(self, background: Background, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._background = background
+        self._token = threading.Event()
+        self.folder: Path | None = None
+        self._told.connect(self._tell, Qt.ConnectionType.AutoConnection)
+
+    def open(self, folder: Path, size: int) -> None:
+        """Read the pictures of ``folder`` at ``size`` x ``size``, in the place of what is being read."""
+        self.cancel()
+        token = self._token = threading.Event()
+        self.folder = folder
+        told = 0.0
+
+        def progress(done: int, total: int) -> None:
+            nonlocal told
+            if token.is_set():
+                raise Cancelled
+            now = time.monotonic()
+            if now - told > TOLD_EVERY:
+                told = now
+                self._told.emit(token, done, total)
+
+        def work() -> PictureFolder | None:
+            try:
+                return open_folder(folder, size, progress)
+            except Cancelled:
+                return None
+
+        def done(data: PictureFolder | None) -> None:
+            if data is not None and not token.is_set():
+                self.folder = None
+                self.opened.emit(data, folder)
+
+        def failed(error: Exception) -> None:
+            if not token.is_set():
+                self.folder = None
+                self._fail(error)
+
+        self._background.in_background(work, done, failed)
+
+    @Slot()
+    def cancel(self) -> None:
+        """Read no further."""
+        self._token.set()
+        self.folder = None
+
+    @Slot(object, int, int)
+    def _tell(self, token: threading.Event, done: int, total: int) -> None:
+        if not token.is_set():
+            self.progressed.emit(done, total)
+
+    def _fail(self, error: Exception) -> None:
+        if isinstance(error, Refusal):
+            self.failed.emit(str(error), error.details)
+            return
+        logger.error("reading a folder failed", exc_info=error)
+        words = f"This folder cannot be read ({error}). Look whether it is there and may be opened."
+        self.failed.emit(words, repr(error))

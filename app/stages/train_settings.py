@@ -1,0 +1,75 @@
+"""What the controls of Train say, and the order it becomes. No widget here, no tensor."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from core.errors import Refusal
+from core.messages import ModelInfo
+from core.requests import Precision, PredictionKind
+from core.training.order import PresetName, TrainOrder
+
+SIZES = (16, 24, 32, 48, 64, 96, 128)
+FEW = 100
+"""Fewer pictures than this are learned by heart."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrainSettings:
+    """The controls as one value. ``size`` is the side of the pictures; ``fine_tune`` begins from the open model, whose
+    network and prediction it keeps. One of ``minutes`` and ``steps``."""
+
+    size: int = 32
+    preset: PresetName = "small"
+    minutes: float | None = 20.0
+    steps: int | None = None
+    prediction: PredictionKind = "v"
+    precision: Precision | Literal["auto"] = "auto"
+    batch: int = 64
+    lr: float = 1e-3
+    seed: int = 0
+    samples: int = 16
+    sample_every: float = 60.0
+    flip: bool = False
+    fine_tune: bool = False
+
+
+def order_of(settings: TrainSettings, out: Path, model: ModelInfo | None) -> TrainOrder:
+    """The order these settings mean, into the folder ``out``. Raises Refusal where they cannot be met."""
+    if settings.fine_tune and model is None:
+        raise Refusal("There is no model to fine-tune. Open one on the left, or train from the start.")
+    return TrainOrder(
+        out=out,
+        steps=settings.steps,
+        minutes=settings.minutes,
+        preset=settings.preset,
+        base=model.ref if settings.fine_tune and model is not None else None,
+        batch=settings.batch,
+        seed=settings.seed,
+        lr=settings.lr,
+        prediction=settings.prediction,
+        flip=settings.flip,
+        precision=settings.precision,
+        samples=settings.samples,
+        sample_every=settings.sample_every,
+    )
+
+
+def name_of(settings: TrainSettings, data_name: str, model: ModelInfo | None) -> str:
+    """What a new run is called: its pictures, and what learns them."""
+    if settings.fine_tune and model is not None:
+        return f"{data_name} from {model.ref.name}"
+    return f"{data_name} {settings.preset}"
+
+
+def why_not_fine_tune(model: ModelInfo | None) -> str:
+    """What keeps the open model from being trained further, "" where nothing does."""
+    if model is None:
+        return "No model is open. Open one on the left to train it further."
+    if len(model.event_shape) != 3 or model.event_shape[0] not in (1, 3):
+        return f"“{model.ref.name}” is no model of pictures."
+    if model.event_shape[1] != model.event_shape[2]:
+        return f"“{model.ref.name}” takes pictures that are not square; folders are cropped to squares."
+    return ""

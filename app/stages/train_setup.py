@@ -1,0 +1,111 @@
+"""The page on which a training is prepared: the folder, what is in it, and how it is to be learned."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PySide6.QtCore import Signal, Slot
+from PySide6.QtWidgets import QPushButton, QVBoxLayout, QWidget
+
+from app.stages.train_controls import TrainControls
+from app.stages.train_data import DataView
+from app.stages.train_loader import FolderLoader
+from app.theme import GRID
+from app.widgets.controls import PrimaryButton
+from core.training.dataset import PictureFolder
+
+
+class TrainSetup(QWidget):
+    """Attributes: ``data``, the pictures to train on, None while there are none; ``folder``, where they lie.
+
+    Signals: ``changed()``; ``folder_wanted()``; ``refused(message, details)`` where a folder cannot be trained on;
+    ``accepted()`` where it can.
+    """
+
+    changed = Signal()
+    folder_wanted = Signal()
+    refused = Signal(str, str)
+    accepted = Signal()
+
+    def __init__(self, loader: FolderLoader, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.loader = loader
+        self.data: PictureFolder | None = None
+        self.folder: Path | None = None
+        self._example: Path | None = None
+        self._can_train = False
+        self.controls = TrainControls()
+        self.start = PrimaryButton("Start")
+        self.back = QPushButton()
+        self.view = DataView()
+        self.controls.more.add_beside(self.start, 2)
+        self.controls.more.add_beside(self.back)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(GRID)
+        column.addWidget(self.controls)
+        column.addWidget(self.view, 1)
+        self.controls.changed.connect(self.changed)
+        self.controls.folder_wanted.connect(self.folder_wanted)
+        self.controls.size_changed.connect(self._sized)
+        self.view.cancelled.connect(self._cancel)
+        loader.progressed.connect(self.view.show_progress)
+        loader.opened.connect(self._opened)
+        loader.failed.connect(self._failed)
+
+    def open(self, folder: Path, *, is_example: bool = False) -> None:
+        """Read a folder, in the place of the one before; ``is_example``: a bundled one, until there is another."""
+        self._example = folder if is_example else self._example
+        self.view.show_reading(folder)
+        self.loader.open(folder, self.controls.settings().size)
+        self._show_start()
+
+    def show_buttons(self, *, can_train: bool, at_work: str) -> None:
+        """``can_train``: the engine could begin now; ``at_work`` names the training that it works on, if any."""
+        self._can_train = can_train
+        self.back.setText(f"Back to {at_work}")
+        self.back.setToolTip(f"Look at the training of {at_work} again")
+        self.back.setVisible(bool(at_work))
+        self._show_start(at_work)
+
+    def _show_start(self, at_work: str = "") -> None:
+        reading = self.loader.folder is not None
+        self.start.setEnabled(self._can_train and self.data is not None and not reading)
+        why = "Choose a folder of pictures first." if self.data is None else ""
+        why = "The folder is still being read." if reading else why
+        why = f"{at_work} is being trained: stop it first, or wait." if at_work else why
+        self.start.setToolTip(why or "Train a network on these pictures (Ctrl+Enter)")
+
+    @Slot(int)
+    def _sized(self, size: int) -> None:
+        folder = self.loader.folder or self.folder
+        if folder is not None:
+            self.view.show_reading(folder)
+            self.loader.open(folder, size)
+        self._show_data()
+
+    @Slot(object, object)
+    def _opened(self, data: PictureFolder, folder: Path) -> None:
+        self.data, self.folder = data, folder
+        self._show_data()
+        self.accepted.emit()
+        self.changed.emit()
+
+    @Slot(str, str)
+    def _failed(self, message: str, details: str) -> None:
+        """What was there before stays."""
+        self._show_data()
+        self.refused.emit(message, details)
+        self.changed.emit()
+
+    @Slot()
+    def _cancel(self) -> None:
+        self.loader.cancel()
+        self._show_data()
+        self.changed.emit()
+
+    def _show_data(self) -> None:
+        self.view.show_reading(self.loader.folder)
+        if self.view.data is not self.data or self.data is None:
+            self.view.show_data(self.data, is_example=self.folder is not None and self.folder == self._example)
+        self.controls.set_data(self.data, self.folder)

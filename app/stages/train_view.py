@@ -1,0 +1,222 @@
+"""A training to look at: its samples from fixed seeds, its figures, its loss, and what can be done with it."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Signal, Slot
+from PySide6.QtGui import QFontMetrics
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+
+from app.stages.run_instruments import button
+from app.stages.train_controls import millions
+from app.stages.train_course import Course
+from app.theme import GRID, font
+from app.widgets.controls import PrimaryButton, label
+from app.widgets.loss_plot import LossPlot
+from app.widgets.number_field import Duration
+from app.widgets.picture_pane import PicturePane
+from app.widgets.status import clock
+from core.messages import Picture
+
+FIGURES = {
+    "step": (
+        "step",
+        "10,000,000 / 10,000,000",
+        "Steps of the optimiser so far, of all where their number is set",
+    ),
+    "loss": ("loss", "0.0000", "Mean of L_simple over the last 100 steps (Ho et al. 2020, eq. 14)"),
+    "rate": ("images/s", "10,000", "Pictures learned from a second, pauses excluded"),
+    "eta": ("to go", "100:00:00", "Time to go, pauses excluded"),
+    "saved": ("saved at step", "10,000,000", "The last checkpoint: from there the run goes on whatever happens"),
+}
+
+
+class TrainView(QWidget):
+    """The page of one training.
+
+    A click on a sample enlarges it, another brings the others back. Attributes: ``cell``, the enlarged one or None.
+    Signals: ``cell_changed()``; ``new_wanted()``.
+    """
+
+    cell_changed = Signal()
+    new_wanted = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.cell: int | None = None
+        self._pictures: Picture | None = None
+        self._caption = ""
+        self.name = label("", "title")
+        self.state = label("", "quiet")
+        self.facts = label("", "caption")
+        self.facts.setWordWrap(True)
+        self.new = QPushButton("New training")
+        self.new.setToolTip("Choose pictures and settings for another training; this one goes on")
+        self.new.clicked.connect(self.new_wanted)
+        self.use = PrimaryButton("Use this model", "Open the model as it is now in every stage (Ctrl+Enter)")
+        self.pause = button("Pause", "")
+        self.stop = button("Stop and keep", "Save the model and end the training; it can be gone on with later (Esc)")
+        self.length = Duration(
+            "to",
+            tooltip="How long the training is to be in all, what it has done included.\n"
+            "The learning rate falls to 0 towards that end.",
+        )
+        self.used = label("", "quiet")
+        self.figures = {key: _figure(*words) for key, words in FIGURES.items()}
+        self.samples = PicturePane("x_0", "x_0")
+        self.samples.setToolTip(
+            "What the averaged weights (EMA) draw from fixed seeds, always from the same noise, class by class.\n"
+            "Click one to follow it alone."
+        )
+        self.samples.cell_clicked.connect(self._clicked)
+        self.plot = LossPlot()
+        self._lay_out()
+
+    def _lay_out(self) -> None:
+        title = QHBoxLayout()
+        title.setSpacing(GRID)
+        title.addWidget(self.name)
+        title.addWidget(self.state, 1)
+        title.addWidget(self.new)
+        buttons = QHBoxLayout()
+        buttons.setSpacing(GRID)
+        buttons.addWidget(self.use, 1)
+        for widget in (self.pause, self.length, self.stop):
+            buttons.addWidget(widget)
+        figures = QHBoxLayout()
+        figures.setSpacing(2 * GRID)
+        for figure in self.figures.values():
+            figures.addWidget(figure.body)
+        figures.addStretch(1)
+        figures.addWidget(self.used)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(GRID // 2)
+        column.addLayout(title)
+        column.addWidget(self.facts)
+        column.addLayout(buttons)
+        column.addLayout(figures)
+        column.addWidget(self.samples, 1)
+        column.addWidget(self.plot)
+
+    def show_course(self, course: Course, waits_for: str) -> None:
+        """The figures and the curve of a training; ``waits_for`` names what it makes way for, "" where nothing."""
+        self.name.setText(course.name)
+        waits = f"waits for {waits_for}" if waits_for else ""
+        self.state.setText(", ".join(filter(None, (course.state, waits, course.note))))
+        self.facts.setText(facts_of(course))
+        total = "" if course.total is None else f" / {course.total:,}"
+        values = {
+            "step": f"{course.step:,}{total}",
+            "loss": self.plot.summary() or "–",
+            "rate": f"{course.images_per_second:,.0f}" if course.state == "running" and course.step else "–",
+            "eta": clock(course.eta) if course.is_live and course.eta is not None else "–",
+            "saved": "–" if course.saved is None else f"{course.saved:,}",
+        }
+        for key, value in values.items():
+            self.figures[key].value.setText(value)
+
+    def say_used(self, name: str) -> None:
+        """The model is open under this name."""
+        self.used.setText(f"“{name}” is open in every stage.")
+
+    def show_losses(self, course: Course) -> None:
+        waiting = "The loss appears here with the first steps." if course.is_live else "No step was made."
+        self.plot.set_placeholder(course.note or waiting)
+        self.plot.set_losses(course.losses)
+        self.plot.set_moments(course.moments)
+
+    def show_buttons(self, course: Course, *, can_resume: bool, can_use: bool) -> None:
+        """What can be done with it. The buttons know nothing themselves."""
+        live = course.is_live
+        self.use.setEnabled(can_use)
+        goes_on = not live or course.state == "paused"
+        self.pause.setText("Train on" if course.state == "finished" else "Resume" if goes_on else "Pause")
+        self.pause.setEnabled(can_resume if not live else course.state != "queued")
+        self.pause.setToolTip(
+            ("Go on (Space)" if course.state == "paused" else "Pause after this step, and save (Space)")
+            if live
+            else "Go on with this training to the length beside, from its last checkpoint (Space)"
+            if can_resume
+            else "Choose a length beyond what is done, or wait for the training under way."
+        )
+        self.stop.setVisible(live)
+        self.length.setVisible(not live)
+
+    def show_moment(self, course: Course, index: int | None) -> None:
+        """The samples of one moment; None: there are none yet."""
+        if index is None:
+            self._pictures = None
+            waiting = "Samples from fixed seeds appear here." if course.is_live else "No samples were drawn."
+            self.samples.set_placeholder(waiting)
+            self.plot.look_at(None)
+        else:
+            step, self._pictures = course.samples[index]
+            self.plot.look_at(step)
+            self._caption = f"after {step:,} steps" if step else "before the first step: untrained"
+        self._paint()
+
+    def thumbnail(self, course: Course, index: int) -> Picture | None:
+        """The enlarged (or first) sample of a moment, uint8 (H, W, C)."""
+        pictures = course.samples[index][1]
+        cell = self.cell or 0
+        return pictures[cell] if cell < len(pictures) else None
+
+    def enlarge(self, cell: int | None) -> None:
+        """Show one sample alone, or all of them."""
+        if cell != self.cell:
+            self.cell = cell
+            self.samples.fit()
+            self._paint()
+            self.cell_changed.emit()
+
+    @Slot(int)
+    def _clicked(self, cell: int) -> None:
+        if self._pictures is not None and len(self._pictures) > 1:
+            self.enlarge(cell if self.cell is None else None)
+
+    def _paint(self) -> None:
+        pictures = self._pictures
+        if pictures is None:
+            self.samples.set_pictures(None)
+            self.samples.set_caption("")
+        elif self.cell is None or self.cell >= len(pictures):
+            self.samples.set_pictures(pictures)
+            self.samples.set_caption(self._caption)
+        else:
+            self.samples.set_pictures(pictures[self.cell : self.cell + 1])
+            self.samples.set_caption(f"{self._caption}, sample {self.cell + 1} of {len(pictures)}")
+
+
+def facts_of(course: Course) -> str:
+    """What a training is, in a line."""
+    parts = (
+        f"{course.count:,} pictures" + (f" of {course.data_name}" if course.data_name else ""),
+        f"{course.classes} classes" if course.classes else "",
+        f"{course.size} × {course.size}" if course.size else "",
+        f"{millions(course.parameters)} parameters" if course.parameters else "",
+        f"batch {course.batch}" if course.batch else "",
+        course.precision,
+        "" if course.minutes is None else f"{course.minutes:g} minutes",
+    )
+    return " · ".join(filter(None, parts))
+
+
+class _Figure:
+    """A number over its name, always as wide."""
+
+    def __init__(self, name: str, widest: str, tooltip: str) -> None:
+        self.body = QWidget()
+        self.value = QLabel("–")
+        self.value.setFont(font("body", numbers=True))
+        self.value.setAccessibleName(name)
+        self.value.setMinimumWidth(min(QFontMetrics(self.value.font()).horizontalAdvance(widest), 14 * GRID))
+        self.body.setToolTip(tooltip)
+        column = QVBoxLayout(self.body)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(self.value)
+        column.addWidget(label(name, "caption"))
+
+
+def _figure(name: str, widest: str, tooltip: str) -> _Figure:
+    return _Figure(name, widest, tooltip)

@@ -1,0 +1,238 @@
+"""How a training's loss falls: every step faintly, their trailing mean over it, on a logarithmic axis."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import QLineF, QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QColor, QMouseEvent, QPainter, QPaintEvent, QPen, QPolygonF, QResizeEvent
+from PySide6.QtWidgets import QSizePolicy, QWidget
+
+from app.theme import GRID, colour, font, palette, theme
+
+SMOOTHED = 100
+"""Steps in the trailing mean."""
+HEADER = 20
+FOOTER = 16
+AXIS = 44
+"""Width of the numbers beside the axis."""
+MARGIN = 8
+MANTISSAS = (1.0, 2.0, 5.0)
+TICKS = 6
+
+Losses = NDArray[np.float32]
+
+
+def smoothed(losses: Losses, width: int = SMOOTHED) -> NDArray[np.float64]:
+    """The mean of the known among the last ``width`` losses at every step; (n,) to (n,), NaN where none is known."""
+    known = np.isfinite(losses)
+    total = np.concatenate(([0.0], np.cumsum(np.where(known, losses, 0.0), dtype=np.float64)))
+    count = np.concatenate(([0], np.cumsum(known)))
+    ends = np.arange(1, len(losses) + 1)
+    starts = np.maximum(0, ends - width)
+    counted = count[ends] - count[starts]
+    means: NDArray[np.float64] = np.where(counted, (total[ends] - total[starts]) / np.maximum(counted, 1), np.nan)
+    return means
+
+
+class LossPlot(QWidget):
+    """The loss over the steps of a training, with a tick below the axis wherever samples were drawn.
+
+    The cursor is the step whose samples are looked at; a click or a drag asks for another.
+
+    Attributes: ``losses`` (n,), ``means`` (n,), ``looked_at`` (a step or None). Signals: ``step_asked(int)``.
+    """
+
+    step_asked = Signal(int)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.losses: Losses = np.zeros(0, np.float32)
+        self.means = np.zeros(0)
+        self.looked_at: int | None = None
+        self._moments: tuple[int, ...] = ()
+        self._placeholder = ""
+        self._range = (0.1, 1.0)
+        self._raw: list[QLineF] | None = None
+        self._curve = QPolygonF()
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.setFixedHeight(self.sizeHint().height())
+        self.setAccessibleName("Loss curve")
+        self.setToolTip(
+            "L_simple: the mean squared error of what the network predicts (Ho et al. 2020, eq. 14), logarithmic.\n"
+            f"Faint: every step, on noise levels of its own. Line: the mean of the last {SMOOTHED} steps.\n"
+            "Ticks: samples were drawn here. Click to see them."
+        )
+        theme().theme_changed.connect(self.update)
+
+    def set_losses(self, losses: Losses) -> None:
+        """The loss of every step so far, the first one that of step 1."""
+        self.losses = losses
+        self.means = smoothed(losses)
+        good = losses[np.isfinite(losses) & (losses > 0)]
+        if len(good):
+            low, high = float(good.min()), float(good.max())
+            self._range = low / 1.1, max(high, 2 * low) * 1.1
+        self._raw = None
+        self.setAccessibleDescription(self.summary())
+        self.update()
+
+    def set_moments(self, steps: Sequence[int]) -> None:
+        """The steps after which samples were drawn."""
+        self._moments = tuple(steps)
+        self.update()
+
+    def look_at(self, step: int | None) -> None:
+        if step != self.looked_at:
+            self.looked_at = step
+            self.update()
+
+    def set_placeholder(self, text: str) -> None:
+        """What is said while there is no loss."""
+        self._placeholder = text
+        self.update()
+
+    def summary(self) -> str:
+        """The mean of the last steps as it is printed."""
+        return f"{self.means[-1]:.4f}" if len(self.means) and math.isfinite(self.means[-1]) else ""
+
+    def plot_rect(self) -> QRectF:
+        return QRectF(AXIS, HEADER, max(1, self.width() - AXIS - MARGIN), self.height() - HEADER - FOOTER)
+
+    def place(self, step: float, loss: float) -> QPointF:
+        """Where the loss of a step is drawn."""
+        return QPointF(self._x_of(step), self._ys(np.array([loss]))[0])
+
+    def step_at(self, x: float) -> int:
+        """The step that is drawn at ``x``."""
+        rect = self.plot_rect()
+        share = min(1.0, max(0.0, (x - rect.left()) / rect.width()))
+        return 1 + round(share * (self._last() - 1))
+
+    def sizeHint(self) -> QSize:
+        return QSize(480, 15 * GRID)
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(200, 15 * GRID)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        self._raw = None
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        if event.button() == Qt.MouseButton.LeftButton and len(self.losses):
+            self.step_asked.emit(self.step_at(event.position().x()))
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        if event.buttons() & Qt.MouseButton.LeftButton and len(self.losses):
+            self.step_asked.emit(self.step_at(event.position().x()))
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        surfaces, rect = palette(), self.plot_rect()
+        painter.setFont(font("caption", numbers=True))
+        painter.setPen(QColor(surfaces.quiet))
+        painter.drawText(QPointF(0, 13), f"Loss, mean of {SMOOTHED} steps" if len(self.losses) else "Loss")
+        painter.setPen(QPen(QColor(surfaces.line), 1))
+        painter.drawLine(rect.bottomLeft(), rect.bottomRight())
+        if not len(self.losses):
+            painter.setPen(QColor(surfaces.quiet))
+            painter.drawText(rect, Qt.AlignmentFlag.AlignCenter, self._placeholder)
+            return
+        if self._raw is None:
+            self._raw, self._curve = self._envelope(), self._line()
+        self._paint_axes(painter, rect)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        faint = QColor(surfaces.quiet)
+        faint.setAlphaF(0.45)
+        painter.setPen(QPen(faint, 1))
+        painter.drawLines(self._raw)
+        painter.setPen(QPen(QColor(surfaces.text), 2))
+        painter.drawPolyline(self._curve)
+        self._paint_moments(painter, rect)
+        painter.setFont(font("caption", numbers=True, bold=True))
+        painter.setPen(QColor(surfaces.text))
+        header = QRectF(0, 0, self.width() - MARGIN, HEADER - 2)
+        painter.drawText(header, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, self.summary())
+
+    def _paint_axes(self, painter: QPainter, rect: QRectF) -> None:
+        surfaces = palette()
+        for value in loss_ticks(*self._range):
+            y = self.place(1, value).y()
+            painter.setPen(QPen(QColor(surfaces.line), 1, Qt.PenStyle.DotLine))
+            painter.drawLine(QPointF(rect.left(), y), QPointF(rect.right(), y))
+            painter.setPen(QColor(surfaces.quiet))
+            box = QRectF(0, y - 8, AXIS - 6, 16)
+            painter.drawText(box, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, f"{value:g}")
+        for step in step_ticks(self._last()):
+            text, x = f"{step:,}", self._x_of(step)
+            width = painter.fontMetrics().horizontalAdvance(text)
+            left = min(max(rect.left(), x - width / 2), rect.right() - width)
+            painter.drawText(QPointF(left, self.height() - 2), text)
+
+    def _paint_moments(self, painter: QPainter, rect: QRectF) -> None:
+        painter.setPen(QPen(colour("x_0"), 1))
+        for step in self._moments:
+            x = self._x_of(step)
+            painter.drawLine(QPointF(x, rect.bottom() - 4), QPointF(x, rect.bottom() + 2))
+        if self.looked_at is None:
+            return
+        x = self._x_of(self.looked_at)
+        painter.setPen(QPen(colour("t"), 1.5))
+        painter.drawLine(QPointF(x, rect.top()), QPointF(x, rect.bottom() + 3))
+
+    def _last(self) -> int:
+        return max(2, len(self.losses))
+
+    def _x_of(self, step: float) -> float:
+        rect = self.plot_rect()
+        return rect.left() + (min(max(step, 1), self._last()) - 1) / (self._last() - 1) * rect.width()
+
+    def _envelope(self) -> list[QLineF]:
+        """From the least to the largest loss in each column of pixels: as much as can be seen of every step."""
+        steps = np.flatnonzero(np.isfinite(self.losses))
+        columns = np.interp(steps + 1, (1, self._last()), self._ends()).round()
+        firsts = np.flatnonzero(np.diff(columns, prepend=-1.0))
+        lows, highs = (reduce.reduceat(self.losses[steps], firsts) for reduce in (np.minimum, np.maximum))
+        xs, tops, bottoms = columns[firsts].tolist(), self._ys(highs), self._ys(lows)
+        spans = [QLineF(x, top, x, max(bottom, top + 1)) for x, top, bottom in zip(xs, tops, bottoms, strict=True)]
+        if 2 * len(steps) > self.plot_rect().width():
+            return spans
+        return spans + [QLineF(xs[i], bottoms[i], xs[i + 1], tops[i + 1]) for i in range(len(xs) - 1)]
+
+    def _line(self) -> QPolygonF:
+        """The means, no more of them than there are columns of pixels."""
+        known = np.flatnonzero(np.isfinite(self.means))
+        places = np.linspace(0, len(known) - 1, min(len(known), int(self.plot_rect().width()))).astype(int)
+        chosen = known[np.unique(places)]
+        xs = np.interp(chosen + 1, (1, self._last()), self._ends()).tolist()
+        return QPolygonF([QPointF(x, y) for x, y in zip(xs, self._ys(self.means[chosen]), strict=True)])
+
+    def _ys(self, losses: NDArray[Any]) -> list[float]:
+        """Where losses are drawn."""
+        rect, (low, high) = self.plot_rect(), self._range
+        share = np.log(np.clip(losses, low, high) / low) / math.log(high / low)
+        ys: list[float] = (rect.bottom() - share * rect.height()).tolist()
+        return ys
+
+    def _ends(self) -> tuple[float, float]:
+        rect = self.plot_rect()
+        return rect.left(), rect.right()
+
+
+def loss_ticks(low: float, high: float) -> tuple[float, ...]:
+    """1, 2 and 5 times the powers of ten between the ends, or the powers alone where that is enough."""
+    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    fine = tuple(m * 10.0**p for p in powers for m in MANTISSAS if low <= m * 10.0**p <= high)
+    coarse = tuple(10.0**p for p in powers if low <= 10.0**p <= high)
+    return coarse if len(fine) > TICKS and len(coarse) >= 2 else fine
+
+
+def step_ticks(last: int) -> tuple[int, ...]:
+    """Round numbers of steps, evenly spread over 1..last, at most ``TICKS``."""
+    power = 10 ** math.floor(math.log10(max(1, last)))
+    width = next(w for w in (power // 5, power // 2, power, 2 * power, 5 * power) if w >= 1 and last // w <= TICKS)
+    return tuple(range(width, last + 1, width)) or (last,)

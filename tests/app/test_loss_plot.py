@@ -1,0 +1,91 @@
+"""The loss curve: a trailing mean on a logarithmic axis, with the moments at which samples were drawn."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from PySide6.QtCore import QPoint, Qt
+from pytestqt.qtbot import QtBot
+
+from app.widgets.loss_plot import LossPlot, loss_ticks, smoothed, step_ticks
+
+
+@pytest.fixture
+def plot(qtbot: QtBot) -> LossPlot:
+    made = LossPlot()
+    qtbot.addWidget(made)
+    made.resize(600, made.height())
+    made.show()
+    return made
+
+
+def falling(count: int) -> np.ndarray:
+    return np.geomspace(1, 0.01, count).astype(np.float32)
+
+
+def test_that_the_mean_is_that_of_the_last_steps() -> None:
+    losses = np.array([4, 2, 6, 8, 1], np.float32)
+    np.testing.assert_allclose(smoothed(losses, 3), [4, 3, 4, 16 / 3, 5])
+
+
+def test_that_losses_nobody_knows_any_more_are_left_out_of_the_mean() -> None:
+    losses = np.array([np.nan, 2, np.nan, 4], np.float32)
+    np.testing.assert_allclose(smoothed(losses, 2), [np.nan, 2, 2, 4])
+
+
+def test_that_equal_factors_are_equally_far_apart(plot: LossPlot) -> None:
+    plot.set_losses(falling(100))
+    heights = [plot.place(1, loss).y() for loss in (1.0, 0.1, 0.01)]
+    assert heights[1] - heights[0] == pytest.approx(heights[2] - heights[1])
+    assert heights[0] < heights[1]
+
+
+def test_that_the_first_and_the_last_step_lie_at_the_ends(plot: LossPlot) -> None:
+    plot.set_losses(falling(50))
+    assert plot.place(1, 1).x() == plot.plot_rect().left()
+    assert plot.place(50, 1).x() == plot.plot_rect().right()
+
+
+def test_that_a_click_asks_for_the_step_under_it(plot: LossPlot, qtbot: QtBot) -> None:
+    plot.set_losses(falling(201))
+    with qtbot.waitSignal(plot.step_asked) as asked:
+        qtbot.mouseClick(plot, Qt.MouseButton.LeftButton, pos=QPoint(round(plot.place(101, 1).x()), 60))
+    assert abs(asked.args[0] - 101) <= 1
+
+
+def test_that_nothing_is_asked_of_an_empty_plot(plot: LossPlot, qtbot: QtBot) -> None:
+    with qtbot.assertNotEmitted(plot.step_asked):
+        qtbot.mouseClick(plot, Qt.MouseButton.LeftButton, pos=QPoint(300, 60))
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 40, 5000])
+def test_that_any_number_of_steps_is_painted_within_the_plot(plot: LossPlot, count: int) -> None:
+    losses = falling(count)
+    losses[count // 2 :: 7] = np.nan
+    plot.set_losses(losses)
+    plot.set_moments((0, count))
+    plot.look_at(count)
+    plot.grab()
+    rect = plot.plot_rect().adjusted(-1, -1, 1, 1)
+    known = np.flatnonzero(np.isfinite(losses))
+    assert all(rect.contains(plot.place(int(step) + 1, float(losses[step]))) for step in known)
+
+
+def test_that_the_last_mean_is_printed(plot: LossPlot) -> None:
+    plot.set_losses(np.full(300, 0.25, np.float32))
+    assert plot.summary() == "0.2500"
+    assert plot.accessibleDescription() == "0.2500"
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "ticks"), [(0.03, 1.2, (0.05, 0.1, 0.2, 0.5, 1.0)), (0.0005, 2.0, (0.001, 0.01, 0.1, 1.0))]
+)
+def test_that_the_axis_has_few_round_losses(low: float, high: float, ticks: tuple[float, ...]) -> None:
+    assert loss_ticks(low, high) == pytest.approx(ticks)
+
+
+@pytest.mark.parametrize(
+    ("last", "ticks"), [(2, (1, 2)), (60, (10, 20, 30, 40, 50, 60)), (999, (200, 400, 600, 800)), (1, (1,))]
+)
+def test_that_the_axis_has_few_round_steps(last: int, ticks: tuple[int, ...]) -> None:
+    assert step_ticks(last) == ticks

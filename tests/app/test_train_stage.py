@@ -1,0 +1,511 @@
+"""Train: a folder is looked at, learned and watched; every control is in the order, every button follows the run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from PySide6.QtCore import QMimeData, QUrl
+
+from app.stages.train import EXAMPLE, TrainStage
+from app.state import AppState
+from core.messages import (
+    EngineState,
+    Failed,
+    ModelOpened,
+    RunEnded,
+    Status,
+    TrainingSamples,
+    TrainingSaved,
+    TrainingStarted,
+    TrainingTick,
+    frozen,
+)
+from core.training.dataset import PictureFolder
+from core.training.history import History, write_history
+from core.training.order import TrainOrder
+from core.training.runs import RunSummary, list_runs, remember, runs_folder, write_summary
+from tests.app.conftest import WindowBridge
+from tests.app.fake_engine import DIGITS, Dock
+
+
+class TrainBridge(WindowBridge):
+    """Says of a training what the engine would; pausing and going on as the engine answers them."""
+
+    def pause(self, job: int) -> None:
+        self.calls.append(("pause", job))
+
+    def resume(self, job: int) -> None:
+        self.calls.append(("resume", job))
+
+
+def a_folder(root: Path, classes: dict[str, int], side: int = 20) -> Path:
+    """Pictures whose colour is their class; a folder of its own for each class, none for the class ""."""
+    for index, (name, count) in enumerate(classes.items()):
+        place = root / name
+        place.mkdir(parents=True, exist_ok=True)
+        for number in range(count):
+            pixels = np.full((side, side, 3), (40 * index + 20, number, 200), np.uint8)
+            Image.fromarray(pixels).save(place / f"{number:03}.png")
+    return root
+
+
+@pytest.fixture
+def scene(qtbot):
+    state = AppState()
+    bridge = TrainBridge(state)
+    stage = TrainStage(state, bridge)
+    dock = Dock(stage)
+    qtbot.addWidget(dock)
+    bridge.ready()
+    dock.show()
+    state.move(stage="train")
+    stage.activate()
+    yield state, bridge, stage
+    state.deleteLater()
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return a_folder(tmp_path / "shapes", {"circle": 8, "square": 4})
+
+
+def order(stage) -> TrainOrder:
+    """Press Start; the order that was sent. The training is stopped again."""
+    stage.setup.start.click()
+    bridge = stage._bridge
+    sent, _ = bridge.trained[-1]
+    bridge.say(RunEnded(len(bridge.submitted), "stopped", 0, 0.0))
+    return sent
+
+
+def started(job: int, run: Path, step: int = 0, **changes) -> TrainingStarted:
+    losses = frozen(np.full(step, 0.5, np.float32))
+    values = {"pictures": 12, "labels": ("circle", "square"), "parameters": 2_600_000, "batch": 64}
+    values |= {"precision": "bfloat16", "total": 1000, "minutes": None, "samples": ()} | changes
+    return TrainingStarted(job=job, name=run.name, folder=str(run), step=step, losses=losses, **values)
+
+
+def tick(job: int, first: int, losses, rate: float = 80.0, eta: float = 90.0) -> TrainingTick:
+    return TrainingTick(job, first, frozen(np.array(losses, np.float32)), rate, eta, 0.1)
+
+
+def drawn(job: int, step: int, grey: int, count: int = 4) -> TrainingSamples:
+    return TrainingSamples(job, step, frozen(np.full((count, 8, 8, 1), grey, np.uint8)))
+
+
+def begun(stage) -> int:
+    """A training that the engine has begun; its job."""
+    stage.setup.start.click()
+    bridge = stage._bridge
+    job, (sent, _) = len(bridge.submitted), bridge.trained[-1]
+    bridge._status(EngineState.TRAINING, job)
+    bridge.say(started(job, sent.out))
+    bridge.say(TrainingSaved(job, 0))
+    return job
+
+
+def a_stored_run(name: str, pictures: Path | None, step: int = 40, **changes) -> RunSummary:
+    run = runs_folder() / name
+    history = History()
+    for _ in range(step):
+        history.add(0.25)
+    history.add_samples(0, np.zeros((4, 8, 8, 1), np.uint8))
+    history.add_samples(step, np.full((4, 8, 8, 1), 200, np.uint8))
+    write_history(history, run)
+    values = {"steps": 100, "minutes": None, "finished": False, "seconds": 30.0, "loss": 0.25, "size": 16}
+    values |= {"data_name": "shapes", "count": 12, "pictures": pictures, "changed": 0.0} | changes
+    summary = RunSummary(folder=run, name=name, step=step, **values)
+    write_summary(summary)
+    if pictures is not None:
+        remember(run, pictures)
+    return summary
+
+
+def value(pane) -> int:
+    return pane.content.image.pixelColor(0, 0).red()
+
+
+# The folder
+
+
+def test_that_the_first_look_shows_bundled_pictures_to_try(scene):
+    _, _, stage = scene
+    assert stage.setup.data.source == EXAMPLE
+    assert len(stage.setup.view.sheet.rows[0].pictures) == len(stage.setup.data)
+    assert "example" in stage.setup.view.advice.text()
+    assert stage.setup.start.isEnabled()
+
+
+def test_that_a_dropped_folder_is_shown_class_by_class(scene, folder):
+    _, _, stage = scene
+    assert stage.handle_folder(folder)
+    assert [(row.name, row.note, len(row.pictures)) for row in stage.setup.view.sheet.rows] == [
+        ("circle", "8", 8),
+        ("square", "4", 4),
+    ]
+    assert stage.setup.view.facts.text() == "shapes: 12 pictures · 2 classes · colour · at 32 × 32"
+    assert stage.setup.controls.folder.text() == "shapes"
+
+
+def test_that_what_was_left_out_is_listed_with_the_reason(scene, folder):
+    _, _, stage = scene
+    (folder / "circle" / "broken.png").write_bytes(b"no picture")
+    stage.handle_folder(folder)
+    view = stage.setup.view
+    assert view.skipped.isVisible()
+    assert view.skipped.title() == "1 file left out"
+    assert view.skipped_list.toPlainText().startswith("circle/broken.png: ")
+
+
+def test_that_a_few_pictures_are_said_to_be_learned_by_heart(scene, folder):
+    _, _, stage = scene
+    stage.handle_folder(folder)
+    assert "by heart" in stage.setup.view.advice.text()
+
+
+@pytest.mark.parametrize("size", ["16", "64"])
+def test_that_another_size_reads_the_pictures_again(scene, folder, size):
+    _, _, stage = scene
+    stage.handle_folder(folder)
+    stage.setup.controls.side.set_value(size)
+    assert stage.setup.data.pictures.shape[1:3] == (int(size), int(size))
+    stage.setup.start.click()
+    assert stage._bridge.trained[-1][1].pictures.shape[1] == int(size)
+
+
+def test_that_a_folder_without_pictures_is_refused_and_the_one_before_stays(scene, folder, tmp_path):
+    _, _, stage = scene
+    stage.handle_folder(folder)
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    stage.handle_folder(empty)
+    assert "no pictures" in stage.errors.message()
+    assert stage.setup.data.name == "shapes"
+    assert stage.setup.start.isEnabled()
+    stage.handle_folder(folder)
+    assert stage.errors.message() == ""
+
+
+def test_that_pictures_beside_classes_are_refused_in_words(scene, folder):
+    _, _, stage = scene
+    a_folder(folder, {"": 2})
+    stage.handle_folder(folder)
+    assert "sub-folders" in stage.errors.message()
+
+
+def test_that_the_drop_says_what_will_become_of_a_folder_and_of_a_picture(scene, folder):
+    _, _, stage = scene
+    mime = QMimeData()
+    mime.setUrls([QUrl.fromLocalFile(str(folder))])
+    assert stage.drop_verbs(mime) == "train on this folder"
+    mime.setUrls([QUrl.fromLocalFile(str(folder / "circle" / "000.png"))])
+    assert stage.drop_verbs(mime) != "train on this folder"
+
+
+# Every control is in the order
+
+
+def test_that_the_order_has_the_pictures_and_a_folder_of_its_own(scene, folder):
+    _, bridge, stage = scene
+    stage.handle_folder(folder)
+    first = order(stage)
+    _, data = bridge.trained[-1]
+    assert isinstance(data, PictureFolder)
+    assert data.source == folder
+    assert first.out.parent == runs_folder()
+    assert first.out.name == "shapes small"
+    assert not first.resume
+    assert (first.minutes, first.steps) == (20.0, None)
+
+
+@pytest.mark.parametrize(
+    ("control", "chosen", "field", "expected"),
+    [
+        ("preset", "medium", "preset", "medium"),
+        ("prediction", "eps", "prediction", "eps"),
+        ("prediction", "x0", "prediction", "x0"),
+        ("precision", "bfloat16", "precision", "bfloat16"),
+        ("precision", "float32", "precision", "float32"),
+        ("batch", 16, "batch", 16),
+        ("lr", 0.0004, "lr", 0.0004),
+        ("samples", 9, "samples", 9),
+        ("every", 30, "sample_every", 30.0),
+    ],
+)
+def test_that_every_control_is_in_the_order(scene, control, chosen, field, expected):
+    _, _, stage = scene
+    before = getattr(order(stage), field)
+    getattr(stage.setup.controls, control).set_value(chosen)
+    after = getattr(order(stage), field)
+    assert after == expected
+    assert after != before
+
+
+def test_that_seed_and_mirroring_are_in_the_order(scene):
+    _, _, stage = scene
+    before = order(stage)
+    stage.setup.controls.seed.set_seed(before.seed + 5)
+    stage.setup.controls.flip.setChecked(True)
+    after = order(stage)
+    assert (after.seed, after.flip) == (before.seed + 5, True)
+    assert not before.flip
+
+
+def test_that_a_training_lasts_minutes_or_steps(scene):
+    _, _, stage = scene
+    duration = stage.setup.controls.duration
+    duration.set_duration(minutes=7.5)
+    assert (order(stage).minutes, order(stage).steps) == (7.5, None)
+    duration._unit.setCurrentText("steps")
+    duration._edit.setValue(800)
+    assert (order(stage).minutes, order(stage).steps) == (None, 800)
+    duration._unit.setCurrentText("minutes")
+    assert order(stage).minutes == 7.5
+
+
+def test_that_the_open_model_is_fine_tuned_at_its_own_size(scene):
+    _, _, stage = scene
+    controls = stage.setup.controls
+    controls.side.set_value("16")
+    controls.fine_tune.setChecked(True)
+    assert stage.setup.data.pictures.shape[1] == DIGITS.event_shape[1]
+    assert not controls.preset.isEnabled()
+    assert not controls.side.isEnabled()
+    tuned = order(stage)
+    assert tuned.base == DIGITS.ref
+    assert tuned.out.name == "digits from digits"
+    controls.fine_tune.setChecked(False)
+    assert controls.side.value() == "16"
+    assert order(stage).base is None
+
+
+def test_that_fine_tuning_without_a_model_is_greyed_with_the_reason(scene):
+    state, _, stage = scene
+    box = stage.setup.controls.fine_tune
+    box.setChecked(True)
+    state.set_model(None)
+    assert not box.isEnabled()
+    assert not box.isChecked()
+    assert "No model is open" in box.toolTip()
+    state.set_model(DIGITS)
+    assert box.isEnabled()
+    assert "digits" in box.text()
+
+
+def test_that_the_loss_and_the_algorithm_are_those_of_the_prediction(scene):
+    _, _, stage = scene
+    equation, algorithm = stage.instruments.equation, stage.instruments.algorithm
+    assert "v_" in equation.latex
+    stage.setup.controls.prediction.set_value("eps")
+    assert "epsilon_" in equation.latex
+    assert "epsilon_" in algorithm.lines[4]
+    assert algorithm.title.startswith("Algorithm 1")
+
+
+# While it runs
+
+
+def test_that_figures_curve_and_samples_follow_the_training(scene):
+    _, bridge, stage = scene
+    job = begun(stage)
+    bridge.say(drawn(job, 0, 10))
+    bridge.say(tick(job, 1, [0.8, 0.6]))
+    bridge.say(tick(job, 3, [0.4]))
+    bridge.say(drawn(job, 3, 90))
+    bridge.say(TrainingSaved(job, 3))
+    stage.flush()
+    figures = {key: figure.value.text() for key, figure in stage.view.figures.items()}
+    assert figures == {"step": "3 / 1,000", "loss": "0.6000", "rate": "80", "eta": "1:30", "saved": "3"}
+    np.testing.assert_allclose(stage.view.plot.losses, [0.8, 0.6, 0.4])
+    assert stage.transport.times == (0, 3)
+    assert value(stage.view.samples) == 90
+    assert stage.instruments.equation.numbers["loss"] == pytest.approx(0.6)
+    assert stage.instruments.algorithm.lit == len(stage.instruments.algorithm.lines) - 1
+
+
+def test_that_one_can_go_back_to_see_it_learn(scene):
+    _, bridge, stage = scene
+    job = begun(stage)
+    bridge.say(tick(job, 1, [0.5] * 20))
+    for step, grey in ((0, 10), (10, 60), (20, 120)):
+        bridge.say(drawn(job, step, grey))
+    assert value(stage.view.samples) == 120
+    stage.strip.frame_clicked.emit(1)
+    assert value(stage.view.samples) == 60
+    assert stage.view.plot.looked_at == 10
+    bridge.say(drawn(job, 30, 200))
+    assert value(stage.view.samples) == 60
+    stage.seek(5)
+    assert value(stage.view.samples) == 200
+    bridge.say(drawn(job, 40, 220))
+    assert value(stage.view.samples) == 220
+
+
+def test_that_a_click_on_the_curve_goes_to_the_nearest_samples(scene):
+    _, bridge, stage = scene
+    job = begun(stage)
+    bridge.say(tick(job, 1, [0.5] * 20))
+    for step, grey in ((0, 10), (10, 60), (20, 120)):
+        bridge.say(drawn(job, step, grey))
+    stage.view.plot.step_asked.emit(8)
+    assert value(stage.view.samples) == 60
+    assert stage.transport.position == 1
+
+
+def test_that_the_filmstrip_shows_the_sample_that_was_chosen(scene):
+    _, bridge, stage = scene
+    job = begun(stage)
+    pictures = np.zeros((4, 8, 8, 1), np.uint8) + np.array([0, 50, 100, 150], np.uint8)[:, None, None, None]
+    bridge.say(TrainingSamples(job, 0, frozen(pictures)))
+    stage.view.samples.cell_clicked.emit(2)
+    assert stage.view.samples.content.shape[0] == 1
+    assert value(stage.view.samples) == 100
+    stage.strip.flush()
+    assert stage.strip.has_frame(0)
+    assert stage.strip._images[0].pixelColor(0, 0).red() == 100
+    stage.view.samples.cell_clicked.emit(0)
+    assert stage.view.samples.content.shape[0] == 4
+
+
+def test_that_pause_resume_and_stop_reach_the_engine(scene):
+    from core.messages import RunPaused, RunResumed
+
+    _, bridge, stage = scene
+    job = begun(stage)
+    stage.view.pause.click()
+    bridge.say(RunPaused(job, 3))
+    assert stage.view.pause.text() == "Resume"
+    assert "paused" in stage.view.state.text()
+    stage.toggle()
+    bridge.say(RunResumed(job))
+    assert stage.view.pause.text() == "Pause"
+    stage.view.stop.click()
+    assert bridge.calls[-3:] == [("pause", job), ("resume", job), ("cancel", job)]
+
+
+def test_that_the_model_in_training_is_opened_for_every_stage(scene):
+    _, bridge, stage = scene
+    job = begun(stage)
+    assert stage.primary_action is stage.view.use
+    stage.view.use.click()
+    assert bridge.calls[-1] == ("snapshot", job)
+    bridge.say(ModelOpened(DIGITS))
+    assert "open in every stage" in stage.view.used.text()
+
+
+def test_that_it_is_said_for_which_run_a_training_waits(scene):
+    state, _, stage = scene
+    begun(stage)
+    assert "waits" not in stage.view.state.text()
+    state.set_status(Status(EngineState.SAMPLING, "cpu", 33))
+    assert "waits for run 33" in stage.view.state.text()
+    assert stage.instruments.algorithm.lit is None
+    state.set_status(Status(EngineState.TRAINING, "cpu", 1))
+    assert "waits" not in stage.view.state.text()
+
+
+def test_that_only_one_training_is_at_work(scene):
+    _, bridge, stage = scene
+    job = begun(stage)
+    stage.view.new.click()
+    assert not stage.setup.start.isEnabled()
+    assert "being trained" in stage.setup.start.toolTip()
+    stage.setup.back.click()
+    assert stage.primary_action is stage.view.use
+    bridge.say(TrainingSaved(job, 5))
+    bridge.say(RunEnded(job, "stopped", 5, 1.0))
+    stage.view.new.click()
+    assert stage.setup.start.isEnabled()
+    assert not stage.setup.back.isVisible()
+
+
+def test_that_a_failure_is_said_in_words_and_the_training_can_be_gone_on_with(scene):
+    _, bridge, stage = scene
+    job = begun(stage)
+    bridge.say(tick(job, 1, [0.5] * 20))
+    bridge.say(TrainingSaved(job, 20))
+    bridge.say(Failed(job, "The training stopped at step 21: its loss is no longer a number.", "details"))
+    assert "no longer a number" in stage.errors.message()
+    assert "failed" in stage.view.state.text()
+    assert not stage.view.stop.isVisible()
+    assert stage.view.pause.text() == "Resume"
+
+
+def test_that_a_training_refused_at_once_leads_back_to_its_settings(scene):
+    _, bridge, stage = scene
+    stage.setup.start.click()
+    bridge.say(Failed(len(bridge.submitted), "The disk is full.", ""))
+    assert "disk is full" in stage.errors.message()
+    assert stage.primary_action is stage.setup.start
+    assert stage.setup.start.isEnabled()
+
+
+# Trainings on the disk
+
+
+def test_that_trainings_on_the_disk_are_listed_and_shown(scene, folder):
+    _, _, stage = scene
+    summary = a_stored_run("older", folder)
+    stage.activate()
+    assert [run.name for run in stage.runs.runs] == ["older"]
+    assert "40 steps · loss 0.250 · stopped" in stage.runs.item(1).text()
+    stage.runs.setCurrentRow(1)
+    assert stage.view.name.text() == "older"
+    assert len(stage.view.plot.losses) == summary.step
+    assert stage.transport.times == (0, 40)
+    assert value(stage.view.samples) == 200
+    stage.runs.setCurrentRow(0)
+    assert stage.primary_action is stage.setup.start
+
+
+def test_that_a_training_is_gone_on_with_its_own_pictures(scene, folder):
+    _, bridge, stage = scene
+    a_stored_run("older", folder)
+    stage.activate()
+    stage.runs.setCurrentRow(1)
+    stage.view.length.set_duration(steps=250)
+    stage.view.pause.click()
+    sent, data = bridge.trained[-1]
+    assert sent == TrainOrder(out=list_runs()[0].folder, steps=250, resume=True)
+    assert data.source == folder
+    assert data.pictures.shape[1] == 16
+    assert "queued" in stage.view.state.text()
+
+
+def test_that_a_training_whose_pictures_are_gone_asks_for_them(scene, folder, tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr("app.stages.train._choose", lambda parent, title, take: asked.append((title, take)))
+    _, bridge, stage = scene
+    a_stored_run("older", tmp_path / "gone")
+    stage.activate()
+    stage.runs.setCurrentRow(1)
+    stage.view.pause.click()
+    assert "no longer" in stage.errors.message()
+    assert bridge.trained == []
+    (title, take) = asked[0]
+    assert "older" in title
+    take(folder)
+    assert bridge.trained[-1][1].source == folder
+
+
+def test_that_a_training_cannot_be_gone_on_with_to_where_it_is(scene, folder):
+    _, _, stage = scene
+    a_stored_run("older", folder)
+    stage.activate()
+    stage.runs.setCurrentRow(1)
+    assert stage.view.pause.isEnabled()
+    stage.view.length.set_duration(steps=40)
+    assert not stage.view.pause.isEnabled()
+    assert "beyond" in stage.view.pause.toolTip()
+
+
+def test_that_the_model_of_a_training_on_the_disk_is_opened_from_its_folder(scene, folder):
+    _, bridge, stage = scene
+    a_stored_run("older", folder)
+    stage.activate()
+    stage.runs.setCurrentRow(1)
+    stage.view.use.click()
+    assert bridge.calls[-1] == ("open_model", str(list_runs()[0].folder))
