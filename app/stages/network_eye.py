@@ -126,6 +126,8 @@ class NetworkEye(QObject):
                 self.shown.emit(t)
             return
         self._asked = request
+        for pane in (self.x0_hat, self.score):
+            pane.set_placeholder("The network is looking.")
         self._set_waiting(True)
         self._bridge.ask(request)
 
