@@ -65,7 +65,7 @@ class InvertStage(Stage):
         self.controls = InvertControls()
         self.buttons = InvertButtons()
         self.plan = InvertPlan(state, self.controls.settings, self.record)
-        self.display = InvertDisplay(state, bridge, self.record, self.plan)
+        self.display = InvertDisplay(state, bridge, self.record, self.plan, self)
         self.view, self.evidence, self.instruments = self.display.view, self.display.evidence, self.display.instruments
         self.transport, self.plots = self.instruments.transport, self.instruments.plots
         self._lay_out()

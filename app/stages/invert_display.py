@@ -25,8 +25,10 @@ class InvertDisplay(QObject):
     """Shows a position of a scene, or what is planned. Attributes: ``view``, ``evidence``, ``instruments``, ``scene``
     (planned or made)."""
 
-    def __init__(self, state: AppState, bridge: Bridge, record: InvertRecord, plan: InvertPlan) -> None:
-        super().__init__()
+    def __init__(
+        self, state: AppState, bridge: Bridge, record: InvertRecord, plan: InvertPlan, parent: QObject | None = None
+    ) -> None:
+        super().__init__(parent)
         self._state = state
         self._bridge = bridge
         self._record = record
@@ -51,6 +53,7 @@ class InvertDisplay(QObject):
         walk, instruments = scene.walk, self.instruments
         instruments.lay(walk, scene.down.schedule, scene.timesteps)
         instruments.move(walk, 0, scene.up, scene.down)
+        instruments.transport.set_shown(0)
         instruments.show_misses({}, walk)
         if isinstance(request, SampleRequest):
             start = first_state(request, model, image)

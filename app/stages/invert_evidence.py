@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 NO_ERROR = "The error appears when the picture is back."
 NO_RESULT = "Each result begins from noise of its own."
 NO_LATENT = "Its statistics appear when the walk has reached it."
+LOST = "The latent is not numbers any more: the network could not follow. Take more steps, float32 or w = 0."
 
 
 class InvertEvidence(QWidget):
@@ -70,8 +71,7 @@ class InvertEvidence(QWidget):
         left = QVBoxLayout()
         left.setSpacing(GRID // 2)
         left.addWidget(self.error)
-        left.addWidget(self.curve)
-        left.addStretch(1)
+        left.addWidget(self.curve, 1)
         self._latent = QWidget()
         right = QVBoxLayout(self._latent)
         right.setContentsMargins(0, 0, 0, 0)
@@ -121,12 +121,14 @@ class InvertEvidence(QWidget):
         statistics = None if up is None else record.statistics(up)
         values = None if up is None or statistics is None else bridge.values(up.job, up.steps)
         self.histogram.set_values(values, "x_t")
-        self.statistics.setText(NO_LATENT if statistics is None else statistics_words(statistics))
+        lost = up is not None and up.stored >= up.steps and statistics is None
+        nothing = LOST if lost else NO_LATENT
+        self.statistics.setText(nothing if statistics is None else statistics_words(statistics))
         self.verdict.setText("" if statistics is None else latent_verdict(statistics, scene.up))
 
     def _show_causes(self, sentences: Sequence[str]) -> None:
         said = [sentence for sentence in sentences if sentence]
-        self.causes.setText("\n".join(said))
+        self.causes.setText(" ".join(said).replace("x0_hat", "x̂₀"))
         self.causes.setVisible(bool(said))
 
     def _show_error(self, error: float | None) -> None:

@@ -52,6 +52,9 @@ class InvertInstruments:
         self.plots.set_schedule(make_schedule(schedule))
         self.plots.set_timesteps(timesteps)
         self.transport.set_positions(times)
+        self.transport.rail.set_turn(walk.top if walk.up else None, f"latent, t = {walk.level(walk.top).t:.0f}")
+        if walk.up:
+            self.transport.rail.set_ends("the picture", "what comes back")
         self.strip.set_frames(len(times), times)
         self.set_available(walk)
 

@@ -39,10 +39,10 @@ def algorithm_at(up: InvertRequest | None, down: SampleRequest, walk: Walk, posi
 
 
 def statistics_words(statistics: LatentStatistics) -> str:
-    """Mean, variance and autocorrelation with their standard errors, always as wide."""
+    """Mean, variance and autocorrelation with their standard errors, in two lines."""
     down, across = statistics.autocorrelation
     return (
-        f"mean {statistics.mean: .3f} ± {statistics.mean_error:.3f}\n"
+        f"mean {statistics.mean: .3f} ± {statistics.mean_error:.3f}, "
         f"variance {statistics.variance:.3f} ± {statistics.variance_error:.3f}\n"
         f"neighbours {down: .3f} down, {across: .3f} across, ± {statistics.mean_error:.3f}"
     ).replace("-", "\u2212")
@@ -57,8 +57,10 @@ def latent_verdict(statistics: LatentStatistics, request: InvertRequest) -> str:
             "Less than noise: a step up adds the noise that the network finds in the picture before it, which holds "
             f"less than the level it is meant for. {helps}."
         )
-    if off > STRAYS:
-        return "More than noise: guidance and clipping push the latent away from where the model's own noise lies."
+    if off > STRAYS or abs(statistics.mean) > STRAYS * statistics.mean_error:
+        forced = request.guidance != 0 or request.clip != "none"
+        why = "guidance or clipping leads away from it" if forced else "the model has not learned such pictures"
+        return f"{'More than noise' if off > STRAYS else 'As strong as noise, but not around 0'}: {why}."
     if max(map(abs, statistics.autocorrelation)) > STRAYS * statistics.mean_error:
         return "As strong as noise, but neighbouring pixels still depend on each other: the picture shows through."
     return "Like noise, as far as its values and neighbours can tell."

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from app.state import Run
 from app.widgets.error_curve import ErrorPoint
@@ -42,7 +45,9 @@ class InvertRecord:
         picture = self._bridge.values(up.job, 0)
         again = self._bridge.values(down.job, down.steps)
         if picture is not None and again is not None and isinstance(up.request, InvertRequest):
-            self._errors[up.job] = up.request, float(mean_squared_error(again, picture).mean())
+            error = float(mean_squared_error(again, picture).mean())
+            if math.isfinite(error):
+                self._errors[up.job] = up.request, error
 
     def error(self, job: int) -> float | None:
         """Mean squared error a value in [0, 1] of what came back from this inversion's latent."""
@@ -52,17 +57,17 @@ class InvertRecord:
         return self._misses.get(job, {})
 
     def statistics(self, run: Run) -> LatentStatistics | None:
-        """Of the latent, as soon as the way up has come to it."""
+        """Of the latent, as soon as the way up has come to it; None where it is not numbers any more."""
         if run.job not in self._statistics and run.stored >= run.steps:
             latent = self._bridge.values(run.job, run.steps)
-            if latent is not None:
+            if latent is not None and np.isfinite(latent).all():
                 self._statistics[run.job] = latent_statistics(latent)
         return self._statistics.get(run.job)
 
     def points(self, like: InvertRequest) -> tuple[ErrorPoint, ...]:
         """Of every inversion of the same picture with the same model, the latest where two are alike."""
         latest = {
-            request: ErrorPoint(job, request.steps, error, kind(request))
+            request: ErrorPoint(job, len(request.timesteps), error, kind(request))
             for job, (request, error) in self._errors.items()
             if request.images == like.images and request.model == like.model
         }

@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 from app.stages.sights import Sight, Sights
 from app.stages.walks import Walk
 from app.state import Run
+from app.widgets.picture_pane import CAPTION_HEIGHT
 from app.widgets.pictures import PicturePane, PictureRow
 from core.messages import Picture, Signed
 
@@ -68,6 +69,7 @@ class InvertView(QWidget):
         self.other = PicturePane("x0_hat", r"\hat{x}_0")
         self.other.setToolTip("The other end of the same latent: reconstructed, or regenerated with another label or w")
         self.pictures = PictureRow([self.x_0, self.x_t, self.x0_hat, self.error, self.other])
+        self.pictures.setMinimumHeight(128 + CAPTION_HEIGHT)
         self.other.hide()
         for pane in (self.x_t, self.x0_hat, self.error):
             pane.cell_clicked.connect(self._clicked)

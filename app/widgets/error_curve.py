@@ -54,8 +54,7 @@ class ErrorCurve(QWidget):
         self._chosen: int | None = None
         self.setMouseTracking(True)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self.setFixedHeight(self.sizeHint().height())
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         self.setAccessibleName("Error against number of steps")
         theme().theme_changed.connect(self.update)
 
@@ -91,7 +90,7 @@ class ErrorCurve(QWidget):
         return QSize(296, 17 * GRID)
 
     def minimumSizeHint(self) -> QSize:
-        return QSize(180, 17 * GRID)
+        return QSize(180, 12 * GRID)
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         point = self.point_at(event.position())

@@ -33,10 +33,16 @@ class Rail(QAbstractSlider):
         self.shown = 0
         self.available = 1
         self._ends = ("", "")
+        self._turn: tuple[int, str] | None = None
         theme().theme_changed.connect(self.update)
 
     def set_ends(self, left: str, right: str) -> None:
         self._ends = (left, right)
+        self.update()
+
+    def set_turn(self, position: int | None, name: str = "") -> None:
+        """Mark where the process turns about, with its name; None marks nothing."""
+        self._turn = None if position is None else (position, name)
         self.update()
 
     def set_shown(self, position: int) -> None:
@@ -110,6 +116,10 @@ class Rail(QAbstractSlider):
         painter.drawLine(QPointF(self.x_of(0), _LINE), QPointF(last, _LINE))
         painter.setPen(QPen(ink, 2, c=Qt.PenCapStyle.RoundCap))
         painter.drawLine(QPointF(self.x_of(0), _LINE), QPointF(here, _LINE))
+        if self._turn is not None:
+            turn = self.x_of(self._turn[0])
+            painter.setPen(QPen(QColor(surfaces.quiet), 2))
+            painter.drawLine(QPointF(turn, _LINE - 5), QPointF(turn, _LINE + 5))
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(ink)
         painter.drawEllipse(_disc(here, _DISC))
@@ -125,6 +135,9 @@ class Rail(QAbstractSlider):
         below = QRectF(2, self.height() - 14, self.width() - 4, 14)
         painter.drawText(below, Qt.AlignmentFlag.AlignLeft, self._ends[0])
         painter.drawText(below, Qt.AlignmentFlag.AlignRight, self._ends[1])
+        if self._turn is not None:
+            turn = self.x_of(self._turn[0])
+            painter.drawText(QRectF(turn - 60, below.top(), 120, 14), Qt.AlignmentFlag.AlignHCenter, self._turn[1])
 
     def _ask_at(self, x: float) -> None:
         left, right = self.x_of(0), self.x_of(self.maximum())

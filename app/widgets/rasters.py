@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -37,7 +38,7 @@ def signed_stack(values: NDArray[Any], limit: float) -> QImage:
     count, height, width = values.shape
     scaled = np.multiply(values, 127.5 / limit, dtype=np.float32)
     scaled += 128.0  # 127.5, and a half for rounding
-    np.clip(scaled, 0, 255, out=scaled)
+    np.clip(np.nan_to_num(scaled, copy=False, nan=128.0), 0, 255, out=scaled)
     rows = scaled.astype(np.uint8).reshape(count * height, width)
     image = QImage(rows.data, width, count * height, width, QImage.Format.Format_Indexed8)
     image.setColorTable([qRgb(*(int(channel) for channel in entry)) for entry in diverging_lut()])
@@ -72,8 +73,9 @@ class Content:
         count, channels, height, width = values.shape
         shown = values[:, 0] if channels == 1 else values.mean(axis=1)
         if limit is None:
-            limit = max(float(np.abs(shown).max(initial=0.0)), 1e-6)
-        text = f"\u00b1{limit:.2f}" + ("" if channels == 1 else f", mean of {channels} channels")
+            limit = max(float(np.abs(shown).max(initial=0.0, where=np.isfinite(shown))), 1e-6)
+        mean = "" if channels == 1 else f", mean of {channels} channels"
+        text = f"\u00b1{number(limit, 2 + _finer(limit)).strip()}{mean}"
         image = signed_stack(shown, limit)
         return cls((count, height, width), image, values.transpose(0, 2, 3, 1), text, (shown, limit))
 
@@ -110,10 +112,16 @@ class Content:
         if numbers.dtype == np.uint8:
             printed = " ".join(f"{value:3d}" for value in numbers)
         else:
-            printed = " ".join(number(float(value), 3) for value in numbers)
+            decimals = 3 + (_finer(self.signed[1]) if self.signed else 0)
+            printed = " ".join(number(float(value), decimals) for value in numbers)
         return f"({row:{digits}d}, {column:{digits}d}) {printed}"
 
 
 def number(value: float, decimals: int = 2) -> str:
     """A number of fixed width: always a sign's place, always the same decimals."""
     return f"{value: .{decimals}f}".replace("-", "\u2212")
+
+
+def _finer(limit: float) -> int:
+    """How many more decimals numbers up to ``limit`` need where they are small, so that two digits are left."""
+    return max(0, math.ceil(-math.log10(limit)) - 1)

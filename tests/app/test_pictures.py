@@ -126,6 +126,15 @@ def test_that_the_signed_map_without_a_limit_ends_at_the_largest_magnitude(qtbot
     assert pane.content.range_text == "±3.25"
 
 
+def test_that_small_signed_values_keep_two_digits_in_range_and_reading(qtbot: QtBot) -> None:
+    pane = PicturePane("neutral", "d")
+    qtbot.addWidget(pane)
+    pane.set_signed(np.array([-0.00261, 0.001234], np.float32).reshape(1, 1, 1, 2))
+    assert pane.content is not None
+    assert pane.content.range_text == "±0.0026"
+    assert pane.content.reading(0, 0, 1) == "(0, 1)  0.00123"
+
+
 def test_that_a_signed_picture_of_three_channels_says_that_it_is_their_mean(qtbot: QtBot) -> None:
     pane = PicturePane("eps", r"\epsilon")
     qtbot.addWidget(pane)

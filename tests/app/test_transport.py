@@ -215,3 +215,16 @@ def test_that_everything_has_a_name_and_a_tooltip(forward: Transport) -> None:
     for widget in (*controls, forward.rail, forward.entry, forward.speed):
         assert widget.accessibleName()
         assert widget.toolTip()
+
+
+def test_that_the_place_where_a_process_turns_is_marked_under_the_rail(qtbot: QtBot, forward: Transport) -> None:
+    rail = forward.rail
+    plain = rail.grab().toImage()
+    rail.set_turn(rail.maximum() // 2, "latent")
+    marked = rail.grab().toImage()
+    below = round(rail.x_of(rail.maximum() // 2))
+    changed = [x for x in range(plain.width()) if any(plain.pixel(x, y) != marked.pixel(x, y) for y in range(22, 36))]
+    assert changed
+    assert abs(sum(changed) / len(changed) - below) < 8
+    rail.set_turn(None)
+    assert rail.grab().toImage() == plain
