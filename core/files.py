@@ -16,7 +16,8 @@ import psutil
 
 from core.errors import Refusal
 
-LONGEST = 100
+LONGEST = 40
+"""Characters of a name that go into that of its temporary file: with any alphabet no disk finds that too long."""
 
 
 def check_writable(path: Path, *suffixes: str) -> None:
@@ -73,9 +74,10 @@ def clear_leftovers(path: Path) -> None:
     """Remove what processes that were killed in the middle of writing ``path`` have left beside it."""
     ours = re.compile(re.escape(f".{path.name[:LONGEST]}-") + r"(\d{1,9})-[a-z0-9_]{8}(\.part)?")
     with contextlib.suppress(OSError):
-        for entry in os.scandir(path.absolute().parent):
-            match = ours.fullmatch(entry.name)
-            if match is None or psutil.pid_exists(int(match[1])):
+        with os.scandir(path.absolute().parent) as entries:
+            found = [(entry, match) for entry in entries if (match := ours.fullmatch(entry.name))]
+        for entry, match in found:
+            if psutil.pid_exists(int(match[1])):
                 continue
             if entry.is_dir(follow_symlinks=False):
                 shutil.rmtree(entry.path, ignore_errors=True)

@@ -51,6 +51,11 @@ class PictureFolder:
     def __len__(self) -> int:
         return len(self.pictures)
 
+    def measured(self) -> PictureFolder:
+        """Itself, its statistics and hash computed now, so that nobody waits for them later."""
+        _ = self.statistics, self.sha256
+        return self
+
     @cached_property
     def statistics(self) -> tuple[float, ...]:
         """What the pictures look like (core/likeness.py), of very many some, evenly spread."""
@@ -111,7 +116,7 @@ def open_folder(
         known = _decoded(folder, name, files, size, on_progress)
         _to_cache(folder, size, fingerprint, known)
     on_progress(len(files), len(files))
-    return known
+    return known.measured()
 
 
 def _pictures_in(folder: Path) -> Iterator[Path]:

@@ -74,12 +74,18 @@ GONE = 999_999_999
 
 @pytest.mark.parametrize("name", ["run", "checkpoint.safetensors", "x" * 150])
 def test_that_what_killed_processes_left_of_a_file_or_folder_is_cleared(tmp_path: Path, name: str) -> None:
-    shown = name[:100]
+    shown = name[:40]
     (tmp_path / f".{shown}-{GONE}-abcd_123").mkdir()
     (tmp_path / f".{shown}-{GONE}-abcd_123" / "weights").touch()
     (tmp_path / f".{shown}-{GONE}-abcd_456.part").touch()
     clear_leftovers(tmp_path / name)
     assert os.listdir(tmp_path) == []
+
+
+def test_that_a_name_that_a_disk_just_takes_can_be_written(tmp_path: Path) -> None:
+    path = tmp_path / ("漢" * 85)  # 255 bytes
+    write_file(path, lambda stream: stream.write(b"new"))
+    assert path.read_bytes() == b"new"
 
 
 @pytest.mark.parametrize(
