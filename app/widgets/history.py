@@ -129,10 +129,11 @@ class History(QTreeWidget):
 
     @Slot(object)
     def _follow(self, cursor: Cursor) -> None:
+        item = None if cursor.run is None else self._items.get(cursor.run)
+        if item is self.currentItem():
+            return  # and the list stays where the person has scrolled it
         with QSignalBlocker(self):
-            item = None if cursor.run is None else self._items.get(cursor.run)
-            if item is not self.currentItem():
-                self.setCurrentItem(item)  # type: ignore[arg-type]
+            self.setCurrentItem(item)  # type: ignore[arg-type]
             if item is not None:
                 self.scrollToItem(item)
 

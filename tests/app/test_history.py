@@ -256,6 +256,20 @@ def test_that_every_kind_of_run_has_its_line(request_, words):
     assert summary(request_) == words
 
 
+def test_that_a_list_that_was_scrolled_stays_there_while_a_run_goes_on(scene):
+    state, bridge, history = scene
+    for _ in range(20):
+        bridge.run_to_end(bridge.submit(REQUEST))
+    job = bridge.submit(REQUEST)
+    bridge.begin(job)
+    state.move(stage="denoise", run=job, step=0)
+    assert history.verticalScrollBar().value() > 0
+    history.scrollToTop()
+    bridge.advance(job, 2)
+    state.move(step=2)
+    assert history.verticalScrollBar().value() == 0
+
+
 def test_that_a_hundred_runs_are_scrolled_and_the_one_looked_at_is_in_sight(scene):
     state, bridge, history = scene
     for _ in range(100):
