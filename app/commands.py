@@ -104,12 +104,20 @@ class Commands(QObject):
         self.loader.make_thumbnails(self._window.sources.gallery.wanting())
 
     def _begin_with(self, paths: Sequence[Path]) -> bool:
+        if not paths:
+            return False
         try:
-            self.loader.open(files(offer_of(paths)) if paths else ())
+            found = offer_of(paths)
+            if found.kind == "folder" and any(command.id == "stage_train" for command in self._window.registry):
+                self._window.state.move(stage="train")
+                return not self._window.stage.handle_folder(
+                    found.paths[0]
+                )  # the picture in place stays the bundled one
+            self.loader.open(files(found))
         except Refusal as refusal:
             self._window.show_error(str(refusal), refusal.details)
             return False
-        return bool(paths)
+        return True
 
     # Pictures
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Literal
 
@@ -77,12 +78,21 @@ def offer_of(paths: Sequence[Path]) -> Offer:
 
 
 def pictures_in(folder: Path, limit: int = 64) -> tuple[Path, ...]:
-    """The picture files directly in a folder, by name, at most ``limit``."""
+    """The picture files directly in a folder, by name, at most ``limit``; where there are none, those in its
+    sub-folders, which are classes."""
     try:
-        found = sorted(path for path in folder.iterdir() if path.suffix.lower() in PICTURE_ENDINGS and path.is_file())
+        return _directly_in(folder)[:limit] or tuple(islice(_in_folders_of(folder), limit))
     except OSError as error:
         raise Refusal(f"The folder {folder.name} cannot be read ({error.strerror}).") from error
-    return tuple(found[:limit])
+
+
+def _directly_in(folder: Path) -> tuple[Path, ...]:
+    return tuple(sorted(p for p in folder.iterdir() if p.suffix.lower() in PICTURE_ENDINGS and p.is_file()))
+
+
+def _in_folders_of(folder: Path) -> Iterator[Path]:
+    for inner in sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")):
+        yield from _directly_in(inner)
 
 
 def offer(mime: QMimeData) -> Offer:

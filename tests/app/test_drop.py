@@ -14,7 +14,7 @@ from PySide6.QtGui import QDragEnterEvent, QDragLeaveEvent, QDragMoveEvent, QDro
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
-from app.incoming import offer, offer_of, pixels_of, sources
+from app.incoming import offer, offer_of, pictures_in, pixels_of, sources
 from app.window import MainWindow
 from core.errors import Refusal
 
@@ -78,6 +78,18 @@ def test_that_files_folders_and_models_are_told_apart(picture: Path, model: Path
     assert offer(of_files(model)).kind == "model"
     assert offer(of_files(picture.parent)).kind == "folder"
     assert offer(of_files(picture, picture)).paths == (picture, picture)
+
+
+def test_that_a_folder_of_classes_is_a_folder_of_pictures(picture: Path, tmp_path: Path) -> None:
+    for name in ("cats", "dogs"):
+        (tmp_path / "pets" / name).mkdir(parents=True)
+        (tmp_path / "pets" / name / "one.png").write_bytes(picture.read_bytes())
+    found = offer(of_files(tmp_path / "pets"))
+    assert found.kind == "folder"
+    assert [(path.parent.name, path.name) for path in pictures_in(found.paths[0])] == [
+        ("cats", "one.png"),
+        ("dogs", "one.png"),
+    ]
 
 
 def test_that_weights_stand_for_the_folder_they_lie_in(model: Path) -> None:

@@ -11,6 +11,7 @@ from PySide6.QtCore import QMimeData, QUrl
 
 from app.stages.train import EXAMPLE, TrainStage
 from app.state import AppState
+from app.window import STAGES
 from core.messages import (
     EngineState,
     Failed,
@@ -27,7 +28,7 @@ from core.training.dataset import PictureFolder
 from core.training.history import History, write_history
 from core.training.order import TrainOrder
 from core.training.runs import RunSummary, list_runs, remember, runs_folder, write_summary
-from tests.app.conftest import WindowBridge
+from tests.app.conftest import WindowBridge, shown_window
 from tests.app.fake_engine import DIGITS, Dock
 
 
@@ -509,3 +510,14 @@ def test_that_the_model_of_a_training_on_the_disk_is_opened_from_its_folder(scen
     stage.runs.setCurrentRow(1)
     stage.view.use.click()
     assert bridge.calls[-1] == ("open_model", str(list_runs()[0].folder))
+
+
+# In the window
+
+
+def test_that_a_folder_named_at_the_start_is_ready_to_be_trained_on(qapp, qtbot, folder):
+    window = shown_window(qtbot, STAGES)
+    window.commands.begin([str(folder)])
+    assert window.state.cursor.stage == "train"
+    assert window.stage.setup.data.source == folder
+    assert window.state.image is not None
