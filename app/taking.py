@@ -53,9 +53,10 @@ class Taking(QObject):
         elif place[0].content.signed is not None:
             self._say(SIGNED)
         else:
-            image = taken(*place)
-            self._window.state.set_image(image)
-            logger.info("picture taken: %s", image.name)
+            image, state = taken(*place), self._window.state
+            if state.image is None or state.image.sha256 != image.sha256:
+                state.set_image(image)
+                logger.info("picture taken: %s", image.name)
             self._say(f"The picture is now {image.name}.")
 
     def copy(self) -> None:

@@ -167,6 +167,33 @@ def test_that_the_context_menu_of_a_pane_means_that_pane(window: MainWindow, run
     assert window.state.image.name == "x̂₀ of run 1, sample 2, t = 500"
 
 
+@pytest.mark.qt_log_ignore("^This plugin does not support")
+def test_that_the_menu_key_offers_the_framed_sample_of_the_pane_with_the_focus(
+    window: MainWindow, run: RunView, qtbot: QtBot
+) -> None:
+    run.x_t.setFocus()
+    run.x_t.select(2)
+    event = QContextMenuEvent(QContextMenuEvent.Reason.Keyboard, QPoint(5, 5), run.x_t.mapToGlobal(QPoint(5, 5)))
+    menus = window.findChildren(QMenu)
+    QApplication.sendEvent(run.x_t, event)
+    menu = next(menu for menu in window.findChildren(QMenu) if menu not in menus)
+    qtbot.keyClick(menu, Qt.Key.Key_U)
+    assert window.state.image.name == "run 1, sample 3, t = 500"
+
+
+def test_that_outside_a_picture_there_is_no_such_menu(window: MainWindow) -> None:
+    assert window.commands.taking.menu(window.stage.transport, QPoint(5, 5)) is None
+    window.state.set_image(None)
+    assert window.commands.taking.menu(window.stage.x_t, QPoint(5, 5)) is None
+
+
+def test_that_taking_the_picture_itself_changes_nothing(window: MainWindow, qtbot: QtBot) -> None:
+    before = window.state.image
+    point_at(qtbot, window.stage.x_0, 0)
+    press(window, qtbot, Qt.Key.Key_U)
+    assert window.state.image is before
+
+
 def test_that_a_name_becomes_that_of_a_file() -> None:
     assert file_name("flag.png, t = 400") == "flag, t = 400.png"
     assert file_name("a/b:c.JPG") == "a_b_c.png"
