@@ -76,8 +76,8 @@ WHAT_STAGES_DO = {
     "morph": "From picture to picture, by way of their latents",
     "train": "A model of your own, from a folder of pictures",
 }
-NARROW = 1180
-"""Below this width (pixels) the side panels fold away by themselves."""
+NARROW = 1190
+"""Below this width (pixels) there is no room for both side panels: they fold away by themselves."""
 
 
 class MainWindow(QMainWindow):
@@ -185,10 +185,10 @@ class MainWindow(QMainWindow):
     # Panels
 
     def toggle_panel(self, side: str) -> None:
-        """Show or fold "left" or "right"; at a narrow width this is not remembered."""
+        """Show or fold "left" or "right"; at a narrow width one at a time, and this is not remembered."""
         shown = not self._panel(side).isVisibleTo(self)
         if self._narrow:
-            self._shown_when_narrow[side] = shown
+            self._shown_when_narrow = {"left": False, "right": False, side: shown}
         elif side == "left":
             self.settings.left_panel = shown
         else:

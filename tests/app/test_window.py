@@ -25,8 +25,9 @@ from app.state import AppState
 from app.theme import palette
 from app.widgets.status import Hint
 from app.window import NARROW, MainWindow
+from app.window import STAGES as REAL_STAGES
 from core.messages import EngineState, Failed, ModelInfo, Status
-from tests.app.conftest import WindowBridge
+from tests.app.conftest import WindowBridge, shown_window
 from tests.app.fake_engine import DIGITS
 from tests.app.toy_stage import STAGES, Denoise, Forward
 
@@ -96,6 +97,31 @@ def test_that_one_key_brings_a_folded_panel_back(window: MainWindow, qtbot: QtBo
     qtbot.keyClick(window, key)
     assert not panel.isVisible()
     assert not window.registry[side].isChecked()
+
+
+def test_that_in_a_narrow_window_one_panel_makes_room_for_the_other(window: MainWindow, qtbot: QtBot) -> None:
+    window.resize(1024, 700)
+    qtbot.keyClick(window, Qt.Key.Key_F9)
+    qtbot.keyClick(window, Qt.Key.Key_F10)
+    assert not window.left_panel.isVisible()
+    assert window.right_panel.isVisible()
+    assert not window.registry["left_panel"].isChecked()
+
+
+def fits(window: MainWindow, width: int, height: int) -> bool:
+    least = window.minimumSizeHint()
+    return least.width() <= width and least.height() <= height
+
+
+def test_that_every_stage_has_room_for_its_controls_beside_the_panels(qapp: QApplication, qtbot: QtBot) -> None:
+    window = shown_window(qtbot, REAL_STAGES)
+    for key, _title, _path in REAL_STAGES:
+        window.state.move(stage=key)
+        for width, panel in ((NARROW, ""), (1024, "right"), (1024, "left")):
+            window.resize(width, 700)
+            if panel:
+                window.toggle_panel(panel)
+            qtbot.waitUntil(lambda width=width: fits(window, width, 700))
 
 
 def test_that_a_panel_folded_by_hand_stays_folded_in_the_next_window(window: MainWindow, qtbot: QtBot) -> None:
