@@ -65,6 +65,7 @@ KEYS_WITHOUT_COMMAND: Mapping[str, str] = {
     "+, −, 0": "On a picture: zoom in, zoom out, fit",
     "Arrows, Enter": "On a grid of pictures: choose one, enlarge it",
     "↑ ↓": "On the schedule plots: unfold another; Enter enlarges it",
+    "↑ ↓ in Morph": "Along the way down of the frame shown",
     "Ctrl+arrows, Delete": "In a schedule drawn by hand: choose a point (← →), move it (↑ ↓), remove it",
     "F2": "In the history: name the run",
 }
