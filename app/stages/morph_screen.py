@@ -45,6 +45,8 @@ class MorphScreen(QObject):
         self.expected: dict[int, Record] = {}
         self._records: dict[int, Record] = {}
         self._shown_job: int | None = None
+        self._latest: int | None = None
+        """The morph to come back to: that last looked at, or begun since."""
         self._mixed_at: int | None = None
         """The frame of the mixed pixels that is looked at, which no run made."""
         self._strip_is_mixed = False
@@ -100,8 +102,8 @@ class MorphScreen(QObject):
 
     def activate(self) -> None:
         self.active = True
-        if self.run is None and self._shown_job in self.state.runs:
-            run = self.state.runs[self._shown_job]
+        if self.run is None and self._latest in self.state.runs:
+            run = self.state.runs[self._latest]
             self.state.move(run=run.job, frame=0, step=run.steps, t=int(run.path[-1].t))
         self.show()
 
@@ -227,7 +229,8 @@ class MorphScreen(QObject):
 
     def _show_run(self, run: Run, record: Record, frame: int) -> None:
         """Another morph than before."""
-        self._shown_job, self._strip_is_mixed = run.job, False
+        self._shown_job = self._latest = run.job
+        self._strip_is_mixed = False
         self.instruments.show_record(record, frame)
         self.view.show_path(run.path)
         if self._sheet.turn_to(run.job, record):
@@ -248,7 +251,7 @@ class MorphScreen(QObject):
     @Slot(int, int)
     def _shown(self, frame: int, step: int) -> None:
         run = self.run
-        if run is not None and frame in self.instruments.row:
+        if run is not None and self.active and frame in self.instruments.row:
             self.instruments.transport.set_shown(frame - self.instruments.row.start)
             self.state.move(shown_t=int(run.path[step].t))
 
@@ -309,7 +312,8 @@ class MorphScreen(QObject):
             case RunStarted(job=job) if job in self.expected:
                 record = self._record_of(self.state.runs[job])
                 del self.expected[job]
-                if self._follows:
+                self._latest = job
+                if self._follows and self.active:
                     t = int(message.path[0].t)
                     self.state.move(stage="morph", run=job, frame=record.first_look, step=0, t=t)
             case Preview(job=job) if job in self._records:

@@ -180,13 +180,13 @@ class EndCard(QWidget):
         head = QHBoxLayout()
         head.setSpacing(0)
         head.addWidget(self.source, 1)
-        head.addWidget(self.seed, 2)
+        head.addWidget(self.seed, 1)
         head.addWidget(self.new)
         head.addWidget(self.remove)
         below = QHBoxLayout()
         below.setSpacing(GRID)
-        below.addWidget(self.label, 1)
-        below.addWidget(self.note, 1)
+        below.addWidget(self.label, 2)
+        below.addWidget(self.note, 3)
         words = QVBoxLayout()
         words.setSpacing(GRID // 2)
         words.addLayout(head)
@@ -233,7 +233,7 @@ class EndCard(QWidget):
     def _show(self, name: str, tooltip: str) -> None:
         self._name = name
         self.source.setToolTip(tooltip)
-        self.note.setText(self._warning)
+        self.note.setToolTip(self._warning)
         self._make_room()
         self._cut()
 
@@ -250,6 +250,8 @@ class EndCard(QWidget):
         elif metrics.horizontalAdvance(whole) > room:
             whole = metrics.elidedText(whole.removesuffix(" ▾"), Qt.TextElideMode.ElideRight, room)
         self.source.setText(whole)
+        words = QFontMetrics(self.note.font())
+        self.note.setText(words.elidedText(self._warning, Qt.TextElideMode.ElideRight, self.note.width()))
 
     def _make_room(self) -> None:
         """What is in the menu as well is a button only where there is room for it."""

@@ -478,6 +478,21 @@ def test_that_runs_of_other_stages_are_left_alone(scene):
     assert stage.shown.run is state.runs[1]
 
 
+def test_that_a_row_that_begins_while_another_stage_is_shown_calls_nobody_back(scene):
+    state, bridge, stage = scene
+    sheet(stage)
+    bridge.run_to_end(1)
+    stage.deactivate()
+    state.move(stage="forward", run=None, t=300)
+    bridge.run_to_end(2)
+    assert state.cursor.stage == "forward"
+    assert state.cursor.run is None
+    state.move(stage="morph")
+    stage.activate()
+    assert state.cursor.run == 2
+    assert all(stage.view.sheet.is_finished(cell) for cell in range(6))
+
+
 # Export
 
 
