@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from app.bridge import Bridge
 
 HINT = "Ctrl+Enter inverts, Space plays, Esc stops; drag the slider up to the latent and down again."
+BACK_HINT = "Choose another label or w and Regenerate: the same latent as something else. Measure draws the curve."
 EDIT_HINT = "Choose how far to noise the picture: the less, the more of it stays. Ctrl+Enter denoises it."
 WAITING_HINT = "The model is still loading: this starts when it is there. Esc takes it back."
 LIVE = ("running", "paused")
@@ -224,10 +225,10 @@ class InvertStage(Stage):
             self.errors.dismiss()
             if self.state.image is not None:
                 self._bridge.add_image(self.state.image)
-            self._follows = True
             try:
                 if self.controls.settings().method == "edit":
                     self.controls.seed.next()
+                self._follows = True
                 begin()
             except Refusal as refusal:
                 self.errors.show_error(str(refusal), refusal.details)
@@ -278,8 +279,9 @@ class InvertStage(Stage):
         self._take_settings()
 
     def _leave_run(self) -> None:
-        """Look at the window's picture instead of a run."""
+        """Look at the window's picture instead of a run, even of one that is still under way."""
         self._last = None
+        self._follows = False
         if self._run() is not None:
             self.state.move(run=None, step=0)
         self.plan.scene = None
@@ -421,6 +423,8 @@ class InvertStage(Stage):
         if up is not None:
             self.record.measure(up, down)
             self._show()
+            if self._active:
+                self.hint_changed.emit(BACK_HINT)
 
     @Slot(object)
     def _receive(self, message: object) -> None:

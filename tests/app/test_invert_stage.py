@@ -532,6 +532,20 @@ def test_that_a_dropped_picture_stands_ready_to_be_inverted(scene):
     assert press(stage).images[0].sha256 == "b" * 64
 
 
+def test_that_a_picture_dropped_while_another_walks_is_not_taken_away_again(scene):
+    state, bridge, stage = scene
+    press(stage)
+    bridge.advance(1, 2)
+    stage.handle_drop(replace(gradient(32, 32, 1), sha256="b" * 64))
+    bridge.advance(1, 3)
+    bridge.end(1)
+    bridge.run_to_end(2)
+    assert state.cursor.run is None
+    assert stage.transport.available == 1
+    state.move(run=2, step=5, t=-1)
+    assert stage.transport.available == 11
+
+
 def test_that_the_picture_of_the_run_shown_is_what_is_inverted_next(scene):
     state, _, stage = scene
     there_and_back(scene)
