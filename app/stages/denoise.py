@@ -12,13 +12,13 @@ from app.stages.base import Stage
 from app.stages.denoise_controls import DenoiseControls
 from app.stages.denoise_plan import first_state, path_of
 from app.stages.denoise_settings import branch, resolve, settings_of
-from app.stages.run_instruments import RunButtons, RunInstruments
-from app.stages.run_view import RunView
-from app.state import AppState, Cursor, Run, stage_of
+from app.stages.run_instruments import RunButtons
+from app.stages.shown_run import ShownRun
+from app.state import AppState, Run
 from app.theme import GRID, PANEL_PADDING
 from core.errors import Refusal
 from core.images import OpenedImage
-from core.messages import READY, EngineState, Failed, ModelInfo, Preview, RunEnded, RunPaused, RunStarted
+from core.messages import READY, EngineState, Failed, ModelInfo
 from core.requests import FromImage, ImageRef, SampleRequest
 from core.schedules import make_schedule
 
@@ -40,20 +40,14 @@ class DenoiseStage(Stage):
     def __init__(self, state: AppState, bridge: Bridge, parent: QWidget | None = None) -> None:
         super().__init__(state, parent)
         self._bridge = bridge
-        self._active = False
-        self._shown_job: int | None = None
-        self._followed: tuple[int | None, int] | None = None
-        self._submitted: set[int] = set()
-        self._follows = True
-        """Whether the cursor goes along with a run that is under way, until the person goes back in it."""
         self._planned: SampleRequest | None = None
         self._awaited = False
         """Whether a run was asked for before there was a model to make it with."""
 
         self.controls = DenoiseControls()
         self.buttons = RunButtons()
-        self.view = RunView(bridge)
-        self.instruments = RunInstruments()
+        self.shown = ShownRun(self.key, state, bridge, self)
+        self.view, self.instruments = self.shown.view, self.shown.instruments
         self.transport, self.strip = self.instruments.transport, self.instruments.strip
         self.plots = self.instruments.plots
         self._lay_out()
@@ -82,15 +76,9 @@ class DenoiseStage(Stage):
         self.controls.changed.connect(self._plan)
         self.controls.seed_changed.connect(self.state.set_seed)
         self.controls.conversion.conversion_changed.connect(self.state.set_conversion)
-        self.view.shown.connect(self._shown)
-        self.view.cell_changed.connect(self._fill_strip)
-        self.transport.position_requested.connect(self._go)
-        self.strip.frame_clicked.connect(self._go)
-        self.strip.wanted.connect(self._fill_frame)
-        self.plots.t_dragged.connect(self._go_to_time)
+        self.shown.turned.connect(self._turned)
+        self.shown.moved.connect(self._show_buttons)
         self._bridge.message.connect(self._receive)
-        self.state.cursor_changed.connect(self._follow)
-        self.state.runs_changed.connect(self._run_changed)
         self.state.status_changed.connect(self._show_buttons)
         self.state.model_changed.connect(self._model_changed)
         self.state.seed_changed.connect(self.controls.seed.set_seed)
@@ -107,7 +95,7 @@ class DenoiseStage(Stage):
     def commands(self) -> frozenset[str]:
         buttons = {
             "stop": self.buttons.stop.isEnabled() or self._awaited or self.view.cell is not None,
-            "toggle": self.buttons.pause.isEnabled() or self._run() is not None,
+            "toggle": self.buttons.pause.isEnabled() or self.shown.run is not None,
             "step": self.buttons.step.isEnabled(),
             "branch": self.buttons.branch.isEnabled(),
         }
@@ -128,18 +116,15 @@ class DenoiseStage(Stage):
         self.controls.more.set_open(True)
 
     def activate(self) -> None:
-        self._active = True
         self.hint_changed.emit(HINT)
-        if self._run() is None:
-            self._look_back()
-        else:
-            self._show()
-        if self._run() is None:
+        self.shown.activate()
+        if self.shown.run is None:
             self._plan()
         self.transport.setFocus()
 
     def deactivate(self) -> None:
-        self._active = self._awaited = False
+        self.shown.deactivate()
+        self._awaited = False
         self.transport.stop()
 
     # Commands
@@ -158,7 +143,7 @@ class DenoiseStage(Stage):
     @Slot()
     def branch(self) -> None:
         """Go on from the state shown with the settings of the controls; where a sample is enlarged, with it alone."""
-        run = self._run()
+        run = self.shown.run
         if run is not None and self.buttons.branch.isEnabled():
             step, cell = self.state.cursor.step, self.view.cell
             self._submit(lambda: branch(run.sampling, step, self.controls.settings(), cell))
@@ -177,7 +162,7 @@ class DenoiseStage(Stage):
     def step(self) -> None:
         run = self._live()
         if run is not None:
-            self._follows = True
+            self.shown.follows = True
             self._bridge.step(run.job)
 
     def toggle(self) -> None:
@@ -187,7 +172,7 @@ class DenoiseStage(Stage):
             self.transport.toggle_play()
 
     def seek(self, steps: int) -> None:
-        self._go(self.state.cursor.step + steps)
+        self.shown.go(self.state.cursor.step + steps)
 
     @Slot()
     def _pause_or_resume(self) -> None:
@@ -204,7 +189,7 @@ class DenoiseStage(Stage):
         self.errors.dismiss()
         if isinstance(request.start, FromImage) and self.state.image is not None:
             self._bridge.add_image(self.state.image)
-        self._submitted.add(self._bridge.submit(request))
+        self.shown.expected.add(self._bridge.submit(request))
         self._show_buttons()
 
     def _request(self) -> SampleRequest:
@@ -229,7 +214,7 @@ class DenoiseStage(Stage):
         else:
             self.errors.dismiss()
             self.plots.set_timesteps(self._planned.timesteps)
-            if self._run() is None:
+            if self.shown.run is None:
                 self._show_plan(self._planned, self.state.model)
             clamps = self._planned.sampler.clip == "clamp" and self._planned.guidance > 0
             self.hint_changed.emit(CLAMP_HINT if clamps else HINT)
@@ -251,7 +236,7 @@ class DenoiseStage(Stage):
         else:
             self.plots.set_schedule(make_schedule(model.schedule))
         self._picture_changed()
-        if self._run() is None:
+        if self.shown.run is None:
             self.view.show_nothing("The model is being loaded." if model is None else "Press Denoise.")
         self._plan()
 
@@ -266,7 +251,7 @@ class DenoiseStage(Stage):
     @Slot()
     def _show_buttons(self) -> None:
         ready = self.state.status.state in READY and self.state.model is not None
-        run, live = self._run(), self._live()
+        run, live = self.shown.run, self._live()
         can_branch = run is not None and self.state.cursor.step < run.steps and self.state.cursor.step <= run.stored
         can_run = ready and self._planned is not None
         self.buttons.show(can_run=can_run or self._is_starting(), can_branch=ready and can_branch, live=live)
@@ -284,122 +269,27 @@ class DenoiseStage(Stage):
         self.hint_changed.emit(HINT)
         self.commands_changed.emit()
 
-    # What follows from the cursor
-
-    def _run(self) -> Run | None:
-        """The run looked at, if it is one of a sampler."""
-        job = self.state.cursor.run
-        return self.state.runs[job] if job is not None and self._is_own(job) else None
+    # Runs
 
     def _live(self) -> Run | None:
         """The run that Pause, Step and Stop are about: the one looked at if it is under way, else the engine's."""
-        looked_at, current = self._run(), self.state.status.job
+        looked_at, current = self.shown.run, self.state.status.job
         working = None if current is None else self.state.runs.get(current)
         return next((run for run in (looked_at, working) if run is not None and run.state in LIVE), None)
 
-    def _look_back(self) -> None:
-        """Where the cursor is on no run of this stage: to the state shown last, else to the end of the latest run."""
-        own = [job for job in self.state.runs if self._is_own(job)]
-        job, step = self._followed or (None, 0)
-        if job not in own and own:
-            job, step = own[-1], self.state.runs[own[-1]].stored
-        if job is not None:
-            run = self.state.runs[job]
-            step = run.stored if self._follows and run.state == "running" else min(step, run.stored)
-            self.state.move(stage=self.key, run=job, step=step, t=int(run.path[step].t))
-
-    def _is_own(self, job: int | None) -> bool:
-        run = None if job is None else self.state.runs.get(job)
-        return run is not None and stage_of(run.request) == self.key
-
     @Slot(int)
-    def _go(self, step: int) -> None:
-        run = self._run()
-        if run is not None:
-            step = min(max(0, step), run.stored)
-            self._follows = step >= self.state.cursor.step and step >= run.stored - 1
-            self.state.move(step=step, t=int(run.path[step].t))
-
-    @Slot(int)
-    def _go_to_time(self, t: int) -> None:
-        run = self._run()
-        if run is not None:
-            self._go(min(range(run.stored + 1), key=lambda step: abs(run.path[step].t - t)))
-
-    @Slot(object)
-    def _follow(self, cursor: Cursor) -> None:
-        if (cursor.run, cursor.step) != self._followed:
-            self._show()
-
-    def _show(self) -> None:
-        run, cursor = self._run(), self.state.cursor
-        if not self._active or run is None:
-            return
-        self._followed = cursor.run, cursor.step
-        if run.job != self._shown_job:
-            self._show_run(run)
-        step = min(cursor.step, run.stored)
-        self.instruments.show_state(run, step)
-        self.view.show_state(run, step, is_coming=self._follows and run.state == "running")
-        self._show_buttons()
-
-    def _show_run(self, run: Run) -> None:
-        """Another run than before: its settings, its schedule, its strip."""
-        self._shown_job = run.job
-        if run.job not in self._submitted:
-            self.controls.set_settings(settings_of(run.sampling))
-        self._submitted.discard(run.job)
-        self._planned = run.sampling
-        self.instruments.show_run(run)
-
-    @Slot(int)
-    def _run_changed(self, job: int) -> None:
-        if job == self._shown_job:
-            self.instruments.set_available(self.state.runs[job].stored + 1)
-        self._show_buttons()
-
-    @Slot(int)
-    def _shown(self, step: int) -> None:
-        self.transport.set_shown(step)
-        run = self._run()
-        if run is not None:
-            self.state.move(shown_t=int(run.path[step].t))
-
-    @Slot(int)
-    def _fill_frame(self, step: int) -> None:
-        if self._shown_job is not None:
-            picture = self.view.thumbnail(self._shown_job, step)
-            if picture is not None:
-                self.strip.set_frame(step, picture)
-
-    @Slot()
-    def _fill_strip(self) -> None:
-        """The strip shows the enlarged sample, or the first."""
-        run = self._run()
-        if run is not None:
-            self.instruments.refill(run, self.state.cursor.step)
-            self.commands_changed.emit()
-
-    # What the engine says
+    def _turned(self, job: int) -> None:
+        """Another run is shown; where it was not asked for just now, its settings are."""
+        request = self.state.runs[job].sampling
+        if job not in self.shown.expected:
+            self.controls.set_settings(settings_of(request))
+        self._planned = request
 
     @Slot(object)
     def _receive(self, message: object) -> None:
-        self.view.receive(message)
-        match message:
-            case RunStarted(job=job) if job in self._submitted:
-                self._follows = True
-                if self._active:
-                    self.state.move(stage=self.key, run=job, step=0, t=int(message.path[0].t))
-                else:
-                    self._followed = job, 0  # to come back to
-            case Preview(job=job, step=step) if job == self._shown_job:
-                self._fill_frame(step)
-                if self._follows and self._active and self.state.cursor.run == job:
-                    self.state.move(step=step, t=int(message.level.t))
-            case RunPaused(job=job, step=step) | RunEnded(job=job, steps=step) if job == self._shown_job:
-                if self._follows and self._active:
-                    self.state.move(step=step, t=int(self.state.runs[job].path[step].t))
-                self._show()
-            case Failed(job=job) if job in self._submitted or self._is_own(job) or (job is None and self._active):
+        self.shown.receive(message)
+        if isinstance(message, Failed):
+            job = message.job
+            if job in self.shown.expected or self.shown.is_own(job) or (job is None and self.shown.active):
                 self._awaited = False
                 self.errors.show_error(message.message, message.details)

@@ -604,6 +604,32 @@ def test_that_a_run_that_begins_while_another_stage_is_looked_at_moves_nobody(sc
     assert state.cursor.step == 2
 
 
+def test_that_a_run_that_ended_while_another_stage_was_looked_at_is_shown_at_its_end(scene):
+    state, bridge, stage = scene
+    press(stage)
+    bridge.advance(1, 2)
+    stage.deactivate()
+    state.move(stage="forward")
+    bridge.advance(1, 3)
+    bridge.end(1)
+    assert state.cursor.stage == "forward"
+    stage.activate()
+    assert (state.cursor.run, state.cursor.step) == (1, 5)
+    assert stage.transport.position == 5
+
+
+def test_that_a_state_gone_back_to_stays_while_another_stage_is_looked_at(scene):
+    state, bridge, stage = scene
+    press(stage)
+    bridge.advance(1, 4)
+    stage.transport.position_requested.emit(1)
+    stage.deactivate()
+    bridge.advance(1)
+    bridge.end(1)
+    stage.activate()
+    assert (state.cursor.run, state.cursor.step) == (1, 1)
+
+
 def test_that_a_failure_of_another_stages_run_is_left_to_that_stage(scene):
     _, bridge, stage = scene
     bridge.submitted.append(InvertRequest(DIGITS.ref, DIGITS.schedule, (0, 500), "hand", (PICTURE,)))
