@@ -20,7 +20,7 @@ from core.jobs import SampleRun
 from core.library import Library, NetworkModel
 from core.model_folder import open_model, read_info
 from core.paths import spaced_timesteps
-from core.requests import SampleRequest, SamplerSpec
+from core.requests import ClipPolicy, PredictionKind, SampleRequest, SamplerSpec
 from core.schedules import make_schedule
 from core.training.checkpoint import FILE
 from core.training.history import read_history
@@ -71,8 +71,11 @@ def test_that_a_run_draws_nothing_where_nothing_is_asked_for(order: TrainOrder) 
     assert "Drawn" not in dict(kinds(session(order)))
 
 
-def test_that_samples_are_what_the_saved_model_draws_with_seed_0(drawing: TrainOrder) -> None:
-    run = session(drawing)
+@pytest.mark.parametrize(("prediction", "clip"), [("v", "none"), ("eps", "clamp")])
+def test_that_samples_are_what_the_saved_model_draws_with_seed_0(
+    drawing: TrainOrder, prediction: PredictionKind, clip: ClipPolicy
+) -> None:
+    run = session(replace(drawing, prediction=prediction))
     drawn = [item for item in run.work() if isinstance(item, Drawn)]
     assert drawn[-1].pictures.shape == (3, 8, 8, 1)
     assert not np.array_equal(drawn[0].pictures, drawn[-1].pictures)
@@ -83,7 +86,7 @@ def test_that_samples_are_what_the_saved_model_draws_with_seed_0(drawing: TrainO
         schedule=model.info.schedule,
         timesteps=spaced_timesteps(make_schedule(model.info.schedule), 25, "leading"),
         spacing="leading",
-        sampler=SamplerSpec("ddim", clip="none"),
+        sampler=SamplerSpec("ddim", clip=clip),
         seed=0,
         count=3,
         labels=(0, 1, 0),
