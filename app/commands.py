@@ -21,6 +21,7 @@ from app.widgets.controls import MAX_SEED
 from app.widgets.schedule_plots import SchedulePlots
 from core.errors import Refusal
 from core.images import OpenedImage
+from core.messages import ModelOpened
 from resources import models, samples
 
 if TYPE_CHECKING:
@@ -82,6 +83,7 @@ class Commands(QObject):
         shown.models.browse.connect(self.choose_model)
         window.state.image_changed.connect(shown.set_image)
         window.state.model_changed.connect(shown.models.set_model)
+        window.bridge.message.connect(self._model_opened)
         self.loader.opened.connect(self._opened)
         self.loader.thumbnail.connect(shown.gallery.set_thumbnail)
         self.loader.failed.connect(window.show_error)
@@ -213,6 +215,13 @@ class Commands(QObject):
             self._window.settings.remember_model(Path(name_or_path))
         self._window.sources.models.request(name_or_path)
         self._window.bridge.open_model(name_or_path)
+
+    @Slot(object)
+    def _model_opened(self, message: object) -> None:
+        """List what a stage has opened, such as the model of a training."""
+        if isinstance(message, ModelOpened) and message.folder:
+            bundled = next((model.name for model in models() if model.path == Path(message.folder)), None)
+            self._window.sources.models.opened(bundled or message.folder, message.info.ref.name)
 
     def _list_models(self) -> None:
         recent = [(path.name, str(path)) for path in self._window.settings.recent_models]

@@ -378,7 +378,8 @@ class Engine:
         before = self._status
         self._say_status(EngineState.LOADING)
         try:
-            self._add_model(NetworkModel(open_model(find_model(name_or_path), self.device)))
+            opened = open_model(find_model(name_or_path), self.device)
+            self._add_model(NetworkModel(opened), str(opened.folder))
         finally:
             self._say_status(before.state, before.job)
 
@@ -390,9 +391,9 @@ class Engine:
             raise Refusal("This training is over. Open its folder instead.")
         self._open_model(str(worker.session.snapshot()))
 
-    def _add_model(self, model: Model) -> None:
+    def _add_model(self, model: Model, folder: str = "") -> None:
         self.library.add_model(model)
-        self.post(ModelOpened(model.info))
+        self.post(ModelOpened(model.info, folder))
 
     # Messages
 

@@ -79,7 +79,10 @@ class ModelInfo:
 
 @dataclass(frozen=True, slots=True)
 class ModelOpened:
+    """A model is open; ``folder`` is where it lies, "" where it comes from no folder."""
+
     info: ModelInfo
+    folder: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -249,6 +249,7 @@ class TrainStage(Stage):
     @Slot(object)
     def _look_at(self, course: Course | None) -> None:
         self._course = course
+        self.view.say_used("")
         self.view.enlarge(None)
         if course is not None and not course.is_live:
             self._propose_length(course)

@@ -14,7 +14,7 @@ from app.widgets.controls import PrimaryButton, label
 from app.widgets.loss_plot import LossPlot
 from app.widgets.number_field import Duration
 from app.widgets.picture_pane import PicturePane
-from app.widgets.status import clock
+from app.widgets.status import Hint, clock
 from core.messages import Picture
 
 FIGURES = {
@@ -44,9 +44,9 @@ class TrainView(QWidget):
         super().__init__(parent)
         self.cell: int | None = None
         self._pictures: Picture | None = None
-        self._caption = ""
+        self._caption = self._state = self._used = ""
         self.name = label("", "title")
-        self.state = label("", "quiet")
+        self.state = Hint()
         self.facts = label("", "caption")
         self.facts.setWordWrap(True)
         self.new = QPushButton("New training")
@@ -60,7 +60,6 @@ class TrainView(QWidget):
             tooltip="How long the training is to be in all, what it has done included.\n"
             "The learning rate falls to 0 towards that end.",
         )
-        self.used = label("", "quiet")
         self.figures = {key: _figure(*words) for key, words in FIGURES.items()}
         self.samples = PicturePane("x_0", "x_0")
         self.samples.setToolTip(
@@ -87,7 +86,6 @@ class TrainView(QWidget):
         for figure in self.figures.values():
             figures.addWidget(figure.body)
         figures.addStretch(1)
-        figures.addWidget(self.used)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(GRID // 2)
@@ -102,7 +100,8 @@ class TrainView(QWidget):
         """The figures and the curve of a training; ``waits_for`` names what it makes way for, "" where nothing."""
         self.name.setText(course.name)
         waits = f"waits for {waits_for}" if waits_for else ""
-        self.state.setText(", ".join(filter(None, (course.state, waits, course.note))))
+        self._state = ", ".join(filter(None, (course.state, waits, course.note)))
+        self._say_state()
         self.facts.setText(facts_of(course))
         total = "" if course.total is None else f" / {course.total:,}"
         values = {
@@ -116,8 +115,14 @@ class TrainView(QWidget):
             self.figures[key].value.setText(value)
 
     def say_used(self, name: str) -> None:
-        """The model is open under this name."""
-        self.used.setText(f"“{name}” is open in every stage.")
+        """The model is open under this name; "" says no more of it."""
+        self._used = f"“{name}” is open in every stage" if name else ""
+        self._say_state()
+
+    def _say_state(self) -> None:
+        text = " · ".join(filter(None, (self._state, self._used)))
+        self.state.setText(text)
+        self.state.setToolTip(text)
 
     def show_losses(self, course: Course) -> None:
         waiting = "The loss appears here with the first steps." if course.is_live else "No step was made."

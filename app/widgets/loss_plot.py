@@ -199,8 +199,6 @@ class LossPlot(QWidget):
         lows, highs = (reduce.reduceat(self.losses[steps], firsts) for reduce in (np.minimum, np.maximum))
         xs, tops, bottoms = columns[firsts].tolist(), self._ys(highs), self._ys(lows)
         spans = [QLineF(x, top, x, max(bottom, top + 1)) for x, top, bottom in zip(xs, tops, bottoms, strict=True)]
-        if 2 * len(steps) > self.plot_rect().width():
-            return spans
         return spans + [QLineF(xs[i], bottoms[i], xs[i + 1], tops[i + 1]) for i in range(len(xs) - 1)]
 
     def _line(self) -> QPolygonF:

@@ -74,6 +74,12 @@ class ModelChooser(QWidget):
         self._about.set_lines("" if model is None else describe(model))
         self.setToolTip("" if model is None else "\n".join(filter(None, (model.description, model.licence))))
 
+    def opened(self, key: str, name: str) -> None:
+        """What is open now, whoever asked for it: what is not listed yet is, under this name."""
+        if Path(key).absolute() != Path(self._open).absolute():
+            self.request(key, name)
+            self._open = key
+
     def give_up(self) -> None:
         """Opening failed: the model from before is still the open one."""
         self._requested = self._open

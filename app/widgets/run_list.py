@@ -46,8 +46,9 @@ class RunList(QListWidget):
             self.clear()
             self._add(NEW, None, "Choose pictures and settings, and begin")
             for run in runs:
-                state = (states or {}).get(run.folder, "finished" if run.finished else "stopped")
-                self._add(f"{run.name}\n{words(run, state)}", run.folder, description(run))
+                at_work = (states or {}).get(run.folder)
+                said = at_work or words(run, "finished" if run.finished else "stopped")
+                self._add(f"{run.name}\n{said}", run.folder, description(run))
         self.look_at(kept)
 
     def look_at(self, folder: Path | None) -> None:

@@ -18,7 +18,7 @@ from app.widgets.rasters import to_image
 GAP = 2
 LEAST = 32
 """The least side of a picture in a row of a class, in pixels: more rows than fit are scrolled."""
-LARGEST = 64
+LARGEST = 128
 NAME_WIDTH = 150
 
 
@@ -58,7 +58,7 @@ class SampleSheet(QWidget):
         return tuple(map(len, self._images))
 
     def sizeHint(self) -> QSize:
-        return QSize(480, 240)
+        return QSize(480, 96)
 
     def minimumSizeHint(self) -> QSize:
         return QSize(200, len(self.rows) * (LEAST + GAP) if self._has_names() else 96)

@@ -181,3 +181,18 @@ def test_that_recent_files_are_in_the_menu_and_open_again(window: MainWindow, tm
     assert [action.text() for action in menu.actions()] == ["recent.png"]
     menu.actions()[0].trigger()
     assert window.state.image is not None
+
+
+def test_that_a_model_opened_by_a_stage_is_listed_and_chosen(qtbot: QtBot) -> None:
+    chooser = ModelChooser()
+    qtbot.addWidget(chooser)
+    chooser.set_models([("digits", "digits")])
+    chooser.request("digits")
+    chooser.set_model(DIGITS)
+    chooser.opened("digits", "digits")
+    assert chooser.keys() == ("digits",)
+    chooser.opened("/runs/mine/snapshots/step-000275", "mine step 275")
+    assert chooser.keys() == ("digits", "/runs/mine/snapshots/step-000275")
+    with qtbot.waitSignal(chooser.chosen) as chosen:
+        chooser._activated(0)
+    assert chosen.args == ["digits"]

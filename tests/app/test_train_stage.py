@@ -394,7 +394,7 @@ def test_that_the_model_in_training_is_opened_for_every_stage(scene):
     stage.view.use.click()
     assert bridge.calls[-1] == ("snapshot", job)
     bridge.say(ModelOpened(DIGITS))
-    assert "open in every stage" in stage.view.used.text()
+    assert "open in every stage" in stage.view.state.text()
 
 
 def test_that_it_is_said_for_which_run_a_training_waits(scene):

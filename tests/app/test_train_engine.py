@@ -1,0 +1,94 @@
+"""Train on a real engine: a folder is learned, paused, used by another stage, stopped, and gone on with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from app.bridge import Bridge
+from app.stages.train import TrainStage
+from app.state import AppState
+from core.engine import Engine
+from core.messages import ModelOpened
+from core.training.runs import list_runs
+from tests.app.fake_engine import Dock
+from tests.toys import Toy
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for shade, name in ((40, "dark"), (200, "light")):
+        (tmp_path / "shades" / name).mkdir(parents=True)
+        for number in range(6):
+            pixels = np.full((16, 16), shade + number, np.uint8)
+            Image.fromarray(pixels).save(tmp_path / "shades" / name / f"{number}.png")
+    return tmp_path / "shades"
+
+
+@pytest.fixture
+def stage(qtbot, folder: Path) -> Iterator[TrainStage]:
+    state = AppState()
+    engine = Engine(device="cpu")
+    bridge = Bridge(state, engine)
+    made = TrainStage(state, bridge)
+    dock = Dock(made)
+    qtbot.addWidget(dock)
+    bridge.start()
+    engine.add_model(Toy())
+    qtbot.waitUntil(lambda: state.model is not None)
+    dock.show()
+    state.move(stage="train")
+    made.activate()
+    made.handle_folder(folder)
+    controls = made.setup.controls
+    controls.side.set_value("16")
+    controls.batch.set_value(2)
+    controls.samples.set_value(2)
+    yield made
+    assert bridge.shut_down()
+    state.deleteLater()
+
+
+def test_that_a_folder_is_learned_used_stopped_and_gone_on_with(stage, qtbot) -> None:
+    stage.setup.controls.duration.set_duration(steps=100_000)
+    opened: list[ModelOpened] = []
+    stage._bridge.message.connect(lambda message: opened.append(message) if isinstance(message, ModelOpened) else None)
+    stage.setup.start.click()
+    course = stage._course
+    qtbot.waitUntil(lambda: course.step >= 3 and bool(course.samples), timeout=60_000)
+
+    stage.view.pause.click()
+    qtbot.waitUntil(lambda: course.state == "paused", timeout=60_000)
+    stage.view.use.click()
+    qtbot.waitUntil(lambda: bool(opened), timeout=60_000)
+    assert opened[0].info.labels == ("dark", "light")
+    assert opened[0].info.event_shape == (1, 16, 16)
+    assert Path(opened[0].folder).is_relative_to(course.folder)
+    assert "open in every stage" in stage.view.state.text()
+
+    stage.view.stop.click()
+    qtbot.waitUntil(lambda: course.state == "stopped", timeout=60_000)
+    stopped_at = course.step
+    assert [run.step for run in list_runs()] == [stopped_at]
+    assert course.saved == stopped_at
+    known = course.losses.copy()
+
+    stage.view.length.set_duration(steps=stopped_at + 2)
+    stage.view.pause.click()
+    qtbot.waitUntil(lambda: course.state == "finished", timeout=60_000)
+    assert course.step == stopped_at + 2
+    np.testing.assert_array_equal(course.losses[:stopped_at], known)
+    assert list_runs()[0].finished
+
+
+def test_that_a_loss_that_is_no_number_any_more_is_said_in_words(stage, qtbot, monkeypatch) -> None:
+    monkeypatch.setattr("core.training.trainer.l_simple", lambda output, wanted: (output - wanted).mean() * np.nan)
+    stage.setup.controls.duration.set_duration(steps=5)
+    stage.setup.start.click()
+    qtbot.waitUntil(lambda: stage.errors.message() != "", timeout=60_000)
+    assert "no longer a number" in stage.errors.message()
+    assert stage._live() is None
