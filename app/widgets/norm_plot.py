@@ -47,6 +47,7 @@ class NormPlot(QWidget):
         self._tolerance: float | None = None
         self._position: float | None = None
         self._empty = ""
+        self._reach: tuple[float, float] | None = None
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setFixedHeight(HEIGHT)
         self.setAccessibleName("Norm of the latent along the morph")
@@ -68,11 +69,13 @@ class NormPlot(QWidget):
         latents are no noise. Without curves ``empty`` says why."""
         self.curves, self._marks, self.chosen = dict(curves), tuple(marks), chosen
         self._tolerance, self._empty = tolerance, empty
+        self._reach = None
         self.update()
 
     def set_points(self, points: Mapping[int, tuple[float, float]]) -> None:
         """The frames that have begun: frame to position and norm."""
         self.points = dict(points)
+        self._reach = None
         self._describe()
         self.update()
 
@@ -84,10 +87,12 @@ class NormPlot(QWidget):
 
     def reach(self) -> tuple[float, float]:
         """The axis: what is drawn, and a little more; 0.65 to 1.05 at least."""
-        drawn = [float(v) for curve in self.curves.values() for v in (curve.min(), curve.max())]
-        drawn += [norm for _, norm in self.points.values()]
-        low, high = min([0.65, *drawn]), max([1.05, *drawn])
-        return low - 0.06 * (high - low), high + 0.08 * (high - low)
+        if self._reach is None:
+            drawn = [float(v) for curve in self.curves.values() for v in (curve.min(), curve.max())]
+            drawn += [norm for _, norm in self.points.values()]
+            low, high = min([0.65, *drawn]), max([1.05, *drawn])
+            self._reach = low - 0.06 * (high - low), high + 0.08 * (high - low)
+        return self._reach
 
     def at(self, position: float, norm: float) -> QPointF:
         """Where a norm lies in the widget."""

@@ -35,6 +35,8 @@ class Sheet(QWidget):
         self.current: int | None = None
         self._images: dict[int, QImage] = {}
         self._finished: set[int] = set()
+        self._measured: object = None
+        self._laid_out = (0.0, 0.0, 0.0, 0.0)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setAccessibleName("Sheet of frames")
@@ -134,13 +136,20 @@ class Sheet(QWidget):
                 painter.drawText(QRectF(0, rect.top(), rect.left() - 6, rect.height()), _RIGHT_MIDDLE, name)
 
     def _layout(self) -> tuple[float, float, float, float]:
-        """Width and height of a cell, and where the first one begins; whole device pixels."""
+        """Width and height of a cell, and where the first one begins; measured once for a size of everything."""
+        image = next(iter(self._images.values()), None)
+        wide, high = (image.width(), image.height()) if image is not None else (32, 32)
+        key = (self.width(), self.height(), self.devicePixelRatioF(), wide, high, self.rows, self.columns)
+        if key != self._measured:
+            self._measured, self._laid_out = key, self._measure(wide, high)
+        return self._laid_out
+
+    def _measure(self, wide: int, high: int) -> tuple[float, float, float, float]:
+        """For pictures of this size; whole device pixels."""
         ratio = self.devicePixelRatioF()
         metrics = QFontMetrics(font("caption", numbers=True))
         left = max((metrics.horizontalAdvance(name) for name in self.rows), default=0) + 8 if any(self.rows) else 2
         top = NAME if any(self.columns) else 2
-        image = next(iter(self._images.values()), None)
-        wide, high = (image.width(), image.height()) if image is not None else (32, 32)
         across, down = max(1, len(self.columns)), max(1, len(self.rows))
         fit = min(
             ((self.width() - left - 2 - (across - 1) * GAP) / across) * ratio / wide,
