@@ -244,7 +244,7 @@ class InvertStage(Stage):
         self.evidence.show_method(inverts)
         if self.state.model is None:
             return
-        hint = HINT if inverts else EDIT_HINT
+        hint = EDIT_HINT if not inverts else HINT if run is None else BACK_HINT
         try:
             self._planned = self.plan.request()
         except Refusal as refusal:
@@ -319,10 +319,10 @@ class InvertStage(Stage):
         return run is not None and (stage_of(run.request) == self.key or job in self._edits)
 
     def _live(self) -> Run | None:
-        """The run that Pause, Step and Stop are about: the engine's, if it is under way."""
-        current = self.state.status.job
-        run = None if current is None else self.state.runs.get(current)
-        return run if run is not None and run.state in LIVE else None
+        """The run that Pause, Step and Stop are about: this stage's, else the one looked at, else the engine's."""
+        jobs = (self.trips.job, self.state.cursor.run, self.state.status.job)
+        runs = (None if job is None else self.state.runs.get(job) for job in jobs)
+        return next((run for run in runs if run is not None and run.state in LIVE), None)
 
     @Slot(int)
     def _look_at(self, job: int) -> None:

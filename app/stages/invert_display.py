@@ -12,7 +12,7 @@ from app.stages.invert_evidence import InvertEvidence
 from app.stages.invert_instruments import InvertInstruments
 from app.stages.invert_plan import InvertPlan
 from app.stages.invert_record import InvertRecord
-from app.stages.invert_scene import Scene, other_way, planned, way_words
+from app.stages.invert_scene import Scene, end_words, other_way, planned, way_words
 from app.stages.invert_view import InvertView
 from app.state import AppState, Run
 from core.requests import InvertRequest, SampleRequest
@@ -71,7 +71,7 @@ class InvertDisplay(QObject):
         instruments.set_available(walk)
         instruments.move(walk, position, scene.up, scene.down)
         instruments.show_misses({} if walk.up_run is None else self._record.misses(walk.up_run.job), walk)
-        self.view.show_walk(walk, position, is_coming=is_coming)
+        self.view.show_walk(walk, position, end_words(scene, self._state.model), is_coming=is_coming)
         ways = tuple((run.job, run.stored == run.steps) for run in (walk.up_run, walk.down_run) if run is not None)
         if self._evident != (ways, len(self._record), warning):  # does not depend on the position
             self._evident = (ways, len(self._record), warning)

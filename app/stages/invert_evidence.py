@@ -137,7 +137,7 @@ class InvertEvidence(QWidget):
             return
         ratio = psnr(error)
         decibels = "∞" if math.isinf(ratio) else f"{ratio:.1f}"
-        self.error.setText(f"Mean squared error {error:.2g}, PSNR {decibels} dB")
+        self.error.setText(f"Reconstruction error {error:.2g}, PSNR {decibels} dB")
 
     def _arrange(self) -> None:
         for widget in (self.curve, self._latent):

@@ -13,6 +13,8 @@ from core.inversion_plan import inversion_path, reconstruction
 from core.messages import ModelInfo
 from core.requests import FromImage, FromLatent, ImageRef, InvertRequest, ModelRef, SampleRequest
 
+COMES_BACK = "comes back"
+
 
 @dataclass(frozen=True, slots=True)
 class Scene:
@@ -84,10 +86,18 @@ def other_way(scene: Scene, runs: Mapping[int, Run]) -> Run | None:
     return wanted[-1] if wanted else None
 
 
+def end_words(scene: Scene, model: ModelInfo | None) -> str:
+    """What stands at the end of the way down that is shown."""
+    if scene.up is None:
+        return "result"
+    down = scene.walk.down_run
+    return COMES_BACK if down is None else way_words(down, model, back=scene.has_returned)
+
+
 def way_words(run: Run, model: ModelInfo | None, back: bool) -> str:
-    """What another way down from the latent led to: "comes back", or "as 3, w = 1.5"."""
+    """What a way down from the latent leads to: the picture ``back``, or "as 3, w = 1.5"."""
     if back:
-        return "comes back"
+        return COMES_BACK
     request = run.sampling
     names = model.labels if model is not None and model.ref == request.model else ()
     if len(request.labels) > 1:

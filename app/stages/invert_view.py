@@ -50,6 +50,7 @@ class InvertView(QWidget):
         self._sights.failed.connect(self._give_up)
         self._walk = Walk()
         self._position = 0
+        self._result = ""
         self._sight: Sight | None = None
         self.cell: int | None = None
         self.x_0 = PicturePane("x_0", "x_0")
@@ -101,8 +102,8 @@ class InvertView(QWidget):
         self.x0_hat.set_placeholder("Each noise leads to a result of its own.")
         self.error.hide()
 
-    def show_walk(self, walk: Walk, position: int, *, is_coming: bool = False) -> None:
-        """Show a position of a walk that has begun.
+    def show_walk(self, walk: Walk, position: int, result: str, *, is_coming: bool = False) -> None:
+        """Show a position of a walk that has begun; ``result`` says what its end is.
 
         The network is asked for x0_hat, unless it ``is_coming`` by itself because the walk is watched live.
         """
@@ -112,7 +113,7 @@ class InvertView(QWidget):
         before = self._walk.at(self._position)[0] if self._walk.levels else None
         if before is None or before.job != run.job:
             self.cell = None
-        self._walk, self._position = walk, position
+        self._walk, self._position, self._result = walk, position, result
         self._sight = self._see(run, step)
         self.error.setVisible(walk.up_run is not None)
         self._paint()
@@ -215,7 +216,7 @@ class InvertView(QWidget):
 
     def _what_is_seen(self, when: str) -> str:
         if self._position == self._walk.last:
-            return "comes back" if self._walk.up_run is not None else "result"
+            return self._result
         return "the picture itself" if when == "data" else f"seen at {when}"
 
     def _paint_picture(self) -> None:

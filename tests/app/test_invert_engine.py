@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -60,7 +61,9 @@ def test_that_steps_and_refinement_bring_the_picture_back(stage, qtbot) -> None:
     assert found == {(8, "OpenAI"), (40, "OpenAI"), (8, "refined 4, OpenAI")}
     misses = stage.record.misses(stage.state.runs[stage.state.cursor.run].parent)
     assert all(len(step) == 4 for step in misses.values())
-    assert sum(step[-1] for step in misses.values()) < 0.5 * sum(step[0] for step in misses.values())
+    assert misses  # of a fast walk not every step is heard of
+    for step in misses.values():
+        assert all(later < earlier for earlier, later in pairwise(step))
 
 
 def test_that_another_label_leads_the_same_latent_elsewhere(stage, qtbot) -> None:

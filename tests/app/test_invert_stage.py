@@ -446,6 +446,7 @@ def test_that_the_latent_is_regenerated_with_another_label_beside_the_reconstruc
     assert (state.cursor.run, state.runs[3].parent) == (3, up)
     assert stage.view.other.isVisible()
     assert stage.view.other.name(0) == "comes back"
+    assert stage.view.x0_hat.accessibleName().endswith("as 3, w = 1.5")
     state.move(run=down, step=5, t=-1)
     assert stage.view.other.name(0) == "as 3, w = 1.5"
 
