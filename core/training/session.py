@@ -108,7 +108,7 @@ class TrainingSession:
         if self.trainer.progress >= 1:
             return
         if self._saved_step < 0:  # says at once where nothing can be written
-            yield self._save()
+            yield self._save(self.check)
         if self._drawing_is_due():
             yield from self._draw()
         while True:
@@ -119,12 +119,12 @@ class TrainingSession:
             if self.trainer.progress >= 1:
                 break
             if self._saved_at is None or time.monotonic() - self._saved_at > self.order.save_every:
-                yield self._save()
+                yield self._save(self.check)
             if self._drawing_is_due():
                 yield from self._draw()
         if self.order.samples and self._drawn_step != self.trainer.step:
             yield from self._draw()
-        yield self._save()
+        yield self._save(self.check)
 
     @property
     def images_per_second(self) -> float:
@@ -196,18 +196,20 @@ class TrainingSession:
 
     def save(self) -> None:
         """Write the run as it was after its last whole step: history, checkpoint, model. Raises Refusal."""
+        self._save(nothing)
+
+    def _save(self, between: Callable[[], None]) -> Saved:
         began = time.perf_counter()
         write_history(self.history, self.out)  # before the checkpoint, which it may be ahead of, not behind
+        between()
         save_checkpoint(self.trainer, self.out)
+        between()
         save_model(self.out, self.trainer.averaged(), self._info, provenance=self._provenance())
         write_summary(self._summary())
         if self._saved_step < 0 and self.data.source is not None:
             remember(self.out, self.data.source)
         self._saved_step, self._saved_at = self.trainer.step, time.monotonic()
         self._saving += time.perf_counter() - began
-
-    def _save(self) -> Saved:
-        self.save()
         return Saved(self.trainer.step)
 
     def snapshot(self) -> Path:

@@ -193,6 +193,21 @@ def test_that_a_run_cancelled_anywhere_and_saved_ends_on_the_same_bits(
     assert [step for step, _ in read_history(begun.out).samples][-1] == 6
 
 
+def test_that_a_save_looks_up_between_its_files_and_can_be_left_there(order: TrainOrder) -> None:
+    left = [2]
+
+    def check() -> None:
+        left[0] -= 1
+        if left[0] == 0:
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        next(session(order, check).work())
+    assert (order.out / FILE).exists()
+    assert not (order.out / "model_index.json").exists()
+    assert kinds(session(replace(order, resume=True)))[-1] == ("Saved", 6)
+
+
 def test_that_work_can_be_taken_up_again_after_it_was_left(order: TrainOrder) -> None:
     left = [True]
 
