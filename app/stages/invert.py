@@ -145,8 +145,8 @@ class InvertStage(Stage):
 
     def activate(self) -> None:
         self._active = True
-        if self._run() is None and self._last in self.state.runs:
-            self._look_at(self._last or 0)
+        if self._run() is None:
+            self._look_back()
         self._take_settings()
         self._show()
         self.transport.setFocus()
@@ -230,6 +230,7 @@ class InvertStage(Stage):
                     self.controls.seed.next()
                 self._follows = True
                 begin()
+                self.transport.setFocus()  # arrows and Space are for the walk now
             except Refusal as refusal:
                 self.errors.show_error(str(refusal), refusal.details)
 
@@ -332,6 +333,15 @@ class InvertStage(Stage):
         if end is not None:
             self.state.move(stage=self.key, run=end.job, step=step, t=int(end.path[step].t))
 
+    def _look_back(self) -> None:
+        """Where the cursor is on no run of this stage: to the state shown last, or to what has begun meanwhile."""
+        run = None if self._last is None else self.state.runs.get(self._last)
+        if run is not None and self._followed is not None and self._followed[0] == run.job:
+            step = min(self._followed[1], run.stored)
+            self.state.move(stage=self.key, run=run.job, step=step, t=int(run.path[step].t))
+        elif run is not None:
+            self._look_at(run.job)
+
     @Slot(int)
     def _go(self, position: int) -> None:
         if self._run() is None or self.display.scene is None:
@@ -347,9 +357,7 @@ class InvertStage(Stage):
     def _go_to_time(self, t: int) -> None:
         """To the nearest t on the way that is looked at."""
         if self.display.scene is not None:
-            walk, here = self.display.scene.walk, self.transport.position
-            way = range(walk.top + 1) if walk.up and here <= walk.top else range(walk.top, walk.last + 1)
-            self._go(min(way, key=lambda position: abs(walk.level(position).t - t)))
+            self._go(self.display.scene.walk.nearest(t, self.transport.position))
 
     @Slot(object)
     def _follow(self, cursor: Cursor) -> None:

@@ -45,6 +45,8 @@ class InvertPlan:
         up = None if scene is None else scene.walk.up_run
         if scene is None or scene.up is None or up is None or up.stored < up.steps:
             raise Refusal("There is no latent yet. Invert the picture first.")
+        if scene.model != self._model().ref:
+            raise Refusal(f"This latent belongs to “{scene.model.name}”. Open that model to regenerate it.")
         return regeneration(scene.up, self._settings(), self._model())
 
     def unmeasured(self) -> list[InvertRequest]:

@@ -63,7 +63,14 @@ class Walk:
         return (self.up_run if place.is_up else self.down_run), place.step
 
     def level(self, position: int) -> Level:
-        return self.levels[position]
+        place = self.place(position)
+        return (self.up if place.is_up else self.down)[place.step]
+
+    def nearest(self, t: float, position: int) -> int:
+        """The position nearest to a time, on the way that ``position`` lies on."""
+        is_up = bool(self.up) and position <= self.top
+        way = range(self.top + 1) if is_up else range(self.top, self.last + 1)
+        return min(way, key=lambda there: abs(self.level(there).t - t))
 
     def pair(self, position: int) -> tuple[int, int]:
         """The steps of the way up and of the way down that belong to the same t: where both ways can be compared."""

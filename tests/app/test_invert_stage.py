@@ -353,6 +353,7 @@ def test_that_an_inversion_begins_while_a_training_is_under_way(scene):
 def test_that_a_run_of_another_stage_is_not_shown_here(scene):
     state, bridge, stage = scene
     up, down = there_and_back(scene)
+    stage.seek(-2)
     stage.deactivate()
     sample = replace(reconstruction(bridge.submitted[0]), start=FromImage(ImageRef("a" * 64, GREY)))
     job = bridge.submit(sample)
@@ -360,8 +361,35 @@ def test_that_a_run_of_another_stage_is_not_shown_here(scene):
     state.move(stage="denoise", run=job, step=5, t=-1)
     state.move(stage="invert")
     stage.activate()
-    assert (state.cursor.run, state.cursor.step) == (down, 5)
+    assert (state.cursor.run, state.cursor.step) == (down, 3)
     assert stage.evidence.curve.current == up
+
+
+def test_that_a_walk_goes_on_behind_another_stage_and_is_found_at_its_end(scene):
+    state, bridge, stage = scene
+    press(stage)
+    bridge.advance(1, 2)
+    stage.deactivate()
+    state.move(stage="denoise", run=None)
+    bridge.advance(1, 3)
+    bridge.end(1)
+    bridge.run_to_end(2)
+    assert (state.cursor.stage, state.cursor.run) == ("denoise", None)
+    state.move(stage="invert")
+    stage.activate()
+    assert (state.cursor.run, state.cursor.step) == (2, 5)
+    assert len(stage.evidence.curve.points) == 1
+
+
+def test_that_the_latent_of_another_model_is_not_regenerated_with_this_one(scene):
+    state, bridge, stage = scene
+    there_and_back(scene)
+    bridge.ready(replace(DIGITS, ref=replace(DIGITS.ref, name="other", sha256="e" * 64)))
+    assert state.cursor.run is None
+    state.move(run=2, step=5, t=-1)
+    stage.controls.label.set_value("3")
+    assert not stage.buttons.regenerate.isEnabled()
+    assert press(stage).model.name == "other"
 
 
 # Refinement, the curve, and causes
