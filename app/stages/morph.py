@@ -86,6 +86,9 @@ class MorphStage(Stage):
         self.controls.changed.connect(self._plan_anew)
         self.controls.seed.seed_changed.connect(self.state.set_seed)
         self.state.seed_changed.connect(self.controls.seed.set_seed)
+        self.controls.conversion.conversion_changed.connect(self.state.set_conversion)
+        self.state.image_changed.connect(self._show_conversion)
+        self.state.conversion_changed.connect(self._show_conversion)
         self.shown.turned.connect(self._turned)
         self.shown.moved.connect(self._show_buttons)
         self.shown.finished.connect(self.ends.show_frame)
@@ -231,7 +234,18 @@ class MorphStage(Stage):
     @Slot()
     def _ends_changed(self) -> None:
         self.controls.set_ends(len(self.ends.points), self.ends.pictures)
+        self._show_conversion()
         self._plan_anew()
+
+    @Slot()
+    def _show_conversion(self) -> None:
+        """How the window's picture meets the network, where it is one of the end points."""
+        image, box = self.state.image, self.controls.conversion
+        is_used = image is not None and any(image.sha256 == other.sha256 for other in self.ends.images())
+        model = self.state.model if self.state.conversion is not None and is_used else None
+        box.setVisible(model is not None)
+        box.set_picture(image if is_used else None, model)
+        box.set_conversion(self.state.conversion if is_used else None)
 
     @Slot()
     def _model_changed(self) -> None:

@@ -11,6 +11,7 @@ from app.stages.denoise_controls import CLIPS, PRECISIONS, SAMPLERS, SPACINGS
 from app.stages.morph_settings import MorphSettings
 from app.theme import GRID
 from app.widgets.controls import Choice, MoreSection, SeedBox, ValueSlider
+from app.widgets.conversion import ConversionBox
 from core.messages import ModelInfo
 from core.requests import (
     ClipPolicy,
@@ -159,6 +160,7 @@ class MorphControls(QWidget):
             lockable=False,
             tooltip="The noise ε of DDPM's interpolation, the same for all end points, and that of each step.",
         )
+        self.conversion = ConversionBox()
         self.more = MoreSection("More")
 
     def _choices(self) -> tuple[Choice, ...]:
@@ -193,6 +195,7 @@ class MorphControls(QWidget):
         for row, widgets in enumerate(rows):
             for column, widget in enumerate(widgets):
                 grid.addWidget(widget, row, column)
+        grid.addWidget(self.conversion, len(rows), 0, 1, 3)
         for column in range(3):
             grid.setColumnStretch(column, 1)
         self.more.add(folded)

@@ -35,7 +35,7 @@ from app.widgets.seed_box import MAX_SEED
 from core.errors import Refusal
 from core.images import OpenedImage
 from core.messages import ModelInfo
-from core.requests import ImageEnd, MorphRequest, SampleRequest, SeedEnd
+from core.requests import Conversion, ImageEnd, MorphRequest, SampleRequest, SeedEnd
 
 if TYPE_CHECKING:
     from app.bridge import Bridge
@@ -70,6 +70,7 @@ class MorphEnds(QObject):
         self.cards.menu_opened.connect(self._offer_samples)
         self.cards.dropped.connect(self._dropped)
         self.cards.added.connect(self._added)
+        state.conversion_changed.connect(self._convert)
 
     # What there is
 
@@ -190,7 +191,30 @@ class MorphEnds(QObject):
         except Refusal as refusal:
             self.failed.emit(str(refusal), refusal.details)
             return
-        self._bridge.in_background(source.open, lambda image: self.put_picture(image, place), self._not_opened)
+        self._bridge.in_background(source.open, lambda image: self._opened_for(image, place), self._not_opened)
+
+    def _opened_for(self, image: OpenedImage, place: int) -> None:
+        """It becomes the window's picture as well, and so how it is converted can be chosen."""
+        self._state.set_image(image)
+        self.put_picture(image, place)
+
+    @Slot(object)
+    def _convert(self, conversion: Conversion | None) -> None:
+        """The person has another crop of the window's picture in mind, or wants it inverted."""
+        image, model = self._state.image, self._state.model
+        if image is None or model is None or conversion is None:
+            return
+        before = list(self.points)
+        for place, point in enumerate(before):
+            source = point.source
+            if isinstance(source, PicturePoint) and source.image.sha256 == image.sha256:
+                anew = picture_point(self._state, image, model)
+                self.points[place] = replace(anew, label=point.label, name=point.name)
+        if any(a.end != b.end for a, b in zip(before, self.points, strict=True)):
+            self._show()
+            self.changed.emit()
+        else:
+            self.points = before
 
     def _not_opened(self, error: Exception) -> None:
         if isinstance(error, Refusal):
@@ -224,7 +248,7 @@ class MorphEnds(QObject):
             return
         kind = {"denoise": "Run", "invert": "Reconstruction"}.get(stage_of(request), "Run")
         of_run = menu.addMenu(f"{kind} {run.job}")
-        for index, picture in enumerate(kept.x_t):
+        for index, picture in zip(request.samples, kept.x_t, strict=False):
             action = of_run.addAction(f"Sample {index + 1}")
             side = to_image(picture).scaled(MENU_ICON, MENU_ICON)
             action.setIcon(QIcon(QPixmap.fromImage(side)))

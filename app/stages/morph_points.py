@@ -73,11 +73,13 @@ def seed_point(seed: int, label: int | None) -> EndPoint:
 
 
 def sample_point(state: AppState, run: Run, request: SampleRequest, index: int, picture: Pixels) -> EndPoint:
-    """A finished sample, uint8 (H, W, C): its own noise where it began from noise, else its picture."""
+    """A finished sample, uint8 (H, W, C), by its number in the batch: its own noise where it began from noise, else
+    its picture."""
     model = state.model
     assert model is not None
     name = f"run {run.job}, sample {index + 1}"
-    label = request.labels[index] if request.labels else None
+    place = index if len(request.labels) == request.count else request.samples.index(index)
+    label = request.labels[place] if request.labels else None
     if isinstance(request.start, FromNoise) and request.model == model.ref:
         return EndPoint(SeedEnd(request.seed, request.count, index), label, name)
     return replace(

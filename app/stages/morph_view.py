@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QHBoxLayout, QWidget
 
+from app.stages.morph_settings import NAMES
+from app.stages.run_view import CLAMPED
 from app.state import Run
 from app.theme import GRID
 from app.widgets.descent import Descent
@@ -74,6 +76,7 @@ class MorphView(QWidget):
         self._at = None
         self._show_panes(at_data=True)
         self.frame.set_busy(False)
+        self.frame.set_names([f"end point {name}" for name in NAMES])
         self.frame.set_pictures(pictures)
         self.frame.set_caption(caption)
         self.frame.set_placeholder(placeholder)
@@ -87,6 +90,7 @@ class MorphView(QWidget):
         """The end points' pictures on their way up to their latents, before there is a frame; ``of`` steps in all."""
         self._at = None
         self._show_panes(at_data=True)
+        self.frame.set_names()
         self.frame.set_pictures(message.x_t, None, message.x_t_range)
         self.frame.set_caption(f"end points on their way up to their latents, t = {max(0, message.level.t):.0f}")
         self.frame.set_busy(True, message.step / max(1, of))
@@ -97,6 +101,7 @@ class MorphView(QWidget):
         self._show_panes(at_data=True)
         self.frame.set_busy(False)
         self.frame.set_pictures(picture)
+        self.frame.set_names([caption])
         self.frame.set_caption(caption)
         self.descent.set_position(0, 1)
 
@@ -170,6 +175,7 @@ class MorphView(QWidget):
             self.frame.set_busy(sight is None, progress)
             if sight is not None:
                 self.frame.set_pictures(sight.x_t)
+                self.frame.set_names([self._full_name()], _clamping(sight))
             self.frame.set_caption(self._name)
             return
         if sight is None:
@@ -179,9 +185,16 @@ class MorphView(QWidget):
         self.x0_hat.set_busy(sight.x0_hat is None)
         self.x_t.set_pictures(sight.x_t, None, sight.x_t_range)
         self.x_t.set_caption(f"t = {level.t:.0f}, clamped")
+        self.x_t.set_names([f"{self._full_name()}, t = {level.t:.0f}"], _clamping(sight))
         if sight.x0_hat is not None:
             self.x0_hat.set_pictures(sight.x0_hat)
             self.x0_hat.set_caption(f"{self._name}, t = {level.t:.0f}")
+            self.x0_hat.set_names([f"x̂₀ of {self._full_name()}, t = {level.t:.0f}"], CLAMPED)
+
+    def _full_name(self) -> str:
+        """What the frame is called where it is taken elsewhere."""
+        assert self._at is not None
+        return f"morph {self._at.run}, {self._name}"
 
     def _paint_nothing(self, why: str) -> None:
         for pane in self.pictures.panes:
@@ -194,3 +207,9 @@ class MorphView(QWidget):
         self.frame.setVisible(at_data)
         self.x_t.setVisible(not at_data)
         self.x0_hat.setVisible(not at_data)
+
+
+def _clamping(sight: Sight) -> tuple[str, ...]:
+    """What was done to a state to make a picture of it."""
+    low, high = sight.x_t_range or (-1.0, 1.0)
+    return CLAMPED if low < -1 or high > 1 else ()

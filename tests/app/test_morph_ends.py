@@ -87,6 +87,20 @@ def test_that_the_window_s_picture_is_converted_as_the_person_said(scene):
     assert source.conversion == own
 
 
+def test_that_another_crop_of_the_window_s_picture_is_another_end_point(scene, qtbot):
+    state, _, ends = scene
+    whole, half = Conversion((32, 32), 1), Conversion((32, 32), 1, (0.0, 0.0, 0.5, 0.5))
+    state.set_image(gradient())
+    state.set_conversion(whole)
+    ends.cards.picture_wanted.emit(1)
+    ends.cards.label_chosen.emit(1, "6")
+    with qtbot.waitSignal(ends.changed):
+        state.set_conversion(half)
+    assert ends.points[1].source.conversion == half
+    assert ends.points[1].label == 6
+    assert isinstance(ends.points[0].source, SeedEnd)
+
+
 def test_that_without_a_picture_in_the_window_there_is_none_to_use(scene, qtbot):
     _, _, ends = scene
     with qtbot.waitSignal(ends.failed) as failed:
@@ -136,6 +150,7 @@ def test_that_a_file_dropped_on_a_card_replaces_it(scene, tmp_path: Path):
     assert ends.points[0].source == SeedEnd(42)
     assert ends.points[1].name == "digit 5.png"
     assert ends.points[1].label == 5
+    assert scene[0].image.name == "digit 5.png"
     assert ends.portraits()[1].tolist() == np.full((32, 32, 1), 90).tolist()
 
 
@@ -167,6 +182,18 @@ def test_that_a_sample_of_a_run_from_noise_is_its_own_noise(scene):
     chosen_sample(ends, 0, 2)
     assert ends.points[0].source == SeedEnd(9, 4, 2)
     assert ends.points[0].label == 1
+
+
+def test_that_a_sample_that_was_walked_alone_keeps_its_place_in_the_batch(scene):
+    _, bridge, ends = scene
+    bridge.ready()
+    finished_run(bridge, cells=(3,))
+    chosen_sample(ends, 0, 0)
+    assert ends.points[0].source == SeedEnd(9, 4, 3)
+    assert ends.points[0].label == 2
+    finished_run(bridge, cells=(3,), labels=(7,))
+    chosen_sample(ends, 0, 0)
+    assert ends.points[0].label == 7
 
 
 def test_that_a_sample_of_another_model_is_a_picture(scene):

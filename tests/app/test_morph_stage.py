@@ -14,7 +14,7 @@ from app.stages.morph import MorphStage
 from app.state import AppState
 from core.messages import EngineState, Status
 from core.noise import initial_noise
-from core.requests import ImageEnd, InspectStep, SamplerSpec, SeedEnd
+from core.requests import Conversion, ImageEnd, InspectStep, SamplerSpec, SeedEnd
 from tests.app.conftest import WindowBridge
 from tests.app.fake_engine import DIGITS, Dock, gradient
 
@@ -254,6 +254,28 @@ def test_that_a_failure_is_said_in_the_stage(scene):
     bridge.begin(1)
     bridge.fail(1, "The memory is full. Make fewer frames at once.")
     assert "fewer frames" in stage.errors.message()
+
+
+def test_that_a_frame_is_called_by_its_morph_and_its_place(scene):
+    _, _, stage = scene
+    finished(stage)
+    assert stage.view.frame.name(0) == "morph 1, A–B 0.50"
+    stage.view.descent.ask(2)
+    assert stage.view.x_t.name(0) == "morph 1, A–B 0.50, t = 250"
+    assert stage.view.x0_hat.name(0) == "x̂₀ of morph 1, A–B 0.50, t = 250"
+    assert stage.view.x_t.notes == ("clamped to [−1, 1]",)
+
+
+def test_that_how_the_window_s_picture_is_converted_is_in_the_request(scene):
+    state, _, stage = scene
+    stage.handle_drop(gradient())
+    state.set_conversion(Conversion((32, 32), 1))
+    stage.controls.more.set_open(True)
+    assert stage.controls.conversion.isVisible()
+    stage.controls.conversion.conversion_changed.emit(Conversion((32, 32), 1, invert=True))
+    (request,) = press(stage)
+    assert request.ends[0].image.conversion.invert
+    state.set_image(gradient(10, 10))
 
 
 # Looking at frames
