@@ -90,8 +90,9 @@ def resolve(settings: DenoiseSettings, model: ModelInfo, picture: ImageRef | Non
 def branch(parent: SampleRequest, step: int, settings: DenoiseSettings, cell: int | None = None) -> SampleRequest:
     """The request that leaves ``parent`` at state ``step`` (0..steps-1) and goes on with other settings.
 
-    What is left of the parent's path stays, and so do its samples, or of them the one at ``cell`` alone; label, guidance, sampler, eta, seed and precision
-    are those of the settings. Raises Refusal at the last state, from which no step is left.
+    What is left of the parent's path stays, and so do its samples, or of them the one at ``cell`` alone; label,
+    guidance, sampler, eta, seed and precision are those of the settings. Raises Refusal at the last state, from which
+    no step is left.
     """
     if not 0 <= step < parent.steps:
         raise Refusal("No step is left to branch from here. Go back to an earlier step and branch there.")

@@ -106,7 +106,9 @@ class RunButtons:
     stop: QPushButton = field(default_factory=lambda: button("Stop", "Stop now; the steps already made stay (Esc)"))
     branch: QPushButton = field(
         default_factory=lambda: button(
-            "Branch", "Go on from the step shown with the settings above (B), an enlarged sample alone; go back from the data first"
+            "Branch",
+            "Go on from the step shown with the settings above (B), with an enlarged sample alone; "
+            "go back from the data to a step first",
         )
     )
 
