@@ -218,6 +218,8 @@ def reading(request: MorphRequest, where: Place, geometry: Geometry | None, norm
     lines = [" \u00b7 ".join(first), " \u00b7 ".join(second)]
     if norm is not None and not math.isfinite(norm):
         lines.append("This latent is no number: invert in float32, or in the other convention.")
-    if geometry is not None and request.mix != "ddpm" and geometry.norms.min() < 1 - FAR * geometry.tolerance:
-        lines.append("Shorter than noise: this inversion is coarse. Take more steps, or refine it.")
+    if geometry is not None and request.mix != "ddpm":
+        off = np.abs(geometry.norms[list(set(where.corners))] - 1).max() / geometry.tolerance
+        if off > FAR:
+            lines.append("Not as long as noise: a coarse inversion (take more steps, or refine) or an unusual picture.")
     return "\n".join(filter(None, lines))

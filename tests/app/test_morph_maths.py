@@ -120,9 +120,12 @@ def test_that_the_reading_names_latents_that_are_no_noise() -> None:
     words = reading(morph(), place, noise, 0.998)
     assert "λ = 0.25" in words
     assert "here 0.998" in words
-    assert "Shorter" not in words
+    assert "Not as long" not in words
     short = Geometry.of([0.6 * initial_noise(k, (1, 32, 32)) for k in range(2)])
-    assert "Shorter than noise" in reading(morph(), place, short, None)
+    assert "Not as long as noise" in reading(morph(), place, short, None)
+    third = Geometry.of([*(initial_noise(k, (1, 32, 32)) for k in range(2)), 2 * initial_noise(2, (1, 32, 32))])
+    assert "Not as long" not in reading(morph(3), places(morph(3))[1], third, None)
+    assert "Not as long" in reading(morph(3), places(morph(3))[5], third, None)
 
 
 @pytest.mark.parametrize(("step", "line"), [(-1, 1), (0, 3), (2, 5), (4, 7)])
