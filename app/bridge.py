@@ -70,7 +70,7 @@ class Bridge(QObject):
         self._frame.timeout.connect(self.deliver)
         self._delivered = 0.0
         self._tasks: set[asyncio.Task[Any]] = set()
-        self._workers: ThreadPoolExecutor | None = None
+        self._workers: dict[str, ThreadPoolExecutor] = {}
         self._closing: asyncio.Event | None = None
         self._shut = False
 
@@ -143,8 +143,8 @@ class Bridge(QObject):
 
     def shut_down(self, timeout: float = CLOSE_SECONDS) -> bool:
         """End engine and workers, waiting for them; whether they ended. For when no loop runs."""
-        if self._workers is not None:
-            self._workers.shutdown(wait=False, cancel_futures=True)
+        for worker in self._workers.values():
+            worker.shutdown(wait=False, cancel_futures=True)
         ended = self._engine.stop(timeout)
         self._finish()
         return ended
@@ -155,9 +155,16 @@ class Bridge(QObject):
         return self._engine.ended
 
     def in_background(
-        self, work: Callable[[], T], done: Callable[[T], None], failed: Callable[[Exception], None]
+        self,
+        work: Callable[[], T],
+        done: Callable[[T], None],
+        failed: Callable[[Exception], None],
+        worker: str = "pictures",
     ) -> None:
-        """Do ``work`` (no Qt, no tensor: decoding a picture, say) in a worker, then ``done`` in the GUI thread."""
+        """Do ``work`` (no Qt, no tensor: decoding a picture, say) in a worker, then ``done`` in the GUI thread.
+
+        One ``worker`` does one thing after the other; what takes long gets one of its own, for others not to wait.
+        """
         if self._closing is None:  # no loop: tests and headless use
             try:
                 result = work()
@@ -166,15 +173,15 @@ class Bridge(QObject):
             else:
                 done(result)
             return
-        self._spawn(self._work(work, done, failed))
+        self._spawn(self._work(work, done, failed, worker))
 
     async def _work(
-        self, work: Callable[[], T], done: Callable[[T], None], failed: Callable[[Exception], None]
+        self, work: Callable[[], T], done: Callable[[T], None], failed: Callable[[Exception], None], worker: str
     ) -> None:
-        if self._workers is None:
-            self._workers = ThreadPoolExecutor(max_workers=1, thread_name_prefix="pictures")
+        if worker not in self._workers:
+            self._workers[worker] = ThreadPoolExecutor(max_workers=1, thread_name_prefix=worker)
         try:
-            result = await asyncio.wrap_future(self._workers.submit(work))
+            result = await asyncio.wrap_future(self._workers[worker].submit(work))
         except Exception as error:
             failed(error)
         else:
@@ -187,8 +194,8 @@ class Bridge(QObject):
         await asyncio.sleep(0.05)  # the window paints first
         self.start()
         await self._closing.wait()
-        if self._workers is not None:
-            self._workers.shutdown(wait=True, cancel_futures=True)
+        for worker in self._workers.values():
+            worker.shutdown(wait=True, cancel_futures=True)
         for task in list(self._tasks):
             task.cancel()
         # An import cannot be interrupted; what has not started has nothing to lose either.

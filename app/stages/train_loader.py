@@ -22,7 +22,11 @@ class Background(Protocol):
     """What the loader needs of ``app.bridge.Bridge``."""
 
     def in_background(
-        self, work: Callable[[], Any], done: Callable[[Any], None], failed: Callable[[Exception], None]
+        self,
+        work: Callable[[], Any],
+        done: Callable[[Any], None],
+        failed: Callable[[Exception], None],
+        worker: str = "",
     ) -> None: ...
 
 
@@ -77,7 +81,7 @@ class FolderLoader(QObject):
                 self.folder = None
                 self._fail(error)
 
-        self._background.in_background(work, done, failed)
+        self._background.in_background(work, done, failed, "folders")
 
     @Slot()
     def cancel(self) -> None:

@@ -22,7 +22,11 @@ class WindowBridge(FakeBridge):
     closings = 0
 
     def in_background(
-        self, work: Callable[[], Any], done: Callable[[Any], None], failed: Callable[[Exception], None]
+        self,
+        work: Callable[[], Any],
+        done: Callable[[Any], None],
+        failed: Callable[[Exception], None],
+        worker: str = "",
     ) -> None:
         try:
             result = work()
