@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 
 EXAMPLE = RESOURCES / "samples" / "digits"
 NEW_HINT = "Drop a folder of pictures; sub-folders are classes. Ctrl+Enter starts."
+EARLIER = " Earlier trainings are listed on the right (F10)."
 RUN_HINT = "Ctrl+Enter opens the model as it is; Space pauses, Esc stops and keeps; drag the slider to see it learn."
 REFRESH_MS = 100
 
@@ -325,7 +326,8 @@ class TrainStage(Stage):
         return next((course for course in self._courses.values() if course.is_live), None)
 
     def _say_hint(self) -> None:
-        self.hint_changed.emit(NEW_HINT if self._course is None else RUN_HINT)
+        earlier = EARLIER if self.runs.runs else ""
+        self.hint_changed.emit(NEW_HINT + earlier if self._course is None else RUN_HINT)
 
     def _list_runs(self) -> None:
         states = {course.folder: course.state for course in self._courses.values() if course.is_live}

@@ -57,7 +57,6 @@ class DataView(QWidget):
         self.skipped = MoreSection("")
         self.skipped_list = QPlainTextEdit()
         self.skipped_list.setReadOnly(True)
-        self.skipped_list.setFixedHeight(14 * GRID)
         self.skipped_list.setAccessibleName("Files that were left out, and why")
         self.skipped.add(self.skipped_list)
         self._reading = QWidget()
@@ -97,6 +96,8 @@ class DataView(QWidget):
         lines = [f"{name}: {why}" for name, why in skipped[:LISTED]]
         lines += [f"and {len(skipped) - LISTED:,} more"] if len(skipped) > LISTED else []
         self.skipped_list.setPlainText("\n".join(lines))
+        line = self.skipped_list.fontMetrics().lineSpacing()
+        self.skipped_list.setFixedHeight(2 * GRID + line * min(6, len(lines)) + 4)
 
     def show_reading(self, folder: Path | None) -> None:
         """A folder is being read from now on; None: no more."""

@@ -222,11 +222,15 @@ class LossPlot(QWidget):
 
 
 def loss_ticks(low: float, high: float) -> tuple[float, ...]:
-    """1, 2 and 5 times the powers of ten between the ends, or the powers alone where that is enough."""
+    """1, 2 and 5 times the powers of ten between the ends; the powers alone where that is enough, else every digit."""
     powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     fine = tuple(m * 10.0**p for p in powers for m in MANTISSAS if low <= m * 10.0**p <= high)
     coarse = tuple(10.0**p for p in powers if low <= 10.0**p <= high)
-    return coarse if len(fine) > TICKS and len(coarse) >= 2 else fine
+    if len(fine) > TICKS and len(coarse) >= 2:
+        return coarse
+    if len(fine) > 1:
+        return fine
+    return tuple(m * 10.0**p for p in powers for m in range(1, 10) if low <= m * 10.0**p <= high)
 
 
 def step_ticks(last: int) -> tuple[int, ...]:
