@@ -55,11 +55,13 @@ def _counts(thread: threading.Thread) -> bool:
 def qapp(qapp: Any) -> Iterator[Any]:
     """The application, styled as the person sees it, with a check afterwards that nothing was left behind."""
     from PySide6.QtCore import QThreadPool, QTimer
+    from PySide6.QtGui import QCursor
 
     from app.theme import theme
 
     if not qapp.styleSheet():
         theme().apply(qapp)
+    QCursor.setPos(qapp.primaryScreen().geometry().bottomRight())  # not over a window, where the last test may leave it
     widgets = set(map(id, qapp.topLevelWidgets()))
     started: list[QTimer] = []
 
