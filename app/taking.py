@@ -144,5 +144,6 @@ def file_name(name: str) -> str:
     return f"{safe or 'picture'}.png"
 
 
-def _area(pane: PicturePane) -> int:
-    return pane.width() * pane.height()
+def _area(pane: PicturePane) -> tuple[int, bool]:
+    """How large a pane is; of equal ones x_0 comes last, which most often is the window's picture already."""
+    return pane.width() * pane.height(), pane.quantity != "x_0"

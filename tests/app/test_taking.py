@@ -199,3 +199,18 @@ def test_that_a_name_becomes_that_of_a_file() -> None:
     assert file_name("a/b:c.JPG") == "a_b_c.png"
     assert file_name("x̂₀ of run 3").endswith("run 3.png")
     assert file_name("…") == "_.png"
+
+
+def test_that_of_panes_alike_the_walk_is_taken_and_not_the_picture_again(window: MainWindow) -> None:
+    window.bridge.ready()
+    window.state.move(stage="invert")
+    stage = window.stage
+    stage.controls.steps.set_value(2)
+    stage.buttons.run.click()
+    window.bridge.run_to_end(1)
+    window.bridge.run_to_end(2)
+    window.state.move(run=1, step=1, t=0)
+    window.registry["use_picture"].trigger()
+    assert window.state.image is not None
+    assert window.state.image.name == "run 1, sample 1, t = 0"
+    assert window.state.cursor.run is None, "it stands ready to be inverted"
