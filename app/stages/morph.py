@@ -19,9 +19,10 @@ from app.stages.morph_export_menu import ExportMenu, file_dialog
 from app.stages.morph_instruments import MorphButtons
 from app.stages.morph_maths import Geometry, Pixels, mixed_pixels, planned_latents
 from app.stages.morph_record import Record
-from app.stages.morph_screen import LIVE, MorphScreen
+from app.stages.morph_screen import MorphScreen
 from app.stages.morph_settings import NAMES, PicturePoint, converted, resolve, resolve_rows, settings_of
 from app.stages.morph_sheet import Rows
+from app.stages.morph_view import LIVE
 from app.state import AppState, Run
 from app.theme import GRID, PANEL_PADDING
 from core.errors import Refusal
@@ -129,8 +130,7 @@ class MorphStage(Stage):
         self.transport.setFocus()
 
     def deactivate(self) -> None:
-        self.shown.active = False
-        self.transport.stop()
+        self.shown.deactivate()
 
     # Commands
 

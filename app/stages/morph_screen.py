@@ -10,7 +10,7 @@ from app.stages.morph_instruments import MorphInstruments
 from app.stages.morph_maths import Pixels
 from app.stages.morph_record import Record
 from app.stages.morph_sheet import MorphSheet, Rows
-from app.stages.morph_view import MorphView
+from app.stages.morph_view import LIVE, MorphView
 from app.state import AppState, Cursor, Run
 from core.messages import Preview, RunEnded, RunPaused, RunStarted
 from core.paths import make_path
@@ -19,8 +19,6 @@ from core.schedules import make_schedule
 
 if TYPE_CHECKING:
     from app.bridge import Bridge
-
-LIVE = ("running", "paused")
 
 
 class MorphScreen(QObject):
@@ -52,7 +50,7 @@ class MorphScreen(QObject):
         self._strip_is_mixed = False
         self._follows = True
         """Whether the cursor goes along with a morph that is under way, until the person goes back in it."""
-        self._followed: tuple[int | None, int, int] | None = None
+        self._followed: tuple[int | None, int, int] = (None, 0, 0)
         shown, view = self.instruments, self.view
         shown.transport.position_requested.connect(self.go_to_place)
         shown.strip.frame_clicked.connect(self.go_to_place)
@@ -101,11 +99,18 @@ class MorphScreen(QObject):
         return {frame: stored.x_t[0] for frame, stored in kept if stored is not None}
 
     def activate(self) -> None:
+        """Be shown: where the person was, or at a morph that began since."""
         self.active = True
         if self.run is None and self._latest in self.state.runs:
             run = self.state.runs[self._latest]
-            self.state.move(run=run.job, frame=0, step=run.steps, t=int(run.path[-1].t))
+            _job, frame, step = self._followed if self._followed[0] == run.job else (None, 0, run.steps)
+            step = min(step, run.steps)
+            self.state.move(run=run.job, frame=frame, step=step, t=int(run.path[step].t))
         self.show()
+
+    def deactivate(self) -> None:
+        self.active = False
+        self.instruments.transport.stop()
 
     def show_plan(self, plan: Record, portraits: Pixels | None, caption: str) -> None:
         """A morph that could be made, and its end points as pictures, uint8 (n, H, W, C)."""

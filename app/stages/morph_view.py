@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 KEPT = 4096
 """States of single frames that are remembered with what the network saw in them."""
 
+LIVE = ("running", "paused")
+TO_COME = "This frame is still to come."
+STOPPED = "This frame was not made before the morph was stopped."
 LOST = "The states of this morph are no longer kept. Press Morph to make it again."
 
 
@@ -50,8 +53,8 @@ class MorphView(QWidget):
         self._at: InspectStep | None = None
         self._asked: InspectStep | None = None
         self._name = ""
-        self._lost = False
-        """Whether the state looked at was made, and is no longer kept."""
+        self._absence = ""
+        """Why the state looked at is not there, if it is not."""
         self._path: Path = ()
         self.frame = PicturePane("x_0", "x_0")
         self.frame.setToolTip("A frame of the morph: what the network makes of its latent")
@@ -89,11 +92,13 @@ class MorphView(QWidget):
     def show_climb(self, message: Preview, of: int) -> None:
         """The end points' pictures on their way up to their latents, before there is a frame; ``of`` steps in all."""
         self._at = None
-        self._show_panes(at_data=True)
-        self.frame.set_names()
-        self.frame.set_pictures(message.x_t, None, message.x_t_range)
-        self.frame.set_caption(f"end points on their way up to their latents, t = {max(0, message.level.t):.0f}")
-        self.frame.set_busy(True, message.step / max(1, of))
+        self.frame.hide()
+        self.x0_hat.hide()
+        self.x_t.show()
+        self.x_t.set_names()
+        self.x_t.set_pictures(message.x_t, None, message.x_t_range)
+        self.x_t.set_caption(f"end points on their way up, t = {max(0, message.level.t):.0f}, clamped")
+        self.x_t.set_busy(True, message.step / max(1, of))
 
     def show_picture(self, picture: Picture, caption: str) -> None:
         """A picture that no network made, uint8 (1, H, W, C)."""
@@ -106,7 +111,7 @@ class MorphView(QWidget):
         self.descent.set_position(0, 1)
 
     def show_state(self, run: Run, frame: int, step: int, *, available: int, name: str, is_coming: bool) -> None:
-        """A state of one frame: what is known at once, the rest dimmed until it is.
+        """A state of one frame, of which ``available`` exist: what is known at once, the rest dimmed until it is.
 
         The network is asked for x0_hat unless it ``is_coming`` by itself, because the morph is watched live.
         """
@@ -116,8 +121,8 @@ class MorphView(QWidget):
         self._show_panes(at_data=step == run.steps)
         self.descent.set_position(step, available)
         sight = self._sight(self._at)
-        self._lost = sight is None and available > 1
-        self._paint(sight, step / run.steps)
+        self._absence = LOST if available > 1 else TO_COME if run.state in LIVE else STOPPED
+        self._paint(sight)
         if step == run.steps or (sight is not None and sight.x0_hat is not None):
             self.shown.emit(frame, step)
         elif sight is not None and not is_coming and self._asked != self._at:
@@ -154,7 +159,7 @@ class MorphView(QWidget):
         while len(self._known) > KEPT:
             self._known.popitem(last=False)
         if state == self._at:
-            self._paint(sight, state.step / max(1, len(self._path) - 1))
+            self._paint(sight)
             if sight.x0_hat is not None and state.frame is not None:
                 self.shown.emit(state.frame, state.step)
 
@@ -165,21 +170,17 @@ class MorphView(QWidget):
         stored = self._bridge.frame(state.run, state.step, state.frame)
         return None if stored is None else Sight(stored.x_t, stored.x_t_range, stored.x0_hat)
 
-    def _paint(self, sight: Sight | None, progress: float) -> None:
+    def _paint(self, sight: Sight | None) -> None:
         assert self._at is not None
         level = self._path[self._at.step]
-        if self._lost and sight is None:
-            self._paint_nothing(LOST)
+        if sight is None:
+            self._paint_nothing(self._absence)
             return
         if self._at.step == len(self._path) - 1:
-            self.frame.set_busy(sight is None, progress)
-            if sight is not None:
-                self.frame.set_pictures(sight.x_t)
-                self.frame.set_names([self._full_name()], _clamping(sight))
+            self.frame.set_busy(False)
+            self.frame.set_pictures(sight.x_t)
+            self.frame.set_names([self._full_name()], _clamping(sight))
             self.frame.set_caption(self._name)
-            return
-        if sight is None:
-            self._paint_nothing("This frame is still to come.")
             return
         self.x_t.set_busy(False)
         self.x0_hat.set_busy(sight.x0_hat is None)

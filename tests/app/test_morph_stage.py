@@ -206,8 +206,8 @@ def test_that_pictures_are_seen_on_their_way_up(scene):
     pictures(stage)
     press(stage)
     bridge.advance(1, 2)
-    assert "way up" in stage.view.frame._text
-    assert stage.view.frame.isVisible()
+    assert "way up" in stage.view.x_t._text
+    assert stage.view.x0_hat.isHidden()
     assert stage.instruments.algorithm.lit == 1
 
 
@@ -233,6 +233,8 @@ def test_that_stop_ends_the_run_and_the_frames_made_stay(scene):
     assert bridge.calls == [("cancel", 1)]
     bridge.end(1, "stopped")
     assert stage.strip.is_finished(0)
+    stage.shown.go(3)
+    assert "before the morph was stopped" in stage.view.x_t._placeholder
     assert not stage.buttons.stop.isEnabled()
     assert stage.buttons.export.isEnabled()
 
@@ -489,6 +491,8 @@ def test_that_a_morph_from_the_history_comes_back_with_its_end_points(scene):
 def test_that_runs_of_other_stages_are_left_alone(scene):
     state, bridge, stage = scene
     finished(stage)
+    stage.shown.go(1)
+    stage.view.descent.ask(3)
     stage.deactivate()
     bridge.submit(resolve(DenoiseSettings(steps=3), DIGITS))
     bridge.run_to_end(2)
@@ -496,7 +500,7 @@ def test_that_runs_of_other_stages_are_left_alone(scene):
     assert stage.shown.run is None
     state.move(stage="morph")
     stage.activate()
-    assert state.cursor.run == 1
+    assert (state.cursor.run, state.cursor.frame, state.cursor.step) == (1, 1, 3)
     assert stage.shown.run is state.runs[1]
 
 
