@@ -24,10 +24,12 @@ from core.images import open_image
 from core.likeness import measure
 
 SUFFIXES = frozenset(Image.registered_extensions())
-CACHE_VERSION = 2
+CACHE_VERSION = 3
 MEASURED = 10_000
 AT_ONCE = 1000
 """Pictures that are converted together."""
+
+Size = tuple[int, int]
 
 log = logging.getLogger("diffuscope.training")
 
@@ -38,7 +40,8 @@ class PictureFolder:
 
     ``pictures`` (n, size, size, channels) uint8, one channel where every picture is grey, else three. ``labels``
     int64 (n,) are indices into ``classes`` (the sub-folders' names, sorted), all 0 where there are none.
-    ``skipped`` lists what could not be read as (name within the folder, why). ``source`` is the folder itself.
+    ``skipped`` lists what could not be read as (name within the folder, why). ``source`` is the folder itself;
+    ``found`` are (width, height) of the smallest and of the largest picture before they were cropped and scaled.
     """
 
     name: str
@@ -47,6 +50,7 @@ class PictureFolder:
     classes: tuple[str, ...]
     skipped: tuple[tuple[str, str], ...] = ()
     source: Path | None = None
+    found: tuple[Size, ...] = ()
 
     def __len__(self) -> int:
         return len(self.pictures)
@@ -150,22 +154,25 @@ def _decoded(
     pictures: list[NDArray[np.uint8]] = []
     owners: list[str] = []
     skipped: list[tuple[str, str]] = []
+    sizes: list[Size] = []
     for done, path in enumerate(files):
         on_progress(done, len(files))
         inside = path.relative_to(folder)
         try:
-            pictures.append(_square(path, size))
+            pixels = open_image(path).pixels
+            pictures.append(_square(pixels, size))
+            sizes.append((pixels.shape[1], pixels.shape[0]))
             owners.append(inside.parts[0] if len(inside.parts) > 1 else "")
         except Refusal as refusal:
             skipped.append((str(inside), str(refusal)))
     if not pictures:
         raise Refusal(f"None of the {len(files)} pictures in {folder} can be read.", "\n".join(map(str, skipped)))
     classes, labels = _classes(owners, folder)
-    return PictureFolder(name, _stacked(pictures), labels, classes, tuple(skipped), folder)
+    found = tuple(chosen(sizes, key=lambda side: side[0] * side[1]) for chosen in (min, max))
+    return PictureFolder(name, _stacked(pictures), labels, classes, tuple(skipped), folder, found)
 
 
-def _square(path: Path, size: int) -> NDArray[np.uint8]:
-    pixels = open_image(path).pixels
+def _square(pixels: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
     return convert(pixels, default_conversion(pixels, (size, size), 1 if pixels.shape[2] == 1 else 3))
 
 
@@ -211,17 +218,18 @@ def _fingerprint(folder: Path, files: Sequence[Path]) -> str:
 def _from_cache(folder: Path, size: int, fingerprint: str, name: str) -> PictureFolder | None:
     try:
         with _cached(folder, size).open("rb") as file, np.load(file, allow_pickle=False) as kept:
-            of, classes, skipped = json.loads(str(kept["words"]))
+            of, classes, skipped, found = json.loads(str(kept["words"]))
             if of != fingerprint:
                 return None
             words = tuple(classes), tuple(map(tuple, skipped))
-            return PictureFolder(name, kept["pictures"], kept["labels"], *words, folder)
+            sizes = tuple((int(width), int(height)) for width, height in found)
+            return PictureFolder(name, kept["pictures"], kept["labels"], *words, folder, sizes)
     except (Refusal, OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         return None  # it can be made again
 
 
 def _to_cache(folder: Path, size: int, fingerprint: str, data: PictureFolder) -> None:
-    words = np.array(json.dumps([fingerprint, data.classes, data.skipped]))
+    words = np.array(json.dumps([fingerprint, data.classes, data.skipped, data.found]))
     try:
         path = _cached(folder, size)
         path.parent.mkdir(parents=True, exist_ok=True)

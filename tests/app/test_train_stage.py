@@ -147,7 +147,7 @@ def test_that_a_dropped_folder_is_shown_class_by_class(scene, folder):
         ("circle", "8", 8),
         ("square", "4", 4),
     ]
-    assert stage.setup.view.facts.text() == "shapes: 12 pictures · 2 classes · colour · at 32 × 32"
+    assert stage.setup.view.facts.text() == "shapes: 12 pictures · 2 classes · colour · 20 × 20 · at 32 × 32"
     assert stage.setup.controls.folder.text() == "shapes"
 
 

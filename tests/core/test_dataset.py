@@ -240,3 +240,11 @@ def test_that_pictures_know_the_folder_they_came_from(folder: Path) -> None:
     put(folder / "a.png", grey(10))
     assert open_folder(folder, 8).source == folder
     assert open_folder(folder, 8).source == folder  # from the cache too
+
+
+def test_that_the_smallest_and_the_largest_size_are_known_also_from_the_cache(folder: Path) -> None:
+    put(folder / "a.png", np.zeros((10, 30), dtype=np.uint8))
+    put(folder / "b.png", np.zeros((40, 20), dtype=np.uint8))
+    put(folder / "c.png", np.zeros((16, 20), dtype=np.uint8))
+    assert open_folder(folder, 8).found == ((30, 10), (20, 40))
+    assert open_folder(folder, 8).found == ((30, 10), (20, 40))
