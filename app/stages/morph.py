@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
 from PySide6.QtCore import QEvent, QMimeData, QObject, Qt, Slot
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QPushButton, QVBoxLayout, QWidget
@@ -14,10 +12,9 @@ from PySide6.QtWidgets import QPushButton, QVBoxLayout, QWidget
 from app.stages.base import Stage
 from app.stages.morph_controls import MorphControls
 from app.stages.morph_ends import MorphEnds
-from app.stages.morph_export import export
-from app.stages.morph_export_menu import ExportMenu, file_dialog
+from app.stages.morph_exporter import MorphExporter
 from app.stages.morph_instruments import MorphButtons
-from app.stages.morph_maths import Geometry, Pixels, mixed_pixels, planned_latents
+from app.stages.morph_maths import Geometry, mixed_pixels, planned_latents
 from app.stages.morph_record import Record
 from app.stages.morph_screen import MorphScreen
 from app.stages.morph_settings import NAMES, PicturePoint, converted, resolve, resolve_rows, settings_of
@@ -52,8 +49,8 @@ class MorphStage(Stage):
         self.ends = MorphEnds(state, bridge, self)
         self.controls = MorphControls()
         self.buttons = MorphButtons()
-        self.export_menu = ExportMenu(self)
         self.shown = screen = MorphScreen(state, bridge, self)
+        self.exporter = MorphExporter(screen, bridge, self)
         self.view, self.instruments = screen.view, screen.instruments
         self.transport, self.strip = screen.instruments.transport, screen.instruments.strip
         self._lay_out()
@@ -80,8 +77,9 @@ class MorphStage(Stage):
         self.buttons.run.clicked.connect(self.run)
         self.buttons.pause.clicked.connect(self._pause_or_resume)
         self.buttons.stop.clicked.connect(self.stop)
-        self.buttons.export.clicked.connect(self._offer_formats)
-        self.export_menu.chosen.connect(self.choose_file)
+        self.buttons.export.clicked.connect(self._offer_export)
+        self.exporter.written.connect(self.hint_changed)
+        self.exporter.failed.connect(self.errors.show_error)
         self.ends.changed.connect(self._ends_changed)
         self.ends.failed.connect(self.errors.show_error)
         self.controls.changed.connect(self._plan_anew)
@@ -173,6 +171,10 @@ class MorphStage(Stage):
         live = self._live()
         if live is not None:
             (self._bridge.resume if live.state == "paused" else self._bridge.pause)(live.job)
+
+    @Slot()
+    def _offer_export(self) -> None:
+        self.exporter.menu.open_at(self.buttons.export)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Up and Down belong to the frame's own way down, wherever the focus is among the frames."""
@@ -291,51 +293,3 @@ class MorphStage(Stage):
     def _receive(self, message: object) -> None:
         if isinstance(message, Failed) and (self.shown.active or message.job in self._asked_here):
             self.errors.show_error(message.message, message.details)
-
-    # Export
-
-    @Slot()
-    def _offer_formats(self) -> None:
-        self.export_menu.open_at(self.buttons.export)
-
-    @Slot(str)
-    def choose_file(self, ending: str) -> None:
-        """Ask where the frames go, and write them."""
-        dialog = file_dialog(self, ending)
-        dialog.fileSelected.connect(lambda name: self.export_to(Path(name)))
-        dialog.open()
-
-    def export_to(self, path: Path) -> None:
-        """Write the finished frames of the morph looked at; where they went is said in the status line."""
-        run, record = self.shown.run, self.shown.record
-        if run is None or record is None:
-            return
-        frames, names, columns = self._what_is_exported(run, record, path.suffix.lower() == ".png")
-        settings = self.export_menu.settings()
-        self._bridge.in_background(
-            lambda: export(path, frames, names, columns, settings), self.hint_changed.emit, self._not_exported
-        )
-
-    def _what_is_exported(self, run: Run, record: Record, is_sheet: bool) -> tuple[Pixels, list[str], int]:
-        """Frames, their names and the columns of a sheet; a sheet over t and lambda has all of its rows."""
-        made = self.shown.pictures(run.job)
-        names = [record.names[frame] for frame in made]
-        request, rows = record.request, self.shown.rows
-        closed = request.layout == "edges" and len(request.ends) > 2
-        columns = request.frames - closed if closed or request.layout == "grid" else min(len(made), MOST_COLUMNS)
-        if not is_sheet or rows is None:
-            return np.stack(list(made.values())) if made else np.empty((0, 1, 1, 1), np.uint8), names, columns
-        pictures, names = [], []
-        for job, t in zip(rows.jobs, rows.times, strict=True):
-            for frame, picture in (self.shown.pictures(job) if job in self.state.runs else {}).items():
-                pictures.append(picture)
-                names.append(f"t {t}, {record.where[frame].across:.2f}")
-        pictures += list(rows.pixels)
-        names += [f"pixels, {place.across:.2f}" for place in record.where]
-        return np.stack(pictures), names, len(rows.pixels)
-
-    @Slot(object)
-    def _not_exported(self, error: Exception) -> None:
-        details = error.details if isinstance(error, Refusal) else repr(error)
-        words = str(error) if isinstance(error, Refusal) else "The morph could not be written. Name another place."
-        self.errors.show_error(words, details)

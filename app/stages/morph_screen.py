@@ -93,8 +93,10 @@ class MorphScreen(QObject):
             self._sheet.expect(tuple(plans), rows)
 
     def pictures(self, job: int) -> dict[int, Pixels]:
-        """The finished frames of a morph, uint8 (H, W, C) by number."""
-        run = self.state.runs[job]
+        """The finished frames of a morph, uint8 (H, W, C) by number; none before it has begun."""
+        run = self.state.runs.get(job)
+        if run is None:
+            return {}
         kept = ((frame, self._bridge.frame(job, run.steps, frame)) for frame in sorted(self._record_of(run).finished))
         return {frame: stored.x_t[0] for frame, stored in kept if stored is not None}
 
@@ -240,7 +242,7 @@ class MorphScreen(QObject):
         self.view.show_path(run.path)
         if self._sheet.turn_to(run.job, record):
             for job in self._sheet.jobs:
-                for made, picture in (self.pictures(job) if job in self.state.runs else {}).items():
+                for made, picture in self.pictures(job).items():
                     self._sheet.put(job, made, picture, finished=True)
         self.turned.emit(run.job)
 

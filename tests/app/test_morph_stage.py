@@ -528,9 +528,9 @@ def test_that_an_animation_has_the_finished_frames(scene, tmp_path: Path, ending
     finished(stage)
     said = []
     stage.hint_changed.connect(said.append)
-    stage.export_menu.zoom.set_value(2)
-    stage.export_menu.both_ways.setChecked(ending == ".apng")
-    stage.export_to(tmp_path / f"morph{ending}")
+    stage.exporter.menu.zoom.set_value(2)
+    stage.exporter.menu.both_ways.setChecked(ending == ".apng")
+    stage.exporter.write(tmp_path / f"morph{ending}")
     with Image.open(tmp_path / f"morph{ending}") as image:
         assert image.size == (64, 64)
     assert str(tmp_path / f"morph{ending}") in said[-1]
@@ -540,8 +540,8 @@ def test_that_an_animation_has_the_finished_frames(scene, tmp_path: Path, ending
 def test_that_a_contact_sheet_names_its_frames(scene, tmp_path: Path):
     _, _, stage = scene
     finished(stage)
-    stage.export_menu.zoom.set_value(1)
-    stage.export_to(tmp_path / "sheet.png")
+    stage.exporter.menu.zoom.set_value(1)
+    stage.exporter.write(tmp_path / "sheet.png")
     with Image.open(tmp_path / "sheet.png") as image:
         assert image.size == (5 * 32 + 4 * 4, 32 + 18)
 
@@ -551,16 +551,32 @@ def test_that_the_sheet_over_t_is_exported_whole(scene, tmp_path: Path):
     requests = sheet(stage)
     for job in range(1, len(requests) + 1):
         bridge.run_to_end(job)
-    stage.export_menu.zoom.set_value(1)
-    stage.export_to(tmp_path / "sheet.png")
+    stage.exporter.menu.zoom.set_value(1)
+    stage.exporter.write(tmp_path / "sheet.png")
     with Image.open(tmp_path / "sheet.png") as image:
         assert image.size == (3 * 32 + 2 * 4, 9 * (32 + 18) + 8 * 4)
+
+
+def test_that_frames_that_were_not_made_are_left_out_of_an_animation_and_blank_on_a_sheet(scene, tmp_path: Path):
+    _, bridge, stage = scene
+    stage.controls.batch.set_value(2)
+    press(stage)
+    bridge.advance(1, 5)
+    bridge.end(1, "stopped")
+    stage.exporter.menu.zoom.set_value(1)
+    stage.exporter.write(tmp_path / "a.gif")
+    stage.exporter.write(tmp_path / "a.png")
+    with Image.open(tmp_path / "a.gif") as image:
+        assert image.n_frames == 1  # two frames of the same grey, shown as one
+        assert image.info["duration"] == 200
+    with Image.open(tmp_path / "a.png") as image:
+        assert [image.getpixel((16 + 36 * frame, 16)) for frame in range(5)] == [10, 255, 255, 255, 10]
 
 
 def test_that_a_place_that_cannot_be_written_is_refused_in_words(scene, tmp_path: Path):
     _, _, stage = scene
     finished(stage)
-    stage.export_to(tmp_path / "nowhere" / "a.gif")
+    stage.exporter.write(tmp_path / "nowhere" / "a.gif")
     assert "does not exist" in stage.errors.message()
 
 
