@@ -538,6 +538,21 @@ def test_that_sdedit_shows_its_results_and_their_distance(scene):
     assert stage.transport.times == (200, 0, -1)
 
 
+def test_that_sdedit_looked_at_in_denoise_is_left_alone_there(scene):
+    state, bridge, stage = scene
+    stage.controls.method.set_value("edit")
+    press(stage)
+    bridge.run_to_end(1)
+    stage.deactivate()
+    state.move(stage="denoise")
+    hints = []
+    stage.hint_changed.connect(hints.append)
+    state.set_seed(77)
+    state.set_conversion(replace(GREY, invert=True))
+    assert (state.cursor.stage, state.cursor.run) == ("denoise", 1)
+    assert hints == [], "the hint belongs to the stage that is shown"
+
+
 def test_that_going_back_to_inversion_leaves_sdedit(scene):
     _, bridge, stage = scene
     stage.controls.method.set_value("edit")
