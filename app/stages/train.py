@@ -10,7 +10,7 @@ from PySide6.QtCore import QMimeData, Qt, QTimer, Slot
 from PySide6.QtWidgets import QApplication, QFileDialog, QPushButton, QStackedWidget, QVBoxLayout, QWidget
 
 from app.stages.base import Stage
-from app.stages.train_course import Course, ordered
+from app.stages.train_course import Course
 from app.stages.train_film import TrainFilm
 from app.stages.train_instruments import TrainInstruments
 from app.stages.train_loader import FolderLoader
@@ -18,6 +18,7 @@ from app.stages.train_runs import StoredRuns
 from app.stages.train_settings import name_of, order_of
 from app.stages.train_setup import TrainSetup
 from app.stages.train_view import TrainView
+from app.stages.trainings import Trainings, waits_for
 from app.state import AppState
 from app.theme import GRID, PANEL_PADDING
 from app.widgets.controls import label
@@ -25,17 +26,13 @@ from core.errors import Refusal
 from core.messages import (
     EngineState,
     Failed,
-    ModelOpened,
     RunEnded,
-    RunPaused,
-    RunResumed,
     TrainingSamples,
     TrainingSaved,
     TrainingStarted,
     TrainingTick,
 )
 from core.training.dataset import PictureFolder
-from core.training.order import TrainOrder
 from core.training.runs import list_runs, new_run_folder
 from resources import FOLDER as RESOURCES
 
@@ -45,7 +42,7 @@ if TYPE_CHECKING:
 EXAMPLE = RESOURCES / "samples" / "digits"
 NEW_HINT = "Drop a folder of pictures; sub-folders are classes. Ctrl+Enter starts."
 EARLIER = " Earlier trainings are listed on the right (F10)."
-RUN_HINT = "Ctrl+Enter opens the model as it is; Space pauses, Esc stops and keeps; drag the slider to see it learn."
+RUN_HINT = "Drag the slider to see it learn. Space pauses, Esc stops and keeps, Ctrl+Enter uses the model."
 REFRESH_MS = 100
 
 
@@ -57,11 +54,9 @@ class TrainStage(Stage):
 
     def __init__(self, state: AppState, bridge: Bridge, parent: QWidget | None = None) -> None:
         super().__init__(state, parent)
-        self._bridge = bridge
-        self._courses: dict[int, Course] = {}
+        self.trainings = Trainings(bridge, self)
         self._course: Course | None = None
         """The training looked at; None: a new one is being prepared."""
-        self._asked_model = ""
         self.setup = TrainSetup(FolderLoader(bridge, self))
         self.stored = StoredRuns(bridge, self)
         self.view = TrainView()
@@ -100,7 +95,8 @@ class TrainStage(Stage):
         self.stored.refused.connect(self.errors.show_error)
         self.stored.folder_wanted.connect(self._choose_pictures_of)
         self.stored.changed.connect(self._show_buttons)
-        self._bridge.message.connect(self._receive)
+        self.trainings.changed.connect(self._changed)
+        self.trainings.opened.connect(self._say_opened)
         state.status_changed.connect(self._status_changed)
         state.model_changed.connect(setup.controls.set_model)
         QApplication.instance().lastWindowClosed.connect(self._leave)  # type: ignore[union-attr]
@@ -114,7 +110,7 @@ class TrainStage(Stage):
     @property
     def commands(self) -> frozenset[str]:
         can = {
-            "stop": self._live() is not None or self.view.cell is not None,
+            "stop": self.trainings.live is not None or self.view.cell is not None,
             "toggle": self._course is not None,
         }
         return frozenset(name for name, is_possible in can.items() if is_possible)
@@ -156,35 +152,27 @@ class TrainStage(Stage):
         if data is None or not self.setup.start.isEnabled():
             return
         try:
-            order = order_of(settings, new_run_folder(name_of(settings, data.name, self.state.model)), self.state.model)
+            out = new_run_folder(name_of(settings, data.name, self.state.model)).resolve()
+            order = order_of(settings, out, self.state.model)
         except Refusal as refusal:
             self.errors.show_error(str(refusal), refusal.details)
             return
         self.errors.dismiss()
-        job = self._bridge.train(order, data)
-        self._courses[job] = ordered(order, data, job, self.setup.controls.predicts)
-        self._look_at(self._courses[job])
+        self._look_at(self.trainings.start(order, data, self.setup.controls.predicts))
 
     @Slot()
     def use(self) -> None:
         """Open the model as it is, in every stage."""
-        course = self._course
-        if course is None:
-            return
-        self._asked_model = course.name
-        if course.is_live and course.job is not None:
-            self._bridge.snapshot(course.job)
-        else:
-            self._bridge.open_model(str(course.folder))
+        if self._course is not None:
+            self.trainings.use(self._course)
 
     @Slot()
     def stop(self) -> None:
-        if self.view.cell is not None and self._live() is not self._course:
+        if self.view.cell is not None and self.trainings.live is not self._course:
             self.view.enlarge(None)
             return
-        course = self._live()
-        if course is not None and course.job is not None:
-            self._bridge.cancel(course.job)
+        if self.trainings.live is not None:
+            self.trainings.stop(self.trainings.live)
         else:
             self.view.enlarge(None)
 
@@ -200,11 +188,9 @@ class TrainStage(Stage):
     @Slot()
     def _pause_or_resume(self) -> None:
         course = self._course
-        if course is None:
-            return
-        if course.is_live and course.job is not None:
-            (self._bridge.resume if course.state == "paused" else self._bridge.pause)(course.job)
-        elif not course.is_live:
+        if course is not None and course.is_live:
+            self.trainings.pause_or_resume(course)
+        elif course is not None:
             self.errors.dismiss()
             self.stored.read_pictures(course)
 
@@ -212,10 +198,7 @@ class TrainStage(Stage):
     def _go_on(self, course: Course, data: PictureFolder) -> None:
         """The pictures of a training that had ended are there again."""
         length = self.view.length
-        order = TrainOrder(out=course.folder, minutes=length.minutes, steps=length.steps, resume=True)
-        course.job = self._bridge.train(order, data)
-        course.state, course.total, course.minutes = "queued", order.steps, order.minutes
-        self._courses[course.job] = course
+        self.trainings.go_on(course, data, minutes=length.minutes, steps=length.steps)
         self._look_at(course)
 
     @Slot()
@@ -235,13 +218,13 @@ class TrainStage(Stage):
 
     @Slot()
     def _go_back(self) -> None:
-        self._look_at(self._live())
+        self._look_at(self.trainings.live)
 
     @Slot(object)
     def _chosen(self, folder: Path | None) -> None:
         """A training was chosen from the list."""
         self.errors.dismiss()
-        known = next((course for course in self._courses.values() if course.folder == folder), None)
+        known = self.trainings.of(folder)
         if folder is None or known is not None:
             self._look_at(known)
         else:
@@ -283,20 +266,11 @@ class TrainStage(Stage):
         self._show_buttons()
 
     def _show_figures(self, course: Course) -> None:
-        waits = self._waits_for(course)
+        waits = waits_for(course, self.state.status)
         self.view.show_course(course, waits)
         means = self.view.plot.means
         loss = float(means[-1]) if len(means) else None
         self.instruments.show_course(course, loss, at_work=not waits)
-
-    def _waits_for(self, course: Course) -> str:
-        """What a training makes way for at this moment."""
-        status = self.state.status
-        if course.state not in ("queued", "running") or status.job == course.job:
-            return ""
-        if status.state is EngineState.SAMPLING and status.job is not None:
-            return f"run {status.job}"
-        return "the model that is being opened" if status.state is EngineState.LOADING else ""
 
     @Slot(object)
     def _status_changed(self, _status: object) -> None:
@@ -306,7 +280,7 @@ class TrainStage(Stage):
 
     @Slot()
     def _show_buttons(self) -> None:
-        live, course = self._live(), self._course
+        live, course = self.trainings.live, self._course
         can_train = live is None and self.state.status.state is not EngineState.FAILED
         self.setup.show_buttons(can_train=can_train, at_work="" if live is None else live.name)
         if course is None:
@@ -322,52 +296,24 @@ class TrainStage(Stage):
             return length.steps > course.step
         return 60 * (length.minutes or 0.0) > course.seconds
 
-    def _live(self) -> Course | None:
-        return next((course for course in self._courses.values() if course.is_live), None)
-
     def _say_hint(self) -> None:
         earlier = EARLIER if self.runs.runs else ""
         self.hint_changed.emit(NEW_HINT + earlier if self._course is None else RUN_HINT)
 
     def _list_runs(self) -> None:
-        states = {course.folder: course.state for course in self._courses.values() if course.is_live}
-        self.runs.set_runs(list_runs(), states)
+        self.runs.set_runs(list_runs(), self.trainings.states())
         self.runs.look_at(None if self._course is None else self._course.folder)
 
     # What the engine says
 
-    @Slot(object)
-    def _receive(self, message: object) -> None:
-        if isinstance(message, ModelOpened):
-            self._say_opened(message.info.ref.name)
-            return
-        course = self._courses.get(getattr(message, "job", None) or 0)
-        if course is None:
-            return
+    @Slot(object, object)
+    def _changed(self, course: Course, message: object) -> None:
         if isinstance(message, TrainingTick):
-            course.tick(message)
             if course is self._course and not self._refresh.isActive():
                 self._refresh.start(REFRESH_MS)
             return
-        match message:
-            case TrainingStarted():
-                course.begin(message)
-            case TrainingSamples():
-                course.draw(message)
-            case TrainingSaved(step=step):
-                course.saved = step
-            case RunPaused():
-                course.state = "paused"
-            case RunResumed():
-                course.state = "running"
-            case RunEnded():
-                self._ended(course, message)
-            case Failed():
-                course.state = "failed"
-                self.errors.show_error(message.message, message.details)
-        self._changed(course, message)
-
-    def _changed(self, course: Course, message: object) -> None:
+        if isinstance(message, Failed):
+            self.errors.show_error(message.message, message.details)
         if isinstance(message, TrainingStarted | TrainingSaved | RunEnded | Failed):
             self._list_runs()
         if course is not self._course:
@@ -381,19 +327,10 @@ class TrainStage(Stage):
                 self._look_at(None)
         self.flush()
 
-    def _ended(self, course: Course, message: RunEnded) -> None:
-        course.state, course.eta = message.reason, None
-        if message.reason == "finished":
-            course.progress = 1.0
-        known = next((run for run in list_runs() if run.folder == course.folder.resolve()), None)
-        if known is not None:
-            course.seconds, course.pictures = known.seconds, known.pictures
-
+    @Slot(str)
     def _say_opened(self, name: str) -> None:
-        if self._asked_model:
-            self._asked_model = ""
-            self.view.say_used(name)
-            self.hint_changed.emit(f"“{name}” is open: Denoise, Invert and Morph work with it from now on.")
+        self.view.say_used(name)
+        self.hint_changed.emit(f"“{name}” is open: Denoise, Invert and Morph work with it from now on.")
 
     @Slot()
     def _leave(self) -> None:

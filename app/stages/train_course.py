@@ -10,7 +10,17 @@ from numpy.typing import NDArray
 
 from core.errors import Refusal
 from core.json_file import read_json
-from core.messages import Picture, TrainingSamples, TrainingStarted, TrainingTick
+from core.messages import (
+    Failed,
+    Picture,
+    RunEnded,
+    RunPaused,
+    RunResumed,
+    TrainingSamples,
+    TrainingSaved,
+    TrainingStarted,
+    TrainingTick,
+)
 from core.requests import PredictionKind
 from core.training.dataset import PictureFolder
 from core.training.history import History
@@ -69,8 +79,31 @@ class Course:
         """The steps after which samples were drawn."""
         return tuple(step for step, _pictures in self.samples)
 
-    def begin(self, message: TrainingStarted) -> None:
-        """The engine has taken it up."""
+    def receive(self, message: object) -> bool:
+        """Take what the engine tells of this training; whether it is told something."""
+        match message:
+            case TrainingStarted():
+                self._begin(message)
+            case TrainingTick():
+                self._tick(message)
+            case TrainingSamples(step=step, pictures=pictures):
+                self.samples = [*(known for known in self.samples if known[0] < step), (step, pictures)]
+            case TrainingSaved(step=step):
+                self.saved = step
+            case RunPaused():
+                self.state = "paused"
+            case RunResumed():
+                self.state = "running"
+            case RunEnded(reason=reason):
+                self.state, self.eta = reason, None
+                self.progress = 1.0 if reason == "finished" else self.progress
+            case Failed():
+                self.state, self.eta = "failed", None
+            case _:
+                return False
+        return True
+
+    def _begin(self, message: TrainingStarted) -> None:
         self.state, self.job, self.folder, self.name = "running", message.job, Path(message.folder), message.name
         self.count, self.classes = message.pictures, len(message.labels)
         self.parameters, self.batch, self.precision = message.parameters, message.batch, message.precision
@@ -78,16 +111,11 @@ class Course:
         self.losses, self.samples = message.losses, list(message.samples)
         self.saved = message.step or None
 
-    def tick(self, message: TrainingTick) -> None:
-        """Some more steps are done; those after ``first_step`` that were known before count no more."""
+    def _tick(self, message: TrainingTick) -> None:
+        """Some more steps are done; those from ``first_step`` on that were known before count no more."""
         self.losses = np.concatenate((self.losses[: message.first_step - 1], message.losses))
         self.images_per_second, self.eta = message.images_per_second, message.eta
         self.progress = message.progress
-
-    def draw(self, message: TrainingSamples) -> None:
-        """Samples were drawn."""
-        self.samples = [known for known in self.samples if known[0] < message.step]
-        self.samples.append((message.step, message.pictures))
 
 
 def ordered(order: TrainOrder, data: PictureFolder, job: int, prediction: PredictionKind) -> Course:

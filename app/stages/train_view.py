@@ -107,7 +107,9 @@ class TrainView(QWidget):
         values = {
             "step": f"{course.step:,}{total}",
             "loss": self.plot.summary() or "–",
-            "rate": f"{course.images_per_second:,.0f}" if course.state == "running" and course.step else "–",
+            "rate": f"{course.images_per_second:,.0f}"
+            if course.state == "running" and course.images_per_second
+            else "–",
             "eta": clock(course.eta) if course.is_live and course.eta is not None else "–",
             "saved": "–" if course.saved is None else f"{course.saved:,}",
         }

@@ -56,7 +56,9 @@ def stage(qtbot, folder: Path) -> Iterator[TrainStage]:
 def test_that_a_folder_is_learned_used_stopped_and_gone_on_with(stage, qtbot) -> None:
     stage.setup.controls.duration.set_duration(steps=100_000)
     opened: list[ModelOpened] = []
-    stage._bridge.message.connect(lambda message: opened.append(message) if isinstance(message, ModelOpened) else None)
+    stage.trainings._bridge.message.connect(
+        lambda message: opened.append(message) if isinstance(message, ModelOpened) else None
+    )
     stage.setup.start.click()
     course = stage._course
     qtbot.waitUntil(lambda: course.step >= 3 and bool(course.samples), timeout=60_000)
@@ -91,4 +93,4 @@ def test_that_a_loss_that_is_no_number_any_more_is_said_in_words(stage, qtbot, m
     stage.setup.start.click()
     qtbot.waitUntil(lambda: stage.errors.message() != "", timeout=60_000)
     assert "no longer a number" in stage.errors.message()
-    assert stage._live() is None
+    assert stage.trainings.live is None

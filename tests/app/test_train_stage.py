@@ -76,7 +76,7 @@ def folder(tmp_path):
 def order(stage) -> TrainOrder:
     """Press Start; the order that was sent. The training is stopped again."""
     stage.setup.start.click()
-    bridge = stage._bridge
+    bridge = stage.trainings._bridge
     sent, _ = bridge.trained[-1]
     bridge.say(RunEnded(len(bridge.submitted), "stopped", 0, 0.0))
     return sent
@@ -100,7 +100,7 @@ def drawn(job: int, step: int, grey: int, count: int = 4) -> TrainingSamples:
 def begun(stage) -> int:
     """A training that the engine has begun; its job."""
     stage.setup.start.click()
-    bridge = stage._bridge
+    bridge = stage.trainings._bridge
     job, (sent, _) = len(bridge.submitted), bridge.trained[-1]
     bridge._status(EngineState.TRAINING, job)
     bridge.say(started(job, sent.out))
@@ -174,7 +174,7 @@ def test_that_another_size_reads_the_pictures_again(scene, folder, size):
     stage.setup.controls.side.set_value(size)
     assert stage.setup.data.pictures.shape[1:3] == (int(size), int(size))
     stage.setup.start.click()
-    assert stage._bridge.trained[-1][1].pictures.shape[1] == int(size)
+    assert stage.trainings._bridge.trained[-1][1].pictures.shape[1] == int(size)
 
 
 def test_that_a_folder_without_pictures_is_refused_and_the_one_before_stays(scene, folder, tmp_path):

@@ -1,0 +1,105 @@
+"""The trainings of this session, as the engine tells of them, and what can be asked of it for one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject, Signal, Slot
+
+from app.stages.train_course import Course, ordered
+from core.messages import EngineState, Failed, ModelOpened, Status
+from core.requests import PredictionKind
+from core.training.dataset import PictureFolder
+from core.training.order import TrainOrder
+from core.training.runs import list_runs
+
+if TYPE_CHECKING:
+    from app.bridge import Bridge
+
+
+class Trainings(QObject):
+    """Signals: ``changed(Course, message)`` after a message of the engine; ``opened(str)`` with the name under which
+    the model of a training is open in every stage."""
+
+    changed = Signal(object, object)
+    opened = Signal(str)
+
+    def __init__(self, bridge: Bridge, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._bridge = bridge
+        self._courses: dict[int, Course] = {}
+        self._awaits_model = False
+        bridge.message.connect(self._receive)
+
+    @property
+    def live(self) -> Course | None:
+        """The one that is queued, at work or paused."""
+        return next((course for course in self._courses.values() if course.is_live), None)
+
+    def of(self, folder: Path | None) -> Course | None:
+        """The one that lies in this folder, where it was at work in this session."""
+        return next((course for course in self._courses.values() if course.folder == folder), None)
+
+    def states(self) -> dict[Path, str]:
+        """What those at work do, by folder."""
+        return {course.folder: course.state for course in self._courses.values() if course.is_live}
+
+    def start(self, order: TrainOrder, data: PictureFolder, prediction: PredictionKind) -> Course:
+        """Queue a new training."""
+        job = self._bridge.train(order, data)
+        course = self._courses[job] = ordered(order, data, job, prediction)
+        return course
+
+    def go_on(self, course: Course, data: PictureFolder, *, minutes: float | None, steps: int | None) -> None:
+        """Queue a training that had ended, to last so long in all."""
+        order = TrainOrder(out=course.folder, minutes=minutes, steps=steps, resume=True)
+        course.job = self._bridge.train(order, data)
+        course.state, course.total, course.minutes = "queued", steps, minutes
+        self._courses[course.job] = course
+
+    def pause_or_resume(self, course: Course) -> None:
+        if course.job is not None and course.is_live:
+            (self._bridge.resume if course.state == "paused" else self._bridge.pause)(course.job)
+
+    def stop(self, course: Course) -> None:
+        """What it has learned is kept."""
+        if course.job is not None and course.is_live:
+            self._bridge.cancel(course.job)
+
+    def use(self, course: Course) -> None:
+        """Open the model as it is in every stage."""
+        self._awaits_model = True
+        if course.is_live and course.job is not None:
+            self._bridge.snapshot(course.job)
+        else:
+            self._bridge.open_model(str(course.folder))
+
+    @Slot(object)
+    def _receive(self, message: object) -> None:
+        if isinstance(message, ModelOpened) and self._awaits_model:
+            self._awaits_model = False
+            self.opened.emit(message.info.ref.name)
+        elif isinstance(message, Failed) and message.job is None:
+            self._awaits_model = False
+        course = self._courses.get(getattr(message, "job", None) or 0)
+        if course is None or not course.receive(message):
+            return
+        if not course.is_live:
+            self._read_summary(course)
+        self.changed.emit(course, message)
+
+    def _read_summary(self, course: Course) -> None:
+        """What only the folder knows: how long it has worked, and where its pictures lie."""
+        known = next((run for run in list_runs() if run.folder == course.folder), None)
+        if known is not None:
+            course.seconds, course.pictures = known.seconds, known.pictures
+
+
+def waits_for(course: Course, status: Status) -> str:
+    """What a training makes way for at this moment, "" where for nothing."""
+    if course.state not in ("queued", "running") or status.job == course.job:
+        return ""
+    if status.state is EngineState.SAMPLING and status.job is not None:
+        return f"run {status.job}"
+    return "the model that is being opened" if status.state is EngineState.LOADING else ""
