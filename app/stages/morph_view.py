@@ -23,8 +23,8 @@ from core.requests import InspectStep
 if TYPE_CHECKING:
     from app.bridge import Bridge
 
-KEPT = 4096
-"""States of single frames that are remembered with what the network saw in them."""
+KEPT_BYTES = 64 * 2**20
+"""States of single frames are remembered, with what the network saw in them, up to this."""
 
 LIVE = ("running", "paused")
 TO_COME = "This frame is still to come."
@@ -40,16 +40,39 @@ class Sight:
     x_t_range: tuple[float, float] | None
     x0_hat: Picture | None
 
+    @property
+    def nbytes(self) -> int:
+        return self.x_t.nbytes + (0 if self.x0_hat is None else self.x0_hat.nbytes)
+
+
+class Memory:
+    """The sights last seen, so that going back to one costs nothing. Attributes: ``nbytes``."""
+
+    def __init__(self, cap: int = KEPT_BYTES) -> None:
+        self._cap = cap
+        self._sights: OrderedDict[InspectStep, Sight] = OrderedDict()
+        self.nbytes = 0
+
+    def put(self, state: InspectStep, sight: Sight) -> None:
+        before = self._sights.pop(state, None)
+        self._sights[state] = sight
+        self.nbytes += sight.nbytes - (before.nbytes if before else 0)
+        while self.nbytes > self._cap and len(self._sights) > 1:
+            self.nbytes -= self._sights.popitem(last=False)[1].nbytes
+
+    def get(self, state: InspectStep) -> Sight | None:
+        return self._sights.get(state)
+
 
 class MorphView(QWidget):
-    """Signals: ``shown(int, int)``, the frame and step to which all panes now belong."""
+    """Attributes: ``memory``. Signals: ``shown(int, int)``, the frame and step to which all panes now belong."""
 
     shown = Signal(int, int)
 
     def __init__(self, bridge: Bridge, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._bridge = bridge
-        self._known: OrderedDict[InspectStep, Sight] = OrderedDict()
+        self.memory = Memory()
         self._at: InspectStep | None = None
         self._asked: InspectStep | None = None
         self._name = ""
@@ -154,17 +177,14 @@ class MorphView(QWidget):
             self._learn(InspectStep(message.job, message.step, frame), Sight(x_t, message.x_t_range, x0_hat))
 
     def _learn(self, state: InspectStep, sight: Sight) -> None:
-        self._known.pop(state, None)
-        self._known[state] = sight
-        while len(self._known) > KEPT:
-            self._known.popitem(last=False)
+        self.memory.put(state, sight)
         if state == self._at:
             self._paint(sight)
             if sight.x0_hat is not None and state.frame is not None:
                 self.shown.emit(state.frame, state.step)
 
     def _sight(self, state: InspectStep) -> Sight | None:
-        known = self._known.get(state)
+        known = self.memory.get(state)
         if known is not None:
             return known
         stored = self._bridge.frame(state.run, state.step, state.frame)

@@ -17,6 +17,8 @@ GAP = 2
 NAME = 16
 """Height of the line of column names."""
 UNFINISHED = 0.4
+KEPT = 128
+"""Larger pictures are reduced to this many pixels."""
 
 
 class Sheet(QWidget):
@@ -52,7 +54,10 @@ class Sheet(QWidget):
 
     def put(self, cell: int, picture: NDArray[np.uint8], *, finished: bool) -> None:
         """The picture of a cell, uint8 (H, W, C), as far as it has come."""
-        self._images[cell] = to_image(picture)
+        image = to_image(picture)
+        if max(image.width(), image.height()) > KEPT:
+            image = image.scaled(KEPT, KEPT, Qt.AspectRatioMode.KeepAspectRatio, _SMOOTH)
+        self._images[cell] = image
         (self._finished.add if finished else self._finished.discard)(cell)
         self.update()
 
@@ -168,4 +173,5 @@ class Sheet(QWidget):
         return f"row {self.rows[row] or row + 1}, column {self.columns[column] or column + 1}"
 
 
+_SMOOTH = Qt.TransformationMode.SmoothTransformation
 _RIGHT_MIDDLE = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter

@@ -7,6 +7,7 @@ import pytest
 
 from app.bridge import Bridge
 from app.stages.morph import MorphStage
+from app.stages.morph_view import Memory
 from app.state import AppState
 from core.engine import Engine
 from core.images import OpenedImage, from_pixels
@@ -127,7 +128,7 @@ def test_that_a_sheet_is_stopped_with_all_its_rows(joined, qtbot):
 def test_that_a_step_of_a_frame_is_looked_into(joined, qtbot):
     _, _, stage = joined()
     press(stage, qtbot)
-    stage.view._known.clear()
+    stage.view.memory = Memory()
     stage.view.descent.ask(2)
     qtbot.waitUntil(lambda: stage.view.x0_hat.content is not None)
     assert stage.view.x_t.isVisible()

@@ -11,6 +11,7 @@ from PySide6.QtCore import QMimeData, Qt
 
 from app.stages.denoise_settings import DenoiseSettings, resolve
 from app.stages.morph import MorphStage
+from app.stages.morph_view import Memory, Sight
 from app.state import AppState
 from core.messages import EngineState, Status
 from core.noise import initial_noise
@@ -303,7 +304,7 @@ def test_that_a_step_shows_its_state_and_asks_the_network_what_it_sees(scene):
     state, bridge, stage = scene
     finished(stage)
     stage.strip.frame_clicked.emit(1)
-    stage.view._known.clear()
+    stage.view.memory = Memory()
     stage.view.descent.ask(2)
     assert bridge.asked[-1] == InspectStep(1, 2, 1)
     assert grey(stage.view.x_t) == 250 - 240 * 2 // 4
@@ -324,7 +325,7 @@ def test_that_a_state_seen_while_it_was_made_needs_no_second_look(scene):
 def test_that_an_answer_about_another_frame_does_not_overwrite_what_is_shown(scene):
     _, bridge, stage = scene
     finished(stage)
-    stage.view._known.clear()
+    stage.view.memory = Memory()
     stage.view.descent.ask(2)
     late = bridge.asked[-1]
     stage.view.descent.ask(4)
@@ -386,12 +387,22 @@ def test_that_a_frame_still_to_come_and_one_no_longer_kept_are_told_apart(scene,
     assert "still to come" in stage.view.x_t._placeholder
     bridge.advance(1, 8)
     bridge.end(1)
-    stage.view._known.clear()
+    stage.view.memory = Memory()
     monkeypatch.setattr(bridge, "frame", lambda job, step, frame=None: None)
     stage.shown.go(1)
     assert "no longer kept" in stage.view.frame._placeholder
     assert stage.view.frame.content is None
     assert state.cursor.frame == 1
+
+
+def test_that_what_was_seen_is_remembered_up_to_a_cap():
+    memory = Memory(cap=250)
+    for step in range(4):
+        memory.put(InspectStep(1, step, 0), Sight(np.zeros((1, 10, 10, 1), np.uint8), None, None))
+    assert [memory.get(InspectStep(1, step, 0)) is not None for step in range(4)] == [False, False, True, True]
+    assert memory.nbytes == 200
+    memory.put(InspectStep(1, 3, 0), Sight(np.zeros((1, 10, 10, 1), np.uint8), None, None))
+    assert memory.nbytes == 200
 
 
 # The sheet over t and lambda

@@ -56,7 +56,8 @@ def test_that_cells_are_as_large_as_whole_pixels_allow_and_all_are_in_view(sheet
 
 def test_that_many_large_pictures_are_made_smaller_to_fit(sheet):
     sheet.set_cells([""] * 20, [""] * 20)
-    sheet.put(0, white(64), finished=True)
+    sheet.put(0, white(512), finished=True)
+    assert max(sheet._images[0].width(), sheet._images[0].height()) == 128
     assert sheet.rect().toRectF().contains(sheet.cell_rect(399))
 
 
