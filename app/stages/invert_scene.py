@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from app.stages.denoise_plan import path_of
 from app.stages.invert_record import is_reconstruction, ways_down
 from app.stages.walks import Walk
 from app.state import Run
 from core.inversion_plan import inversion_path, reconstruction
+from core.levels import Path
 from core.messages import ModelInfo
 from core.requests import FromImage, FromLatent, ImageRef, InvertRequest, ModelRef, SampleRequest
 
@@ -49,8 +51,15 @@ def planned(request: InvertRequest | SampleRequest) -> Scene:
     """What could be made. Raises Refusal where its path cannot be walked."""
     if isinstance(request, SampleRequest):
         return Scene(Walk(down=path_of(request)), None, request)
+    down, path = way_back(request)
+    return Scene(Walk(inversion_path(request), path), request, down)
+
+
+@lru_cache(8)
+def way_back(request: InvertRequest) -> tuple[SampleRequest, Path]:
+    """The reconstruction that follows an inversion, and its levels; kept, since a walk is looked at step by step."""
     down = reconstruction(request)
-    return Scene(Walk(inversion_path(request), path_of(down)), request, down)
+    return down, path_of(down)
 
 
 def scene_of(run: Run, runs: Mapping[int, Run], ways: Mapping[int, int]) -> Scene:
@@ -60,8 +69,7 @@ def scene_of(run: Run, runs: Mapping[int, Run], ways: Mapping[int, int]) -> Scen
         downs = {down.job: down for down in ways_down(run, runs)}
         back = [down for down in downs.values() if is_reconstruction(down, run)]
         chosen = downs.get(ways.get(run.job, -1)) or (back[-1] if back else None)
-        request = reconstruction(run.request) if chosen is None else chosen.sampling
-        path = path_of(request) if chosen is None else chosen.path
+        request, path = way_back(run.request) if chosen is None else (chosen.sampling, chosen.path)
         return Scene(Walk(run.path, path, run, chosen), run.request, request)
     start = run.sampling.start
     up = inversion_before(run, runs) if isinstance(start, FromLatent) else None

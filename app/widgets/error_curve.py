@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QPolygonF
+from PySide6.QtGui import QColor, QHelpEvent, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QPolygonF
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
 from app.theme import GRID, colour, font, palette, theme
@@ -100,8 +100,14 @@ class ErrorCurve(QWidget):
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         point = self.point_at(event.position())
         self.setCursor(Qt.CursorShape.ArrowCursor if point is None else Qt.CursorShape.PointingHandCursor)
-        if point is not None:
-            QToolTip.showText(event.globalPosition().toPoint(), f"{point.words}\nClick to see this inversion.", self)
+
+    def event(self, event: QEvent) -> bool:
+        """A point says what it is, the rest of the plot what it shows."""
+        point = self.point_at(QPointF(event.pos())) if isinstance(event, QHelpEvent) else None
+        if point is not None and isinstance(event, QHelpEvent):
+            QToolTip.showText(event.globalPos(), f"{point.words}\nClick to see this inversion.", self)
+            return True
+        return super().event(event)
 
     def leaveEvent(self, event: QEvent) -> None:
         self.setCursor(Qt.CursorShape.ArrowCursor)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from PySide6.QtCore import QPointF, Qt
-from PySide6.QtGui import QColor
+from PySide6.QtCore import QEvent, QPointF, Qt
+from PySide6.QtGui import QColor, QHelpEvent
+from PySide6.QtWidgets import QApplication, QToolTip
 from pytestqt.qtbot import QtBot
 
 from app.theme import colour, palette
@@ -79,3 +80,12 @@ def test_that_the_points_can_be_heard(curve: ErrorCurve) -> None:
         "50 steps: mean squared error 0.002",
         "10 steps, refined 3: mean squared error 1e-05",
     ]
+
+
+def test_that_a_point_under_the_pointer_says_what_it_is(curve: ErrorCurve, monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(QToolTip, "showText", lambda _at, text, *_: said.append(text))
+    curve.setToolTip("The whole plot")
+    at = curve.place(50, 0.002).toPoint()
+    QApplication.sendEvent(curve, QHelpEvent(QEvent.Type.ToolTip, at, curve.mapToGlobal(at)))
+    assert said == ["50 steps: mean squared error 0.002\nClick to see this inversion."]
