@@ -39,7 +39,7 @@ class Course:
     ``job`` is its number in the engine, None where it only lies on the disk; ``state`` is "queued", "running",
     "paused", "finished", "stopped" or "failed". ``losses`` float32 (step,); ``samples`` are (step, pictures uint8
     (n, H, W, C)). ``saved`` is the step of the last checkpoint, None before the first; ``seconds`` of work are known of
-    a training that ended.
+    a training that ended; ``notes`` are for the person.
     """
 
     folder: Path
@@ -64,7 +64,7 @@ class Course:
     progress: float = 0.0
     saved: int | None = None
     seconds: float = 0.0
-    note: str = ""
+    notes: tuple[str, ...] = ()
 
     @property
     def step(self) -> int:
@@ -109,7 +109,7 @@ class Course:
         self.parameters, self.batch, self.precision = message.parameters, message.batch, message.precision
         self.total, self.minutes = message.total, message.minutes
         self.losses, self.samples = message.losses, list(message.samples)
-        self.saved = message.step or None
+        self.saved, self.notes = message.step or None, message.notes
 
     def _tick(self, message: TrainingTick) -> None:
         """Some more steps are done; those from ``first_step`` on that were known before count no more."""
@@ -159,7 +159,7 @@ def stored(summary: RunSummary, history: History) -> Course:
         progress=min(1.0, done),
         saved=summary.step,
         seconds=summary.seconds,
-        note=history.note,
+        notes=(history.note,) if history.note else (),
     )
 
 

@@ -100,16 +100,15 @@ class TrainView(QWidget):
         """The figures and the curve of a training; ``waits_for`` names what it makes way for, "" where nothing."""
         self.name.setText(course.name)
         waits = f"waits for {waits_for}" if waits_for else ""
-        self._state = ", ".join(filter(None, (course.state, waits, course.note)))
+        self._state = ", ".join(filter(None, (course.state, waits)))
         self._say_state()
-        self.facts.setText(facts_of(course))
+        self.facts.setText("\n".join((facts_of(course), *course.notes)))
         total = "" if course.total is None else f" / {course.total:,}"
+        rate = course.images_per_second if course.state == "running" else 0.0
         values = {
             "step": f"{course.step:,}{total}",
             "loss": self.plot.summary() or "–",
-            "rate": f"{course.images_per_second:,.0f}"
-            if course.state == "running" and course.images_per_second
-            else "–",
+            "rate": f"{rate:,.0f}" if rate else "–",
             "eta": clock(course.eta) if course.is_live and course.eta is not None else "–",
             "saved": "–" if course.saved is None else f"{course.saved:,}",
         }
@@ -128,7 +127,7 @@ class TrainView(QWidget):
 
     def show_losses(self, course: Course) -> None:
         waiting = "The loss appears here with the first steps." if course.is_live else "No step was made."
-        self.plot.set_placeholder(course.note or waiting)
+        self.plot.set_placeholder(waiting)
         self.plot.set_losses(course.losses)
         self.plot.set_moments(course.moments)
 

@@ -37,14 +37,15 @@ class SampleSheet(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.rows: tuple[SheetRow, ...] = ()
-        self._images: list[list[QImage]] = []
+        self._images: dict[int, list[QImage]] = {}
+        """Of the rows that were in view."""
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setAccessibleName("Pictures to train on")
         theme().theme_changed.connect(self.update)
 
     def set_rows(self, rows: Sequence[SheetRow]) -> None:
         self.rows = tuple(rows)
-        self._images = [[to_image(picture) for picture in row.pictures] for row in rows]
+        self._images.clear()
         self.setAccessibleDescription(", ".join(f"{row.name} {row.note}".strip() for row in rows))
         self.updateGeometry()
         self.update()
@@ -54,8 +55,8 @@ class SampleSheet(QWidget):
         if self._has_names():
             side = self._side()
             room = int((self.width() - self._names_width() + GAP) // (side + GAP))
-            return tuple(min(room, len(images)) for images in self._images)
-        return tuple(map(len, self._images))
+            return tuple(min(room, len(row.pictures)) for row in self.rows)
+        return tuple(len(row.pictures) for row in self.rows)
 
     def sizeHint(self) -> QSize:
         return QSize(480, 96)
@@ -67,13 +68,13 @@ class SampleSheet(QWidget):
         painter = QPainter(self)
         if self._has_names():
             self._paint_rows(painter, event)
-        elif self._images and self._images[0]:
-            self._paint_mix(painter, self._images[0])
+        elif self.rows and len(self.rows[0].pictures):
+            self._paint_mix(painter, self._images_of(0))
 
     def _paint_rows(self, painter: QPainter, event: QPaintEvent) -> None:
         side, left = self._side(), self._names_width()
         metrics = QFontMetricsF(font("body"))
-        for place, (row, images, shown) in enumerate(zip(self.rows, self._images, self.shown, strict=True)):
+        for place, (row, shown) in enumerate(zip(self.rows, self.shown, strict=True)):
             top = place * (side + GAP)
             if top > event.rect().bottom() or top + side < event.rect().top():
                 continue
@@ -85,7 +86,7 @@ class SampleSheet(QWidget):
             painter.setFont(font("caption", numbers=True))
             painter.setPen(QColor(palette().quiet))
             painter.drawText(QPointF(0, middle + 13), row.note)
-            for column, image in enumerate(images[:shown]):
+            for column, image in enumerate(self._images_of(place)[:shown]):
                 _paint(painter, image, QRectF(left + column * (side + GAP), top, side, side))
 
     def _paint_mix(self, painter: QPainter, images: Sequence[QImage]) -> None:
@@ -101,6 +102,11 @@ class SampleSheet(QWidget):
             box = QRectF((left + x) / ratio, (top + y) / ratio, cell_width / ratio, cell_height / ratio)
             _paint(painter, image, box)
 
+    def _images_of(self, row: int) -> list[QImage]:
+        if row not in self._images:
+            self._images[row] = [to_image(picture) for picture in self.rows[row].pictures]
+        return self._images[row]
+
     def _has_names(self) -> bool:
         return any(row.name for row in self.rows)
 
@@ -112,7 +118,7 @@ class SampleSheet(QWidget):
     def _side(self) -> float:
         """Of a picture in a row: a whole zoom where one fits."""
         room = min(LARGEST, max(LEAST, self.height() / len(self.rows) - GAP))
-        ratio, pixels = self.devicePixelRatioF(), max(self._images[0][0].width(), 1)
+        ratio, pixels = self.devicePixelRatioF(), self.rows[0].pictures.shape[2]
         zoom = int(room * ratio / pixels)
         return zoom * pixels / ratio if zoom >= 1 and zoom * pixels / ratio >= LEAST else room
 

@@ -56,9 +56,8 @@ def stage(qtbot, folder: Path) -> Iterator[TrainStage]:
 def test_that_a_folder_is_learned_used_stopped_and_gone_on_with(stage, qtbot) -> None:
     stage.setup.controls.duration.set_duration(steps=100_000)
     opened: list[ModelOpened] = []
-    stage.trainings._bridge.message.connect(
-        lambda message: opened.append(message) if isinstance(message, ModelOpened) else None
-    )
+    bridge = stage.trainings._bridge
+    bridge.message.connect(lambda message: opened.append(message) if isinstance(message, ModelOpened) else None)
     stage.setup.start.click()
     course = stage._course
     qtbot.waitUntil(lambda: course.step >= 3 and bool(course.samples), timeout=60_000)

@@ -397,6 +397,24 @@ def test_that_the_model_in_training_is_opened_for_every_stage(scene):
     assert "open in every stage" in stage.view.state.text()
 
 
+def test_that_a_model_that_another_stage_opens_is_not_said_to_be_the_training(scene):
+    _, bridge, stage = scene
+    begun(stage)
+    bridge.say(ModelOpened(DIGITS))
+    assert "open in every stage" not in stage.view.state.text()
+    stage.view.use.click()
+    bridge.say(Failed(None, "The disk is full.", ""))
+    bridge.say(ModelOpened(DIGITS))
+    assert "open in every stage" not in stage.view.state.text()
+
+
+def test_that_what_fine_tuning_forgets_is_said(scene):
+    _, bridge, stage = scene
+    stage.setup.start.click()
+    bridge.say(started(1, bridge.trained[-1][0].out, notes=("It forgets what these pictures do not show: 7.",)))
+    assert "forgets" in stage.view.facts.text()
+
+
 def test_that_it_is_said_for_which_run_a_training_waits(scene):
     state, _, stage = scene
     begun(stage)
