@@ -9,7 +9,7 @@ from PySide6.QtCore import QMimeData, Slot
 from PySide6.QtWidgets import QPushButton, QWidget
 
 from app.stages.invert_page import BACK_HINT, InvertPage
-from app.stages.invert_plan import is_possible
+from app.stages.invert_plan import why_not
 from app.stages.invert_scene import inversion_before
 from app.state import AppState, Run
 from core.errors import Refusal
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from app.bridge import Bridge
 
 WAITING_HINT = "The model is still loading: this starts when it is there. Esc takes it back."
+NOT_NOW = "It can be done when the model is there and nothing is under way."
 LIVE = ("running", "paused")
 
 
@@ -156,10 +157,10 @@ class InvertStage(InvertPage):
         can_run = ready and self._planned is not None
         self.buttons.show(
             run=can_run or self._is_starting(),
-            regenerate=ready and is_possible(self.plan.regeneration),
-            measure=can_run and is_possible(self.plan.unmeasured),
             live=self._live(),
             busy=busy,
+            no_regeneration=why_not(self.plan.regeneration) if ready else NOT_NOW,
+            no_measure=why_not(self.plan.unmeasured) if can_run else NOT_NOW,
         )
         self.commands_changed.emit()
         if can_run and self._awaited is not None:

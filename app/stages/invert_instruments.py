@@ -90,22 +90,17 @@ class InvertInstruments:
         self.misses.set_misses(misses, walk.top)
 
 
+REGENERATE = "Walk down once more from this latent with the label and guidance above; the result appears beside (B)"
+MEASURE = "Invert with 10, 20, 50, 100 and 200 steps for the curve of the error; Esc stops"
+
+
 @dataclass(frozen=True)
 class InvertButtons:
     """What can be done with a picture and its latent. The buttons know nothing themselves."""
 
     run: PrimaryButton = field(default_factory=lambda: PrimaryButton("Invert", ""))
-    regenerate: QPushButton = field(
-        default_factory=lambda: button(
-            "Regenerate",
-            "Walk down once more from this latent with the label and guidance above; the result appears beside (B)",
-        )
-    )
-    measure: QPushButton = field(
-        default_factory=lambda: button(
-            "Measure", "Invert with 10, 20, 50, 100 and 200 steps for the curve of the error; Esc stops"
-        )
-    )
+    regenerate: QPushButton = field(default_factory=lambda: button("Regenerate", REGENERATE))
+    measure: QPushButton = field(default_factory=lambda: button("Measure", MEASURE))
     pause: QPushButton = field(default_factory=lambda: button("Pause", "Pause after this step, or go on (Space)"))
     stop: QPushButton = field(default_factory=lambda: button("Stop", "Stop now; the steps already made stay (Esc)"))
 
@@ -119,10 +114,12 @@ class InvertButtons:
         self.regenerate.setVisible(inverts)
         self.measure.setVisible(inverts)
 
-    def show(self, *, run: bool, regenerate: bool, measure: bool, live: Run | None, busy: bool) -> None:
+    def show(self, *, run: bool, live: Run | None, busy: bool, no_regeneration: str, no_measure: str) -> None:
+        """What makes sense now; the tooltips of Regenerate and Measure say why they do not, where they do not."""
         self.run.setEnabled(run)
-        self.regenerate.setEnabled(regenerate)
-        self.measure.setEnabled(measure)
+        for one, what, reason in ((self.regenerate, REGENERATE, no_regeneration), (self.measure, MEASURE, no_measure)):
+            one.setEnabled(not reason)
+            one.setToolTip(f"{what}\n{reason}".rstrip())
         self.pause.setEnabled(live is not None)
         self.pause.setText("Resume" if live is not None and live.state == "paused" else "Pause")
         self.stop.setEnabled(live is not None or busy)

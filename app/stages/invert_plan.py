@@ -50,10 +50,13 @@ class InvertPlan:
         return regeneration(scene.up, self._settings(), self._model())
 
     def unmeasured(self) -> list[InvertRequest]:
-        """The inversions that the curve of the error does not have yet. Raises Refusal where none can be made."""
+        """The inversions that the curve of the error does not have yet. Raises Refusal where there are none to make."""
         counts = [steps for steps in MEASURED if steps <= self._model().schedule.T]
         requests = [self.request(steps) for steps in counts]
-        return [one for one in requests if isinstance(one, InvertRequest) and not self._record.has(one)]
+        missing = [one for one in requests if isinstance(one, InvertRequest) and not self._record.has(one)]
+        if not missing:
+            raise Refusal("With these settings the curve has all its points. Refine or guide for another curve.")
+        return missing
 
     def picture(self) -> ImageRef | None:
         """The picture on the screen: that of the run looked at, else the window's."""
@@ -82,9 +85,10 @@ class InvertPlan:
         return self._state.model
 
 
-def is_possible(make: Callable[[], object]) -> bool:
-    """Whether there is something to make, and nothing is refused."""
+def why_not(make: Callable[[], object]) -> str:
+    """What keeps something from being made, in words; "" where nothing does."""
     try:
-        return bool(make())
-    except Refusal:
-        return False
+        make()
+    except Refusal as refusal:
+        return str(refusal)
+    return ""

@@ -465,7 +465,9 @@ def test_that_the_latent_is_regenerated_with_another_label_beside_the_reconstruc
     state, bridge, stage = scene
     up, down = there_and_back(scene)
     assert not stage.buttons.regenerate.isEnabled()
+    assert "another label or guidance" in stage.buttons.regenerate.toolTip()
     stage.controls.label.set_value("3")
+    assert "another label or guidance" not in stage.buttons.regenerate.toolTip()
     stage.controls.guidance.set_value(1.5)
     made = press(stage, "regenerate")
     assert made == replace(reconstruction(bridge.submitted[0]), labels=(3,), guidance=1.5)
