@@ -24,15 +24,14 @@ from app.state import AppState, Run
 from app.theme import GRID, PANEL_PADDING
 from core.errors import Refusal
 from core.images import OpenedImage
-from core.messages import READY, Failed
+from core.messages import READY, EngineState, Failed
 from core.requests import MorphRequest
 
 if TYPE_CHECKING:
     from app.bridge import Bridge
 
 HINT = "Ctrl+Enter morphs, Space plays, ← → move along the frames, ↑ ↓ along a frame's own way down."
-MOST_COLUMNS = 12
-"""Of a contact sheet that is one long row otherwise."""
+WAITING_HINT = "The model is still loading: the morph starts when it is there. Esc takes this back."
 
 
 class MorphStage(Stage):
@@ -46,6 +45,8 @@ class MorphStage(Stage):
         self._bridge = bridge
         self._plan: Record | None = None
         self._asked_here: set[int] = set()
+        self._awaited = False
+        """Whether a morph was asked for before there was a model to make it with."""
         self.ends = MorphEnds(state, bridge, self)
         self.controls = MorphControls()
         self.buttons = MorphButtons()
@@ -103,7 +104,8 @@ class MorphStage(Stage):
 
     @property
     def commands(self) -> frozenset[str]:
-        return frozenset({"toggle", "stop"} if self.buttons.stop.isEnabled() else {"toggle"})
+        can_stop = self.buttons.stop.isEnabled() or self._awaited
+        return frozenset({"toggle", "stop"} if can_stop else {"toggle"})
 
     def right_widgets(self) -> Sequence[QWidget]:
         beside = self.instruments
@@ -128,13 +130,17 @@ class MorphStage(Stage):
         self.transport.setFocus()
 
     def deactivate(self) -> None:
+        self._awaited = False
         self.shown.deactivate()
 
     # Commands
 
     @Slot()
     def run(self) -> None:
-        """Make the frames between the end points with the settings shown."""
+        """Make the frames between the end points with the settings shown; where the model is still loading, then."""
+        if self._is_starting():
+            self._await(True)
+            return
         if not self.buttons.run.isEnabled():
             return
         try:
@@ -154,6 +160,7 @@ class MorphStage(Stage):
     @Slot()
     def stop(self) -> None:
         """Stop what runs, and what waits to run."""
+        self._await(False)
         live = self._live()
         for job in (*reversed(self.shown.expected), *((live.job,) if live is not None else ())):
             self._bridge.cancel(job)
@@ -274,14 +281,27 @@ class MorphStage(Stage):
     @Slot()
     def _show_buttons(self) -> None:
         ready = self.state.status.state in READY and self.state.model is not None
-        record = self.shown.record
+        record, can_run = self.shown.record, ready and self._plan is not None
         self.buttons.show(
-            can_run=ready and self._plan is not None,
+            can_run=can_run or self._is_starting(),
             can_export=record is not None and bool(record.finished),
             waits=bool(self.shown.expected),
             live=self._live(),
         )
         self.commands_changed.emit()
+        if can_run and self._awaited:
+            self._await(False)
+            self.run()
+
+    def _is_starting(self) -> bool:
+        state = self.state.status.state
+        return state is EngineState.LOADING or (state is EngineState.STARTING and self.state.model is None)
+
+    def _await(self, awaited: bool) -> None:
+        if awaited != self._awaited:
+            self._awaited = awaited
+            self.hint_changed.emit(WAITING_HINT if awaited else HINT)
+            self.commands_changed.emit()
 
     def _live(self) -> Run | None:
         """The morph that Pause and Stop are about: the one looked at if it is under way, else the engine's."""

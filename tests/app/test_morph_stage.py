@@ -603,8 +603,26 @@ def test_that_nothing_can_be_exported_before_a_frame_is_finished(scene):
 
 def test_that_the_engine_s_state_decides_whether_morph_can_be_pressed(scene):
     state, _, stage = scene
-    state.set_status(Status(EngineState.LOADING, "cpu"))
+    state.set_status(Status(EngineState.SAMPLING, "cpu"))
     assert not stage.buttons.run.isEnabled()
     state.set_status(Status(EngineState.TRAINING, "cpu"))
     assert stage.buttons.run.isEnabled()
-    assert state.model is DIGITS
+
+
+def test_that_a_morph_asked_for_while_the_model_loads_begins_when_it_is_there(scene):
+    state, bridge, stage = scene
+    state.set_status(Status(EngineState.LOADING, "cpu"))
+    stage.buttons.run.click()
+    assert bridge.submitted == []
+    assert "stop" in stage.commands
+    state.set_status(Status(EngineState.IDLE, "cpu"))
+    assert len(bridge.submitted) == 1
+
+
+def test_that_such_a_wish_can_be_taken_back(scene):
+    state, bridge, stage = scene
+    state.set_status(Status(EngineState.LOADING, "cpu"))
+    stage.buttons.run.click()
+    stage.stop()
+    state.set_status(Status(EngineState.IDLE, "cpu"))
+    assert bridge.submitted == []
