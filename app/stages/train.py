@@ -43,7 +43,7 @@ EXAMPLE = RESOURCES / "samples" / "digits"
 NEW_HINT = "Drop a folder of pictures; sub-folders are classes. Ctrl+Enter starts."
 EARLIER = " Earlier trainings are listed on the right (F10)."
 RUN_HINT = "Drag the slider to see it learn. Space pauses, Esc stops and keeps, Ctrl+Enter uses the model."
-REFRESH_MS = 100
+REFRESH_MS = 200
 
 
 class TrainStage(Stage):
@@ -86,7 +86,7 @@ class TrainStage(Stage):
         setup.accepted.connect(self.errors.dismiss)
         view.use.clicked.connect(self.use)
         view.pause.clicked.connect(self._pause_or_resume)
-        view.stop.clicked.connect(self.stop)
+        view.stop.clicked.connect(self._stop)
         view.length.duration_changed.connect(self._show_buttons)
         view.new_wanted.connect(self._prepare)
         self.runs.chosen.connect(self._chosen)
@@ -109,9 +109,12 @@ class TrainStage(Stage):
 
     @property
     def commands(self) -> frozenset[str]:
+        course = self._course
         can = {
-            "stop": self.trainings.live is not None or self.view.cell is not None,
-            "toggle": self._course is not None,
+            "stop": self.setup.loader.folder is not None
+            if course is None
+            else course.is_live or self.view.cell is not None,
+            "toggle": course is not None,
         }
         return frozenset(name for name, is_possible in can.items() if is_possible)
 
@@ -168,13 +171,18 @@ class TrainStage(Stage):
 
     @Slot()
     def stop(self) -> None:
-        if self.view.cell is not None and self.trainings.live is not self._course:
+        """Show all samples again; else stop the training looked at, or the reading of a folder."""
+        if self._course is None:
+            self.setup.cancel()
+        elif self.view.cell is not None:
             self.view.enlarge(None)
-            return
-        if self.trainings.live is not None:
-            self.trainings.stop(self.trainings.live)
         else:
-            self.view.enlarge(None)
+            self.trainings.stop(self._course)
+
+    @Slot()
+    def _stop(self) -> None:
+        if self._course is not None:
+            self.trainings.stop(self._course)
 
     def toggle(self) -> None:
         if self._course is not None and self._course.is_live:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,7 +51,7 @@ class Course:
     pictures: Path | None = None
     job: int | None = None
     state: str = "queued"
-    classes: int = 0
+    classes: tuple[str, ...] = ()
     parameters: int | None = None
     batch: int | None = None
     precision: str = ""
@@ -69,6 +70,10 @@ class Course:
     @property
     def step(self) -> int:
         return len(self.losses)
+
+    def class_of(self, sample: int) -> str:
+        """The class that a sample was drawn of: they take turns."""
+        return self.classes[sample % len(self.classes)] if self.classes else ""
 
     @property
     def is_live(self) -> bool:
@@ -105,7 +110,7 @@ class Course:
 
     def _begin(self, message: TrainingStarted) -> None:
         self.state, self.job, self.folder, self.name = "running", message.job, Path(message.folder), message.name
-        self.count, self.classes = message.pictures, len(message.labels)
+        self.count, self.classes = message.pictures, message.labels
         self.parameters, self.batch, self.precision = message.parameters, message.batch, message.precision
         self.total, self.minutes = message.total, message.minutes
         self.losses, self.samples = message.losses, list(message.samples)
@@ -130,7 +135,7 @@ def ordered(order: TrainOrder, data: PictureFolder, job: int, prediction: Predic
         data_name=data.name,
         pictures=data.source,
         job=job,
-        classes=len(data.classes),
+        classes=data.classes,
         parameters=own,
         batch=order.batch,
         precision="" if order.precision == "auto" else order.precision,
@@ -151,6 +156,7 @@ def stored(summary: RunSummary, history: History) -> Course:
         data_name=summary.data_name,
         pictures=summary.pictures,
         state="finished" if summary.finished else "stopped",
+        classes=classes_of(summary.folder),
         prediction=prediction_of(summary.folder),
         total=summary.steps,
         minutes=summary.minutes,
@@ -165,8 +171,18 @@ def stored(summary: RunSummary, history: History) -> Course:
 
 def prediction_of(folder: Path) -> PredictionKind:
     """What the network of a run predicts, as its model folder says; v where it does not say."""
-    try:
-        says = read_json(folder / "scheduler" / "scheduler_config.json").get("prediction_type")
-    except (Refusal, OSError):
-        return "v"
+    says = _read(folder / "scheduler" / "scheduler_config.json").get("prediction_type")
     return PREDICTIONS.get(says, "v")
+
+
+def classes_of(folder: Path) -> tuple[str, ...]:
+    """The classes a run has learned, as its model folder says."""
+    says = _read(folder / "diffuscope.json").get("labels")
+    return tuple(map(str, says)) if isinstance(says, list) else ()
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return read_json(path)
+    except (Refusal, OSError):
+        return {}

@@ -48,7 +48,7 @@ class TrainSetup(QWidget):
         self.controls.changed.connect(self.changed)
         self.controls.folder_wanted.connect(self.folder_wanted)
         self.controls.size_changed.connect(self._sized)
-        self.view.cancelled.connect(self._cancel)
+        self.view.cancelled.connect(self.cancel)
         loader.progressed.connect(self.view.show_progress)
         loader.opened.connect(self._opened)
         loader.failed.connect(self._failed)
@@ -59,6 +59,7 @@ class TrainSetup(QWidget):
         self.view.show_reading(folder)
         self.loader.open(folder, self.controls.settings().size)
         self._show_start()
+        self.changed.emit()
 
     def show_buttons(self, *, can_train: bool, at_work: str) -> None:
         """``can_train``: the engine could begin now; ``at_work`` names the training that it works on, if any."""
@@ -99,7 +100,8 @@ class TrainSetup(QWidget):
         self.changed.emit()
 
     @Slot()
-    def _cancel(self) -> None:
+    def cancel(self) -> None:
+        """Read no further; what was there before stays."""
         self.loader.cancel()
         self._show_data()
         self.changed.emit()

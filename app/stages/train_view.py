@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from PySide6.QtCore import Signal, Slot
 from PySide6.QtGui import QFontMetrics
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
@@ -44,6 +46,7 @@ class TrainView(QWidget):
         super().__init__(parent)
         self.cell: int | None = None
         self._pictures: Picture | None = None
+        self._class_of: Callable[[int], str] = lambda sample: ""
         self._caption = self._state = self._used = ""
         self.name = label("", "title")
         self.state = Hint()
@@ -157,6 +160,7 @@ class TrainView(QWidget):
             self.plot.look_at(None)
         else:
             step, self._pictures = course.samples[index]
+            self._class_of = course.class_of
             self.plot.look_at(step)
             self._caption = f"after {step:,} steps" if step else "before the first step: untrained"
         self._paint()
@@ -190,14 +194,15 @@ class TrainView(QWidget):
             self.samples.set_caption(self._caption)
         else:
             self.samples.set_pictures(pictures[self.cell : self.cell + 1])
-            self.samples.set_caption(f"{self._caption}, sample {self.cell + 1} of {len(pictures)}")
+            which = f"{self._caption}, sample {self.cell + 1} of {len(pictures)}"
+            self.samples.set_caption(f"{which}: {self._class_of(self.cell)}".rstrip(": "))
 
 
 def facts_of(course: Course) -> str:
     """What a training is, in a line."""
     parts = (
         f"{course.count:,} pictures" + (f" of {course.data_name}" if course.data_name else ""),
-        f"{course.classes} classes" if course.classes else "",
+        f"{len(course.classes)} classes" if course.classes else "",
         f"{course.size} × {course.size}" if course.size else "",
         f"{millions(course.parameters)} parameters" if course.parameters else "",
         f"batch {course.batch}" if course.batch else "",

@@ -8,9 +8,12 @@ import numpy as np
 import pytest
 from PIL import Image
 from PySide6.QtCore import QMimeData, QUrl
+from PySide6.QtWidgets import QAbstractButton, QAbstractScrollArea, QAbstractSlider, QAbstractSpinBox, QComboBox
 
 from app.stages.train import EXAMPLE, TrainStage
+from app.stages.train_settings import SIZES
 from app.state import AppState
+from app.widgets.controls import MoreSection
 from app.window import STAGES
 from core.messages import (
     EngineState,
@@ -27,6 +30,7 @@ from core.messages import (
 from core.training.dataset import PictureFolder
 from core.training.history import History, write_history
 from core.training.order import TrainOrder
+from core.training.presets import PRESETS, parameters_of
 from core.training.runs import RunSummary, list_runs, remember, runs_folder, write_summary
 from tests.app.conftest import WindowBridge, shown_window
 from tests.app.fake_engine import DIGITS, Dock
@@ -367,8 +371,10 @@ def test_that_the_filmstrip_shows_the_sample_that_was_chosen(scene):
     stage.strip.flush()
     assert stage.strip.has_frame(0)
     assert stage.strip._images[0].pixelColor(0, 0).red() == 100
-    stage.view.samples.cell_clicked.emit(0)
+    assert "sample 3 of 4: circle" in stage.view.samples.accessibleName()
+    stage.stop()
     assert stage.view.samples.content.shape[0] == 4
+    assert ("cancel", job) not in bridge.calls
 
 
 def test_that_pause_resume_and_stop_reach_the_engine(scene):
@@ -460,6 +466,22 @@ def test_that_a_training_refused_at_once_leads_back_to_its_settings(scene):
     assert "disk is full" in stage.errors.message()
     assert stage.primary_action is stage.setup.start
     assert stage.setup.start.isEnabled()
+
+
+def test_that_everything_that_can_be_set_or_pressed_says_what_it_does(scene):
+    _, _, stage = scene
+    for made in (QAbstractButton, QComboBox, QAbstractSpinBox, QAbstractSlider):
+        for widget in stage.content.findChildren(made):
+            if isinstance(widget.parentWidget(), MoreSection | QAbstractScrollArea):
+                continue
+            said = widget.toolTip() or widget.parentWidget().toolTip()
+            assert said or widget.objectName().startswith("qt_"), widget.accessibleName()
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("preset", PRESETS)
+def test_that_every_network_can_be_made_for_every_size_offered(preset, size):
+    assert parameters_of(preset, size, 3, 2) is not None
 
 
 # Trainings on the disk
