@@ -97,8 +97,7 @@ class Sights(QObject):
             )
         elif isinstance(message, Inspection) and isinstance(message.request, InspectStep):
             job, step = message.request.run, message.request.step
-            if message.request == self._asked:
-                self._asked = None
+            self._asked = None  # whoever asked: of two questions that wait, the engine answers the newer alone
             known = self.see(job, step)
             value_range = known.x_t_range if known else None
             self._learn(job, step, Sight(message.x_t, value_range, message.x0_hat, message.eps_hat))
