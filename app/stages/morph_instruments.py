@@ -32,7 +32,7 @@ from core.paths import make_path
 from core.requests import MixName
 from core.schedules import make_schedule
 
-UNKNOWN = "The latents of pictures are known when they are inverted: press Morph."
+UNKNOWN = "The latents of pictures are known once they are inverted."
 NEARLY_NOISE = 0.01
 """Up to this alpha_bar a noised picture is compared with the norm of noise."""
 
