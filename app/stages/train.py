@@ -110,13 +110,9 @@ class TrainStage(Stage):
     @property
     def commands(self) -> frozenset[str]:
         course = self._course
-        can = {
-            "stop": self.setup.loader.folder is not None
-            if course is None
-            else course.is_live or self.view.cell is not None,
-            "toggle": course is not None,
-        }
-        return frozenset(name for name, is_possible in can.items() if is_possible)
+        if course is None:
+            return frozenset({"stop"} if self.setup.loader.folder is not None else ())
+        return frozenset({"toggle", "stop"} if course.is_live or self.view.cell is not None else {"toggle"})
 
     def right_widgets(self) -> Sequence[QWidget]:
         parts = self.instruments
