@@ -201,6 +201,7 @@ class TrainStage(Stage):
     @Slot(object, object)
     def _go_on(self, course: Course, data: PictureFolder) -> None:
         """The pictures of a training that had ended are there again."""
+        self.errors.dismiss()
         length = self.view.length
         self.trainings.go_on(course, data, minutes=length.minutes, steps=length.steps)
         self._look_at(course)

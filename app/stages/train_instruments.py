@@ -52,8 +52,8 @@ class TrainInstruments:
         """The steps at which samples were drawn, in order; the pictures of the strip are asked for anew."""
         self.bottom.setCurrentIndex(1 if moments else 0)
         self.transport.set_positions(moments or (0,))
-        ends = (f"step {moments[0]:,}", f"step {moments[-1]:,}") if moments else ("", "")
-        self.transport.rail.set_ends(*ends)
+        first, last = (f"step {step:,}" for step in (moments[0], moments[-1])) if len(moments) > 1 else ("", "")
+        self.transport.rail.set_ends(first, last)
         self.strip.set_frames(len(moments), moments)
 
     def look_at(self, index: int) -> None:

@@ -47,11 +47,11 @@ class TrainView(QWidget):
         self.cell: int | None = None
         self._pictures: Picture | None = None
         self._class_of: Callable[[int], str] = lambda sample: ""
-        self._caption = self._state = self._used = ""
+        self._caption = self._state = self._used = self._facts = ""
         self.name = label("", "title")
         self.state = Hint()
-        self.facts = label("", "caption")
-        self.facts.setWordWrap(True)
+        self.notes = label("", "caption")
+        self.notes.setWordWrap(True)
         self.new = QPushButton("New training")
         self.new.setToolTip("Choose pictures and settings for another training; this one goes on")
         self.new.clicked.connect(self.new_wanted)
@@ -93,7 +93,7 @@ class TrainView(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(GRID // 2)
         column.addLayout(title)
-        column.addWidget(self.facts)
+        column.addWidget(self.notes)
         column.addLayout(buttons)
         column.addLayout(figures)
         column.addWidget(self.samples, 1)
@@ -104,8 +104,10 @@ class TrainView(QWidget):
         self.name.setText(course.name)
         waits = f"waits for {waits_for}" if waits_for else ""
         self._state = ", ".join(filter(None, (course.state, waits)))
+        self._facts = facts_of(course)
         self._say_state()
-        self.facts.setText("\n".join((facts_of(course), *course.notes)))
+        self.notes.setText("\n".join(course.notes))
+        self.notes.setVisible(bool(course.notes))
         total = "" if course.total is None else f" / {course.total:,}"
         rate = course.images_per_second if course.state == "running" else 0.0
         values = {
@@ -124,7 +126,7 @@ class TrainView(QWidget):
         self._say_state()
 
     def _say_state(self) -> None:
-        text = " · ".join(filter(None, (self._state, self._used)))
+        text = " · ".join(filter(None, (self._state, self._used, self._facts)))
         self.state.setText(text)
         self.state.setToolTip(text)
 
@@ -162,7 +164,7 @@ class TrainView(QWidget):
             step, self._pictures = course.samples[index]
             self._class_of = course.class_of
             self.plot.look_at(step)
-            self._caption = f"after {step:,} steps" if step else "before the first step: untrained"
+            self._caption = f"after {step:,} steps" if step else "before the first step"
         self._paint()
 
     def thumbnail(self, course: Course, index: int) -> Picture | None:
@@ -194,8 +196,8 @@ class TrainView(QWidget):
             self.samples.set_caption(self._caption)
         else:
             self.samples.set_pictures(pictures[self.cell : self.cell + 1])
-            which = f"{self._caption}, sample {self.cell + 1} of {len(pictures)}"
-            self.samples.set_caption(f"{which}: {self._class_of(self.cell)}".rstrip(": "))
+            which = self._class_of(self.cell) or "sample"
+            self.samples.set_caption(f"{which}, {self.cell + 1} of {len(pictures)}, {self._caption}")
 
 
 def facts_of(course: Course) -> str:

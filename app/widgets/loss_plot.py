@@ -114,10 +114,10 @@ class LossPlot(QWidget):
         return 1 + round(share * (self._last() - 1))
 
     def sizeHint(self) -> QSize:
-        return QSize(480, 15 * GRID)
+        return QSize(480, 12 * GRID)
 
     def minimumSizeHint(self) -> QSize:
-        return QSize(200, 15 * GRID)
+        return QSize(200, 12 * GRID)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         self._raw = None

@@ -49,13 +49,13 @@ def test_that_the_first_and_the_last_step_lie_at_the_ends(plot: LossPlot) -> Non
 def test_that_a_click_asks_for_the_step_under_it(plot: LossPlot, qtbot: QtBot) -> None:
     plot.set_losses(falling(201))
     with qtbot.waitSignal(plot.step_asked) as asked:
-        qtbot.mouseClick(plot, Qt.MouseButton.LeftButton, pos=QPoint(round(plot.place(101, 1).x()), 60))
+        qtbot.mouseClick(plot, Qt.MouseButton.LeftButton, pos=QPoint(round(plot.place(101, 1).x()), 50))
     assert abs(asked.args[0] - 101) <= 1
 
 
 def test_that_nothing_is_asked_of_an_empty_plot(plot: LossPlot, qtbot: QtBot) -> None:
     with qtbot.assertNotEmitted(plot.step_asked):
-        qtbot.mouseClick(plot, Qt.MouseButton.LeftButton, pos=QPoint(300, 60))
+        qtbot.mouseClick(plot, Qt.MouseButton.LeftButton, pos=QPoint(300, 50))
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 40, 5000])

@@ -371,7 +371,7 @@ def test_that_the_filmstrip_shows_the_sample_that_was_chosen(scene):
     stage.strip.flush()
     assert stage.strip.has_frame(0)
     assert stage.strip._images[0].pixelColor(0, 0).red() == 100
-    assert "sample 3 of 4: circle" in stage.view.samples.accessibleName()
+    assert "circle, 3 of 4, before the first step" in stage.view.samples.accessibleName()
     stage.stop()
     assert stage.view.samples.content.shape[0] == 4
     assert ("cancel", job) not in bridge.calls
@@ -418,7 +418,7 @@ def test_that_what_fine_tuning_forgets_is_said(scene):
     _, bridge, stage = scene
     stage.setup.start.click()
     bridge.say(started(1, bridge.trained[-1][0].out, notes=("It forgets what these pictures do not show: 7.",)))
-    assert "forgets" in stage.view.facts.text()
+    assert "forgets" in stage.view.notes.text()
 
 
 def test_that_it_is_said_for_which_run_a_training_waits(scene):
