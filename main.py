@@ -44,13 +44,14 @@ def _window(given: list[str]) -> int:
 
 
 def _screenshots(given: list[str]) -> int:
-    if len(given) != 1 or given[0].startswith("-"):
-        raise Refusal("Name one folder for the pictures: main.py screenshots DIR.")
+    quick, folders = "--quick" in given, [argument for argument in given if argument != "--quick"]
+    if len(folders) != 1 or folders[0].startswith("-"):
+        raise Refusal("Name one folder for the pictures: main.py screenshots DIR [--quick].")
     try:
         from app.screenshots import make
     except ImportError as error:
         raise explain(error) from error
-    return make(given[0])
+    return make(folders[0], quick)
 
 
 if __name__ == "__main__":

@@ -14,21 +14,29 @@ from PySide6.QtWidgets import QApplication
 
 from app.bridge import Bridge
 from app.settings import Settings
-from app.state import AppState
+from app.stages.train import TrainStage
+from app.state import AppState, Run
 from app.theme import SchemeName, theme
 from app.window import MainWindow
 from core.errors import Refusal
 from core.folders import HOME_VARIABLE
+from core.images import open_image
 from core.messages import EngineState
-from resources import models
+from core.requests import MorphRequest
+from resources import models, samples
 
 SIZE = (1280, 800)
 PATIENCE = 120.0
 """Seconds that anything asked of the window may take."""
+TRAINED = 12
+"""Steps of the training that is shown."""
+FEW = 4
+"""Steps of everything where it has to be quick."""
 
 
-def make(folder: str) -> int:
-    """Write every screenshot into ``folder``, which is made if it is missing; the exit code. Raises Refusal."""
+def make(folder: str, quick: bool = False) -> int:
+    """Write every screenshot into ``folder``, which is made if it is missing; the exit code. A ``quick`` one shows runs
+    of few steps. Raises Refusal."""
     target = Path(folder)
     try:
         target.mkdir(parents=True, exist_ok=True)
@@ -39,10 +47,13 @@ def make(folder: str) -> int:
         app = QApplication.instance() or QApplication(["diffuscope"])
         assert isinstance(app, QApplication)
         theme().apply(app)
-        with Photographer(app, target) as photographer:
+        with Photographer(app, target, quick) as photographer:
             photographer.forward()
             if models():
                 photographer.denoise()
+                photographer.invert()
+                photographer.morph()
+                photographer.train()
     print(*photographer.written, sep="\n")
     return 0
 
@@ -50,10 +61,11 @@ def make(folder: str) -> int:
 class Photographer:
     """A window that is used as a person would. Attributes: ``written``, the files so far."""
 
-    def __init__(self, app: QApplication, folder: Path) -> None:
+    def __init__(self, app: QApplication, folder: Path, quick: bool) -> None:
         self.written: list[Path] = []
         self._app = app
         self._folder = folder
+        self._quick = quick
         self._state = AppState()
         self._bridge = Bridge(self._state)
         self._window = MainWindow(self._state, self._bridge, settings=Settings())
@@ -84,14 +96,55 @@ class Photographer:
 
     def denoise(self) -> None:
         """A run, seen in the middle of its way."""
-        self._state.move(stage="denoise")
-        self._settle()
-        self._window.registry["run"].trigger()
-        self._until(lambda: any(run.state == "finished" for run in self._state.runs.values()))
-        run = next(iter(self._state.runs.values()))
+        (run,) = self._run("denoise", runs=1)
         step = round(0.6 * run.steps)
         self._state.move(run=run.job, step=step, t=int(run.path[step].t))
         self._photograph("denoise")
+
+    def invert(self) -> None:
+        """A digit up to its latent, and on its way back."""
+        digit = next(sample for sample in samples() if sample.name.endswith("5"))
+        self._state.set_image(open_image(digit.path, digit.name))
+        up, down = self._run("invert", runs=2)
+        assert down.parent == up.job
+        step = round(0.7 * down.steps)
+        self._state.move(run=down.job, step=step, t=int(down.path[step].t))
+        self._photograph("invert")
+
+    def morph(self) -> None:
+        """What lies between two digits: the middle of it."""
+        (run,) = self._run("morph", runs=1)
+        assert isinstance(run.request, MorphRequest)
+        self._state.move(run=run.job, frame=run.request.frames // 2, step=run.steps, t=0)
+        self._photograph("morph")
+
+    def train(self) -> None:
+        """Some steps of fine-tuning on the bundled digits."""
+        self._state.move(stage="train")
+        stage = self._window.stage
+        assert isinstance(stage, TrainStage)
+        setup = stage.setup
+        self._until(lambda: setup.data is not None)
+        setup.controls.fine_tune.setChecked(True)
+        setup.controls.duration.set_duration(steps=FEW if self._quick else TRAINED)
+        self._window.registry["run"].trigger()
+        self._until(lambda: self._state.training is not None and self._state.training.state == "finished")
+        self._photograph("train")
+
+    def _run(self, stage: str, runs: int) -> list[Run]:
+        """What the stage's button makes, finished."""
+        before = len(self._state.runs)
+        self._state.move(stage=stage)
+        self._settle()
+        if self._quick:
+            self._window.stage.controls.steps.set_value(FEW)  # type: ignore[attr-defined]
+        self._window.registry["run"].trigger()
+
+        def made() -> list[Run]:
+            return [run for run in list(self._state.runs.values())[before:] if run.state == "finished"]
+
+        self._until(lambda: len(made()) == runs)
+        return made()
 
     def _photograph(self, name: str) -> None:
         for scheme, ending in _schemes():

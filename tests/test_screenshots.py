@@ -17,11 +17,11 @@ ROOT = Path(__file__).resolve().parent.parent
 @pytest.mark.timeout(300)
 def test_that_the_window_photographs_every_stage_in_both_schemes(tmp_path: Path) -> None:
     done = subprocess.run(
-        [sys.executable, str(ROOT / "main.py"), "screenshots", "shots"],
+        [sys.executable, str(ROOT / "main.py"), "screenshots", "shots", "--quick"],
         cwd=tmp_path, capture_output=True, text=True, timeout=280,
     )  # fmt: skip
     assert (done.returncode, done.stderr) == (0, "")
-    stages = ["forward", "denoise"] if resources.models() else ["forward"]
+    stages = ["forward", "denoise", "invert", "morph", "train"] if resources.models() else ["forward"]
     for stage in stages:
         with (
             Image.open(tmp_path / "shots" / f"{stage}.png") as dark,

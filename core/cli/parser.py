@@ -31,7 +31,7 @@ usage: main.py [IMAGE | FOLDER | MODEL ...]     open the window
        main.py invert IMAGE --model M ...       a picture's latent, and the picture made of it again
        main.py interpolate A B --model M ...    from picture to picture through their latents
        main.py train FOLDER --out RUN ...       train a model on a folder of pictures
-       main.py screenshots DIR                  pictures of the window for the documentation
+       main.py screenshots DIR [--quick]        pictures of the window for the documentation
 
 main.py COMMAND --help tells more about a command."""
 
