@@ -6,29 +6,29 @@ from dataclasses import replace
 from typing import cast
 
 from PySide6.QtCore import QSignalBlocker, Signal, Slot
-from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QLineEdit, QWidget
 
 from app.stages.denoise_settings import DenoiseSettings, Labels, settings_for
-from app.theme import GRID
+from app.stages.sampling_controls import (
+    VARIANCES,
+    clip_choice,
+    eta_slider,
+    guidance_slider,
+    lay_out,
+    precision_choice,
+    sampler_choice,
+    show_scale,
+    spacing_choice,
+    stacked,
+    steps_slider,
+    timestep_slider,
+)
 from app.widgets.controls import Choice, MoreSection, SeedBox, ValueSlider
 from app.widgets.conversion import ConversionBox
 from core.errors import Refusal
 from core.messages import ModelInfo
 from core.requests import ClipPolicy, Precision, SamplerName, SamplerSpec, SpacingName, VarianceName
 
-SAMPLERS = {"ddim": "DDIM", "ddpm": "DDPM"}
-SPACINGS = {
-    "leading": "leading",
-    "linspace": "linspace",
-    "trailing": "trailing",
-    "quadratic": "quadratic (to 0.8 T)",
-    "quadratic_full": "quadratic (to T−1)",
-    "log_snr": "even in log-SNR",
-    "hand": "by hand",
-}
-CLIPS = {"none": "none", "clamp": "clamp x₀", "rederive": "clamp x₀, re-derive ε"}
-VARIANCES = {"small": "small: posterior", "large": "large: β"}
-PRECISIONS = {"float32": "float32", "bfloat16": "bfloat16", "float16": "float16"}
 EACH, NOBODY, OWN = "each", "none", "own"
 
 
@@ -65,123 +65,54 @@ class DenoiseControls(QWidget):
         self.own_labels.setPlaceholderText("one class for each sample, such as 3, 1, 4")
         self.own_labels.setAccessibleName("Classes of the samples")
         self.own_labels.setToolTip("Classes separated by commas, dealt out to the samples in turn.")
-        self.guidance = ValueSlider(
-            "Guidance w",
-            -1,
-            8,
-            DenoiseSettings().guidance,
-            step=0.1,
-            decimals=1,
-            quantity="score",
-            tooltip="ε̂ = (1 + w) ε̂(x, label) − w ε̂(x, none) (Ho & Salimans 2022, eq. 6).\n"
-            "w = 0 is the plain conditional model; other tools print the scale 1 + w.",
+        self.guidance = guidance_slider(
+            DenoiseSettings().guidance, "w = 0 is the plain conditional model; other tools print the scale 1 + w."
         )
-        self.steps = ValueSlider(
-            "Steps",
-            1,
-            1000,
-            50,
-            quantity="x_t",
-            ends=("fast", "faithful"),
-            tooltip="How many of the T timesteps the sampler visits: the dots in the plots (DDIM, section 4.2).",
+        self.steps = steps_slider(
+            50, "How many of the T timesteps the sampler visits: the dots in the plots (DDIM, section 4.2)."
         )
 
     def _make_more(self) -> None:
-        self.sampler = Choice(
-            "Sampler",
-            SAMPLERS,
-            tooltip="DDIM: deterministic at η = 0, few steps (Song et al. 2021, eq. 12).\n"
-            "DDPM: ancestral, new noise in every step (Ho et al. 2020, algorithm 2).",
-        )
-        self.eta = ValueSlider(
-            "η",
-            0,
-            1,
-            0,
-            step=0.05,
-            decimals=2,
-            quantity="eps",
-            ends=("deterministic", "as DDPM"),
-            tooltip="How much new noise each step adds: σ_t(η) of DDIM, eq. 16.",
-        )
+        self.sampler = sampler_choice()
+        self.eta = eta_slider()
         self.variance = Choice(
             "Variance",
             VARIANCES,
             tooltip="The variance of the noise that each DDPM step adds: β̃_t or β_t (Ho et al. 2020, section 3.2).",
         )
-        self.spacing = Choice(
-            "Spacing",
-            SPACINGS,
-            tooltip="Which timesteps are visited.\n"
-            "Leading and quadratic: DDIM, appendix D.2; trailing: Lin et al. 2023, table 2.",
-        )
+        self.spacing = spacing_choice({"hand": "by hand"})
         self.hand = QLineEdit()
         self.hand.setPlaceholderText("900, 600, 300, 0")
         self.hand.setAccessibleName("Timesteps by hand")
         self.hand.setToolTip("Timesteps that fall, separated by commas.")
-        self.clip = Choice(
-            "Clip",
-            CLIPS,
-            tooltip="Whether x̂₀ is held within [−1, 1] in every step, and whether ε̂ is then made to agree with it.",
-        )
+        self.clip = clip_choice()
         self.count = ValueSlider("Samples", 1, 64, 10, tooltip="How many samples are drawn at once.")
-        self.precision = Choice(
-            "Precision",
-            PRECISIONS,
-            tooltip="What the network computes in; the mathematics around it is always float32 and float64.",
-        )
+        self.precision = precision_choice("; the mathematics around it is always float32 and float64.")
         self.start = Choice(
             "Start from",
             {"noise": "noise", "picture": "my picture"},
             tooltip="Pure noise x_T, or the picture noised to t (Meng et al. 2022, SDEdit).",
         )
-        self.start_t = ValueSlider(
+        self.start_t = timestep_slider(
             "at t",
-            0,
-            999,
             600,
-            quantity="t",
-            ends=("t = 0: the picture", "t = T: noise"),
-            tooltip="How far the picture is noised before it is denoised: what is below t is drawn anew.",
+            ("t = 0: the picture", "t = T: noise"),
+            "How far the picture is noised before it is denoised: what is below t is drawn anew.",
         )
         self.seed = SeedBox(tooltip="The seed of the noise: the same seed starts from the same noise everywhere.")
         self.more = MoreSection("More")
 
     def _lay_out(self) -> None:
-        basic = QHBoxLayout()
-        basic.setSpacing(2 * GRID)
-        classes = QVBoxLayout()
-        classes.setSpacing(GRID // 2)
-        classes.addWidget(self.label)
-        classes.addWidget(self.own_labels)
-        classes.addStretch(1)
-        basic.addLayout(classes, 1)
-        basic.addWidget(self.guidance, 1)
-        basic.addWidget(self.steps, 1)
-        folded = QWidget()
-        grid = QGridLayout(folded)
-        grid.setContentsMargins(0, 0, 0, 0)
-        grid.setHorizontalSpacing(2 * GRID)
-        grid.setVerticalSpacing(GRID)
-        rows: tuple[tuple[QWidget, ...], ...] = (
+        rows = (
             (self.sampler, self.spacing, self.clip),
             (self.eta, self.precision, self.start),
             (self.count, self.seed, self.start_t),
+            (self.hand,),
+            (self.conversion,),
         )
-        for row, widgets in enumerate(rows):
-            for column, widget in enumerate(widgets):
-                grid.addWidget(widget, row, column)
+        basic = (stacked(self.label, self.own_labels), self.guidance, self.steps)
+        grid = lay_out(self, basic, self.more, rows)
         grid.addWidget(self.variance, 1, 0)  # in the place of eta, which DDPM does not have
-        grid.addWidget(self.hand, 3, 0, 1, 3)
-        grid.addWidget(self.conversion, 4, 0, 1, 3)
-        for column in range(3):
-            grid.setColumnStretch(column, 1)
-        self.more.add(folded)
-        column_layout = QVBoxLayout(self)
-        column_layout.setContentsMargins(0, 0, 0, 0)
-        column_layout.setSpacing(GRID // 2)
-        column_layout.addLayout(basic)
-        column_layout.addWidget(self.more)
 
     def set_model(self, model: ModelInfo | None) -> None:
         """Offer what this model has; its scheduler's choices hold until the person has made others."""
@@ -288,7 +219,7 @@ class DenoiseControls(QWidget):
         self.guidance.setEnabled(has_null)
         self.start_t.setVisible(from_picture)
         self.conversion.setVisible(from_picture)
-        self.guidance.set_ends("label ignored", f"scale 1 + w = {1 + self.guidance.value():.1f}")
+        show_scale(self.guidance)
 
     @Slot(str)
     def _choose(self, _key: str) -> None:

@@ -6,18 +6,29 @@ from dataclasses import replace
 from typing import cast
 
 from PySide6.QtCore import QSignalBlocker, Signal, Slot
-from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QWidget
 
-from app.stages.denoise_controls import CLIPS, PRECISIONS, SPACINGS
 from app.stages.invert_settings import EACH, InvertSettings, Method, settings_for
-from app.theme import GRID
+from app.stages.sampling_controls import (
+    clip_choice,
+    convention_choice,
+    eta_slider,
+    guidance_slider,
+    lay_out,
+    precision_choice,
+    refinement_slider,
+    show_scale,
+    spacing_choice,
+    stacked,
+    steps_slider,
+    timestep_slider,
+)
 from app.widgets.controls import Choice, MoreSection, SeedBox, ValueSlider
 from app.widgets.conversion import ConversionBox
 from core.messages import ModelInfo
 from core.requests import ClipPolicy, InversionConvention, Precision, SpacingName
 
 METHODS = {"invert": "DDIM inversion", "edit": "SDEdit"}
-CONVENTIONS = {"diffusers": "diffusers", "openai": "OpenAI"}
 NOBODY, EVERY = "none", "each"
 
 
@@ -55,81 +66,32 @@ class InvertControls(QWidget):
             tooltip="The class that the network is asked for, up and down. Another one after the inversion is for "
             "Regenerate;\n“each in turn” makes one result for every class.",
         )
-        self.guidance = ValueSlider(
-            "Guidance w",
-            -1,
-            8,
-            0,
-            step=0.1,
-            decimals=1,
-            quantity="score",
-            tooltip="ε̂ = (1 + w) ε̂(x, label) − w ε̂(x, none) (Ho & Salimans 2022, eq. 6).\n"
-            "Inversion is most faithful at w = 0: guidance magnifies the error of each step.",
+        self.guidance = guidance_slider(
+            0, "Inversion is most faithful at w = 0: guidance magnifies the error of each step."
         )
-        self.steps = ValueSlider(
-            "Steps",
-            1,
-            1000,
+        self.steps = steps_slider(
             50,
-            quantity="x_t",
-            ends=("fast", "faithful"),
-            tooltip="Steps of each way: the more, the nearer the discrete walk is to the ODE that can be walked back\n"
+            "Steps of each way: the more, the nearer the discrete walk is to the ODE that can be walked back\n"
             "(Song et al. 2021, section 4.3 and table 2).",
         )
-        self.t = ValueSlider(
+        self.t = timestep_slider(
             "Noise to t",
-            0,
-            999,
             InvertSettings().t,
-            quantity="t",
-            ends=("t = 0: the picture", "t = T: noise"),
-            tooltip="x_t = √ᾱ_t x₀ + √(1 − ᾱ_t) ε: how far the picture is noised before it is denoised "
+            ("t = 0: the picture", "t = T: noise"),
+            "x_t = √ᾱ_t x₀ + √(1 − ᾱ_t) ε: how far the picture is noised before it is denoised "
             "(Meng et al. 2022).\nWhat noise has drowned by t is drawn anew, the rest stays.",
         )
 
     def _make_more(self) -> None:
-        self.convention = Choice(
-            "Convention",
-            CONVENTIONS,
-            tooltip="Where the network is asked on a step up from s to t. diffusers: about x_s at t, the picture being "
-            "clean (ᾱ = 1).\nOpenAI (guided-diffusion): about x_s at s, the picture taken as x at t = 0.",
+        self.convention = convention_choice()
+        self.refinements = refinement_slider("")
+        self.spacing = spacing_choice()
+        self.clip = clip_choice("Clipping cannot be walked back: off for inversion.")
+        self.edit_clip = clip_choice(value="clamp")
+        self.precision = precision_choice(
+            ". bfloat16 rounds its answers by about 1 %: no harm to samples, but an inversion stays off by that."
         )
-        self.refinements = ValueSlider(
-            "Refinement",
-            0,
-            5,
-            0,
-            quantity="x_0",
-            ends=("plain", "5 iterations a step"),
-            tooltip="Fixed-point iterations a step: x_t moves by what the step down from it misses x_s by, times "
-            "√(ᾱ_t / ᾱ_s)\n(Pan et al. 2023, section 3). Each asks the network once more.",
-        )
-        self.spacing = Choice(
-            "Spacing",
-            {key: name for key, name in SPACINGS.items() if key != "hand"},
-            tooltip="Which timesteps are visited.\n"
-            "Leading and quadratic: DDIM, appendix D.2; trailing: Lin et al. 2023, table 2.",
-        )
-        clip = "Whether x̂₀ is held within [−1, 1] in every step, and whether ε̂ is then made to agree with it."
-        self.clip = Choice("Clip", CLIPS, tooltip=f"{clip}\nClipping cannot be walked back: off for inversion.")
-        self.edit_clip = Choice("Clip", CLIPS, "clamp", tooltip=clip)
-        self.precision = Choice(
-            "Precision",
-            PRECISIONS,
-            tooltip="What the network computes in. bfloat16 rounds its answers by about 1 %: no harm to samples, but "
-            "an inversion stays off by that.",
-        )
-        self.eta = ValueSlider(
-            "η",
-            0,
-            1,
-            0,
-            step=0.05,
-            decimals=2,
-            quantity="eps",
-            ends=("deterministic", "as DDPM"),
-            tooltip="How much new noise each step down adds: σ_t(η) of DDIM, eq. 16.",
-        )
+        self.eta = eta_slider()
         self.count = ValueSlider(
             "Results", 1, 64, InvertSettings().count, tooltip="How many results, each with a noise ε of its own."
         )
@@ -137,41 +99,17 @@ class InvertControls(QWidget):
         self.more = MoreSection("More")
 
     def _lay_out(self) -> None:
-        basic = QHBoxLayout()
-        basic.setSpacing(2 * GRID)
-        choices = QVBoxLayout()
-        choices.setSpacing(GRID // 2)
-        choices.addWidget(self.method)
-        choices.addWidget(self.label)
-        choices.addStretch(1)
-        basic.addLayout(choices, 1)
-        for slider in (self.guidance, self.steps, self.t):
-            basic.addWidget(slider, 1)
-        folded = QWidget()
-        grid = QGridLayout(folded)
-        grid.setContentsMargins(0, 0, 0, 0)
-        grid.setHorizontalSpacing(2 * GRID)
-        grid.setVerticalSpacing(GRID)
-        rows: tuple[tuple[QWidget, ...], ...] = (
+        rows = (
             (self.convention, self.spacing, self.precision),
             (self.refinements, self.clip),
+            (self.conversion,),
         )
-        for row, widgets in enumerate(rows):
-            for column, widget in enumerate(widgets):
-                grid.addWidget(widget, row, column)
+        basic = (stacked(self.method, self.label), self.guidance, self.steps, self.t)
+        grid = lay_out(self, basic, self.more, rows)
         grid.addWidget(self.seed, 0, 0)  # in the places of what SDEdit does not have
         grid.addWidget(self.eta, 1, 0)
         grid.addWidget(self.edit_clip, 1, 1)
         grid.addWidget(self.count, 1, 2)
-        grid.addWidget(self.conversion, 2, 0, 1, 3)
-        for column in range(3):
-            grid.setColumnStretch(column, 1)
-        self.more.add(folded)
-        column_layout = QVBoxLayout(self)
-        column_layout.setContentsMargins(0, 0, 0, 0)
-        column_layout.setSpacing(GRID // 2)
-        column_layout.addLayout(basic)
-        column_layout.addWidget(self.more)
 
     def set_model(self, model: ModelInfo | None) -> None:
         """Offer what this model has."""
@@ -239,7 +177,7 @@ class InvertControls(QWidget):
         model = self._model
         self.label.setEnabled(model is not None and bool(model.labels))
         self.guidance.setEnabled(model is not None and model.null_label is not None)
-        self.guidance.set_ends("label ignored", f"scale 1 + w = {1 + self.guidance.value():.1f}")
+        show_scale(self.guidance)
 
     @Slot()
     def _change(self) -> None:

@@ -5,11 +5,25 @@ from __future__ import annotations
 from typing import cast
 
 from PySide6.QtCore import QSignalBlocker, Signal, Slot
-from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QWidget
 
-from app.stages.denoise_controls import CLIPS, PRECISIONS, SAMPLERS, SPACINGS
 from app.stages.morph_settings import MorphSettings
-from app.theme import GRID
+from app.stages.sampling_controls import (
+    SPACINGS,
+    clip_choice,
+    convention_choice,
+    eta_slider,
+    guidance_slider,
+    lay_out,
+    precision_choice,
+    refinement_slider,
+    sampler_choice,
+    show_scale,
+    spacing_choice,
+    stacked,
+    steps_slider,
+    timestep_slider,
+)
 from app.widgets.controls import Choice, MoreSection, SeedBox, ValueSlider
 from app.widgets.conversion import ConversionBox
 from core.messages import ModelInfo
@@ -26,10 +40,7 @@ from core.requests import (
 SHEET = "sheet"
 MIXES = {"slerp": "slerp", "lerp": "lerp", "ddpm": "DDPM at t", SHEET: "DDPM, t × λ"}
 LAYOUTS = {"edges": "along the edges", "grid": "grid of four"}
-CONVENTIONS = {"diffusers": "diffusers", "openai": "OpenAI"}
 AUTO = "auto"
-_CLIPS = {AUTO: "as the end points need", **CLIPS}
-_SPACINGS = {key: text for key, text in SPACINGS.items() if key != "hand"}
 
 
 class MorphControls(QWidget):
@@ -69,24 +80,16 @@ class MorphControls(QWidget):
             ends=("coarse", "smooth"),
             tooltip="From each end point to the next, both counted. The middle is made first, then the quarters.",
         )
-        self.steps = ValueSlider(
-            "Steps",
-            1,
-            1000,
+        self.steps = steps_slider(
             defaults.steps,
-            quantity="x_t",
-            ends=("fast", "faithful"),
-            tooltip="How many of the T timesteps each way visits, up and down (DDIM, section 4.2).\n"
+            "How many of the T timesteps each way visits, up and down (DDIM, section 4.2).\n"
             "With few the inversion is coarse, and the end points come back changed.",
         )
-        self.t = ValueSlider(
+        self.t = timestep_slider(
             "t",
-            0,
-            999,
             defaults.t,
-            quantity="t",
-            ends=("pixels mixed", "new pictures"),
-            tooltip="Where the pictures are mixed: near 0 they shine through each other,\n"
+            ("pixels mixed", "new pictures"),
+            "Where the pictures are mixed: near 0 they shine through each other,\n"
             "near T the network draws new ones (DDPM, figure 9).",
         )
 
@@ -97,64 +100,17 @@ class MorphControls(QWidget):
             tooltip="From end point to end point and back to A, or everything between four corners:\n"
             "a slerp of slerps (DDIM, figure 6).",
         )
-        self.sampler = Choice(
-            "Sampler",
-            SAMPLERS,
-            tooltip="DDIM: deterministic at η = 0, the latent alone decides (DDIM, eq. 12).\n"
-            "DDPM: ancestral; every frame gets the same noise (DDPM, algorithm 2).",
+        self.sampler = sampler_choice("every frame gets the same noise")
+        self.eta = eta_slider("noise, the same for every frame,")
+        self.spacing = spacing_choice()
+        self.guidance = guidance_slider(0, "It holds on both ways; above 0 the way up is harder to walk back.")
+        self.convention = convention_choice()
+        self.refinements = refinement_slider(", and the end points come back nearer to themselves")
+        self.clip = clip_choice(
+            "Where a picture is inverted it is not: clipping cannot be walked back.",
+            more={AUTO: "as the end points need"},
         )
-        self.eta = ValueSlider(
-            "η",
-            0,
-            1,
-            0,
-            step=0.05,
-            decimals=2,
-            quantity="eps",
-            ends=("deterministic", "as DDPM"),
-            tooltip="How much noise each step adds, the same for every frame: σ_t(η) of DDIM, eq. 16.",
-        )
-        self.spacing = Choice(
-            "Spacing", _SPACINGS, tooltip="Which timesteps are visited, up and down (DDIM, appendix D.2)."
-        )
-        self.guidance = ValueSlider(
-            "Guidance w",
-            -1,
-            8,
-            0,
-            step=0.1,
-            decimals=1,
-            quantity="score",
-            ends=("label ignored", "exaggerated"),
-            tooltip="ε̂ = (1 + w) ε̂(x, label) − w ε̂(x, none), on both ways (Ho & Salimans 2022, eq. 6).\n"
-            "Above 0 the way up is harder to walk back.",
-        )
-        self.convention = Choice(
-            "Convention",
-            CONVENTIONS,
-            tooltip="At which t the inversion asks the network: diffusers at the step's target, OpenAI at its source\n"
-            "(Dhariwal & Nichol 2021, ddim_reverse_sample).",
-        )
-        self.refinements = ValueSlider(
-            "Refinement",
-            0,
-            5,
-            0,
-            ends=("plain", "exact"),
-            tooltip="Fixed-point iterations a step of the inversion, one more network evaluation each\n"
-            "(Pan et al. 2023): the end points come back nearer to themselves.",
-        )
-        self.clip = Choice(
-            "Clip",
-            _CLIPS,
-            tooltip="Whether x̂₀ is held within [−1, 1] in every step. Where a picture is inverted it is not:\n"
-            "clipping cannot be walked back.",
-        )
-        self.precision = Choice(
-            "Precision",
-            PRECISIONS,
-            tooltip="What the network computes in; below float32 an inversion loses its way by about 1 % a step.",
-        )
+        self.precision = precision_choice("; below float32 an inversion loses its way by about 1 % a step.")
         self.batch = ValueSlider("Batch", 1, 64, 8, tooltip="How many frames are denoised together.")
         self.seed = SeedBox(
             lockable=False,
@@ -173,37 +129,14 @@ class MorphControls(QWidget):
         return (self.frames, self.steps, self.t, self.eta, self.guidance, self.refinements, self.batch)
 
     def _lay_out(self) -> None:
-        basic = QHBoxLayout()
-        basic.setSpacing(2 * GRID)
-        first = QVBoxLayout()
-        first.addWidget(self.mix)
-        first.addStretch(1)
-        basic.addLayout(first, 1)
-        for slider in (self.t, self.frames, self.steps):
-            basic.addWidget(slider, 1)
-        folded = QWidget()
-        grid = QGridLayout(folded)
-        grid.setContentsMargins(0, 0, 0, 0)
-        grid.setHorizontalSpacing(2 * GRID)
-        grid.setVerticalSpacing(GRID)
-        rows: tuple[tuple[QWidget, ...], ...] = (
+        rows = (
             (self.layout_choice, self.sampler, self.spacing),
             (self.clip, self.precision, self.convention),
             (self.guidance, self.eta, self.refinements),
             (self.batch, self.seed),
+            (self.conversion,),
         )
-        for row, widgets in enumerate(rows):
-            for column, widget in enumerate(widgets):
-                grid.addWidget(widget, row, column)
-        grid.addWidget(self.conversion, len(rows), 0, 1, 3)
-        for column in range(3):
-            grid.setColumnStretch(column, 1)
-        self.more.add(folded)
-        column_layout = QVBoxLayout(self)
-        column_layout.setContentsMargins(0, 0, 0, 0)
-        column_layout.setSpacing(GRID // 2)
-        column_layout.addLayout(basic)
-        column_layout.addWidget(self.more)
+        lay_out(self, (stacked(self.mix), self.t, self.frames, self.steps), self.more, rows)
 
     @property
     def is_sheet(self) -> bool:
@@ -218,7 +151,7 @@ class MorphControls(QWidget):
         self.t.set_range(0, model.schedule.T - 1)
         self._guides = model.null_label is not None
         with QSignalBlocker(self.spacing):
-            self.spacing.set_value(model.spacing if model.spacing in _SPACINGS else "leading")
+            self.spacing.set_value(model.spacing if model.spacing in SPACINGS else "leading")
         self._show_what_counts()
 
     def set_ends(self, count: int, pictures: int) -> None:
@@ -259,7 +192,7 @@ class MorphControls(QWidget):
         self.layout_choice.set_value(settings.layout)
         self.sampler.set_value(settings.sampler)
         self.eta.set_value(settings.eta)
-        self.spacing.set_value(settings.spacing if settings.spacing in _SPACINGS else "leading")
+        self.spacing.set_value(settings.spacing if settings.spacing in SPACINGS else "leading")
         self.guidance.set_value(settings.guidance)
         self.convention.set_value(settings.convention)
         self.refinements.set_value(settings.refinements)
@@ -279,6 +212,7 @@ class MorphControls(QWidget):
         self.convention.setEnabled(self._inverts and not ddpm)
         self.refinements.setEnabled(self._inverts and not ddpm)
         self.guidance.setEnabled(self._guides)
+        show_scale(self.guidance)
         draws = self.sampler.value() == "ddpm" or self.eta.value() > 0
         self.seed.setEnabled(ddpm or draws)
 
