@@ -87,10 +87,10 @@ def descent(qtbot):
 
 
 def test_that_noise_is_above_and_the_data_below(descent, qtbot):
-    assert descent.y_of(0) < descent.y_of(4)
+    assert descent.place_of(0) < descent.place_of(4)
     spy = QSignalSpy(descent.asked)
     for position in (0, 2, 4):
-        qtbot.mouseClick(descent, Qt.MouseButton.LeftButton, pos=QPoint(10, round(descent.y_of(position))))
+        qtbot.mouseClick(descent, Qt.MouseButton.LeftButton, pos=QPoint(10, round(descent.place_of(position))))
     assert [spy.at(k)[0] for k in range(3)] == [0, 2, 4]
 
 

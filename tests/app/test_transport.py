@@ -74,9 +74,9 @@ def test_that_many_moves_in_one_turn_are_one_request_for_the_latest(qtbot: QtBot
 def test_that_a_drag_follows_the_pointer(qtbot: QtBot, forward: Transport) -> None:
     requests = asked(forward)
     rail = forward.rail
-    qtbot.mousePress(rail, Qt.MouseButton.LeftButton, pos=QPoint(round(rail.x_of(250)), 14))
-    qtbot.mouseMove(rail, QPoint(round(rail.x_of(700)), 14))
-    qtbot.mouseRelease(rail, Qt.MouseButton.LeftButton, pos=QPoint(round(rail.x_of(700)), 14))
+    qtbot.mousePress(rail, Qt.MouseButton.LeftButton, pos=QPoint(round(rail.place_of(250)), 14))
+    qtbot.mouseMove(rail, QPoint(round(rail.place_of(700)), 14))
+    qtbot.mouseRelease(rail, Qt.MouseButton.LeftButton, pos=QPoint(round(rail.place_of(700)), 14))
     forward.flush()
     assert requests[-1] == pytest.approx(700, abs=2)
     qtbot.mouseMove(rail, QPoint(10, 14))
@@ -147,7 +147,7 @@ def test_that_a_ring_shows_where_the_picture_is_when_it_lags_behind(qtbot: QtBot
     without = forward.rail.grab().toImage()
     forward.set_shown(500)
     image = forward.rail.grab().toImage()
-    x = round(forward.rail.x_of(500))
+    x = round(forward.rail.place_of(500))
     top = [y for y in range(14) if image.pixelColor(x, y) != without.pixelColor(x, y)]
     assert top
     ink = colour("t")
@@ -222,7 +222,7 @@ def test_that_the_place_where_a_process_turns_is_marked_under_the_rail(qtbot: Qt
     plain = rail.grab().toImage()
     rail.set_turn(rail.maximum() // 2, "latent")
     marked = rail.grab().toImage()
-    below = round(rail.x_of(rail.maximum() // 2))
+    below = round(rail.place_of(rail.maximum() // 2))
     changed = [x for x in range(plain.width()) if any(plain.pixel(x, y) != marked.pixel(x, y) for y in range(22, 36))]
     assert changed
     assert abs(sum(changed) / len(changed) - below) < 8
