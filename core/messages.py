@@ -99,11 +99,7 @@ class RunStarted:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """``step`` steps of ``total`` are stored; ``rate`` in steps a second, ``eta`` in seconds, pauses excluded.
-
-    ``misses`` belongs to a refined step of an inversion: for each refinement, how far the step down from the estimate
-    before it led past x_t (root mean square over the batch).
-    """
+    """``step`` steps of ``total`` are stored; ``rate`` in steps a second, ``eta`` in seconds, pauses excluded."""
 
     job: int
     step: int
@@ -111,7 +107,16 @@ class Progress:
     rate: float
     eta: float
     store_bytes: int = 0
-    misses: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Refined:
+    """Step ``step`` of an inversion, which counts from 1: for each refinement, how far the step down from the estimate
+    before it led past x_t (root mean square over the batch)."""
+
+    job: int
+    step: int
+    misses: tuple[float, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,6 +242,7 @@ Message = (
     | ModelOpened
     | RunStarted
     | Progress
+    | Refined
     | Preview
     | Inspection
     | RunPaused

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Protocol
 
-from core.inversion import InvertRun
+from core.inversion import InverseStep, InvertRun
 from core.jobs import FindRun, SampleRun, preview, stored_preview
 from core.library import Library
-from core.messages import EngineState, Message, Progress, RunEnded, RunStarted
+from core.messages import EngineState, Message, Progress, Refined, RunEnded, RunStarted
 from core.morph import MorphRun
 from core.pace import Pace
 from core.requests import InvertRequest, MorphRequest, RunRequest
@@ -127,8 +127,10 @@ class RunWorker(Worker):
 
     def _say_progress(self, work: Work, step: Step) -> None:
         eta = (work.total - self.done) * self.pace.step_seconds
-        misses = tuple(float(miss.square().mean().sqrt()) for miss in getattr(step, "misses", ()))
-        self.shop.post(Progress(self.number, self.done, work.total, self.pace.rate, eta, work.nbytes, misses))
+        self.shop.post(Progress(self.number, self.done, work.total, self.pace.rate, eta, work.nbytes))
+        if isinstance(step, InverseStep) and step.misses:
+            misses = tuple(float(miss.square().mean().sqrt()) for miss in step.misses)
+            self.shop.post(Refined(self.number, self.done, misses))
 
     def _preview_if_due(self, made: Made) -> None:
         """Previews within their share of the run's time, and every single step."""

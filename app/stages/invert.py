@@ -13,7 +13,7 @@ from app.stages.invert_plan import why_not
 from app.stages.invert_scene import inversion_before
 from app.state import AppState, Run
 from core.errors import Refusal
-from core.messages import READY, EngineState, Failed, Preview, Progress, RunEnded, RunPaused
+from core.messages import READY, EngineState, Failed, Preview, Refined, RunEnded, RunPaused
 from core.requests import InvertRequest
 
 if TYPE_CHECKING:
@@ -217,7 +217,7 @@ class InvertStage(InvertPage):
     @Slot(object)
     def _receive(self, message: object) -> None:
         self.view.receive(message)
-        if isinstance(message, Progress):
+        if isinstance(message, Refined):
             self.record.note(message)
         asked_for = isinstance(message, Failed) and message.job is not None and message.job == self.trips.job
         self.trips.receive(message)

@@ -12,7 +12,7 @@ from app.state import Run
 from app.widgets.error_curve import ErrorPoint
 from core.inversion_plan import reconstruction
 from core.measures import LatentStatistics, latent_statistics, mean_squared_error
-from core.messages import Progress
+from core.messages import Refined
 from core.requests import InvertRequest, SampleRequest
 
 if TYPE_CHECKING:
@@ -35,10 +35,9 @@ class InvertRecord:
         """How many errors are known."""
         return len(self._errors)
 
-    def note(self, message: Progress) -> None:
+    def note(self, message: Refined) -> None:
         """Keep what a refined step missed."""
-        if message.misses:
-            self._misses.setdefault(message.job, {})[message.step - 1] = message.misses
+        self._misses.setdefault(message.job, {})[message.step - 1] = message.misses
 
     def measure(self, up: Run, down: Run) -> None:
         """The error of a reconstruction that has come to its end."""

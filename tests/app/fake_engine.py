@@ -24,6 +24,7 @@ from core.messages import (
     ModelOpened,
     Preview,
     Progress,
+    Refined,
     RunEnded,
     RunPaused,
     RunResumed,
@@ -161,7 +162,9 @@ class FakeBridge(QObject):
             self.say(self._preview(job, step, with_hats=True, frames=frames))
             self._run(job, stored=done + 1, rate=40.0, eta=1.0)
             misses = tuple(0.1 / 10**k for k in range(getattr(run.request, "refinements", 0))) if not frames else ()
-            self.say(Progress(job, done + 1, run.total, 40.0, 1.0, 1000 * (done + 2), misses))
+            self.say(Progress(job, done + 1, run.total, 40.0, 1.0, 1000 * (done + 2)))
+            if misses:
+                self.say(Refined(job, done + 1, misses))
             if run.state == "paused":
                 self.say(RunPaused(job, done + 1))
             if done + 1 == run.total and not isinstance(run.request, MorphRequest):
