@@ -60,9 +60,9 @@ def run(arguments: Sequence[str] = ()) -> int:
     collector.stop()
     code = 130 if interrupt.close() else code
     if not bridge.ended:
-        starting = state.status.state is EngineState.STARTING
-        logger.log(INFO if starting else ERROR, "left before the engine ended")
-        if log.path is not None and not starting:
+        opening = state.status.state in (EngineState.STARTING, EngineState.LOADING)  # neither can be interrupted
+        logger.log(INFO if opening else ERROR, "left before the engine ended")
+        if log.path is not None and not opening:
             with log.path.open("a", encoding="utf-8") as file:
                 faulthandler.dump_traceback(file)
         os._exit(code)
