@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 FOLDER = Path(__file__).resolve().parent
+FORMULAS = FOLDER / "formulas.json"
+"""Drawings of the formulas that the window shows (python -m resources.recipes.formulas)."""
 
 _PICTURES = {".png", ".jpg", ".jpeg", ".webp"}
 

@@ -12,8 +12,8 @@ from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPaintEvent, QResizeE
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from app.theme import GRID, RADIUS, font, palette, theme
-from app.widgets.caption import quantity_colours, typeset_when_idle
-from app.widgets.typeset import Typeset, is_loaded, plain, typeset
+from app.widgets.caption import quantity_colours
+from app.widgets.typeset import Typeset, plain, typeset
 
 TITLE = 20
 LINE = 20.0
@@ -50,7 +50,6 @@ class Algorithm(QWidget):
         self.lines: tuple[str, ...] = ()
         self.lit: int | None = None
         self._rows: list[_Row] = []
-        self._is_typeset = False
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         theme().theme_changed.connect(self.update)
 
@@ -86,8 +85,6 @@ class Algorithm(QWidget):
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        if typeset_when_idle(self) and not self._is_typeset:
-            self._lay_out()
         surfaces = palette()
         painter.setFont(font("caption"))
         painter.setPen(QColor(surfaces.quiet))
@@ -123,7 +120,6 @@ class Algorithm(QWidget):
                 left += QFontMetricsF(painter.font()).horizontalAdvance(part)
 
     def _lay_out(self) -> None:
-        self._is_typeset = is_loaded()
         self._rows = []
         top = float(TITLE)
         for line in self.lines:
@@ -139,7 +135,7 @@ class Algorithm(QWidget):
         parts: list[str | Typeset] = []
         for place, part in enumerate(_MATHEMATICS.split(words)):
             if place % 2 == 1:
-                parts.append(typeset(part) if self._is_typeset else plain(part))
+                parts.append(typeset(part))
             elif part:
                 parts.append(part)
         metrics = QFontMetricsF(font("body"))

@@ -6,13 +6,14 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Slot
+from PySide6.QtCore import QPointF, QSize, Qt, Slot
 from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPaintEvent, QPixmap, QResizeEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from app.theme import QUANTITIES, font, palette, theme
-from app.widgets.caption import quantity_colours, typeset_when_idle
-from app.widgets.typeset import UNITS, Typeset, is_loaded, plain, typeset
+from app.widgets.caption import quantity_colours
+from app.widgets.typeset import Typeset, plain, typeset
+from app.widgets.typesetter import UNITS
 
 LARGEST = 20.0
 """Font size of a formula that fits; a longer one is made smaller."""
@@ -39,8 +40,7 @@ class _Layout:
 class Equation(QWidget):
     """A formula whose symbols have their quantities' colours, and beneath each coefficient its current number.
 
-    The formula is typeset and drawn once for a width and scheme; new numbers repaint only their own line. Until the
-    typesetting library is there the formula is written in plain characters.
+    The formula is drawn once for a width and scheme; new numbers repaint only their own line.
 
     Attributes: ``latex``, ``numbers`` (by the role of their coefficient, see app/formulas.py).
     """
@@ -84,12 +84,6 @@ class Equation(QWidget):
         if not self.latex:
             return
         painter = QPainter(self)
-        if not typeset_when_idle(self):
-            painter.setFont(font("body"))
-            painter.setPen(QColor(palette().text))
-            room = QRectF(self.rect()).adjusted(MARGIN, 0, 0, -NUMBERS)
-            painter.drawText(room, Qt.AlignmentFlag.AlignVCenter, plain(self.latex))
-            return
         if self._layout is None:
             self._lay_out()
         assert self._layout is not None
@@ -105,7 +99,7 @@ class Equation(QWidget):
                 painter.drawText(QPointF(centre - metrics.horizontalAdvance(text) / 2, self.height() - 5), text)
 
     def _lay_out(self) -> None:
-        self._layout = self._fit() if self.latex and is_loaded() else None
+        self._layout = self._fit() if self.latex else None
         if self._layout is not None and self.height() != self._layout.height:
             self.setFixedHeight(self._layout.height)
         self._recolour()

@@ -34,7 +34,7 @@ class PictureCaption:
         left, right = place.left(), place.right()
         first, second = place.top() + _FIRST, place.top() + _SECOND
         ink, quiet = colour(self.quantity), QColor(palette().quiet)
-        text_left = left + int(paint_symbol(painter, widget, self.symbol, QPointF(left, first), 17, ink)) + GRID
+        text_left = left + int(paint_symbol(painter, self.symbol, QPointF(left, first), 17, ink)) + GRID
         painter.setFont(font("caption", numbers=True))
         metrics = QFontMetrics(painter.font())
         zoom_left = right - metrics.horizontalAdvance(self.zoom)

@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QSizePolicy, QWidg
 
 from app.theme import GRID, font, palette, theme
 from app.widgets import typeset
-from app.widgets.caption import paint_symbol, quantity_colours, typeset_when_idle
+from app.widgets.caption import quantity_colours
 from app.widgets.curves import GHOST, SHOWN, Curve, Swatch
 
 LARGEST = 18.0
@@ -34,9 +34,7 @@ class Formula(QWidget):
     def paintEvent(self, _event: QPaintEvent) -> None:
         painter = QPainter(self)
         ink, baseline = QColor(palette().text), QPointF(0, 0.55 * HEIGHT)
-        if not typeset_when_idle(self):
-            paint_symbol(painter, self, self.latex, baseline, LARGEST, ink)
-        elif self.latex:
+        if self.latex:
             made = typeset.typeset(self.latex)
             size = min(LARGEST, LARGEST * self.width() / max(1.0, made.width(LARGEST)))
             made.paint(painter, baseline, size, quantity_colours(), ink)

@@ -138,7 +138,7 @@ class SchedulePanel(QWidget):
         surfaces, rect = palette(), self.plot_rect()
         text, quiet = QColor(surfaces.text), QColor(surfaces.quiet)
         symbol_left = self._paint_arrow(painter, quiet) if self.is_folded else 0.0
-        paint_symbol(painter, self, self.quantity.symbol, QPointF(symbol_left, 14), 13, text)
+        paint_symbol(painter, self.quantity.symbol, QPointF(symbol_left, 14), 13, text)
         painter.setFont(font("caption", numbers=True))
         metrics = QFontMetricsF(painter.font())
         right = float(self.width())

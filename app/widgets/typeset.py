@@ -1,39 +1,20 @@
-"""Mathematics as painter paths: typeset once, painted in any colour, size and theme."""
+"""Mathematics as painter paths: drawn once, painted in any colour, size and theme."""
 
 from __future__ import annotations
 
-import importlib
+import json
 import re
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
-from types import ModuleType
-from xml.etree import ElementTree
+from functools import cache, lru_cache
 
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QBrush, QColor, QPainter, QPainterPath
 
-UNITS = 20.0
-"""The font size, in its own units, in which everything is typeset; ``paint`` scales it."""
+from app.widgets.typesetter import ROLE, UNITS, Drawing, drawing
+from resources import FORMULAS
 
-_ROLE = re.compile(r"\\textcolor\{([^{}]+)\}\{")
 _TOKEN = re.compile(r"[MLQCHVZ]|-?\d*\.?\d+(?:e-?\d+)?")
-_math: ModuleType | None = None
-
-
-def load() -> None:
-    """Import the typesetting library (a few tenths of a second; wait until something is on the screen)."""
-    global _math
-    if _math is None:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)  # it opens its font the old way
-            _math = importlib.import_module("ziamath")
-        _math.config.svg2 = False
-
-
-def is_loaded() -> bool:
-    return _math is not None
 
 
 @dataclass(frozen=True)
@@ -74,28 +55,36 @@ class Typeset:
 
 @lru_cache(maxsize=256)
 def typeset(latex: str) -> Typeset:
-    """Typeset LaTeX mathematics; ``\\textcolor{role}{...}`` names roles rather than colours. ``load`` comes first."""
-    assert _math is not None, "load() comes first"
-    marked, chains = _mark(latex)
-    svg = ElementTree.fromstring(_math.Latex(marked, size=UNITS, color="#000000").svg())
+    """LaTeX mathematics as paths; ``\\textcolor{role}{...}`` names roles rather than colours.
+
+    What the window shows lies ready in a file (python -m resources.recipes.formulas); anything else is typeset now,
+    which takes up to a few tenths of a second.
+    """
+    drawn = drawn_before().get(latex) or drawing(latex)
     pieces: list[tuple[str, QPainterPath]] = []
     boxes: dict[str, QRectF] = {}
-    for element in svg.iter():
-        tag = element.tag.rpartition("}")[2]
-        if tag not in ("path", "rect"):
-            continue
-        path = _path(element.get("d", "")) if tag == "path" else _rectangle(element)
-        chain = chains[int(element.get("fill", "#000000")[1:], 16)]
-        pieces.append((chain[-1], path))
-        for role in chain[1:]:
+    for roles, x, y, outline in drawn.pieces:
+        path = _path(outline).translated(x, y)
+        pieces.append((roles[-1] if roles else "", path))
+        for role in roles:
             boxes[role] = boxes.get(role, QRectF()).united(path.boundingRect())
-    left, top, width, height = (float(number) for number in svg.get("viewBox", "0 0 0 0").split())
-    return Typeset(QRectF(left, top, width, height), tuple(pieces), boxes)
+    return Typeset(QRectF(*drawn.bounds), tuple(pieces), boxes)
+
+
+@cache
+def drawn_before() -> Mapping[str, Drawing]:
+    """The drawings in the file, by their LaTeX."""
+    found = json.loads(FORMULAS.read_text("utf-8")) if FORMULAS.is_file() else {"outlines": [], "formulas": {}}
+    outlines = found["outlines"]
+    return {
+        latex: Drawing(tuple(bounds), tuple((tuple(roles), x, y, outlines[at]) for roles, x, y, at in pieces))
+        for latex, (bounds, pieces) in found["formulas"].items()
+    }
 
 
 def plain(latex: str) -> str:
-    """The same formula in plain characters, for accessible names and until the library is there."""
-    text = _ROLE.sub("{", latex)
+    """The same formula in plain characters, for accessible names."""
+    text = ROLE.sub("{", latex)
     for pattern, replacement in _PLAIN:
         text = re.sub(pattern, replacement, text)
     text = re.sub(r"_\{?([0-9t])\}?", lambda match: _SUBSCRIPTS[match.group(1)], text)
@@ -132,6 +121,7 @@ _PLAIN = (
 )
 
 
+@lru_cache(maxsize=1024)
 def _path(data: str) -> QPainterPath:
     """An SVG path of absolute M, L, Q, C, H, V and Z commands."""
     path = QPainterPath()
@@ -164,32 +154,3 @@ def _path(data: str) -> QPainterPath:
         else:
             path.closeSubpath()
     return path
-
-
-def _rectangle(element: ElementTree.Element) -> QPainterPath:
-    path = QPainterPath()
-    path.addRect(*(float(element.get(name, "0")) for name in ("x", "y", "width", "height")))
-    return path
-
-
-def _mark(latex: str) -> tuple[str, list[tuple[str, ...]]]:
-    """The same formula with a numbered colour for every role, and each number's chain of roles from the outermost."""
-    chains: list[tuple[str, ...]] = [("",)]
-    open_braces = [chains[0]]
-    marked = ""
-    at = 0
-    while at < len(latex):
-        found = _ROLE.match(latex, at)
-        if found:
-            chains.append((*open_braces[-1], found.group(1)))
-            open_braces.append(chains[-1])
-            marked += rf"\textcolor{{#{len(chains) - 1:06x}}}{{"
-            at = found.end()
-            continue
-        if latex[at] == "{":
-            open_braces.append(open_braces[-1])
-        elif latex[at] == "}":
-            open_braces.pop()
-        marked += latex[at]
-        at += 1
-    return marked, chains

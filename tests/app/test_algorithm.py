@@ -10,13 +10,11 @@ from pytestqt.qtbot import QtBot
 
 from app.formulas import SAMPLING, SAMPLING_DDIM, TRAINING, Listing
 from app.theme import palette, theme
-from app.widgets import typeset
 from app.widgets.algorithm import Algorithm
 
 
 @pytest.fixture
 def algorithm(qtbot: QtBot) -> Algorithm:
-    typeset.load()
     made = Algorithm()
     qtbot.addWidget(made)
     made.resize(296, 100)

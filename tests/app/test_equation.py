@@ -16,7 +16,6 @@ from app.widgets.equation import DECIMALS, NUMBERS, Equation
 
 @pytest.fixture
 def equation(qtbot: QtBot) -> Equation:
-    typeset.load()
     made = Equation()
     qtbot.addWidget(made)
     made.resize(296, made.height())
@@ -105,26 +104,7 @@ def test_that_every_number_named_has_a_coefficient(equation: Equation, formula: 
     assert set(formula.numbers) <= set(typeset.typeset(formula.latex).boxes)
 
 
-def test_that_plain_characters_stand_in_until_the_library_is_there(
-    qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    library = typeset._math
-    monkeypatch.setattr(typeset, "_math", None)
-    equation = Equation()
-    qtbot.addWidget(equation)
-    equation.set_formula(FORWARD.latex, {"alpha": 0.6, "sigma": 0.8})
-    equation.resize(296, equation.height())
-    plain = equation.grab().toImage()
-    assert not columns_of(plain, colour("x_t"))
-    assert columns_of(plain, QColor(palette().text))
-    qtbot.waitUntil(typeset.is_loaded, timeout=5000)
-    assert columns_of(equation.grab().toImage(), colour("x_t"))
-    if library is not None:
-        monkeypatch.setattr(typeset, "_math", library)
-
-
 def test_that_a_role_reaches_over_what_is_nested_in_it() -> None:
-    typeset.load()
     boxes = typeset.typeset(r"\textcolor{outer}{a + \textcolor{inner}{b} + c}\,\textcolor{inner}{d}").boxes
     assert boxes["outer"].left() < boxes["inner"].left() < boxes["outer"].right()
     assert boxes["inner"].right() > boxes["outer"].right()

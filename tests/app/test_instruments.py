@@ -17,7 +17,6 @@ from pytestqt.qtbot import QtBot
 
 from app.formulas import ALGORITHM_1, FORWARD
 from app.theme import theme
-from app.widgets import typeset
 from app.widgets.algorithm import Algorithm
 from app.widgets.equation import Equation
 from app.widgets.filmstrip import Filmstrip
@@ -77,7 +76,6 @@ INSTRUMENTS = (pictures, transport, filmstrip, plots, equation, algorithm, histo
 
 @pytest.mark.parametrize("make", INSTRUMENTS, ids=lambda make: make.__name__)
 def test_that_an_instrument_dies_with_its_last_reference(qtbot: QtBot, make: Callable[[], QWidget]) -> None:
-    typeset.load()
     gc.collect()
     gc.disable()
     try:
@@ -99,7 +97,6 @@ def test_that_an_instrument_dies_with_its_last_reference(qtbot: QtBot, make: Cal
 
 @pytest.mark.parametrize("make", INSTRUMENTS, ids=lambda make: make.__name__)
 def test_that_an_instrument_is_repainted_when_the_scheme_switches(qtbot: QtBot, make: Callable[[], QWidget]) -> None:
-    typeset.load()
     theme().override("dark")
     widget = make()
     qtbot.addWidget(widget)
@@ -122,7 +119,6 @@ from app.widgets import typeset
 from app.widgets.equation import Equation
 from app.widgets.pictures import PicturePane
 application = QApplication([])
-typeset.load()
 pane = PicturePane("x_0", "x_0")
 pane.resize(100, 144)
 pane.set_pictures(np.arange(4, dtype=np.uint8).reshape(1, 2, 2, 1) * 60)

@@ -125,7 +125,6 @@ def test_that_the_mathematics_is_that_of_the_prediction(prediction, lines) -> No
     assert "descend" in listing.lines[line_of(prediction, "running") - 1]
     assert "converged" in listing.lines[line_of(prediction, "finished") - 1]
     assert line_of(prediction, "paused") is None
-    typeset.load()
     assert "loss" in typeset.typeset(loss_of(prediction).latex).boxes
 
 
