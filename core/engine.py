@@ -242,7 +242,7 @@ class Engine:
                 self._end(waiting, "stopped")
             elif not waiting.token.may_run and not waiting.told_paused:
                 waiting.told_paused = True
-                self.post(RunPaused(waiting.number, waiting.done))
+                self.post(RunPaused(waiting.number, waiting.done, waiting.rest()))
         worker = self._next()
         self._settle()
         if worker is None:

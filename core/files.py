@@ -94,7 +94,7 @@ def _umask() -> int:
 def write_refusal(path: Path, error: OSError) -> Refusal:
     """Why ``path`` could not be written, and what to do."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        words = f"The disk is full: {path} was not written. Make room, then run it again."
+        words = f"The disk is full: {path} was not written. Make room, then try again."
     elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         words = f"{path} may not be written. Change the permissions of its folder, or name another."
     elif error.errno == errno.ENAMETOOLONG:

@@ -154,8 +154,11 @@ class Inspection:
 
 @dataclass(frozen=True, slots=True)
 class RunPaused:
+    """``reason`` is empty where the person asked for it; else what made the job pause, and what to do."""
+
     job: int
     step: int
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,13 +7,13 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from core.errors import Refusal
+from core.errors import Refusal, is_out_of_memory
 from core.library import NetworkModel
 from core.messages import EngineState, TrainingSamples, TrainingSaved, TrainingTick, frozen
 from core.token import Token
 from core.training.dataset import PictureFolder
 from core.training.order import TrainOrder
-from core.training.session import Drawn, Saved, TrainingSession
+from core.training.session import Drawn, NotSaved, Saved, TrainingSession
 from core.training.trainer import TrainStep
 from core.workers import Shop, Worker
 
@@ -22,7 +22,7 @@ TICK_SECONDS = 0.1
 
 
 class TrainWorker(Worker):
-    """A training: whatever ends it, what it has learned is saved."""
+    """A training: whatever ends it, what it has learned is saved; where it cannot be saved, it waits."""
 
     in_background = True
     state = EngineState.TRAINING
@@ -35,6 +35,7 @@ class TrainWorker(Worker):
         self._losses: list[float] = []
         self._told = 0.0
         self._saved = 0
+        self._trouble = ""
 
     @property
     def session(self) -> TrainingSession:
@@ -52,7 +53,15 @@ class TrainWorker(Worker):
             self._begin()
             return True
         began = time.perf_counter()
-        event = next(self._events, _END)
+        try:
+            event = next(self._events, _END)
+        except NotSaved as refusal:
+            self._wait(refusal)
+            return True
+        except Exception as error:
+            if is_out_of_memory(error):
+                raise self._out_of_memory() from error
+            raise
         if event is _END:
             return False
         match event:
@@ -68,11 +77,44 @@ class TrainWorker(Worker):
                 self._say_saved(step)
         return True
 
+    def rest(self) -> str:
+        """Saves, so that a pause is a safe moment to leave."""
+        self._say_losses(at_once=True)
+        try:
+            self.leave()
+        except NotSaved as refusal:
+            self._wait(refusal)
+        trouble, self._trouble = self._trouble, ""
+        return trouble
+
+    def _wait(self, refusal: NotSaved) -> None:
+        """Nothing is lost while the person makes room."""
+        self._trouble = f"{refusal} The training is paused and keeps what it has learned: resume it then."
+        self.token.pause()
+        self._events = self.session.work()
+
+    def _out_of_memory(self) -> Refusal:
+        self.leave()  # the step that failed is as if it had not begun
+        return Refusal(
+            "There is not enough memory for a step of this training. What it had learned is kept. Close other programs "
+            "and go on with it, or begin another with a smaller batch, network or size."
+        )
+
     def end(self, reason: str) -> None:
         if reason == "stopped":
-            self.leave()
+            self._keep()
         self._say_losses(at_once=True)
         super().end(reason)
+
+    def _keep(self) -> None:
+        try:
+            self.leave()
+        except NotSaved as refusal:
+            raise Refusal(
+                f"The training was stopped, but what it learned after step {self._saved} could not be kept. {refusal} "
+                f"Its checkpoint of step {self._saved} is good: go on from there.",
+                refusal.details,
+            ) from refusal
 
     def leave(self) -> None:
         if self.has_unsaved:

@@ -79,6 +79,10 @@ class Worker(ABC):
         """The job is over, "finished" or "stopped"."""
         self.shop.post(RunEnded(self.number, reason, self.done, self.pace.working))
 
+    def rest(self) -> str:
+        """The job is paused: what the person should know of it, "" where that is all."""
+        return ""
+
     def leave(self) -> None:  # noqa: B027, most have nothing
         """The engine ends: bring to safety what is not yet safe."""
 

@@ -104,11 +104,17 @@ def open_folder(
     classes the folder is unconditional. Hidden files and folders are left out. Pictures are decoded once: an unchanged
     folder comes from the cache the next time.
     ``on_progress`` is told how many of how many files are done. Raises Refusal where there is nothing to train on, or
-    where some pictures lie in classes and others beside them.
+    where some pictures lie in classes and others beside them, or where the folder may not be opened.
     """
     if not os.path.isdir(folder):
         raise Refusal(f"{folder} is not a folder. Give the folder that holds the pictures.")
     folder = folder.absolute()
+    try:
+        os.listdir(folder)
+    except OSError as error:
+        raise Refusal(
+            f"{folder} may not be opened. Change its permissions, or choose another folder.", repr(error)
+        ) from error
     files = sorted(_pictures_in(folder))
     if not files:
         raise Refusal(

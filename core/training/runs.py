@@ -34,7 +34,8 @@ class RunSummary:
     ``step`` steps are saved, of ``steps``, or of as many as ``minutes`` allow; they took ``seconds``. ``loss`` is the
     mean of the last 100 (None before the first), ``size`` the side of its pictures, of which there are ``count`` from
     the folder ``data_name``; ``pictures`` is where they lay when it was last trained, None where nobody knows.
-    ``changed`` is when it was saved, in seconds since 1970.
+    ``changed`` is when it was saved, in seconds since 1970. ``parameters`` has its network, and ``batch`` pictures a
+    step, in ``precision`` (None and "" where an older version wrote the folder).
     """
 
     folder: Path
@@ -50,6 +51,9 @@ class RunSummary:
     count: int
     pictures: Path | None
     changed: float
+    parameters: int | None = None
+    batch: int | None = None
+    precision: str = ""
 
 
 def runs_folder() -> Path:
@@ -95,6 +99,9 @@ def write_summary(summary: RunSummary) -> None:
         "size": summary.size,
         "data_name": summary.data_name,
         "count": summary.count,
+        "parameters": summary.parameters,
+        "batch": summary.batch,
+        "precision": summary.precision,
     }
     _write_json(summary.folder / FILE, data)
 
@@ -168,4 +175,7 @@ def _summary(folder: Path, pictures: Path | None) -> RunSummary:
         count=fields.whole("count", 0),
         pictures=pictures,
         changed=path.stat().st_mtime,
+        parameters=fields.maybe_whole("parameters"),
+        batch=fields.maybe_whole("batch"),
+        precision=fields.text("precision"),
     )

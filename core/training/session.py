@@ -19,6 +19,7 @@ from core.pace import PREVIEW_SHARE, Pace
 from core.requests import ModelRef, SamplerSpec
 from core.training.checkpoint import FILE as CHECKPOINT
 from core.training.checkpoint import load_checkpoint, save_checkpoint
+from core.training.claim import claim
 from core.training.dataset import PictureFolder
 from core.training.history import FILE as HISTORY
 from core.training.history import History, read_history, write_history
@@ -42,6 +43,10 @@ class Drawn:
 
     step: int
     pictures: Picture
+
+
+class NotSaved(Refusal):
+    """What was learned since the last checkpoint could not be written. The run in memory is whole and can go on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +108,9 @@ class TrainingSession:
 
     def work(self) -> Iterator[TrainStep | Drawn | Saved | None]:
         """Train to the end: one step an item, each set of samples with None for every step of the sampler before it,
-        and each save. May be begun again after it was left. Raises Refusal where a loss is no number any more, or where
-        nothing can be written; the last checkpoint stays."""
+        and each save. May be begun again after it was left, or has raised. Raises Refusal where a loss is no number any
+        more, where the folder is another process's or cannot be written at the start, and NotSaved where it cannot be
+        written later; the last checkpoint stays."""
         if self.trainer.progress >= 1:
             return
         if self._saved_step < 0:  # says at once where nothing can be written
@@ -125,6 +131,10 @@ class TrainingSession:
         if self.order.samples and self._drawn_step != self.trainer.step:
             yield from self._draw()
         yield self._save(self.check)
+
+    @property
+    def _parameters(self) -> int:
+        return sum(parameter.numel() for parameter in self.trainer.network.parameters())
 
     @property
     def images_per_second(self) -> float:
@@ -149,7 +159,7 @@ class TrainingSession:
             folder=str(self.out),
             pictures=len(self.data),
             labels=self.request.labels,
-            parameters=sum(parameter.numel() for parameter in self.trainer.network.parameters()),
+            parameters=self._parameters,
             batch=self.request.batch,
             precision=self.request.precision,
             step=self.trainer.step,
@@ -195,10 +205,21 @@ class TrainingSession:
     # ------------------------------------------------------------------------------------------------ files
 
     def save(self) -> None:
-        """Write the run as it was after its last whole step: history, checkpoint, model. Raises Refusal."""
+        """Write the run as it was after its last whole step: history, checkpoint, model. Raises NotSaved, or Refusal
+        where nothing was ever written."""
         self._save(nothing)
 
     def _save(self, between: Callable[[], None]) -> Saved:
+        if self._saved_step < 0:
+            claim(self.out, self)
+        try:
+            return self._write(between)
+        except Refusal as refusal:
+            if self._saved_step < 0:
+                raise
+            raise NotSaved(str(refusal), refusal.details) from refusal
+
+    def _write(self, between: Callable[[], None]) -> Saved:
         began = time.perf_counter()
         write_history(self.history, self.out)  # before the checkpoint, which it may be ahead of, not behind
         between()
@@ -266,4 +287,7 @@ class TrainingSession:
             count=len(self.data),
             pictures=self.data.source,
             changed=time.time(),
+            parameters=self._parameters,
+            batch=self.request.batch,
+            precision=self.request.precision,
         )

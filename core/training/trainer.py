@@ -52,7 +52,10 @@ class Trainer:
         Cancelled. The network begins with ``weights``, by itself with those drawn from the seed. Raises Refusal where
         data and request do not fit."""
         if data.sha256 != request.data_sha256 or data.classes != request.labels:
-            raise Refusal("These are not the pictures that this run was trained on. Give the same folder, unchanged.")
+            raise Refusal(
+                "These are not the pictures that this run was trained on: some were added, removed or changed. "
+                "Give the same folder, unchanged, or fine-tune this run's model on these."
+            )
         self.request, self.device, self.check = request, torch.device(device), check
         self.classes = len(data.classes)
         with torch.random.fork_rng(devices=[]):

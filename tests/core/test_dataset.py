@@ -248,3 +248,14 @@ def test_that_the_smallest_and_the_largest_size_are_known_also_from_the_cache(fo
     put(folder / "c.png", np.zeros((16, 20), dtype=np.uint8))
     assert open_folder(folder, 8).found == ((30, 10), (20, 40))
     assert open_folder(folder, 8).found == ((30, 10), (20, 40))
+
+
+def test_that_a_folder_that_may_not_be_opened_is_not_called_empty(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def forbidden(path: Path) -> list[str]:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr("core.training.dataset.os.listdir", forbidden)
+    with pytest.raises(Refusal, match=r"may not be opened\. Change its permissions"):
+        open_folder(tmp_path)

@@ -1,0 +1,223 @@
+"""What can go wrong around a training: nothing learned is lost without a word, and the word says what to do."""
+
+from __future__ import annotations
+
+import errno
+import gc
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+import torch
+
+from core.errors import Refusal
+from core.files import write_refusal
+from core.messages import Failed, RunPaused, RunResumed, TrainingSaved, TrainingStarted, TrainingTick
+from core.training import session as session_module
+from core.training.checkpoint import load_checkpoint
+from core.training.claim import FILE as CLAIM
+from core.training.dataset import PictureFolder
+from core.training.order import TrainOrder
+from core.training.runs import list_runs, remember
+from core.training.session import NotSaved, TrainingSession
+from core.training.trainer import Trainer
+from tests.core.halves import DATA, TINY
+
+
+class Disk:
+    """A disk that is full when it is said to be."""
+
+    full = False
+
+
+@pytest.fixture
+def disk(monkeypatch: pytest.MonkeyPatch) -> Disk:
+    disk, write = Disk(), session_module.save_checkpoint
+
+    def save(trainer: Trainer, folder: Path) -> None:
+        if disk.full:
+            raise write_refusal(folder, OSError(errno.ENOSPC, "No space left on device"))
+        write(trainer, folder)
+
+    monkeypatch.setattr(session_module, "save_checkpoint", save)
+    return disk
+
+
+@pytest.fixture
+def order(tmp_path: Path) -> TrainOrder:
+    return TrainOrder(tmp_path / "run", steps=100_000, batch=4, samples=0, precision="float32")
+
+
+@pytest.fixture
+def pictures() -> PictureFolder:
+    rng = np.random.default_rng(0)
+    return PictureFolder("noise", rng.integers(0, 256, (24, 8, 8, 1), np.uint8), np.zeros(24, np.int64), ())
+
+
+@pytest.fixture
+def other_process() -> Iterator[int]:
+    process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    yield process.pid
+    process.communicate(b"\n")
+
+
+def saved_step(order: TrainOrder) -> int:
+    """As whoever goes on would find it."""
+    run = TrainingSession(replace(order, resume=True), DATA, network=TINY)
+    load_checkpoint(run.trainer, order.out)
+    return run.trainer.step
+
+
+# ------------------------------------------------------------------------------------------- a full disk
+
+
+def test_that_a_disk_that_is_full_later_leaves_the_run_whole_and_its_checkpoint_good(order, disk) -> None:
+    run = TrainingSession(replace(order, steps=8, save_every=0), DATA, network=TINY)
+    events = run.work()
+    while run.trainer.step < 3:
+        next(events)
+    next(events)  # saves step 3
+    disk.full = True
+    with pytest.raises(NotSaved, match=r"disk is full.*Make room"):
+        for _ in events:
+            pass
+    assert (run.trainer.step, saved_step(order)) == (4, 3)
+    disk.full = False
+    assert sum(type(item).__name__ == "TrainStep" for item in run.work()) == 4
+    assert saved_step(order) == 8
+
+
+def test_that_a_disk_that_is_full_from_the_start_refuses_the_training(order, disk) -> None:
+    disk.full = True
+    with pytest.raises(Refusal, match="disk is full") as caught:
+        next(TrainingSession(order, DATA, network=TINY).work())
+    assert not isinstance(caught.value, NotSaved)
+
+
+def test_that_a_training_that_cannot_be_saved_pauses_says_why_and_goes_on(listening, pictures, order, disk) -> None:
+    toy = listening()
+    job = toy.engine.train(replace(order, save_every=0), pictures)
+    toy.wait(lambda: toy.of(TrainingTick))
+    disk.full = True
+    toy.wait(lambda: toy.of(RunPaused))
+    reason = toy.of(RunPaused)[-1].reason
+    assert "disk is full" in reason
+    assert "Make room" in reason
+    assert "keeps what it has learned" in reason
+    assert toy.ended(job) is None
+    disk.full = False
+    learned = toy.of(RunPaused)[-1].step
+    toy.engine.resume(job)
+    toy.wait(lambda: toy.of(RunResumed))
+    toy.wait(lambda: toy.of(TrainingSaved)[-1].step > learned)
+
+
+def test_that_a_pause_saves_and_has_nothing_to_explain(listening, pictures, order) -> None:
+    toy = listening()
+    job = toy.engine.train(order, pictures)
+    toy.wait(lambda: any(tick.first_step > 2 for tick in toy.of(TrainingTick)))
+    toy.engine.pause(job)
+    toy.wait(lambda: toy.of(RunPaused))
+    paused = toy.of(RunPaused)[-1]
+    assert (paused.reason, toy.of(TrainingSaved)[-1].step) == ("", paused.step)
+    assert not toy.engine.has_unsaved
+
+
+def test_that_stopping_on_a_full_disk_says_what_is_kept(listening, pictures, order, disk) -> None:
+    toy = listening()
+    job = toy.engine.train(order, pictures)
+    toy.wait(lambda: any(tick.first_step > 2 for tick in toy.of(TrainingTick)))
+    disk.full = True
+    toy.engine.cancel(job)
+    toy.wait(lambda: toy.ended(job))
+    assert "checkpoint of step 0 is good" in toy.of(Failed)[-1].message
+
+
+# ------------------------------------------------------------------------------------------- folders that go away
+
+
+def test_that_a_run_whose_folder_is_deleted_is_written_again_as_a_whole(order) -> None:
+    run = TrainingSession(replace(order, steps=6, save_every=0), DATA, network=TINY)
+    for _ in run.work():
+        if run.trainer.step == 3:
+            shutil.rmtree(order.out, ignore_errors=True)
+    assert saved_step(order) == 6
+    assert len(TrainingSession(replace(order, resume=True), DATA, network=TINY).history.losses) == 6
+    assert (order.out / "model_index.json").is_file()
+
+
+def test_that_pictures_that_have_changed_are_told_from_those_trained_on(order) -> None:
+    list(TrainingSession(replace(order, steps=1), DATA, network=TINY).work())
+    fewer = PictureFolder(DATA.name, DATA.pictures[1:], DATA.labels[1:], DATA.classes)
+    with pytest.raises(Refusal, match=r"added, removed or changed.*fine-tune"):
+        TrainingSession(replace(order, steps=2, resume=True), fewer, network=TINY)
+
+
+# ------------------------------------------------------------------------------------------- memory
+
+
+def test_that_a_step_without_memory_is_said_in_words_and_loses_nothing(listening, pictures, order, monkeypatch) -> None:
+    whole = Trainer.one_step
+
+    def one_step(trainer: Trainer):
+        if trainer.step == 3:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+        return whole(trainer)
+
+    monkeypatch.setattr(Trainer, "one_step", one_step)
+    toy = listening()
+    job = toy.engine.train(order, pictures)
+    toy.wait(lambda: toy.ended(job))
+    assert "smaller batch, network or size" in toy.ended(job).message
+    assert toy.of(TrainingSaved)[-1].step == 3
+
+
+# ------------------------------------------------------------------------------------------- two at once
+
+
+def test_that_a_second_process_may_not_train_into_the_same_folder(order, other_process) -> None:
+    run = TrainingSession(order, DATA, network=TINY)
+    next(run.work())
+    holder = {"process": other_process, "born": round(psutil.Process(other_process).create_time(), 1)}
+    (order.out / CLAIM).write_text(json.dumps(holder))
+    with pytest.raises(Refusal, match=f"another window or command.*{other_process}"):
+        next(TrainingSession(replace(order, resume=True), DATA, network=TINY).work())
+
+
+@pytest.mark.parametrize("left", ['{"process": 999999999, "born": 1.0}', "{", '{"process": 1, "born": 1.0}'])
+def test_that_what_a_killed_process_has_left_holds_nobody_up(order, left: str) -> None:
+    (order.out / CLAIM).parent.mkdir(parents=True)
+    (order.out / CLAIM).write_text(left)
+    run = TrainingSession(order, DATA, network=TINY)
+    next(run.work())
+    assert json.loads((order.out / CLAIM).read_text())["process"] == os.getpid()
+
+
+def test_that_a_folder_is_free_again_when_its_training_is_over(order) -> None:
+    run = TrainingSession(replace(order, steps=1), DATA, network=TINY)
+    list(run.work())
+    assert (order.out / CLAIM).is_file()
+    del run
+    gc.collect()
+    assert not (order.out / CLAIM).exists()
+
+
+# ------------------------------------------------------------------------------------------- the list
+
+
+def test_that_the_list_knows_what_a_run_was_made_with(order, listening, pictures) -> None:
+    toy = listening()
+    job = toy.engine.train(replace(order, steps=2), pictures)
+    toy.wait(lambda: toy.ended(job))
+    remember(order.out, order.out)
+    (summary,) = [run for run in list_runs() if run.folder == order.out.resolve()]
+    (started,) = toy.of(TrainingStarted)
+    assert (summary.parameters, summary.batch, summary.precision) == (started.parameters, 4, "float32")
