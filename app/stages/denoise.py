@@ -12,13 +12,14 @@ from app.stages.base import Stage
 from app.stages.denoise_controls import DenoiseControls
 from app.stages.denoise_plan import first_state, path_of
 from app.stages.denoise_settings import branch, resolve, settings_of
+from app.stages.readiness import WAITING_HINT, Readiness, live_run
 from app.stages.run_instruments import RunButtons
 from app.stages.shown_run import ShownRun
 from app.state import AppState, Run
 from app.theme import GRID, PANEL_PADDING
 from core.errors import Refusal
 from core.images import OpenedImage
-from core.messages import READY, EngineState, Failed, ModelInfo
+from core.messages import Failed, ModelInfo
 from core.requests import FromImage, ImageRef, SampleRequest
 from core.schedules import make_schedule
 
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
 
 HINT = "Ctrl+Enter denoises, Space pauses, Esc stops; drag the slider back through every step."
 CLAMP_HINT = "Clamping x₀ alone works against guidance: under More, choose to re-derive ε, or not to clip."
-WAITING_HINT = "The model is still loading: the run starts when it is there. Esc takes this back."
-LIVE = ("running", "paused")
 
 
 class DenoiseStage(Stage):
@@ -41,9 +40,7 @@ class DenoiseStage(Stage):
         super().__init__(state, parent)
         self._bridge = bridge
         self._planned: SampleRequest | None = None
-        self._awaited = False
-        """Whether a run was asked for before there was a model to make it with."""
-
+        self.readiness = Readiness(state, self)
         self.controls = DenoiseControls()
         self.buttons = RunButtons()
         self.shown = ShownRun(self.key, state, bridge, self)
@@ -76,6 +73,7 @@ class DenoiseStage(Stage):
         self.controls.changed.connect(self._plan)
         self.controls.seed_changed.connect(self.state.set_seed)
         self.controls.conversion.conversion_changed.connect(self.state.set_conversion)
+        self.readiness.waiting_changed.connect(self._show_waiting)
         self.shown.turned.connect(self._turned)
         self.shown.moved.connect(self._show_buttons)
         self._bridge.message.connect(self._receive)
@@ -94,7 +92,7 @@ class DenoiseStage(Stage):
     @property
     def commands(self) -> frozenset[str]:
         buttons = {
-            "stop": self.buttons.stop.isEnabled() or self._awaited or self.view.cell is not None,
+            "stop": self.buttons.stop.isEnabled() or self.readiness.waits or self.view.cell is not None,
             "toggle": self.buttons.pause.isEnabled() or self.shown.run is not None,
             "step": self.buttons.step.isEnabled(),
             "branch": self.buttons.branch.isEnabled(),
@@ -124,7 +122,7 @@ class DenoiseStage(Stage):
 
     def deactivate(self) -> None:
         self.shown.deactivate()
-        self._awaited = False
+        self.readiness.forget()
         self.transport.stop()
 
     # Commands
@@ -132,11 +130,7 @@ class DenoiseStage(Stage):
     @Slot()
     def run(self) -> None:
         """Draw new samples with the settings of the controls; where the model is still loading, then."""
-        if self._is_starting():
-            self._awaited = True
-            self.hint_changed.emit(WAITING_HINT)
-            self.commands_changed.emit()
-        elif self.buttons.run.isEnabled():
+        if not self.readiness.must_wait(self.run) and self.buttons.run.isEnabled():
             self.controls.seed.next()
             self._submit(self._request)
 
@@ -153,8 +147,8 @@ class DenoiseStage(Stage):
         run = self._live()
         if run is not None:
             self._bridge.cancel(run.job)
-        elif self._awaited:
-            self._forget_awaited()
+        elif self.readiness.waits:
+            self.readiness.forget()
         else:
             self.view.enlarge(None)
 
@@ -250,32 +244,26 @@ class DenoiseStage(Stage):
 
     @Slot()
     def _show_buttons(self) -> None:
-        ready = self.state.status.state in READY and self.state.model is not None
+        ready = self.readiness.is_ready
         run, live = self.shown.run, self._live()
         can_branch = run is not None and self.state.cursor.step < run.steps and self.state.cursor.step <= run.stored
         can_run = ready and self._planned is not None
-        self.buttons.show(can_run=can_run or self._is_starting(), can_branch=ready and can_branch, live=live)
+        self.buttons.show(can_run=can_run or self.readiness.is_starting, can_branch=ready and can_branch, live=live)
         self.commands_changed.emit()
-        if can_run and self._awaited:
-            self._forget_awaited()
-            self.run()
+        if can_run:
+            self.readiness.catch_up()
 
-    def _is_starting(self) -> bool:
-        state = self.state.status.state
-        return state is EngineState.LOADING or (state is EngineState.STARTING and self.state.model is None)
-
-    def _forget_awaited(self) -> None:
-        self._awaited = False
-        self.hint_changed.emit(HINT)
+    @Slot(bool)
+    def _show_waiting(self, waits: bool) -> None:
+        self.hint_changed.emit(WAITING_HINT if waits else HINT)
         self.commands_changed.emit()
 
     # Runs
 
     def _live(self) -> Run | None:
         """The run that Pause, Step and Stop are about: the one looked at if it is under way, else the engine's."""
-        looked_at, current = self.shown.run, self.state.status.job
-        working = None if current is None else self.state.runs.get(current)
-        return next((run for run in (looked_at, working) if run is not None and run.state in LIVE), None)
+        looked_at = self.shown.run
+        return live_run(self.state, (None if looked_at is None else looked_at.job, self.state.status.job))
 
     @Slot(int)
     def _turned(self, job: int) -> None:
@@ -291,5 +279,5 @@ class DenoiseStage(Stage):
         if isinstance(message, Failed):
             job = message.job
             if job in self.shown.expected or self.shown.is_own(job) or (job is None and self.shown.active):
-                self._awaited = False
+                self.readiness.forget()
                 self.errors.show_error(message.message, message.details)

@@ -11,17 +11,16 @@ from PySide6.QtWidgets import QPushButton, QWidget
 from app.stages.invert_page import BACK_HINT, InvertPage
 from app.stages.invert_plan import why_not
 from app.stages.invert_scene import inversion_before
+from app.stages.readiness import WAITING_HINT, Readiness, live_run
 from app.state import AppState, Run
 from core.errors import Refusal
-from core.messages import READY, EngineState, Failed, Preview, Refined, RunEnded, RunPaused
+from core.messages import Failed, Preview, Refined, RunEnded, RunPaused
 from core.requests import InvertRequest
 
 if TYPE_CHECKING:
     from app.bridge import Bridge
 
-WAITING_HINT = "The model is still loading: this starts when it is there. Esc takes it back."
 NOT_NOW = "It can be done when the model is there and nothing is under way."
-LIVE = ("running", "paused")
 
 
 class InvertStage(InvertPage):
@@ -32,8 +31,8 @@ class InvertStage(InvertPage):
 
     def __init__(self, state: AppState, bridge: Bridge, parent: QWidget | None = None) -> None:
         super().__init__(state, bridge, parent)
-        self._awaited: Callable[[], None] | None = None
-        """What was asked for before there was a model to do it with."""
+        self.readiness = Readiness(state, self)
+        self.readiness.waiting_changed.connect(self._show_waiting)
         buttons = self.buttons
         buttons.run.clicked.connect(self.run)
         buttons.regenerate.clicked.connect(self.branch)
@@ -59,7 +58,7 @@ class InvertStage(InvertPage):
     @property
     def commands(self) -> frozenset[str]:
         can = {
-            "stop": self.buttons.stop.isEnabled() or self._awaited is not None or self.view.cell is not None,
+            "stop": self.buttons.stop.isEnabled() or self.readiness.waits or self.view.cell is not None,
             "toggle": self.buttons.pause.isEnabled() or self._run() is not None,
             "step": self.buttons.pause.isEnabled(),
             "branch": self.buttons.regenerate.isEnabled(),
@@ -71,7 +70,7 @@ class InvertStage(InvertPage):
 
     def deactivate(self) -> None:
         super().deactivate()
-        self._awaited = None
+        self.readiness.forget()
 
     # Commands
 
@@ -105,9 +104,8 @@ class InvertStage(InvertPage):
             self.trips.stop()
         elif live is not None:
             self._bridge.cancel(live.job)
-        elif self._awaited is not None:
-            self._awaited = None
-            self._take_settings()
+        elif self.readiness.waits:
+            self.readiness.forget()
         else:
             self.view.enlarge(None)
 
@@ -131,11 +129,7 @@ class InvertStage(InvertPage):
             (self._bridge.resume if live.state == "paused" else self._bridge.pause)(live.job)
 
     def _when_ready(self, button: QPushButton, begin: Callable[[], None]) -> None:
-        if self._is_starting():
-            self._awaited = lambda: self._when_ready(button, begin)
-            self.hint_changed.emit(WAITING_HINT)
-            self.commands_changed.emit()
-        elif button.isEnabled():
+        if not self.readiness.must_wait(lambda: self._when_ready(button, begin)) and button.isEnabled():
             self.errors.dismiss()
             if self.state.image is not None:
                 self._bridge.add_image(self.state.image)
@@ -153,29 +147,30 @@ class InvertStage(InvertPage):
     @Slot()
     def _show_buttons(self) -> None:
         busy = self.trips.is_busy
-        ready = self.state.status.state in READY and self.state.model is not None and not busy
+        ready = self.readiness.is_ready and not busy
         can_run = ready and self._planned is not None
         self.buttons.show(
-            run=can_run or self._is_starting(),
+            run=can_run or self.readiness.is_starting,
             live=self._live(),
             busy=busy,
             no_regeneration=why_not(self.plan.regeneration) if ready else NOT_NOW,
             no_measure=why_not(self.plan.unmeasured) if can_run else NOT_NOW,
         )
         self.commands_changed.emit()
-        if can_run and self._awaited is not None:
-            awaited, self._awaited = self._awaited, None
-            awaited()
+        if can_run:
+            self.readiness.catch_up()
 
-    def _is_starting(self) -> bool:
-        state = self.state.status.state
-        return state is EngineState.LOADING or (state is EngineState.STARTING and self.state.model is None)
+    @Slot(bool)
+    def _show_waiting(self, waits: bool) -> None:
+        if waits:
+            self.hint_changed.emit(WAITING_HINT)
+        else:
+            self._take_settings()
+        self.commands_changed.emit()
 
     def _live(self) -> Run | None:
         """The run that Pause, Step and Stop are about: this stage's, else the one looked at, else the engine's."""
-        jobs = (self.trips.job, self.state.cursor.run, self.state.status.job)
-        runs = (None if job is None else self.state.runs.get(job) for job in jobs)
-        return next((run for run in runs if run is not None and run.state in LIVE), None)
+        return live_run(self.state, (self.trips.job, self.state.cursor.run, self.state.status.job))
 
     # What the engine says
 
@@ -234,5 +229,5 @@ class InvertStage(InvertPage):
                         self.state.move(step=step, t=int(looked_at.path[step].t))
                     self._show()
             case Failed(job=job) if asked_for or (job is None and self._active) or self._is_own(job):
-                self._awaited = None
+                self.readiness.forget()
                 self.errors.show_error(message.message, message.details)

@@ -19,19 +19,18 @@ from app.stages.morph_record import Record
 from app.stages.morph_screen import MorphScreen
 from app.stages.morph_settings import NAMES, PicturePoint, converted, resolve, resolve_rows, settings_of
 from app.stages.morph_sheet import Rows
-from app.stages.morph_view import LIVE
+from app.stages.readiness import WAITING_HINT, Readiness, live_run
 from app.state import AppState, Run
 from app.theme import GRID, PANEL_PADDING
 from core.errors import Refusal
 from core.images import OpenedImage
-from core.messages import READY, EngineState, Failed
+from core.messages import Failed
 from core.requests import MorphRequest
 
 if TYPE_CHECKING:
     from app.bridge import Bridge
 
 HINT = "Ctrl+Enter morphs, Space plays, ← → move along the frames, ↑ ↓ along a frame's own way down."
-WAITING_HINT = "The model is still loading: the morph starts when it is there. Esc takes this back."
 
 
 class MorphStage(Stage):
@@ -45,8 +44,7 @@ class MorphStage(Stage):
         self._bridge = bridge
         self._plan: Record | None = None
         self._asked_here: set[int] = set()
-        self._awaited = False
-        """Whether a morph was asked for before there was a model to make it with."""
+        self.readiness = Readiness(state, self)
         self.ends = MorphEnds(state, bridge, self)
         self.controls = MorphControls()
         self.buttons = MorphButtons()
@@ -79,6 +77,7 @@ class MorphStage(Stage):
         self.buttons.pause.clicked.connect(self._pause_or_resume)
         self.buttons.stop.clicked.connect(self.stop)
         self.buttons.export.clicked.connect(self._offer_export)
+        self.readiness.waiting_changed.connect(self._show_waiting)
         self.exporter.written.connect(self.hint_changed)
         self.exporter.failed.connect(self.errors.show_error)
         self.ends.changed.connect(self._ends_changed)
@@ -104,7 +103,7 @@ class MorphStage(Stage):
 
     @property
     def commands(self) -> frozenset[str]:
-        can_stop = self.buttons.stop.isEnabled() or self._awaited
+        can_stop = self.buttons.stop.isEnabled() or self.readiness.waits
         return frozenset({"toggle", "stop"} if can_stop else {"toggle"})
 
     def right_widgets(self) -> Sequence[QWidget]:
@@ -130,7 +129,7 @@ class MorphStage(Stage):
         self.transport.setFocus()
 
     def deactivate(self) -> None:
-        self._awaited = False
+        self.readiness.forget()
         self.shown.deactivate()
 
     # Commands
@@ -138,10 +137,7 @@ class MorphStage(Stage):
     @Slot()
     def run(self) -> None:
         """Make the frames between the end points with the settings shown; where the model is still loading, then."""
-        if self._is_starting():
-            self._await(True)
-            return
-        if not self.buttons.run.isEnabled():
+        if self.readiness.must_wait(self.run) or not self.buttons.run.isEnabled():
             return
         try:
             requests = self._requests()
@@ -160,7 +156,7 @@ class MorphStage(Stage):
     @Slot()
     def stop(self) -> None:
         """Stop what runs, and what waits to run."""
-        self._await(False)
+        self.readiness.forget()
         live = self._live()
         for job in (*reversed(self.shown.expected), *((live.job,) if live is not None else ())):
             self._bridge.cancel(job)
@@ -280,34 +276,27 @@ class MorphStage(Stage):
 
     @Slot()
     def _show_buttons(self) -> None:
-        ready = self.state.status.state in READY and self.state.model is not None
-        record, can_run = self.shown.record, ready and self._plan is not None
+        record, can_run = self.shown.record, self.readiness.is_ready and self._plan is not None
         self.buttons.show(
-            can_run=can_run or self._is_starting(),
+            can_run=can_run or self.readiness.is_starting,
             can_export=record is not None and bool(record.finished),
             waits=bool(self.shown.expected),
             live=self._live(),
         )
         self.commands_changed.emit()
-        if can_run and self._awaited:
-            self._await(False)
-            self.run()
+        if can_run:
+            self.readiness.catch_up()
 
-    def _is_starting(self) -> bool:
-        state = self.state.status.state
-        return state is EngineState.LOADING or (state is EngineState.STARTING and self.state.model is None)
-
-    def _await(self, awaited: bool) -> None:
-        if awaited != self._awaited:
-            self._awaited = awaited
-            self.hint_changed.emit(WAITING_HINT if awaited else HINT)
-            self.commands_changed.emit()
+    @Slot(bool)
+    def _show_waiting(self, waits: bool) -> None:
+        self.hint_changed.emit(WAITING_HINT if waits else HINT)
+        self.commands_changed.emit()
 
     def _live(self) -> Run | None:
         """The morph that Pause and Stop are about: the one looked at if it is under way, else the engine's."""
-        current = self.state.status.job
-        runs = (self.shown.run, None if current is None else self.state.runs.get(current))
-        return next((r for r in runs if r and isinstance(r.request, MorphRequest) and r.state in LIVE), None)
+        looked_at = self.shown.run
+        jobs = (None if looked_at is None else looked_at.job, self.state.status.job)
+        return live_run(self.state, jobs, MorphRequest)
 
     @Slot(object)
     def _receive(self, message: object) -> None:

@@ -10,7 +10,8 @@ from app.stages.morph_instruments import MorphInstruments
 from app.stages.morph_maths import Pixels
 from app.stages.morph_record import Record
 from app.stages.morph_sheet import MorphSheet, Rows
-from app.stages.morph_view import LIVE, MorphView
+from app.stages.morph_view import MorphView
+from app.stages.readiness import LIVE
 from app.state import AppState, Cursor, Run
 from core.messages import Preview, RunEnded, RunPaused, RunStarted
 from core.paths import make_path

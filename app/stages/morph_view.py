@@ -10,6 +10,7 @@ from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QHBoxLayout, QWidget
 
 from app.stages.morph_settings import NAMES
+from app.stages.readiness import LIVE
 from app.stages.run_view import CLAMPED
 from app.state import Run
 from app.theme import GRID
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 KEPT_BYTES = 64 * 2**20
 """States of single frames are remembered, with what the network saw in them, up to this."""
 
-LIVE = ("running", "paused")
 TO_COME = "This frame is still to come."
 STOPPED = "This frame was not made before the morph was stopped."
 LOST = "The states of this morph are no longer kept. Press Morph to make it again."

@@ -1,0 +1,69 @@
+"""What a stage with runs can do at this moment; what is asked for while the model is still loading waits for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from PySide6.QtCore import QObject, Signal
+
+from app.state import AppState, Run
+from core.messages import READY, EngineState
+
+LIVE = ("running", "paused")
+WAITING_HINT = "The model is still loading: this starts when it is there. Esc takes it back."
+
+
+def live_run(state: AppState, jobs: Iterable[int | None], kind: type = object) -> Run | None:
+    """The first of these runs that is under way and of this kind of request; jobs may be None or unknown."""
+    runs = (None if job is None else state.runs.get(job) for job in jobs)
+    return next((run for run in runs if run and run.state in LIVE and isinstance(run.request, kind)), None)
+
+
+class Readiness(QObject):
+    """Whether there is a model and an engine to work with, and what is to be done as soon as there is.
+
+    Signals: ``waiting_changed(bool)``, whether something waits.
+    """
+
+    waiting_changed = Signal(bool)
+
+    def __init__(self, state: AppState, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._state = state
+        self._awaited: Callable[[], None] | None = None
+
+    @property
+    def is_ready(self) -> bool:
+        """A run would begin at once."""
+        return self._state.status.state in READY and self._state.model is not None
+
+    @property
+    def is_starting(self) -> bool:
+        """There is no model yet, but one is on its way."""
+        state = self._state.status.state
+        return state is EngineState.LOADING or (state is EngineState.STARTING and self._state.model is None)
+
+    @property
+    def waits(self) -> bool:
+        return self._awaited is not None
+
+    def must_wait(self, begin: Callable[[], None]) -> bool:
+        """Whether it is too early for ``begin``, which is then kept for ``catch_up``."""
+        if self.is_starting:
+            self._keep(begin)
+        return self.is_starting
+
+    def catch_up(self) -> None:
+        """Do what waits, if something does."""
+        begin = self._awaited
+        self.forget()
+        if begin is not None:
+            begin()
+
+    def forget(self) -> None:
+        self._keep(None)
+
+    def _keep(self, begin: Callable[[], None] | None) -> None:
+        before, self._awaited = self.waits, begin
+        if before != self.waits:
+            self.waiting_changed.emit(self.waits)
