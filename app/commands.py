@@ -12,7 +12,7 @@ from PySide6.QtCore import QMimeData, QObject, Qt, QUrl, Slot
 from PySide6.QtGui import QDesktopServices, QGuiApplication
 from PySide6.QtWidgets import QFileDialog, QMenu
 
-from app.incoming import PICTURE_ENDINGS, Offer, Source, files, is_model_folder, offer, offer_of, sources
+from app.incoming import PICTURE_ENDINGS, Offer, Source, files, is_model_folder, offer, offer_of, source_of, sources
 from app.loader import Loader
 from app.log import Log, logger
 from app.taking import Taking
@@ -181,7 +181,7 @@ class Commands(QObject):
     @Slot(list)
     def _open_names(self, names: list[str]) -> None:
         self._window.stage.errors.dismiss()
-        self.loader.open([Source(Path(name), Path(name).name) for name in names])
+        self.loader.open([source_of(Path(name)) for name in names])
 
     def _list_pictures(self) -> None:
         recent = [(path.name, path) for path in self._window.settings.recent_pictures]

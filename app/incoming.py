@@ -15,6 +15,7 @@ from PySide6.QtGui import QImage
 
 from core.errors import Refusal
 from core.images import OpenedImage, from_pixels, open_image
+from resources import samples
 
 Kind = Literal["pictures", "model", "folder"]
 
@@ -126,10 +127,16 @@ def sources(mime: QMimeData) -> tuple[Source, ...]:
     return (Source(pixels_of(image), "pasted picture"),)
 
 
+def source_of(path: Path) -> Source:
+    """A picture file by the name people know it by: a bundled one is "digit 3" however it is opened."""
+    known = {sample.path: sample.name for sample in samples()}
+    return Source(path, known.get(path.absolute(), path.name))
+
+
 def files(found: Offer) -> tuple[Source, ...]:
     """The picture files of an offer."""
     paths = pictures_in(found.paths[0]) if found.kind == "folder" else found.paths
-    return tuple(Source(path, path.name) for path in paths)
+    return tuple(source_of(path) for path in paths)
 
 
 def pixels_of(image: QImage) -> NDArray[np.uint8]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QMimeData, QObject, Signal, Slot
+from PySide6.QtCore import QMimeData, QObject, Qt, Signal, Slot
 from PySide6.QtGui import QCursor, QIcon, QPixmap
 from PySide6.QtWidgets import QMenu
 
@@ -24,6 +24,7 @@ from app.stages.morph_points import (
     sample_point,
     seed_name,
     seed_point,
+    unlike,
     warning,
 )
 from app.stages.morph_settings import MOST_ENDS, NAMES, EndPoint, PicturePoint
@@ -33,9 +34,10 @@ from app.widgets.end_points import EndPoints
 from app.widgets.rasters import to_image
 from app.widgets.seed_box import MAX_SEED
 from core.errors import Refusal
-from core.images import OpenedImage
+from core.images import OpenedImage, open_image
 from core.messages import ModelInfo
 from core.requests import Conversion, ImageEnd, MorphRequest, SampleRequest, SeedEnd
+from resources import Bundled, samples
 
 if TYPE_CHECKING:
     from app.bridge import Bridge
@@ -67,6 +69,7 @@ class MorphEnds(QObject):
         self.cards.picture_wanted.connect(self._picture_wanted)
         self.cards.label_chosen.connect(self._label_chosen)
         self.cards.removed.connect(self._removed)
+        self.cards.bundled_opened.connect(self._offer_bundled)
         self.cards.menu_opened.connect(self._offer_samples)
         self.cards.dropped.connect(self._dropped)
         self.cards.added.connect(self._added)
@@ -175,7 +178,7 @@ class MorphEnds(QObject):
         model = self._state.model
         if model is None or len(self.points) >= MOST_ENDS:
             return
-        others = [point for point in bundled(self._state, model) if point.name not in {p.name for p in self.points}]
+        others = unlike(bundled(self._state, model), self.points, model)
         if self.pictures == len(self.points) and others:
             point = others[0]
         else:
@@ -231,7 +234,25 @@ class MorphEnds(QObject):
         self._show()
         self.changed.emit()
 
-    # Samples of runs
+    # Bundled pictures and samples of runs
+
+    @Slot(int, object)
+    def _offer_bundled(self, place: int, menu: QMenu) -> None:
+        menu.clear()
+        for sample in samples():
+            action = menu.addAction(sample.name)
+            picture = QPixmap(str(sample.path))
+            action.setIcon(QIcon(picture.scaled(MENU_ICON, MENU_ICON, Qt.AspectRatioMode.KeepAspectRatioByExpanding)))
+            action.triggered.connect(self._bundled_taker(place, sample))
+
+    def _bundled_taker(self, place: int, sample: Bundled) -> Callable[[bool], None]:
+        def take(_checked: bool = False) -> None:
+            try:
+                self._opened_for(open_image(sample.path, sample.name), place)
+            except Refusal as refusal:
+                self.failed.emit(str(refusal), refusal.details)
+
+        return take
 
     @Slot(int, object)
     def _offer_samples(self, place: int, menu: QMenu) -> None:

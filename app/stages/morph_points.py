@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -31,7 +32,7 @@ def first_look(state: AppState, model: ModelInfo) -> list[EndPoint]:
     if state.image is not None and takes_pictures(model):
         own = picture_point(state, state.image, model)
         if warning(own, model) is None:
-            points = [own, *(point for point in points if point.name != own.name)]
+            points = [own, *unlike(points, [own], model)]
     return points[:2] if len(points) >= 2 else [seed_point(state.seed + k, first_label(model)) for k in range(2)]
 
 
@@ -48,6 +49,16 @@ def bundled(state: AppState, model: ModelInfo) -> list[EndPoint]:
         if len(points) > MOST_ENDS:
             break
     return points
+
+
+def unlike(points: Sequence[EndPoint], taken: Sequence[EndPoint], model: ModelInfo) -> list[EndPoint]:
+    """Those of ``points`` that show another picture than all of ``taken``, whatever they are called."""
+    shown = {_pixels(point) for point in taken}
+    return [point for point in points if _pixels(point) not in shown]
+
+
+def _pixels(point: EndPoint) -> bytes | None:
+    return converted(point.source).tobytes() if isinstance(point.source, PicturePoint) else None
 
 
 def warning(point: EndPoint, model: ModelInfo) -> str | None:

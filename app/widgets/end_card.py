@@ -98,8 +98,8 @@ class EndCard(QWidget):
     """An end point. It knows its letter, and shows what it is told.
 
     Signals: ``seed_typed(int)``; ``seed_wanted()``, another one; ``picture_wanted()``, the window's;
-    ``label_chosen(str)`` with a key; ``removed()``; ``menu_opened(QMenu)`` before the samples of finished runs are
-    offered; ``dropped(QMimeData)``.
+    ``label_chosen(str)`` with a key; ``removed()``; ``bundled_opened(QMenu)`` before the bundled pictures are offered,
+    ``menu_opened(QMenu)`` before the samples of finished runs are; ``dropped(QMimeData)``.
     """
 
     seed_typed = Signal(int)
@@ -107,6 +107,7 @@ class EndCard(QWidget):
     picture_wanted = Signal()
     label_chosen = Signal(str)
     removed = Signal()
+    bundled_opened = Signal(object)
     menu_opened = Signal(object)
     dropped = Signal(object)
 
@@ -133,6 +134,8 @@ class EndCard(QWidget):
         self.use_picture = menu.addAction("Use the window's picture")
         self.use_picture.setToolTip("The picture on the left, inverted to its latent")
         self.use_picture.triggered.connect(lambda _checked=False: self.picture_wanted.emit())
+        self.bundled = menu.addMenu("A bundled picture")
+        self.bundled.aboutToShow.connect(lambda: self.bundled_opened.emit(self.bundled))
         self.use_seed = menu.addAction("Use a new seed")
         self.use_seed.triggered.connect(lambda _checked=False: self.seed_wanted.emit())
         self.samples = menu.addMenu("A sample of a run")

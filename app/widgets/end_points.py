@@ -16,7 +16,7 @@ class EndPoints(QWidget):
 
     Attributes: ``cards``, ``add``. Signals, each with the card's place: ``seed_typed(int, int)``,
     ``seed_wanted(int)``, ``picture_wanted(int)``, ``label_chosen(int, str)``, ``removed(int)``,
-    ``menu_opened(int, QMenu)``, ``dropped(int, QMimeData)``; and ``added()``.
+    ``bundled_opened(int, QMenu)``, ``menu_opened(int, QMenu)``, ``dropped(int, QMimeData)``; and ``added()``.
     """
 
     seed_typed = Signal(int, int)
@@ -24,6 +24,7 @@ class EndPoints(QWidget):
     picture_wanted = Signal(int)
     label_chosen = Signal(int, str)
     removed = Signal(int)
+    bundled_opened = Signal(int, object)
     menu_opened = Signal(int, object)
     dropped = Signal(int, object)
     added = Signal()
@@ -61,6 +62,7 @@ class EndPoints(QWidget):
         card.picture_wanted.connect(lambda: self.picture_wanted.emit(place))
         card.label_chosen.connect(_with(place, self.label_chosen.emit))
         card.removed.connect(lambda: self.removed.emit(place))
+        card.bundled_opened.connect(_with(place, self.bundled_opened.emit))
         card.menu_opened.connect(_with(place, self.menu_opened.emit))
         card.dropped.connect(_with(place, self.dropped.emit))
 

@@ -14,9 +14,10 @@ from PySide6.QtGui import QDragEnterEvent, QDragLeaveEvent, QDragMoveEvent, QDro
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
-from app.incoming import offer, offer_of, pictures_in, pixels_of, sources
+from app.incoming import files, offer, offer_of, pictures_in, pixels_of, sources
 from app.window import MainWindow
 from core.errors import Refusal
+from resources import samples
 
 
 @pytest.fixture
@@ -71,6 +72,14 @@ def drop(window: MainWindow, mime: QMimeData) -> None:
 
 
 # ------------------------------------------------------------------------------------------------ telling apart
+
+
+def test_that_a_bundled_picture_has_its_own_name_however_it_is_opened(tmp_path: Path) -> None:
+    three = next(sample for sample in samples() if sample.name == "digit 3")
+    assert [source.name for source in files(offer_of((three.path,)))] == ["digit 3"]
+    copy = tmp_path / three.path.name
+    copy.write_bytes(three.path.read_bytes())
+    assert [source.name for source in files(offer_of((copy,)))] == [copy.name]
 
 
 def test_that_files_folders_and_models_are_told_apart(picture: Path, model: Path) -> None:

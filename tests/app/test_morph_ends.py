@@ -63,6 +63,30 @@ def test_that_a_picture_of_the_window_that_is_like_them_comes_first(scene, bundl
     assert [point.name for point in ends.points] == ["digit 3", "digit 8"]
 
 
+def test_that_a_bundled_picture_under_another_name_is_not_its_own_other_end(scene, bundled):
+    state, _, ends = scene
+    three = next(sample for sample in samples() if sample.name == "digit 3")
+    state.set_image(open_image(three.path, "a copy.png"))
+    state.set_model(bundled)
+    ends.set_model(bundled)
+    assert [point.name for point in ends.points] == ["a copy.png", "digit 8"]
+    ends.cards.add.click()
+    ends.cards.add.click()
+    assert [point.name for point in ends.points][2:] == ["digit 0", "digit 5"]
+
+
+def test_that_a_bundled_picture_is_chosen_from_the_menu_of_a_card(scene):
+    state, _, ends = scene
+    menu = ends.cards.cards[1].bundled
+    menu.aboutToShow.emit()
+    assert [action.text() for action in menu.actions()] == [sample.name for sample in samples()]
+    assert not any(action.icon().isNull() for action in menu.actions())
+    next(action for action in menu.actions() if action.text() == "digit 7").trigger()
+    assert ends.points[1].name == "digit 7"
+    assert ends.points[1].label == 7
+    assert state.image.name == "digit 7"  # its crop can be chosen
+
+
 def test_that_what_the_person_chose_stays_when_another_model_is_opened(scene, bundled):
     state, _, ends = scene
     ends.put_picture(gradient(), 0)

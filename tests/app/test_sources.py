@@ -135,7 +135,7 @@ def test_that_choosing_a_sample_makes_it_the_picture(window: MainWindow, qtbot: 
     last = samples()[min(2, len(samples()) - 1)]
     qtbot.mouseClick(window.sources.gallery.button(last.path), Qt.MouseButton.LeftButton)
     assert window.state.image is not None
-    assert window.state.image.name == last.path.name
+    assert window.state.image.name == last.name
 
 
 def test_that_drawing_replaces_the_picture_and_brings_the_panel_back(window: MainWindow, qtbot: QtBot) -> None:
