@@ -12,7 +12,7 @@ from app.stages.invert_evidence import InvertEvidence
 from app.stages.invert_instruments import InvertInstruments
 from app.stages.invert_plan import InvertPlan
 from app.stages.invert_record import InvertRecord
-from app.stages.invert_scene import Scene, end_words, other_way, planned, way_words
+from app.stages.invert_scene import COMES_BACK, Scene, end_words, planned, what_came_back
 from app.stages.invert_view import InvertView
 from app.state import AppState, Run
 from core.requests import InvertRequest, SampleRequest
@@ -75,9 +75,7 @@ class InvertDisplay(QObject):
         ways = tuple((run.job, run.stored == run.steps) for run in (walk.up_run, walk.down_run) if run is not None)
         if self._evident != (ways, len(self._record), warning):  # does not depend on the position
             self._evident = (ways, len(self._record), warning)
-            other = other_way(scene, runs)
-            words = "" if other is None else way_words(other, self._state.model, back=not scene.has_returned)
-            self.view.show_other(other, words)
+            self.view.show_returned(what_came_back(scene, runs), COMES_BACK)
             self.evidence.show_scene(scene, self._record, self._bridge, self._plan.values(), warning)
 
     def refresh(self, scene: Scene) -> None:

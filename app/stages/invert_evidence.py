@@ -1,4 +1,4 @@
-"""The evidence under the pictures of an inversion: how far it is off and why, and how near its latent is to noise."""
+"""The evidence beside the pictures of an inversion: how far it is off and why, and how near its latent is to noise."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 
 from app.stages.invert_maths import latent_verdict, statistics_words
 from app.stages.invert_record import InvertRecord
@@ -24,14 +24,23 @@ from core.measures import PAPER_RECONSTRUCTION, mean_squared_error, psnr
 if TYPE_CHECKING:
     from app.bridge import Bridge
 
+WIDTH = 36 * GRID
+QWIDGETSIZE_MAX = 2**24 - 1
+
 NO_ERROR = "The error appears when the picture is back."
 NO_RESULT = "Each result begins from noise of its own."
 NO_LATENT = "Its statistics appear when the walk has reached it."
+UNLIKE = "The model bends it towards what it has learned: expect a large error."
 LOST = "The latent is not numbers any more: the network could not follow. Take more steps, float32 or w = 0."
 
 
 class InvertEvidence(QWidget):
-    """Numbers and causes, the error by number of steps, and the latent beside N(0, 1)."""
+    """Numbers and causes, the error by number of steps, and the latent beside N(0, 1).
+
+    Signals: ``stands_beside(bool)``, a column beside the pictures or a few words under them.
+    """
+
+    stands_beside = Signal(bool)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -68,27 +77,15 @@ class InvertEvidence(QWidget):
         self._lay_out()
 
     def _lay_out(self) -> None:
-        left = QVBoxLayout()
-        left.setSpacing(GRID // 2)
-        left.addWidget(self.error)
-        left.addWidget(self.curve, 1)
-        self._latent = QWidget()
-        right = QVBoxLayout(self._latent)
-        right.setContentsMargins(0, 0, 0, 0)
-        right.setSpacing(GRID // 2)
-        right.addWidget(self.histogram)
-        right.addWidget(self.statistics)
-        right.addWidget(self.verdict)
-        right.addStretch(1)
-        row = QHBoxLayout()
-        row.setSpacing(2 * GRID)
-        row.addLayout(left, 1)
-        row.addWidget(self._latent, 1)
         column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
+        column.setContentsMargins(0, 0, 0, GRID)
         column.setSpacing(GRID // 2)
+        column.addWidget(self.error)
         column.addWidget(self.causes)
-        column.addLayout(row)
+        column.addWidget(self.curve, 1)
+        column.addSpacing(GRID)
+        for widget in (self.histogram, self.statistics, self.verdict):
+            column.addWidget(widget)
 
     def show_method(self, inverts: bool) -> None:
         """An inversion has a curve and a latent; SDEdit only its distance from the picture."""
@@ -115,7 +112,7 @@ class InvertEvidence(QWidget):
             self._show_causes([warning])
             self.error.setText(distance_words(scene, bridge, picture))
             return
-        self._show_causes([*obstacles(scene.up), warning])
+        self._show_causes([*obstacles(scene.up), warning, UNLIKE if warning else ""])
         self._show_error(None if up is None else record.error(up.job))
         self.curve.set_points(record.points(scene.up), None if up is None else up.job)
         statistics = None if up is None else record.statistics(up)
@@ -140,8 +137,13 @@ class InvertEvidence(QWidget):
         self.error.setText(f"Reconstruction error {error:.2g}, PSNR {decibels} dB")
 
     def _arrange(self) -> None:
-        for widget in (self.curve, self._latent):
-            widget.setVisible(self._inverts and not self._brief)
+        """Drawn, it is a column of its own and leaves the height to the pictures; else it is a few words."""
+        drawn = self._inverts and not self._brief
+        for widget in (self.curve, self.histogram, self.statistics, self.verdict):
+            widget.setVisible(drawn)
+        self.setMinimumWidth(WIDTH if drawn else 0)
+        self.setMaximumWidth(WIDTH if drawn else QWIDGETSIZE_MAX)
+        self.stands_beside.emit(drawn)
 
 
 def distance_words(scene: Scene, bridge: Bridge, picture: NDArray[np.float32] | None) -> str:

@@ -44,7 +44,7 @@ def statistics_words(statistics: LatentStatistics) -> str:
     return (
         f"mean {statistics.mean: .3f} ± {statistics.mean_error:.3f}, "
         f"variance {statistics.variance:.3f} ± {statistics.variance_error:.3f}\n"
-        f"neighbours {down: .3f} down, {across: .3f} across, ± {statistics.mean_error:.3f}"
+        f"correlation {down: .3f} down, {across: .3f} across, ± {statistics.mean_error:.3f}"
     ).replace("-", "\u2212")
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Signal, Slot
-from PySide6.QtWidgets import QVBoxLayout, QWidget
+from PySide6.QtWidgets import QBoxLayout, QVBoxLayout, QWidget
 
 from app.stages.base import Stage
 from app.stages.invert_controls import InvertControls
@@ -76,17 +76,21 @@ class InvertPage(Stage):
         for button in (buttons.regenerate, buttons.measure, buttons.pause, buttons.stop):
             beside(button)
         column = QVBoxLayout(self.content)
-        column.setContentsMargins(PANEL_PADDING, GRID, PANEL_PADDING, GRID)
+        column.setContentsMargins(PANEL_PADDING, GRID, PANEL_PADDING, 0)
         column.setSpacing(GRID)
         column.addWidget(self.controls)
-        column.addWidget(self.view, 1)
-        column.addWidget(self.evidence)
+        self._body = QBoxLayout(QBoxLayout.Direction.LeftToRight)
+        self._body.setSpacing(2 * GRID)
+        self._body.addWidget(self.view, 1)
+        self._body.addWidget(self.evidence)
+        column.addLayout(self._body, 1)
 
     def _connect(self) -> None:
         self.controls.changed.connect(self._take_settings)
         self.controls.seed_changed.connect(self.state.set_seed)
         self.controls.conversion.conversion_changed.connect(self.state.set_conversion)
-        self.controls.more.open_changed.connect(self._make_room)
+        self.controls.more.open_changed.connect(self.evidence.set_brief)  # pictures keep their size
+        self.evidence.stands_beside.connect(self._turn)
         self.transport.position_requested.connect(self._go)
         self.instruments.strip.frame_clicked.connect(self._go)
         self.plots.t_dragged.connect(self._go_to_time)
@@ -258,6 +262,7 @@ class InvertPage(Stage):
         return self.plan.scene
 
     @Slot(bool)
-    def _make_room(self, more_is_open: bool) -> None:
-        """Pictures keep their size: the evidence gives way to the controls while those are open."""
-        self.evidence.set_brief(more_is_open)
+    def _turn(self, beside: bool) -> None:
+        turned = QBoxLayout.Direction.LeftToRight if beside else QBoxLayout.Direction.TopToBottom
+        self._body.setDirection(turned)
+        self._body.setSpacing(2 * GRID if beside else GRID)

@@ -84,14 +84,13 @@ def inversion_before(run: Run, runs: Mapping[int, Run]) -> Run | None:
     return next((up for job, up in sorted(runs.items(), reverse=True) if job < run.job and up.request == parent), None)
 
 
-def other_way(scene: Scene, runs: Mapping[int, Run]) -> Run | None:
-    """The end to compare the one shown with: the reconstruction, or the latest regeneration that has an end."""
+def what_came_back(scene: Scene, runs: Mapping[int, Run]) -> Run | None:
+    """The reconstruction, if it has an end, to compare a regeneration with."""
     up, shown = scene.walk.up_run, scene.walk.down_run
-    if up is None or shown is None:
+    if up is None or shown is None or scene.has_returned:
         return None
-    ends = [run for run in ways_down(up, runs) if run.stored == run.steps and run.job != shown.job]
-    wanted = [run for run in ends if is_reconstruction(run, up) != scene.has_returned]
-    return wanted[-1] if wanted else None
+    ends = (run for run in ways_down(up, runs) if run.stored == run.steps and is_reconstruction(run, up))
+    return next(reversed(list(ends)), None)
 
 
 def end_words(scene: Scene, model: ModelInfo | None) -> str:

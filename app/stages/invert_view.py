@@ -30,7 +30,7 @@ CLAMPED = ("clamped to [−1, 1]",)
 
 
 class InvertView(QWidget):
-    """Panes x_0, x_t, x0_hat, error and, where the latent was walked down twice, the other result beside.
+    """Panes x_0, x_t, x0_hat and error or, beside another way down from the latent, what had come back.
 
     ``show_walk`` shows a position; the network is asked for what no run has shown yet. A click on one of several
     samples enlarges it, another click brings the others back.
@@ -65,13 +65,16 @@ class InvertView(QWidget):
         self.error = PicturePane("neutral", r"\Delta x_t")
         self.error.setToolTip(
             "The way down minus the way up at the same t, purple below 0 and green above; at the end of the way\n"
-            "down that is x̂₀ − x₀, the error of the reconstruction. Nothing is clamped in it."
+            "down that is x̂₀ − x₀, the error of the reconstruction. Nothing is clamped in it, and its values go from\n"
+            "−2 to 2: the square of its rms over 4 is the mean squared error in [0, 1]."
         )
-        self.other = PicturePane("x0_hat", r"\hat{x}_0")
-        self.other.setToolTip("The other end of the same latent: reconstructed, or regenerated with another label or w")
-        self.pictures = PictureRow([self.x_0, self.x_t, self.x0_hat, self.error, self.other])
+        self.returned = PicturePane("x0_hat", r"\hat{x}_0")
+        self.returned.setToolTip(
+            "What came back from the same latent, to compare with what another label or w makes of it"
+        )
+        self.pictures = PictureRow([self.x_0, self.x_t, self.x0_hat, self.error, self.returned])
         self.pictures.setMinimumHeight(128 + CAPTION_HEIGHT)
-        self.other.hide()
+        self.returned.hide()
         for pane in (self.x_t, self.x0_hat, self.error):
             pane.cell_clicked.connect(self._clicked)
         column = QVBoxLayout(self)
@@ -93,7 +96,7 @@ class InvertView(QWidget):
             pane.set_names()
             pane.set_busy(False)
         self.error.show()
-        self.other.hide()
+        self.returned.hide()
 
     def show_noised(self, pictures: Picture, value_range: tuple[float, float], t: float) -> None:
         """What SDEdit would start from, before it is run: uint8 (n, H, W, C)."""
@@ -115,21 +118,22 @@ class InvertView(QWidget):
             self.cell = None
         self._walk, self._position, self._result = walk, position, result
         self._sight = self._see(run, step)
-        self.error.setVisible(walk.up_run is not None)
+        self.error.setVisible(walk.up_run is not None and self.returned.isHidden())
         self._paint()
         if self._sight is not None and self._sight.is_complete:
             self.shown.emit(position)
         elif not is_coming:
             self._sights.ask(run.job, step)
 
-    def show_other(self, run: Run | None, words: str) -> None:
-        """The end of another way down from the same latent, or none."""
+    def show_returned(self, run: Run | None, words: str) -> None:
+        """What came back from the same latent, in the place of the error that only a way back has; or none."""
         sight = None if run is None else self._sights.see(run.job, run.stored)
-        self.other.setVisible(sight is not None)
+        self.returned.setVisible(sight is not None)
+        self.error.setVisible(sight is None and self._walk.up_run is not None)
         if sight is not None:
-            self.other.set_pictures(sight.x_t)
-            self.other.set_caption(words)
-            self.other.set_names([words] * len(sight.x_t), CLAMPED)
+            self.returned.set_pictures(sight.x_t)
+            self.returned.set_caption(words)
+            self.returned.set_names([words] * len(sight.x_t), CLAMPED)
 
     def error_at(self, position: int) -> Signed | None:
         """The way down minus the way up at that position's t, (n, C, H, W); None while either is missing."""

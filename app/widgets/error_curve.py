@@ -161,9 +161,7 @@ class ErrorCurve(QWidget):
         painter.setPen(QPen(QColor(palette().quiet), 1.5, Qt.PenStyle.DashLine))
         painter.drawLine(QPointF(right - gap - sample, 8), QPointF(right - gap, 8))
         painter.setPen(colour("x_0"))
-        title = metrics.elidedText(
-            "mean squared error by steps", Qt.TextElideMode.ElideRight, int(right - gap - sample - GRID)
-        )
+        title = metrics.elidedText("error by steps", Qt.TextElideMode.ElideRight, int(right - gap - sample - GRID))
         painter.drawText(QPointF(0, 12), title)
 
     def _paint_axes(self, painter: QPainter) -> None:

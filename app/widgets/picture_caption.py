@@ -11,10 +11,10 @@ from PySide6.QtWidgets import QWidget
 from app.theme import GRID, colour, font, palette
 from app.widgets.caption import paint_symbol
 
-CAPTION_HEIGHT = 44
+CAPTION_HEIGHT = 38
 CAPTION_WIDTH = 230
 """A caption is not made narrower than this, where the pane is as wide."""
-_FIRST, _SECOND = 22, 39
+_FIRST, _SECOND = 18, 33
 """Baselines of the two lines."""
 
 

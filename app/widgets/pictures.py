@@ -78,16 +78,16 @@ class PictureRow(QWidget):
             rows = -(-len(shown) // columns)
             return min(
                 (width - (columns - 1) * GRID) // columns,
-                (height - (rows - 1) * GRID) // rows - CAPTION_HEIGHT,
+                height // rows - CAPTION_HEIGHT,
             )
 
         columns = max(range(len(shown), 0, -1), key=side)
         rows = -(-len(shown) // columns)
         cell_width = (width - (columns - 1) * GRID) // columns
-        cell_height = (height - (rows - 1) * GRID) // rows
+        cell_height = height // rows  # captions keep rows apart
         for place, pane in enumerate(shown):
             row, column = divmod(place, columns)
-            pane.setGeometry(QRect(column * (cell_width + GRID), row * (cell_height + GRID), cell_width, cell_height))
+            pane.setGeometry(QRect(column * (cell_width + GRID), row * cell_height, cell_width, cell_height))
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         if event.type() in (QEvent.Type.HideToParent, QEvent.Type.ShowToParent):

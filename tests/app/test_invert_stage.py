@@ -474,11 +474,13 @@ def test_that_the_latent_is_regenerated_with_another_label_beside_the_reconstruc
     assert made.start == FromLatent(bridge.submitted[0])
     bridge.run_to_end(3)
     assert (state.cursor.run, state.runs[3].parent) == (3, up)
-    assert stage.view.other.isVisible()
-    assert stage.view.other.name(0) == "comes back"
+    assert stage.view.returned.isVisible()
+    assert stage.view.returned.name(0) == "comes back"
     assert stage.view.x0_hat.accessibleName().endswith("as 3, w = 1.5")
+    assert not stage.view.error.isVisible()
     state.move(run=down, step=5, t=-1)
-    assert stage.view.other.name(0) == "as 3, w = 1.5"
+    assert stage.view.error.isVisible()
+    assert not stage.view.returned.isVisible()
 
 
 def test_that_each_label_in_turn_is_regenerated_from_one_latent(scene):
