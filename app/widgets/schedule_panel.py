@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -234,11 +235,9 @@ class SchedulePanel(QWidget):
         painter.setClipping(False)
         painter.setPen(QPen(QBrush(self._gradient()) if self._coloured() else QBrush(ink), 2))
         painter.drawPolyline(self._polyline(self._values))
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(ink)
-        for t in self._visited:
-            if 0 <= t < self._T:
-                painter.drawEllipse(self.place(t, self._values[t]), DOT, DOT)
+        visited = np.array([t for t in self._visited if 0 <= t < self._T], np.intp)
+        painter.setPen(QPen(ink, 2 * DOT, Qt.PenStyle.SolidLine, Qt.PenCapStyle.RoundCap))
+        painter.drawPoints(self._polygon(visited, self._values[visited]))
         painter.end()
         return drawn
 
@@ -248,14 +247,22 @@ class SchedulePanel(QWidget):
         if not len(values):
             return QPolygonF()
         keep = np.unique(np.linspace(0, len(values) - 1, 2 * self.width()).astype(np.intp))
-        return QPolygonF([self.place(float(times[index]), float(values[index])) for index in keep])
+        return self._polygon(times[keep], values[keep])
+
+    def _polygon(self, times: NDArray[Any], values: Table) -> QPolygonF:
+        """Where (times, values) are drawn: ``place`` of all of them."""
+        rect, (low, high) = self.plot_rect(), self._range
+        x = rect.left() + times / max(1, self._T - 1) * rect.width()
+        y = rect.top() + (high - values) / (high - low) * rect.height()
+        return QPolygonF([QPointF(*point) for point in zip(x.tolist(), y.tolist(), strict=True)])
 
     def _gradient(self) -> QLinearGradient:
         """From the colour of the data to that of noise, as alpha_bar falls along t."""
         gradient = QLinearGradient(self.place(0, 0), self.place(self._T - 1, 0))
-        for stop in np.linspace(0, 1, GRADIENT_STOPS):
-            share = float(np.interp(stop * (self._T - 1), np.arange(self._T), self._alpha_bar))
-            gradient.setColorAt(float(stop), signal_colour(share))
+        stops = np.linspace(0, 1, GRADIENT_STOPS)
+        shares = np.interp(stops * (self._T - 1), np.arange(self._T), self._alpha_bar)
+        for stop, share in zip(stops.tolist(), shares.tolist(), strict=True):
+            gradient.setColorAt(stop, signal_colour(share))
         return gradient
 
     def _paint_cursor(self, painter: QPainter) -> None:
