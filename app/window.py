@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
+from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, cast
 
@@ -33,7 +35,7 @@ from PySide6.QtWidgets import (
 from app.actions import COMMANDS, Actions, Command, fill_menu_bar
 from app.commands import Commands
 from app.incoming import Offer, offer
-from app.log import Log
+from app.log import Log, logger
 from app.panels import (
     LEFT_WIDTH,
     RIGHT_WIDTH,
@@ -54,7 +56,7 @@ from app.widgets.history import History
 from app.widgets.sources import Sources
 from app.widgets.status import StatusLine
 from core.errors import Refusal
-from core.messages import Failed
+from core.messages import EngineState, Failed, Status
 
 if TYPE_CHECKING:
     from app.bridge import Bridge
@@ -76,6 +78,8 @@ WHAT_STAGES_DO = {
     "morph": "From picture to picture, by way of their latents",
     "train": "A model of your own, from a folder of pictures",
 }
+WINDOWS = ("app.plot_window", "app.help")
+"""Modules of windows that are opened beside this one."""
 NARROW = 1190
 """Below this width (pixels) there is no room for both side panels: they fold away by themselves."""
 
@@ -131,6 +135,7 @@ class MainWindow(QMainWindow):
         state.cursor_changed.connect(self._follow)
         bridge.message.connect(self._receive)
         bridge.message.connect(self.history.receive)
+        state.status_changed.connect(self._prepare)
         self._follow(state.cursor)
 
     # Stages
@@ -169,6 +174,17 @@ class MainWindow(QMainWindow):
         stage.hint_changed.connect(self.status_line.set_hint)
         stage.commands_changed.connect(self.commands.follow_stage)
         return stage
+
+    @Slot(object)
+    def _prepare(self, status: Status) -> None:
+        """Import what is not shown yet in a worker once the engine has begun: it takes some tenths of a second, which
+        nobody is to wait for who turns to another stage."""
+        if status.state is not EngineState.IDLE:
+            return
+        self.state.status_changed.disconnect(self._prepare)
+        for module in (*(path.partition(":")[0] for path in self._paths.values()), *WINDOWS):
+            if module not in sys.modules:
+                self.bridge.in_background(partial(import_module, module), _nothing, _not_imported, "modules")
 
     @Slot(object)
     def _receive(self, message: object) -> None:
@@ -328,6 +344,14 @@ class MainWindow(QMainWindow):
             row.addWidget(_tab(self.registry[f"stage_{key}"], title))
         row.addStretch()
         return bar
+
+
+def _nothing(_module: object) -> None:
+    """It was imported to be there."""
+
+
+def _not_imported(error: Exception) -> None:
+    logger.error("a module cannot be imported", exc_info=error)  # who turns to it is told
 
 
 def _stage_command(place: int, stage: tuple[str, str, str]) -> Command:

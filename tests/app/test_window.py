@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -363,3 +364,22 @@ def test_that_a_hint_without_room_ends_in_an_ellipsis_and_is_whole_in_its_toolti
     assert hint.shown().endswith("…")
     assert hint.fontMetrics().horizontalAdvance(hint.shown()) <= hint.width()
     assert hint.toolTip() == text
+
+
+def test_that_what_is_not_shown_yet_is_imported_in_a_worker_once_the_engine_has_begun(
+    window: MainWindow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+    monkeypatch.setattr(window.bridge, "in_background", lambda work, done, failed, worker: asked.append((work, worker)))
+    monkeypatch.delitem(sys.modules, "app.help", raising=False)
+    window.state.set_status(Status(EngineState.LOADING, "cpu"))
+    assert not asked
+    window.state.set_status(Status(EngineState.IDLE, "cpu"))
+    assert "modules" in {worker for _work, worker in asked}
+    for work, _worker in asked:
+        work()
+    assert "app.help" in sys.modules
+    asked.clear()
+    window.state.set_status(Status(EngineState.SAMPLING, "cpu"))
+    window.state.set_status(Status(EngineState.IDLE, "cpu"))
+    assert not asked
