@@ -10,11 +10,16 @@ from PySide6.QtCore import QObject, Signal
 
 from app.incoming import Source
 from app.log import logger
-from core.conversion import Pixels, display_pixels
+from app.stages.forward_scene import LARGEST
+from app.widgets.conversion import SIDE as CROP_SIDE
+from app.widgets.sources import SIDE as SOURCE_SIDE
+from core.conversion import Pixels, display_pixels, prepare
 from core.errors import Refusal
 from core.images import OpenedImage, open_image
 
 THUMBNAIL_SIDE = 128
+SIDES = (2 * CROP_SIDE, SOURCE_SIDE, LARGEST)
+"""In which the parts of the window show a picture."""
 
 
 class Background(Protocol):
@@ -61,7 +66,7 @@ class Loader(QObject):
         def done(image: OpenedImage) -> None:
             self.opened.emit(image, path)
 
-        self._background.in_background(source.open, done, self._failed)
+        self._background.in_background(lambda: opened(source), done, self._failed)
 
     def _make_thumbnail(self, path: Path) -> None:
         def work() -> Pixels:
@@ -81,3 +86,10 @@ class Loader(QObject):
         else:
             logger.exception("opening a picture failed", exc_info=error)
             self.failed.emit("This picture cannot be opened. Save it in another format and try again.", repr(error))
+
+
+def opened(source: Source) -> OpenedImage:
+    """The picture, with what the window is about to ask of it. Raises Refusal."""
+    image = source.open()
+    prepare(image.pixels, SIDES)
+    return image

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 from PIL.Image import Resampling
 
 from core.errors import Refusal
+from core.kept import remembered
 from core.likeness import prefers_inverted
 from core.requests import Conversion
 
@@ -28,10 +31,20 @@ def convert(pixels: Pixels, conversion: Conversion) -> Pixels:
         )
     if height < 1 or width < 1:
         raise Refusal(f"A picture cannot be {width} × {height} pixels. Choose a size of at least 1 × 1.")
-    cropped, box = _crop(pixels, conversion.crop)
-    flat = _in_channels(_on_background(cropped, conversion.background), conversion.channels)
-    resized = _resize(flat, (height, width), box)
-    return 255 - resized if conversion.invert else resized
+
+    def made() -> Pixels:
+        cropped, box = _crop(_flat(pixels, conversion.background, conversion.channels), conversion.crop)
+        resized = _resize(cropped, (height, width), box)
+        return 255 - resized if conversion.invert else resized
+
+    return remembered(pixels, conversion, made)
+
+
+def prepare(pixels: Pixels, sides: Iterable[int]) -> None:
+    """Do ahead, in a worker, what is slow about a large picture: grey, and scaled down to ``sides`` for the screen."""
+    for side in sides:
+        display_pixels(pixels, side)
+    _flat(pixels, Conversion(size=(1, 1), channels=1).background, 1)
 
 
 def default_conversion(
@@ -62,8 +75,12 @@ def display_pixels(pixels: Pixels, max_side: int) -> Pixels:
     if longest <= max_side:
         return pixels
     target = max(1, round(height * max_side / longest)), max(1, round(width * max_side / longest))
-    image = to_pillow(pixels).resize((target[1], target[0]), Resampling.BOX, reducing_gap=3.0)
-    return from_pillow(image)
+
+    def made() -> Pixels:
+        image = to_pillow(pixels).resize((target[1], target[0]), Resampling.BOX, reducing_gap=3.0)
+        return from_pillow(image)
+
+    return remembered(pixels, max_side, made)
 
 
 def _crop(pixels: Pixels, crop: tuple[float, float, float, float]) -> tuple[Pixels, tuple[float, float, float, float]]:
@@ -85,6 +102,15 @@ def _on_background(pixels: Pixels, background: tuple[int, int, int]) -> Pixels:
     alpha = pixels[..., 3:].astype(np.uint32)
     mixed = pixels[..., :3] * alpha + np.array(background, np.uint32) * (255 - alpha)
     return ((mixed + 127) // 255).astype(np.uint8)
+
+
+def _flat(pixels: Pixels, background: tuple[int, int, int], channels: int) -> Pixels:
+    """The whole picture without transparency, grey or in colour."""
+    if pixels.shape[2] == channels:
+        return pixels
+    return remembered(
+        pixels, (background, channels), lambda: _in_channels(_on_background(pixels, background), channels)
+    )
 
 
 def _in_channels(pixels: Pixels, channels: int) -> Pixels:

@@ -28,6 +28,8 @@ from core.conversion import display_pixels
 from core.images import OpenedImage
 
 THUMBNAIL = 40
+SIDE = 512
+"""Of what is kept of a picture for showing it here."""
 _COLUMNS = 4
 _ROWS = 3
 _PORTRAIT = 14 * GRID
@@ -42,7 +44,7 @@ class Portrait(QWidget):
         self.setFixedHeight(_PORTRAIT)
 
     def set_pixels(self, pixels: NDArray[np.uint8] | None) -> None:
-        self._pixmap = QPixmap() if pixels is None else QPixmap.fromImage(to_image(display_pixels(pixels, 512)))
+        self._pixmap = QPixmap() if pixels is None else QPixmap.fromImage(to_image(display_pixels(pixels, SIDE)))
         self.update()
 
     def paintEvent(self, _event: QPaintEvent) -> None:
@@ -95,6 +97,7 @@ class Gallery(QWidget):
     def set_thumbnail(self, path: Path, pixels: NDArray[np.uint8]) -> None:
         """The centre square of a picture for its button."""
         if path in self._buttons:
+            pixels = display_pixels(pixels, SIDE)
             height, width = pixels.shape[:2]
             side = min(height, width)
             top, left = (height - side) // 2, (width - side) // 2
