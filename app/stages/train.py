@@ -12,7 +12,9 @@ from PySide6.QtWidgets import QApplication, QFileDialog, QPushButton, QStackedWi
 from app.stages.base import Stage
 from app.stages.train_course import Course
 from app.stages.train_film import TrainFilm
+from app.stages.train_hints import hint
 from app.stages.train_instruments import TrainInstruments
+from app.stages.train_length import is_longer, propose
 from app.stages.train_loader import FolderLoader
 from app.stages.train_runs import StoredRuns
 from app.stages.train_settings import name_of, order_of
@@ -27,6 +29,8 @@ from core.messages import (
     EngineState,
     Failed,
     RunEnded,
+    RunPaused,
+    RunResumed,
     TrainingSamples,
     TrainingSaved,
     TrainingStarted,
@@ -40,9 +44,6 @@ if TYPE_CHECKING:
     from app.bridge import Bridge
 
 EXAMPLE = RESOURCES / "samples" / "digits"
-NEW_HINT = "Drop a folder of pictures; sub-folders are classes. Ctrl+Enter starts."
-EARLIER = " Earlier trainings are listed on the right (F10)."
-RUN_HINT = "Drag the slider to see it learn. Space pauses, Esc stops and keeps, Ctrl+Enter uses the model."
 REFRESH_MS = 200
 
 
@@ -97,6 +98,7 @@ class TrainStage(Stage):
         self.stored.changed.connect(self._show_buttons)
         self.trainings.changed.connect(self._changed)
         self.trainings.opened.connect(self._say_opened)
+        self.trainings.refused.connect(self.errors.show_error)
         state.status_changed.connect(self._status_changed)
         state.model_changed.connect(setup.controls.set_model)
         QApplication.instance().lastWindowClosed.connect(self._leave)  # type: ignore[union-attr]
@@ -241,17 +243,9 @@ class TrainStage(Stage):
         self.view.say_used("")
         self.view.enlarge(None)
         if course is not None and not course.is_live:
-            self._propose_length(course)
+            propose(course, self.view.length)
         self._show()
         self._say_hint()
-
-    def _propose_length(self, course: Course) -> None:
-        """To its own end where it was stopped, twice as long where it has come to it."""
-        factor = 2 if course.progress >= 1 else 1
-        if course.total is not None:
-            self.view.length.set_duration(steps=factor * course.total)
-        else:
-            self.view.length.set_duration(minutes=factor * (course.minutes or 20.0))
 
     def _show(self) -> None:
         course = self._course
@@ -291,19 +285,12 @@ class TrainStage(Stage):
         if course is None:
             self.instruments.show_idea(self.setup.controls.predicts)
         else:
-            can_resume = can_train and self.stored.reading is None and self._is_longer(course)
+            can_resume = can_train and self.stored.reading is None and is_longer(self.view.length, course)
             self.view.show_buttons(course, can_resume=can_resume, can_use=course.saved is not None or course.step > 0)
         self.commands_changed.emit()
 
-    def _is_longer(self, course: Course) -> bool:
-        length = self.view.length
-        if length.steps is not None:
-            return length.steps > course.step
-        return 60 * (length.minutes or 0.0) > course.seconds
-
     def _say_hint(self) -> None:
-        earlier = EARLIER if self.runs.runs else ""
-        self.hint_changed.emit(NEW_HINT + earlier if self._course is None else RUN_HINT)
+        self.hint_changed.emit(hint(self._course, bool(self.runs.runs)))
 
     def _list_runs(self) -> None:
         self.runs.set_runs(list_runs(), self.trainings.states())
@@ -319,7 +306,11 @@ class TrainStage(Stage):
             return
         if isinstance(message, Failed):
             self.errors.show_error(message.message, message.details)
-        if isinstance(message, TrainingStarted | TrainingSaved | RunEnded | Failed):
+        if isinstance(message, RunPaused) and message.reason:
+            self.errors.show_error(message.reason)
+        if isinstance(message, RunResumed):
+            self.errors.dismiss()
+        if isinstance(message, TrainingStarted | TrainingSaved | RunPaused | RunResumed | RunEnded | Failed):
             self._list_runs()
         if course is not self._course:
             self._show_buttons()
@@ -327,7 +318,8 @@ class TrainStage(Stage):
         if isinstance(message, TrainingStarted | TrainingSamples):
             self.film.renew()
         if isinstance(message, RunEnded | Failed):
-            self._propose_length(course)
+            propose(course, self.view.length)
+            self._say_hint()
             if course.saved is None:  # nothing came of it: back to what it was made with
                 self._look_at(None)
         self.flush()

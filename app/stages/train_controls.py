@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
@@ -15,10 +16,12 @@ from app.widgets.number_field import Duration, NumberField
 from core.messages import ModelInfo
 from core.requests import Precision, PredictionKind
 from core.training.dataset import PictureFolder
-from core.training.order import PresetName
+from core.training.order import FINE_TUNING_LR, PresetName
 from core.training.presets import PRESETS, parameters_of
 
 PREDICTIONS = {"v": "v", "eps": "ε", "x0": "x₀"}
+MODELS_OWN = "model"
+"""The network of the model that is fine-tuned, among the presets."""
 PRECISIONS = {"auto": "automatic", "float32": "float32", "bfloat16": "bfloat16"}
 
 
@@ -32,7 +35,10 @@ class TrainControls(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._model: ModelInfo | None = None
-        self._own_size = TrainSettings().size
+        self._data: PictureFolder | None = None
+        self._own = TrainSettings()
+        """What was chosen for a training from the start, while the model that is fine-tuned brings its own."""
+        self._rate_chosen = False
         self._make_basic()
         self._make_more()
         self._lay_out()
@@ -42,6 +48,7 @@ class TrainControls(QWidget):
             number.value_changed.connect(self._slide)
         for box in (self.flip, self.fine_tune):
             box.toggled.connect(self._toggle)
+        self.lr.value_changed.connect(self._rate)
         self.duration.duration_changed.connect(self.changed)
         self.seed.seed_changed.connect(self._seed)
         self.side.value_changed.connect(self._sized)
@@ -182,7 +189,19 @@ class TrainControls(QWidget):
             "The folder whose pictures are learned; its sub-folders are classes. Drop another one anywhere.\n"
             f"{folder or ''}".strip()
         )
-        side = int(self.side.value())
+        self._data = data
+        self._show_networks()
+
+    def _show_networks(self) -> None:
+        """How large each network is for these pictures; of a fine-tuning, the model's own."""
+        model, data, side = self._tuned, self._data, int(self.side.value())
+        if model is not None:
+            name = model.ref.name
+            size = f", {millions(model.parameters)}" if model.parameters else ""
+            with QSignalBlocker(self.preset):
+                self.preset.set_options({MODELS_OWN: name + size})
+            self.preset.setToolTip(f"The network of “{name}”, which is trained further.")
+            return
         channels, classes = (data.pictures.shape[3], len(data.classes)) if data is not None else (3, 0)
         options, words = {}, []
         for name, preset in PRESETS.items():
@@ -191,6 +210,7 @@ class TrainControls(QWidget):
             words.append(f"{name.capitalize()}. {preset.words}")
         with QSignalBlocker(self.preset):
             self.preset.set_options(options)
+            self.preset.set_value(self._own.preset)
         self.preset.setToolTip("How large the U-Net is, in parameters.\n" + "\n".join(words))
 
     def set_model(self, model: ModelInfo | None) -> None:
@@ -211,10 +231,10 @@ class TrainControls(QWidget):
     def settings(self) -> TrainSettings:
         return TrainSettings(
             size=int(self.side.value()),
-            preset=cast(PresetName, self.preset.value()),
+            preset=self._own.preset,
             minutes=self.duration.minutes,
             steps=self.duration.steps,
-            prediction=cast(PredictionKind, self.prediction.value()),
+            prediction=self._own.prediction,
             precision=cast(Precision, self.precision.value()),
             batch=int(self.batch.value()),
             lr=self.lr.value(),
@@ -228,29 +248,46 @@ class TrainControls(QWidget):
     @property
     def predicts(self) -> PredictionKind:
         """What the network will answer: with fine-tuning what the open model does."""
-        if self.fine_tune.isChecked() and self._model is not None:
-            return self._model.prediction
-        return cast(PredictionKind, self.prediction.value())
+        return self._tuned.prediction if self._tuned is not None else self._own.prediction
+
+    @property
+    def _tuned(self) -> ModelInfo | None:
+        """The model that is to be trained further, if one is."""
+        return self._model if self.fine_tune.isChecked() else None
 
     def _follow_model(self) -> None:
-        """With fine-tuning, size, network and prediction are the model's."""
-        tunes = self.fine_tune.isChecked() and self._model is not None
+        """With fine-tuning, size, network and prediction are the model's, and steps are smaller at first."""
+        model = self._tuned
         for choice in (self.side, self.preset, self.prediction):
-            choice.setEnabled(not tunes)
-        side = self._model.event_shape[1] if tunes and self._model is not None else self._own_size
+            choice.setEnabled(model is None)
+        side = self._own.size if model is None else model.event_shape[1]
         if str(side) not in self.side.options():
             self.side.set_options({str(s): f"{s} × {s}" for s in sorted({*SIZES, side})})
         self.side.set_value(str(side))
+        with QSignalBlocker(self.prediction):
+            self.prediction.set_value(self.predicts)
+        if not self._rate_chosen:
+            with QSignalBlocker(self.lr):
+                self.lr.set_value(self._own.lr if model is None else FINE_TUNING_LR)
+        self._show_networks()
+
+    @Slot(float)
+    def _rate(self, _value: float) -> None:
+        """A learning rate of the person's own stays, whatever it is that is trained."""
+        self._rate_chosen = True
 
     @Slot(str)
     def _sized(self, side: str) -> None:
-        if not self.fine_tune.isChecked():
-            self._own_size = int(side)
+        if self._tuned is None:
+            self._own = replace(self._own, size=int(side))
         self.size_changed.emit(int(side))
         self.changed.emit()
 
     @Slot(str)
     def _choose(self, _key: str) -> None:
+        if self._tuned is None:
+            preset, prediction = self.preset.value(), self.prediction.value()
+            self._own = replace(self._own, preset=cast(PresetName, preset), prediction=cast(PredictionKind, prediction))
         self.changed.emit()
 
     @Slot(float)

@@ -113,18 +113,19 @@ class DataView(QWidget):
 
 
 def facts(data: PictureFolder) -> str:
-    """A folder in a line: "things: 1,203 pictures · 10 classes · grey · 28 × 28 to 64 × 48 · at 32 × 32"."""
+    """A folder in a line: "things: 1,203 pictures · 10 classes · grey · 28 × 28 to 64 × 48, learned at 32 × 32"."""
     height, width, channels = data.pictures.shape[1:]
     classes = f"{len(data.classes)} classes" if data.classes else "no classes"
     colours = "grey" if channels == 1 else "colour"
     skipped = f"{len(data.skipped):,} left out" if data.skipped else ""
-    parts = (_counted(len(data), "picture"), classes, colours, _sizes(data), f"at {width} × {height}", skipped)
+    parts = (_counted(len(data), "picture"), classes, colours, _sizes(data, f"{width} × {height}"), skipped)
     return f"{data.name}: " + " · ".join(filter(None, parts))
 
 
-def _sizes(data: PictureFolder) -> str:
-    """What the pictures measured before they were scaled."""
-    return " to ".join(dict.fromkeys(f"{width} × {height}" for width, height in data.found))
+def _sizes(data: PictureFolder, at: str) -> str:
+    """What the pictures measured before they were scaled, and what they are learned at where that is not the same."""
+    found = " to ".join(dict.fromkeys(f"{width} × {height}" for width, height in data.found))
+    return found if found == at else ", ".join(filter(None, (found, f"learned at {at}")))
 
 
 def advice(data: PictureFolder | None, is_example: bool) -> str:

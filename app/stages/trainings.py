@@ -20,10 +20,11 @@ if TYPE_CHECKING:
 
 class Trainings(QObject):
     """Signals: ``changed(Course, message)`` after a message of the engine; ``opened(str)`` with the name under which
-    the model of a training is open in every stage."""
+    the model of a training is open in every stage; ``refused(message, details)`` where it cannot be opened."""
 
     changed = Signal(object, object)
     opened = Signal(str)
+    refused = Signal(str, str)
 
     def __init__(self, bridge: Bridge, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -80,8 +81,9 @@ class Trainings(QObject):
         if isinstance(message, ModelOpened) and self._awaits_model:
             self._awaits_model = False
             self.opened.emit(message.info.ref.name)
-        elif isinstance(message, Failed) and message.job is None:
+        elif isinstance(message, Failed) and message.job is None and self._awaits_model:
             self._awaits_model = False
+            self.refused.emit(message.message, message.details)
         course = self._courses.get(getattr(message, "job", None) or 0)
         if course is None or not course.receive(message):
             return

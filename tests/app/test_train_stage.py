@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -29,7 +30,7 @@ from core.messages import (
 )
 from core.training.dataset import PictureFolder
 from core.training.history import History, write_history
-from core.training.order import TrainOrder
+from core.training.order import FINE_TUNING_LR, TrainOrder
 from core.training.presets import PRESETS, parameters_of
 from core.training.runs import RunSummary, list_runs, remember, runs_folder, write_summary
 from tests.app.conftest import WindowBridge, shown_window
@@ -151,7 +152,7 @@ def test_that_a_dropped_folder_is_shown_class_by_class(scene, folder):
         ("circle", "8", 8),
         ("square", "4", 4),
     ]
-    assert stage.setup.view.facts.text() == "shapes: 12 pictures · 2 classes · colour · 20 × 20 · at 32 × 32"
+    assert stage.setup.view.facts.text() == "shapes: 12 pictures · 2 classes · colour · 20 × 20, learned at 32 × 32"
     assert stage.setup.controls.folder.text() == "shapes"
 
 
@@ -287,6 +288,31 @@ def test_that_the_open_model_is_fine_tuned_at_its_own_size(scene):
     assert order(stage).base is None
 
 
+def test_that_fine_tuning_shows_what_the_model_brings_and_begins_with_small_steps(scene):
+    state, _, stage = scene
+    controls = stage.setup.controls
+    state.set_model(replace(DIGITS, prediction="eps", parameters=2_600_000))
+    controls.preset.set_value("medium")
+    controls.fine_tune.setChecked(True)
+    assert controls.preset._combo.currentText() == "digits, 2.6 M"
+    assert controls.prediction.value() == "eps"
+    assert controls.lr.value() == FINE_TUNING_LR
+    assert order(stage).lr == FINE_TUNING_LR
+    controls.fine_tune.setChecked(False)
+    assert (controls.preset.value(), controls.prediction.value()) == ("medium", "v")
+    assert controls.lr.value() == 1e-3
+    begun = order(stage)
+    assert (begun.preset, begun.prediction) == ("medium", "v")
+
+
+def test_that_a_learning_rate_of_ones_own_stays_with_fine_tuning(scene):
+    _, _, stage = scene
+    controls = stage.setup.controls
+    controls.lr.set_value(0.005)
+    controls.fine_tune.setChecked(True)
+    assert order(stage).lr == 0.005
+
+
 def test_that_fine_tuning_without_a_model_is_greyed_with_the_reason(scene):
     state, _, stage = scene
     box = stage.setup.controls.fine_tune
@@ -391,6 +417,37 @@ def test_that_pause_resume_and_stop_reach_the_engine(scene):
     assert stage.view.pause.text() == "Pause"
     stage.view.stop.click()
     assert bridge.calls[-3:] == [("pause", job), ("resume", job), ("cancel", job)]
+
+
+def test_that_a_training_that_cannot_be_saved_says_why_it_waits(scene):
+    from core.messages import RunPaused, RunResumed
+
+    _, bridge, stage = scene
+    job = begun(stage)
+    bridge.say(RunPaused(job, 3, "The disk is full. Make room, then try again."))
+    assert "disk is full" in stage.errors.message()
+    assert stage.view.pause.text() == "Resume"
+    bridge.say(RunResumed(job))
+    assert not stage.errors.isVisible()
+
+
+def test_that_a_model_that_cannot_be_pinned_is_said_in_words(scene):
+    _, bridge, stage = scene
+    begun(stage)
+    stage.view.use.click()
+    bridge.say(Failed(None, "The disk is full.", ""))
+    assert stage.errors.message() == "The disk is full."
+
+
+def test_that_the_hint_is_what_can_be_done_at_the_moment(scene, qtbot):
+    _, bridge, stage = scene
+    hints = []
+    stage.hint_changed.connect(hints.append)
+    job = begun(stage)
+    assert "Space pauses" in hints[-1]
+    bridge.say(RunEnded(job, "stopped", 3, 1.0))
+    assert "Resume goes on" in hints[-1]
+    assert "pauses" not in hints[-1]
 
 
 def test_that_the_model_in_training_is_opened_for_every_stage(scene):
@@ -535,9 +592,10 @@ def test_that_a_training_whose_pictures_are_gone_asks_for_them(scene, folder, tm
 
 def test_that_a_training_cannot_be_gone_on_with_to_where_it_is(scene, folder):
     _, _, stage = scene
-    a_stored_run("older", folder)
+    a_stored_run("older", folder, parameters=2_600_000, batch=16, precision="float32")
     stage.activate()
     stage.runs.setCurrentRow(1)
+    assert "2.6 M parameters · batch 16 · float32" in stage.view.state.text()
     assert stage.view.pause.isEnabled()
     stage.view.length.set_duration(steps=40)
     assert not stage.view.pause.isEnabled()

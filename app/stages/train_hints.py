@@ -1,0 +1,17 @@
+"""What Train says in the status bar: what can be done next."""
+
+from __future__ import annotations
+
+from app.stages.train_course import Course
+
+NEW = "Drop a folder of pictures; sub-folders are classes. Ctrl+Enter starts."
+EARLIER = " Earlier trainings are listed on the right (F10)."
+LIVE = "Drag the slider to see it learn. Space pauses, Esc stops and keeps, Ctrl+Enter uses the model."
+ENDED = "Drag the slider to see how it learned. Resume goes on with it, Ctrl+Enter uses the model."
+
+
+def hint(course: Course | None, has_earlier: bool) -> str:
+    """For the training looked at, or the one being prepared."""
+    if course is None:
+        return NEW + (EARLIER if has_earlier else "")
+    return LIVE if course.is_live else ENDED
