@@ -47,12 +47,13 @@ class PicturePane(QWidget):
     over this one), ``names`` and ``notes`` (see ``set_names``).
 
     Signals: ``cell_clicked(cell)``; ``hovered(cell, row, column)``, all -1 when the pointer leaves;
-    ``view_changed(View)`` after the person zoomed or panned.
+    ``view_changed(View)`` after the person zoomed or panned; ``count_changed()``, another number of cells.
     """
 
     cell_clicked = Signal(int)
     hovered = Signal(int, int, int)
     view_changed = Signal(object)
+    count_changed = Signal()
 
     def __init__(self, quantity: str, symbol: str, parent: QWidget | None = None) -> None:
         """``quantity`` is a key of theme.QUANTITIES (or a relative), ``symbol`` LaTeX mathematics."""
@@ -122,6 +123,11 @@ class PicturePane(QWidget):
             else self.accessibleName()
         )
 
+    @property
+    def count(self) -> int:
+        """How many cells there are, 0 while empty."""
+        return self.content.shape[0] if self.content else 0
+
     def pointed(self) -> int:
         """The cell that is meant: the one under the pointer, the framed one, or the first."""
         return self.pixel[0] if self.pixel else self.selected or 0
@@ -190,6 +196,7 @@ class PicturePane(QWidget):
         return QRectF((left + x + column * zoom) / ratio, (top + y + row * zoom) / ratio, zoom / ratio, zoom / ratio)
 
     def _put(self, content: Content | None) -> None:
+        before = self.count
         self.content = content
         self._reduced = []
         count, height, width = content.shape if content else (0, 0, 0)
@@ -198,6 +205,8 @@ class PicturePane(QWidget):
         if self.pixel and not (self.pixel[0] < count and self.pixel[1] < height and self.pixel[2] < width):
             self.pixel = None
         self.update()
+        if before != count:
+            self.count_changed.emit()
 
     @Slot()
     def _recolour(self) -> None:

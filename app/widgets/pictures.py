@@ -34,6 +34,7 @@ class PictureRow(QWidget):
             pane.setParent(self)
             pane.installEventFilter(self)
             pane.hovered.connect(self._share_pixel)
+            pane.count_changed.connect(self._arrange)
             pane.view_changed.connect(self._share_view)
             pane.cell_clicked.connect(self.cell_clicked)
         self._arrange()
@@ -67,6 +68,7 @@ class PictureRow(QWidget):
             pane.set_view(view)
         self.view_changed.emit(view)
 
+    @Slot()
     def _arrange(self) -> None:
         """Lay the panes that are not hidden on a grid with the columns that leave each the largest square."""
         shown = [pane for pane in self.panes if not pane.isHidden()]
@@ -83,11 +85,19 @@ class PictureRow(QWidget):
 
         columns = max(range(len(shown), 0, -1), key=side)
         rows = -(-len(shown) // columns)
-        cell_width = (width - (columns - 1) * GRID) // columns
+        shares = self._shares(shown) if rows == 1 else [1] * columns
+        part = (width - (columns - 1) * GRID) / sum(shares)
         cell_height = height // rows  # captions keep rows apart
         for place, pane in enumerate(shown):
             row, column = divmod(place, columns)
-            pane.setGeometry(QRect(column * (cell_width + GRID), row * cell_height, cell_width, cell_height))
+            left, right = (round(part * sum(shares[:end])) + column * GRID for end in (column, column + 1))
+            pane.setGeometry(QRect(left, row * cell_height, right - left, cell_height))
+
+    @staticmethod
+    def _shares(shown: Sequence[PicturePane]) -> list[int]:
+        """In one row, grids get twice the width of single pictures beside them; what is empty may become a grid."""
+        most = max(pane.count for pane in shown)
+        return [2 if most > 1 and pane.count != 1 else 1 for pane in shown]
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         if event.type() in (QEvent.Type.HideToParent, QEvent.Type.ShowToParent):

@@ -269,6 +269,20 @@ def test_that_a_row_wraps_where_that_makes_pictures_larger(qtbot: QtBot) -> None
     assert row.panes[1].geometry().right() == pytest.approx(499, abs=2)
 
 
+def test_that_grids_get_more_of_a_row_than_the_single_picture_beside_them(qtbot: QtBot) -> None:
+    row = PictureRow([PicturePane("x_0", "x_0") for _ in range(3)])
+    shown(qtbot, row, 516, 200)
+    one, other, third = row.panes
+    assert [pane.width() for pane in row.panes] == [167, 166, 167]
+    one.set_pictures(np.zeros((1, 8, 8, 1), np.uint8))
+    assert one.width() == 167
+    other.set_pictures(np.zeros((8, 8, 8, 1), np.uint8))
+    assert [pane.width() for pane in row.panes] == [100, 200, 200]
+    assert third.geometry().right() == 515
+    row.resize(200, 600)
+    assert {pane.width() for pane in row.panes} == {200}
+
+
 def test_that_a_busy_pane_keeps_its_picture_dimmed_with_progress_on_its_frame(qtbot: QtBot) -> None:
     pane = PicturePane("x_t", "x_t")
     pane.set_pictures(np.full((1, 4, 4, 1), 255, np.uint8))
