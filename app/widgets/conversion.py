@@ -1,4 +1,4 @@
-"""How the person's picture meets the network: crop, size, grey, inverted; shown and adjustable."""
+"""How the person's picture meets the network: crop, size, grey, negative; shown and adjustable."""
 
 from __future__ import annotations
 
@@ -187,13 +187,13 @@ class ConversionBox(QWidget):
         self._crop = CropView()
         self._network = NetworkView()
         self._caption = label("", "caption")
-        self._invert = QCheckBox("Invert")
+        self._invert = QCheckBox("Negative")
         self._invert.setToolTip("Swap dark and light: the network learned from pictures of the other kind.")
         self._background = Choice(
             "Background", list(_BACKGROUNDS), tooltip="What the transparent parts of the picture become."
         )
         self._centre = QPushButton("Reset")
-        self._centre.setToolTip("The largest crop in the centre, inverted if the training data ask for it.")
+        self._centre.setToolTip("The largest crop in the centre, as a negative if the training data ask for it.")
         self._warning = label("", "quiet")
         self._warning.setWordWrap(True)
         self._warning.setMinimumWidth(20 * GRID)
@@ -287,7 +287,7 @@ def conversion_for(image: OpenedImage, model: ModelInfo) -> Conversion:
 
 
 def conversion_words(image: OpenedImage, conversion: Conversion) -> str:
-    """The conversion in words: "640 × 480 RGB → 32 × 32 grey, cropped, inverted"."""
+    """The conversion in words: "640 × 480 RGB → 32 × 32 grey, cropped, negative"."""
     height, width, channels = image.pixels.shape
     to_height, to_width = conversion.size
     kinds = {1: "grey", 3: "RGB", 4: "RGBA"}
@@ -296,7 +296,7 @@ def conversion_words(image: OpenedImage, conversion: Conversion) -> str:
         centred = np.allclose(conversion.crop, centre_crop((height, width), conversion.size), atol=1e-6)
         words.append("centre" if centred else "cropped")
     if conversion.invert:
-        words.append("inverted")
+        words.append("negative")
     return ", ".join(words)
 
 

@@ -227,7 +227,7 @@ def test_that_the_conversion_is_adjustable_and_part_of_the_question(scene):
     bridge.ready()
     stage.eye.conversion.conversion_changed.emit(replace(state.conversion, invert=True))
     assert bridge.asked[-1].image.conversion.invert is True
-    assert "inverted" in stage.eye.section.title()
+    assert "negative" in stage.eye.section.title()
 
 
 def test_that_a_model_that_takes_no_pictures_is_said_to_and_not_asked(scene):
