@@ -35,6 +35,7 @@ from core.messages import (
 from core.morph_plan import batches, inversion_of
 from core.paths import make_path
 from core.requests import (
+    ImageEnd,
     InspectImage,
     InspectStep,
     Interactive,
@@ -234,8 +235,13 @@ class FakeBridge(QObject):
     def _shape(self, job: int, frame: int | None) -> tuple[int, ...]:
         model, request = self.state.model, self.state.runs[job].request
         assert model is not None
-        count = len(request.images) if isinstance(request, InvertRequest) else 1
-        count = len(request.samples) if isinstance(request, SampleRequest) else count
+        match request:
+            case InvertRequest():
+                count = len(request.images)
+            case SampleRequest():
+                count = len(request.samples)
+            case _:  # a morph's pictures go up together
+                count = sum(isinstance(end, ImageEnd) for end in request.ends)
         return (count if frame is None else 1, *model.event_shape)
 
     def _level(self, job: int, step: int) -> Level:
