@@ -95,9 +95,9 @@ class PictureRow(QWidget):
 
     @staticmethod
     def _shares(shown: Sequence[PicturePane]) -> list[int]:
-        """In one row, grids get twice the width of single pictures beside them; what is empty may become a grid."""
+        """In one row, grids get three times the width of a single picture; what is empty may become a grid."""
         most = max(pane.count for pane in shown)
-        return [2 if most > 1 and pane.count != 1 else 1 for pane in shown]
+        return [3 if most > 1 and pane.count != 1 else 1 for pane in shown]
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         if event.type() in (QEvent.Type.HideToParent, QEvent.Type.ShowToParent):

@@ -271,14 +271,14 @@ def test_that_a_row_wraps_where_that_makes_pictures_larger(qtbot: QtBot) -> None
 
 def test_that_grids_get_more_of_a_row_than_the_single_picture_beside_them(qtbot: QtBot) -> None:
     row = PictureRow([PicturePane("x_0", "x_0") for _ in range(3)])
-    shown(qtbot, row, 516, 200)
+    shown(qtbot, row, 716, 200)
     one, other, third = row.panes
-    assert [pane.width() for pane in row.panes] == [167, 166, 167]
+    assert [pane.width() for pane in row.panes] == [233, 234, 233]
     one.set_pictures(np.zeros((1, 8, 8, 1), np.uint8))
-    assert one.width() == 167
+    assert one.width() == 233
     other.set_pictures(np.zeros((8, 8, 8, 1), np.uint8))
-    assert [pane.width() for pane in row.panes] == [100, 200, 200]
-    assert third.geometry().right() == 515
+    assert [pane.width() for pane in row.panes] == [100, 300, 300]
+    assert third.geometry().right() == 715
     row.resize(200, 600)
     assert {pane.width() for pane in row.panes} == {200}
 
