@@ -30,7 +30,7 @@ from core.requests import MorphRequest
 if TYPE_CHECKING:
     from app.bridge import Bridge
 
-HINT = "Ctrl+Enter morphs, Space plays, ← → move along the frames, ↑ ↓ along a frame's own way down."
+HINT = "Drag pictures onto the cards. Ctrl+Enter morphs, Space plays, ← → follow the frames, ↑ ↓ one frame’s way down."
 
 
 class MorphStage(Stage):

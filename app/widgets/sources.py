@@ -7,9 +7,10 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QRectF, QSize, Qt, Signal, Slot
-from PySide6.QtGui import QColor, QIcon, QPainter, QPaintEvent, QPixmap
+from PySide6.QtCore import QMimeData, QPoint, QRectF, QSize, Qt, QUrl, Signal, Slot
+from PySide6.QtGui import QColor, QDrag, QIcon, QMouseEvent, QPainter, QPaintEvent, QPixmap
 from PySide6.QtWidgets import (
+    QApplication,
     QGridLayout,
     QHBoxLayout,
     QPushButton,
@@ -61,6 +62,40 @@ class Portrait(QWidget):
         painter.drawPixmap(QRectF(left, top, zoom * width, zoom * height), self._pixmap, QRectF(self._pixmap.rect()))
 
 
+class PictureButton(QToolButton):
+    """A picture file to click, or to drag to where it is wanted."""
+
+    def __init__(self, path: Path, name: str) -> None:
+        super().__init__()
+        self._path = path
+        self._pressed = QPoint()
+        self.setProperty("role", "thumbnail")
+        self.setFixedSize(THUMBNAIL + 4, THUMBNAIL + 4)
+        self.setIconSize(QSize(THUMBNAIL, THUMBNAIL))
+        self.setToolTip(name)
+        self.setAccessibleName(name)
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        self._pressed = event.position().toPoint()
+        super().mousePressEvent(event)
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        moved = (event.position().toPoint() - self._pressed).manhattanLength()
+        if self.isDown() and moved >= QApplication.startDragDistance():
+            self.setDown(False)  # it is not a click any more
+            self.drag().exec(Qt.DropAction.CopyAction)
+        else:
+            super().mouseMoveEvent(event)
+
+    def drag(self) -> QDrag:
+        """The file as it comes from a file manager."""
+        drag, mime = QDrag(self), QMimeData()
+        mime.setUrls([QUrl.fromLocalFile(str(self._path))])
+        drag.setMimeData(mime)
+        drag.setPixmap(self.icon().pixmap(self.iconSize()))
+        return drag
+
+
 class Gallery(QWidget):
     """Pictures that are one click away. Signals: ``chosen(Path)``."""
 
@@ -109,13 +144,8 @@ class Gallery(QWidget):
         """Those that have no thumbnail yet."""
         return tuple(path for path, button in self._buttons.items() if button.icon().isNull())
 
-    def _new(self, path: Path, name: str) -> QToolButton:
-        button = QToolButton()
-        button.setProperty("role", "thumbnail")
-        button.setFixedSize(THUMBNAIL + 4, THUMBNAIL + 4)
-        button.setIconSize(QSize(THUMBNAIL, THUMBNAIL))
-        button.setToolTip(name)
-        button.setAccessibleName(name)
+    def _new(self, path: Path, name: str) -> PictureButton:
+        button = PictureButton(path, name)
         button.clicked.connect(lambda: self.chosen.emit(path))
         return button
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QPoint, Qt, QUrl
+from PySide6.QtGui import QDrag
 from PySide6.QtWidgets import QComboBox, QFileDialog, QLabel, QPushButton
 from pytestqt.qtbot import QtBot
 
@@ -136,6 +137,20 @@ def test_that_choosing_a_sample_makes_it_the_picture(window: MainWindow, qtbot: 
     qtbot.mouseClick(window.sources.gallery.button(last.path), Qt.MouseButton.LeftButton)
     assert window.state.image is not None
     assert window.state.image.name == last.name
+
+
+def test_that_a_sample_is_dragged_as_the_file_that_it_is(window: MainWindow, qtbot: QtBot, monkeypatch) -> None:
+    sample = samples()[3]
+    button, dragged = window.sources.gallery.button(sample.path), []
+    monkeypatch.setattr(QDrag, "exec", lambda drag, _action: dragged.append(drag.mimeData().urls()))
+    before = window.state.image
+    qtbot.mousePress(button, Qt.MouseButton.LeftButton, pos=QPoint(10, 10))
+    qtbot.mouseMove(button, QPoint(12, 10))
+    assert dragged == []
+    qtbot.mouseMove(button, QPoint(40, 40))
+    qtbot.mouseRelease(button, Qt.MouseButton.LeftButton, pos=QPoint(40, 40))
+    assert dragged == [[QUrl.fromLocalFile(str(sample.path))]]
+    assert window.state.image is before
 
 
 def test_that_drawing_replaces_the_picture_and_brings_the_panel_back(window: MainWindow, qtbot: QtBot) -> None:
