@@ -24,6 +24,11 @@ class Place(NamedTuple):
             parts[corner] += (self.across if x else 1 - self.across) * (self.down if y else 1 - self.down)
         return parts
 
+    def nearest(self, ends: int) -> int:
+        """The end point that contributes most, the first of those that are equal."""
+        parts = self.weights(ends)
+        return max(range(ends), key=parts.__getitem__)
+
 
 def places(request: MorphRequest) -> tuple[Place, ...]:
     """All frames of a morph in the order they are shown. Raises Refusal for a request that has no meaning.
@@ -118,8 +123,7 @@ def descent_of(request: MorphRequest, frames: tuple[int, ...]) -> SampleRequest:
     labels: tuple[int | None, ...] = ()
     if request.labels:
         where = places(request)
-        parts = (where[frame].weights(len(request.ends)) for frame in frames)
-        labels = tuple(request.labels[max(range(len(part)), key=part.__getitem__)] for part in parts)
+        labels = tuple(request.labels[where[frame].nearest(len(request.ends))] for frame in frames)
     return SampleRequest(
         model=request.model,
         schedule=request.schedule,

@@ -47,7 +47,11 @@ class MorphInstruments:
         self.reading.setWordWrap(True)
         self.reading.setFont(font("caption", numbers=True))
         self.reading.setAccessibleName("The frame in numbers")
-        self.reading.setToolTip("λ: how far between the end points; θ: the angle between their latents; norms over √d")
+        self.reading.setToolTip(
+            "λ: how far between the end points; θ: the angle between their latents; norms over √d.\n"
+            "Each frame has the label of the end point nearest to it, so the picture may jump half-way:\n"
+            "give both the same label, or none, to see what the latents alone do."
+        )
         self.algorithm = Algorithm()
         self.plots = SchedulePlots()
         self.transport = Transport()

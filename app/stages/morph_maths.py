@@ -213,6 +213,8 @@ def reading(request: MorphRequest, where: Place, geometry: Geometry | None, norm
         norms = geometry.norms
         first.append(f"\u03b8 = {math.degrees(geometry.angle(a, b)):5.1f}\u00b0")
         second.append(f"\u2016x\u2016/\u221ad: {NAMES[a]} {norms[a]:.3f}, {NAMES[b]} {norms[b]:.3f}")
+    if len(set(request.labels)) > 1:
+        first.append(f"label of {NAMES[where.nearest(len(request.ends))]}")
     if norm is not None and math.isfinite(norm):
         second.append(f"here {norm:.3f}")
     lines = [" \u00b7 ".join(first), " \u00b7 ".join(second)]

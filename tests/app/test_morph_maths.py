@@ -114,6 +114,19 @@ def test_that_the_equation_has_the_numbers_of_the_frame() -> None:
     assert numbers_of(morph(), half, None) == {}
 
 
+def test_that_the_reading_says_whose_label_a_frame_has_where_labels_differ() -> None:
+    told = replace(morph(), labels=(3, 8))
+    assert ["label of A" in reading(told, place, None, None) for place in places(told)] == [
+        True,
+        True,
+        True,
+        False,
+        False,
+    ]
+    assert "label of B" in reading(told, places(told)[3], None, None)
+    assert "label" not in reading(replace(morph(), labels=(3, 3)), places(told)[0], None, None)
+
+
 def test_that_the_reading_names_latents_that_are_no_noise() -> None:
     place = places(morph())[1]
     noise = Geometry.of([initial_noise(k, (1, 32, 32)) for k in range(2)])
