@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -45,7 +46,7 @@ FRAME_MS = 16
 CLOSE_SECONDS = 2.5
 SAVE_SECONDS = 60.0
 """What a training may take after the window is gone to end its step and save what it has learned."""
-SMOOTHED = 50
+SMOOTHED = 100
 
 
 class Bridge(QObject):
@@ -289,19 +290,26 @@ def begun(message: RunStarted, runs: Mapping[int, Run]) -> Run:
 
 
 def begun_training(message: TrainingStarted) -> Training:
-    losses = message.losses[-SMOOTHED:]
+    recent = tuple(message.losses[-SMOOTHED:].tolist())
     done = 0.0 if message.total is None else message.step / message.total
-    loss = float(losses.mean()) if len(losses) else 0.0
-    return Training(message.job, message.name, message.step, message.total, progress=done, loss=loss)
+    begun = Training(message.job, message.name, message.step, message.total, progress=done, recent=recent)
+    return replace(begun, loss=_mean(recent))
 
 
 def ticked(training: Training, tick: TrainingTick) -> Training:
-    """The training after some more steps; its loss is a running mean over about ``SMOOTHED``."""
-    keep = (1 - 1 / SMOOTHED) ** len(tick.losses) if training.loss else 0.0
+    """The training after some more steps; its loss is the mean of the last ``SMOOTHED``, as the curve says it."""
+    recent = (*training.recent, *tick.losses.tolist())[-SMOOTHED:]
     return replace(
         training,
         step=tick.first_step + len(tick.losses) - 1,
-        loss=keep * training.loss + (1 - keep) * float(tick.losses.mean()),
+        loss=_mean(recent),
+        recent=recent,
         eta=tick.eta,
         progress=tick.progress,
     )
+
+
+def _mean(losses: tuple[float, ...]) -> float:
+    """Of those that are known; 0 where none is."""
+    known = [loss for loss in losses if math.isfinite(loss)]
+    return sum(known) / len(known) if known else 0.0

@@ -90,8 +90,8 @@ def parent_of(request: RunRequest) -> RunRequest | None:
 class Training:
     """A training under way, or ended: ``state`` is "running", "paused", "finished", "stopped" or "failed".
 
-    ``progress`` is 0..1; ``total`` counts steps, None where the run lasts a time instead; ``loss`` is smoothed; ``eta``
-    in seconds.
+    ``progress`` is 0..1; ``total`` counts steps, None where the run lasts a time instead; ``loss`` is the mean
+    of the ``recent`` ones, those of the last 100 steps; ``eta`` in seconds.
     """
 
     job: int
@@ -102,6 +102,7 @@ class Training:
     progress: float = 0.0
     loss: float = 0.0
     eta: float = 0.0
+    recent: tuple[float, ...] = ()
 
 
 class AppState(QObject):

@@ -290,7 +290,7 @@ class TrainStage(Stage):
         self.commands_changed.emit()
 
     def _say_hint(self) -> None:
-        self.hint_changed.emit(hint(self._course, bool(self.runs.runs)))
+        self.hint_changed.emit(hint(self._course, bool(self.runs.runs), self.trainings.live))
 
     def _list_runs(self) -> None:
         self.runs.set_runs(list_runs(), self.trainings.states())

@@ -10,8 +10,10 @@ LIVE = "Drag the slider to see it learn. Space pauses, Esc stops and keeps, Ctrl
 ENDED = "Drag the slider to see how it learned. Resume goes on with it, Ctrl+Enter uses the model."
 
 
-def hint(course: Course | None, has_earlier: bool) -> str:
-    """For the training looked at, or the one being prepared."""
+def hint(course: Course | None, has_earlier: bool, at_work: Course | None = None) -> str:
+    """For the training looked at, or the one being prepared, which waits for the one ``at_work``."""
+    if course is None and at_work is not None:
+        return f"{at_work.name} is being trained: stop it before you start another."
     if course is None:
         return NEW + (EARLIER if has_earlier else "")
     return LIVE if course.is_live else ENDED

@@ -202,8 +202,9 @@ class TrainView(QWidget):
 
 def facts_of(course: Course) -> str:
     """What a training is, in a line."""
+    is_named_so = course.name.startswith(course.data_name)
     parts = (
-        f"{course.count:,} pictures" + (f" of {course.data_name}" if course.data_name else ""),
+        f"{course.count:,} pictures" + ("" if is_named_so else f" of {course.data_name}"),
         f"{len(course.classes)} classes" if course.classes else "",
         f"{course.size} × {course.size}" if course.size else "",
         f"{millions(course.parameters)} parameters" if course.parameters else "",

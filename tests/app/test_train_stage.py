@@ -11,9 +11,10 @@ from PIL import Image
 from PySide6.QtCore import QMimeData, QUrl
 from PySide6.QtWidgets import QAbstractButton, QAbstractSpinBox, QComboBox
 
+from app.bridge import ticked
 from app.stages.train import EXAMPLE, TrainStage
 from app.stages.train_settings import SIZES
-from app.state import AppState
+from app.state import AppState, Training
 from app.widgets.controls import MoreSection, Track
 from app.window import STAGES
 from core.messages import (
@@ -502,6 +503,31 @@ def test_that_only_one_training_is_at_work(scene):
     stage.view.new.click()
     assert stage.setup.start.isEnabled()
     assert not stage.setup.back.isVisible()
+
+
+def test_that_the_status_bar_and_the_stage_say_the_same_loss(scene):
+    _, bridge, stage = scene
+    job = begun(stage)
+    training = Training(job, "run", 0, 500)
+    rng = np.random.default_rng(0)
+    losses = rng.uniform(0.1, 1.0, 180).astype(np.float32)
+    for first in range(0, 180, 45):
+        tick = TrainingTick(job, first + 1, frozen(losses[first : first + 45]), 60.0, 30.0, 0.1)
+        training = ticked(training, tick)
+        bridge.say(tick)
+    stage.flush()
+    assert training.loss == pytest.approx(losses[-100:].mean(dtype=np.float64))
+    assert stage.view.figures["loss"].value.text() == f"{training.loss:.4f}"
+
+
+def test_that_it_is_said_why_a_second_training_cannot_begin(scene):
+    _, _, stage = scene
+    begun(stage)
+    hints = []
+    stage.hint_changed.connect(hints.append)
+    stage.view.new.click()
+    assert not stage.setup.start.isEnabled()
+    assert "is being trained: stop it before you start another" in hints[-1]
 
 
 def test_that_a_failure_is_said_in_words_and_the_training_can_be_gone_on_with(scene):
