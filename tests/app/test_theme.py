@@ -5,7 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from PySide6.QtGui import QColor
-from PySide6.QtWidgets import QApplication, QLabel
+from PySide6.QtWidgets import (
+    QApplication,
+    QCheckBox,
+    QComboBox,
+    QLabel,
+    QLineEdit,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
 from pytestqt.qtbot import QtBot
 
 from app.theme import PALETTES, QUANTITIES, colour, diverging_lut, font, palette, signal_colour, theme
@@ -54,8 +63,29 @@ def test_that_the_scheme_switches_while_widgets_are_open(qapp: QApplication, qtb
         theme().override("light")
     assert colour("x_0").name() == "#0067a5"
     assert palette().name == "light"
+    QApplication.processEvents()  # a widget that was never shown hears of it then
     assert widget.palette().windowText().color().name() == "#191c22"
     assert "#F5F6F8" in qapp.styleSheet()
+
+
+def test_that_widgets_that_were_switched_look_like_those_made_in_the_scheme(qapp: QApplication, qtbot: QtBot) -> None:
+    def panel() -> QWidget:
+        made = QWidget()
+        qtbot.addWidget(made)
+        column = QVBoxLayout(made)
+        for part in (QLabel("text"), QPushButton("button"), QLineEdit("line"), QCheckBox("box"), QComboBox()):
+            column.addWidget(part)
+        return made
+
+    theme().override("dark")
+    switched, not_seen = panel(), panel()
+    dark = switched.grab().toImage()
+    theme().override("light")
+    QApplication.processEvents()
+    light = panel().grab().toImage()
+    assert light != dark
+    assert switched.grab().toImage() == light
+    assert not_seen.grab().toImage() == light
 
 
 def test_that_choosing_the_same_scheme_again_announces_nothing(qapp: QApplication, qtbot: QtBot) -> None:
