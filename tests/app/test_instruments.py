@@ -115,12 +115,11 @@ def test_that_at_twice_the_pixels_pictures_and_formulas_are_drawn_twice_as_fine(
 import numpy as np
 from PySide6.QtWidgets import QApplication
 from app.formulas import FORWARD
-from app.widgets import typeset
 from app.widgets.equation import Equation
-from app.widgets.pictures import PicturePane
+from app.widgets.picture_pane import CAPTION_HEIGHT, PicturePane
 application = QApplication([])
 pane = PicturePane("x_0", "x_0")
-pane.resize(100, 144)
+pane.resize(100, 100 + CAPTION_HEIGHT)
 pane.set_pictures(np.arange(4, dtype=np.uint8).reshape(1, 2, 2, 1) * 60)
 pane.show()
 image = pane.grab().toImage()
