@@ -71,12 +71,20 @@ class InvertDisplay(QObject):
         instruments.set_available(walk)
         instruments.move(walk, position, scene.up, scene.down)
         instruments.show_misses({} if walk.up_run is None else self._record.misses(walk.up_run.job), walk)
+        self.view.name_picture(self._name_of(scene))
         self.view.show_walk(walk, position, end_words(scene, self._state.model), is_coming=is_coming)
         ways = tuple((run.job, run.stored == run.steps) for run in (walk.up_run, walk.down_run) if run is not None)
         if self._evident != (ways, len(self._record), warning):  # does not depend on the position
             self._evident = (ways, len(self._record), warning)
             self.view.show_returned(what_came_back(scene, runs), COMES_BACK)
             self.evidence.show_scene(scene, self._record, self._bridge, self._plan.values(), warning)
+
+    def _name_of(self, scene: Scene) -> str:
+        """What the picture of a walk is called: the window has another one by now, or the same."""
+        image, run = self._state.image, scene.walk.up_run or scene.walk.down_run
+        if image is not None and scene.picture == self._plan.own_picture():
+            return image.name
+        return "" if run is None else f"the picture of run {run.job}"
 
     def refresh(self, scene: Scene) -> None:
         """The same scene, a few steps further."""

@@ -85,8 +85,7 @@ class InvertView(QWidget):
         """The picture before any walk: uint8 (H, W, C), or none."""
         self._walk, self._position, self._sight, self.cell = Walk(), 0, None, None
         self.x_0.set_pictures(None if picture is None else picture[None])
-        self.x_0.set_caption(name)
-        self.x_0.set_names([name])
+        self.name_picture(name)
         self.x_0.set_placeholder("Drop a picture here, or choose one on the left.")
         for key, words in NOTHING_YET.items():
             pane: PicturePane = getattr(self, key)
@@ -97,6 +96,10 @@ class InvertView(QWidget):
             pane.set_busy(False)
         self.error.show()
         self.returned.hide()
+
+    def name_picture(self, name: str) -> None:
+        self.x_0.set_caption(name)
+        self.x_0.set_names([name])
 
     def show_noised(self, pictures: Picture, value_range: tuple[float, float], t: float) -> None:
         """What SDEdit would start from, before it is run: uint8 (n, H, W, C)."""

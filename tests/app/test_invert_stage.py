@@ -9,6 +9,7 @@ import pytest
 
 from app.stages.invert import InvertStage
 from app.state import AppState
+from core.images import from_pixels
 from core.inversion_plan import reconstruction
 from core.levels import CLEAN
 from core.measures import mean_squared_error, psnr
@@ -379,6 +380,19 @@ def test_that_a_walk_goes_on_behind_another_stage_and_is_found_at_its_end(scene)
     stage.activate()
     assert (state.cursor.run, state.cursor.step) == (2, 5)
     assert len(stage.evidence.curve.points) == 1
+
+
+def test_that_a_picture_seen_again_is_not_called_like_the_one_that_came_after_it(scene):
+    state, _, stage = scene
+    up, down = there_and_back(scene)
+    name = state.image.name
+    assert stage.view.x_0.name(0) == name
+    state.set_image(from_pixels(np.zeros((32, 32, 1), np.uint8), "another"))
+    state.set_conversion(GREY)
+    assert stage.view.x_0.name(0) == "another"
+    state.move(run=down, step=5, t=-1)
+    assert stage.view.x_0.name(0) == f"the picture of run {up}"
+    assert stage.view.x_0.accessibleName().endswith(f"the picture of run {up}")
 
 
 def test_that_the_latent_of_another_model_is_not_regenerated_with_this_one(scene):
