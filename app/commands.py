@@ -218,9 +218,11 @@ class Commands(QObject):
 
     @Slot(object)
     def _model_opened(self, message: object) -> None:
-        """List what a stage has opened, such as the model of a training."""
+        """List and remember what a stage has opened, such as the model of a training."""
         if isinstance(message, ModelOpened) and message.folder:
             bundled = next((model.name for model in models() if model.path == Path(message.folder)), None)
+            if bundled is None:
+                self._window.settings.remember_model(Path(message.folder))
             self._window.sources.models.opened(bundled or message.folder, message.info.ref.name)
 
     def _list_models(self) -> None:

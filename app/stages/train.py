@@ -315,7 +315,7 @@ class TrainStage(Stage):
         if course is not self._course:
             self._show_buttons()
             return
-        if isinstance(message, TrainingStarted | TrainingSamples):
+        if isinstance(message, TrainingStarted | TrainingSamples) or not course.samples:
             self.film.renew()
         if isinstance(message, RunEnded | Failed):
             propose(course, self.view.length)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from app.stages.train_course import Course
 
-NEW = "Drop a folder of pictures; sub-folders are classes. Ctrl+Enter starts."
-EARLIER = " Earlier trainings are listed on the right (F10)."
-LIVE = "Drag the slider to see it learn. Space pauses, Esc stops and keeps, Ctrl+Enter uses the model."
-ENDED = "Drag the slider to see how it learned. Resume goes on with it, Ctrl+Enter uses the model."
+NEW = "Drop a folder; sub-folders are classes. Ctrl+Enter starts."
+EARLIER = " F10: earlier trainings."
+LIVE = "Space pauses, Esc stops and keeps, Ctrl+Enter uses the model."
+ENDED = "Drag the slider to see it learn. Ctrl+Enter uses the model, Resume goes on."
 
 
 def hint(course: Course | None, has_earlier: bool, at_work: Course | None = None) -> str:

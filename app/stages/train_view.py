@@ -157,7 +157,7 @@ class TrainView(QWidget):
         """The samples of one moment; None: there are none yet."""
         if index is None:
             self._pictures = None
-            waiting = "Samples from fixed seeds appear here." if course.is_live else "No samples were drawn."
+            waiting = _waiting_for_samples(course)
             self.samples.set_placeholder(waiting)
             self.plot.look_at(None)
         else:
@@ -198,6 +198,14 @@ class TrainView(QWidget):
             self.samples.set_pictures(pictures[self.cell : self.cell + 1])
             which = self._class_of(self.cell) or "sample"
             self.samples.set_caption(f"{which}, {self.cell + 1} of {len(pictures)}, {self._caption}")
+
+
+def _waiting_for_samples(course: Course) -> str:
+    if not course.is_live:
+        return "No samples were drawn."
+    if course.state == "running" and course.saved is not None and not course.step:
+        return "Samples are being drawn before the first step."
+    return "Samples from fixed seeds appear here."
 
 
 def facts_of(course: Course) -> str:

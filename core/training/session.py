@@ -237,11 +237,10 @@ class TrainingSession:
         """The averaged weights as they are, in a model folder of their own that will not change. Raises Refusal."""
         step = self.trainer.step
         if step not in self._snapshots:
-            folder = self.out / "snapshots" / f"step-{step:06}"
-            again = 2
-            while folder.exists():  # from before the run was interrupted, perhaps with other bits
-                folder, again = folder.with_name(f"step-{step:06}-{again}"), again + 1
             name = f"{self.out.name} step {step}"
+            folder, again = self.out / "snapshots" / name, 2
+            while folder.exists():  # from before the run was interrupted, perhaps with other bits
+                folder, again = folder.with_name(f"{name} ({again})"), again + 1
             save_model(folder, self.trainer.averaged(), self._info, provenance=self._provenance(), name=name)
             self._snapshots[step] = folder
         return self._snapshots[step]

@@ -17,7 +17,7 @@ from app.widgets.model_chooser import ModelChooser, describe
 from app.widgets.sources import Gallery, Sources, facts
 from app.window import MainWindow
 from core.images import OpenedImage, from_pixels
-from core.messages import ModelInfo
+from core.messages import ModelInfo, ModelOpened
 from resources import models, samples
 from tests.app.fake_engine import DIGITS
 
@@ -196,6 +196,16 @@ def test_that_recent_files_are_in_the_menu_and_open_again(window: MainWindow, tm
     assert [action.text() for action in menu.actions()] == ["recent.png"]
     menu.actions()[0].trigger()
     assert window.state.image is not None
+
+
+def test_that_a_model_opened_by_a_stage_is_among_the_recent_ones_and_a_bundled_one_is_not(
+    window: MainWindow, tmp_path: Path
+) -> None:
+    pinned = tmp_path / "mine step 275"
+    pinned.mkdir()
+    window.bridge.message.emit(ModelOpened(DIGITS, str(pinned)))
+    window.bridge.message.emit(ModelOpened(DIGITS, str(models()[0].path)))
+    assert window.settings.recent_models == (pinned,)
 
 
 def test_that_a_model_opened_by_a_stage_is_listed_and_chosen(qtbot: QtBot) -> None:

@@ -637,6 +637,15 @@ def test_that_the_model_of_a_training_on_the_disk_is_opened_from_its_folder(scen
     assert bridge.calls[-1] == ("open_model", str(list_runs()[0].folder))
 
 
+def test_that_nobody_wonders_why_the_first_step_is_late(scene):
+    _, bridge, stage = scene
+    stage.setup.start.click()
+    bridge.say(started(1, bridge.trained[-1][0].out, samples=()))
+    assert "appear here" in stage.view.samples._placeholder
+    bridge.say(TrainingSaved(1, 0))
+    assert "being drawn before the first step" in stage.view.samples._placeholder
+
+
 # In the window
 
 

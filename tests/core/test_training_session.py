@@ -397,7 +397,7 @@ def test_that_a_snapshot_is_a_model_that_stays_as_it_was(order: TrainOrder) -> N
     while run.trainer.step < 3:
         next(items)
     folder = run.snapshot()
-    assert folder == order.out / "snapshots" / "step-000003"
+    assert folder == order.out / "snapshots" / "run step 3"
     assert run.snapshot() == folder
     info = read_info(folder)
     assert info.ref.name == "run step 3"
@@ -407,7 +407,7 @@ def test_that_a_snapshot_is_a_model_that_stays_as_it_was(order: TrainOrder) -> N
     assert all(torch.equal(held[name], averages[name]) for name in averages)
     list(items)
     assert read_info(folder) == info
-    assert run.snapshot().name == "step-000006"
+    assert run.snapshot().name == "run step 6"
 
 
 def test_that_a_snapshot_of_an_interrupted_run_does_not_take_an_older_ones_place(order: TrainOrder) -> None:
@@ -416,7 +416,7 @@ def test_that_a_snapshot_of_an_interrupted_run_does_not_take_an_older_ones_place
     first = run.snapshot()
     before = weights_in(first)
     again = session(replace(order, resume=True)).snapshot()
-    assert again.name == "step-000006-2"
+    assert again.name == "run step 6 (2)"
     assert weights_in(first) == before
 
 
