@@ -382,6 +382,31 @@ def test_that_a_walk_goes_on_behind_another_stage_and_is_found_at_its_end(scene)
     assert len(stage.evidence.curve.points) == 1
 
 
+def test_that_the_evidence_leaves_the_height_to_the_pictures(scene):
+    _, _, stage = scene
+    stage.window().resize(740, 780)
+    there_and_back(scene)
+    view, evidence = stage.view.geometry(), stage.evidence.geometry()
+    assert evidence.left() > view.right()
+    assert view.height() == evidence.height()
+    stage.controls.more.set_open(True)
+    stage.layout().activate()
+    stage.content.layout().activate()
+    assert stage.evidence.geometry().top() > stage.view.geometry().bottom()
+    assert not stage.evidence.histogram.isVisible()
+    assert stage.evidence.error.isVisible()
+
+
+def test_that_a_picture_unlike_the_training_data_is_told_to_come_back_wrong(scene, monkeypatch):
+    _, _, stage = scene
+    stage.controls.steps.set_value(50)
+    monkeypatch.setattr(stage.controls.conversion, "warning", lambda: "Unlike the training data: lighter border.")
+    there_and_back(scene)
+    words = stage.evidence.causes.text()
+    assert words.startswith("Unlike the training data: lighter border.")
+    assert "expect a large error" in words
+
+
 def test_that_a_picture_seen_again_is_not_called_like_the_one_that_came_after_it(scene):
     state, _, stage = scene
     up, down = there_and_back(scene)
