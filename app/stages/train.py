@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QMimeData, Qt, QTimer, Slot
-from PySide6.QtWidgets import QApplication, QFileDialog, QPushButton, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtCore import QMimeData, QTimer, Slot
+from PySide6.QtWidgets import QApplication, QPushButton, QStackedWidget, QVBoxLayout, QWidget
 
 from app.stages.base import Stage
+from app.stages.folder_dialog import choose_folder
 from app.stages.train_course import Course
 from app.stages.train_film import TrainFilm
 from app.stages.train_hints import hint
@@ -210,11 +211,13 @@ class TrainStage(Stage):
 
     @Slot()
     def _choose_folder(self) -> None:
-        _choose(self, "Choose a folder of pictures", self.handle_folder)
+        choose_folder(self, "Choose a folder of pictures", self.handle_folder)
 
     @Slot(object)
     def _choose_pictures_of(self, course: Course) -> None:
-        _choose(self, f"Where are the pictures of {course.name}?", lambda folder: self.stored.read(course, folder))
+        choose_folder(
+            self, f"Where are the pictures of {course.name}?", lambda folder: self.stored.read(course, folder)
+        )
 
     # What is looked at
 
@@ -334,14 +337,3 @@ class TrainStage(Stage):
         """The window is closed: nothing that is read is wanted any more."""
         self.setup.loader.cancel()
         self.stored.cancel()
-
-
-def _choose(parent: QWidget, title: str, take: Callable[[Path], object]) -> None:
-    def chosen(name: str) -> None:
-        take(Path(name))
-
-    dialog = QFileDialog(parent, title)
-    dialog.setFileMode(QFileDialog.FileMode.Directory)
-    dialog.fileSelected.connect(chosen)
-    dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-    dialog.open()

@@ -602,7 +602,7 @@ def test_that_a_training_is_gone_on_with_its_own_pictures(scene, folder):
 
 def test_that_a_training_whose_pictures_are_gone_asks_for_them(scene, folder, tmp_path, monkeypatch):
     asked = []
-    monkeypatch.setattr("app.stages.train._choose", lambda parent, title, take: asked.append((title, take)))
+    monkeypatch.setattr("app.stages.train.choose_folder", lambda parent, title, take: asked.append((title, take)))
     _, bridge, stage = scene
     a_stored_run("older", tmp_path / "gone")
     stage.activate()
