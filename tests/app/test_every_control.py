@@ -1,0 +1,292 @@
+"""Each control of each stage is turned, on the real engine with a real (tiny) network, and something else comes out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from PySide6.QtWidgets import QCheckBox, QLineEdit, QWidget
+
+from app.bridge import Bridge
+from app.stages.base import Stage
+from app.stages.denoise import DenoiseStage
+from app.stages.invert import InvertStage
+from app.stages.morph import MorphStage
+from app.stages.train import TrainStage
+from app.state import AppState
+from app.widgets.controls import Choice, SeedBox, ValueSlider
+from app.widgets.conversion import ConversionBox
+from app.widgets.number_field import Duration, NumberField
+from core.engine import Engine
+from core.images import OpenedImage, from_pixels
+from core.messages import EngineState, Preview, TrainingSamples, TrainingStarted, TrainingTick
+from core.requests import Conversion, MorphRequest
+from tests.app.fake_engine import Dock
+from tests.app.tiny import SIDE, tiny_model
+
+KINDS = (Choice, ValueSlider, SeedBox, NumberField, Duration, ConversionBox, QLineEdit, QCheckBox)
+PATIENCE = 20_000
+INVERTED = Conversion((SIDE, SIDE), 1, invert=True)
+Given = dict[str, Any]
+
+
+def picture() -> OpenedImage:
+    ramp = np.add.outer(np.arange(SIDE), np.arange(SIDE)) * 255 // (2 * SIDE - 2)
+    return from_pixels(ramp[..., None].astype(np.uint8), "ramp")
+
+
+class Scene:
+    """A stage on an engine, and what came out of it."""
+
+    def __init__(self, qtbot, kind: type[Stage]) -> None:
+        self.qtbot = qtbot
+        self.state = AppState()
+        engine = Engine(device="cpu")
+        self.bridge = Bridge(self.state, engine)
+        self.heard: list[Any] = []
+        self.bridge.message.connect(self.heard.append)
+        self.stage: Any = kind(self.state, self.bridge)  # type: ignore[call-arg]
+        self.dock = Dock(self.stage)
+        qtbot.addWidget(self.dock)
+        self.bridge.start()
+        engine.add_model(tiny_model())
+        self.wait(lambda: self.state.model is not None and self.state.status.state is EngineState.IDLE)
+        self.state.set_image(picture())
+        self.state.set_conversion(Conversion((SIDE, SIDE), 1))
+        self.dock.show()
+        self.state.move(stage=kind.key)
+        self.stage.activate()
+
+    def wait(self, condition: Callable[[], object]) -> None:
+        self.qtbot.waitUntil(lambda: bool(condition()), timeout=PATIENCE)
+
+    def turn(self, control: str, value: Any) -> None:
+        turn(getattr(self.controls, control), value)
+
+    @property
+    def controls(self) -> QWidget:
+        return self.stage.setup.controls if isinstance(self.stage, TrainStage) else self.stage.controls
+
+    def run(self) -> list[np.ndarray]:
+        """Press the button; everything that came out, as arrays."""
+        self.wait(self.stage.primary_action.isEnabled)
+        self.stage.primary_action.click()
+        self.wait(self._is_done)
+        return self._trained() if isinstance(self.stage, TrainStage) else self._sampled()
+
+    def _is_done(self) -> bool:
+        if isinstance(self.stage, TrainStage):
+            return self.state.training is not None and self.state.training.state == "finished"
+        if isinstance(self.stage, InvertStage) and self.stage.trips.is_busy:
+            return False
+        if isinstance(self.stage, MorphStage) and self.stage.shown.expected:
+            return False
+        return bool(self.state.runs) and all(run.state == "finished" for run in self.state.runs.values())
+
+    def _sampled(self) -> list[np.ndarray]:
+        found = [np.array(sorted({len(m.frames) for m in self.heard if isinstance(m, Preview)}))]
+        for job, run in self.state.runs.items():
+            is_morph = isinstance(run.request, MorphRequest)
+            frames = run.request.frames ** (2 if run.request.layout == "grid" else 1) if is_morph else 1
+            for frame in range(frames):
+                values = self.bridge.values(job, run.steps, frame if is_morph else None)
+                assert values is not None
+                found.append(np.array(values))
+        return found
+
+    def _trained(self) -> list[np.ndarray]:
+        (started,) = (m for m in self.heard if isinstance(m, TrainingStarted))
+        samples = [m.pictures for m in self.heard if isinstance(m, TrainingSamples)]
+        losses = np.concatenate([m.losses for m in self.heard if isinstance(m, TrainingTick)])
+        return [np.array([started.parameters, started.batch]), losses, *samples]
+
+
+def turn(control: QWidget, value: Any) -> None:
+    """What a person does with it."""
+    match control:
+        case SeedBox():
+            control.set_seed(value)
+            control.seed_changed.emit(value)
+        case Duration():
+            control.set_duration(**value)
+        case QLineEdit():
+            control.setText(value)
+            control.editingFinished.emit()
+        case QCheckBox():
+            control.setChecked(value)
+        case ConversionBox():
+            control.conversion_changed.emit(value)
+        case _:
+            control.set_value(value)  # type: ignore[attr-defined]
+
+
+def differ(before: list[np.ndarray], after: list[np.ndarray]) -> bool:
+    alike = len(before) == len(after) and all(a.shape == b.shape for a, b in zip(before, after, strict=True))
+    return not alike or any(not np.array_equal(a, b) for a, b in zip(before, after, strict=True))
+
+
+DENOISE: list[tuple[str, Any, Given]] = [
+    ("label", "1", {}),
+    ("own_labels", "b, b, a", {"label": "own", "own_labels": "a"}),
+    ("guidance", 3.0, {}),
+    ("steps", 5, {}),
+    ("sampler", "ddpm", {}),
+    ("eta", 0.8, {}),
+    ("variance", "large", {"sampler": "ddpm"}),
+    ("spacing", "trailing", {}),
+    ("hand", "900, 100", {"spacing": "hand", "hand": "900, 500"}),
+    ("clip", "clamp", {}),
+    ("count", 3, {}),
+    ("precision", "bfloat16", {}),
+    ("start", "picture", {}),
+    ("start_t", 300, {"start": "picture"}),
+    ("seed", 5, {}),
+    ("conversion", INVERTED, {"start": "picture"}),
+]
+INVERT: list[tuple[str, Any, Given]] = [
+    ("method", "edit", {}),
+    ("label", "1", {}),
+    ("guidance", 2.0, {"label": "0"}),
+    ("steps", 5, {}),
+    ("convention", "openai", {}),
+    ("refinements", 2, {}),
+    ("spacing", "trailing", {}),
+    ("clip", "clamp", {}),
+    ("precision", "bfloat16", {}),
+    ("conversion", INVERTED, {}),
+    ("t", 300, {"method": "edit"}),
+    ("count", 3, {"method": "edit"}),
+    ("eta", 0.8, {"method": "edit"}),
+    ("edit_clip", "clamp", {"method": "edit"}),
+    ("seed", 5, {"method": "edit"}),
+]
+MORPH: list[tuple[str, Any, Given]] = [
+    ("mix", "lerp", {}),
+    ("frames", 4, {}),
+    ("steps", 5, {}),
+    ("t", 300, {"mix": "ddpm"}),
+    ("layout_choice", "grid", {"ends": 4}),
+    ("sampler", "ddpm", {}),
+    ("eta", 0.8, {}),
+    ("spacing", "trailing", {}),
+    ("guidance", 2.0, {}),
+    ("convention", "openai", {}),
+    ("refinements", 2, {}),
+    ("clip", "clamp", {}),
+    ("precision", "bfloat16", {}),
+    ("batch", 1, {}),
+    ("seed", 5, {"mix": "ddpm"}),
+    ("conversion", INVERTED, {}),
+]
+TRAIN: list[tuple[str, Any, Given]] = [
+    ("side", "32", {}),
+    ("preset", "medium", {}),
+    ("duration", {"steps": 3}, {}),
+    ("prediction", "eps", {}),
+    ("precision", "bfloat16", {"duration": {"steps": 3}}),  # the first answer is 0 in any precision
+    ("batch", 3, {}),
+    ("lr", 0.05, {"duration": {"steps": 3}}),
+    ("samples", 2, {}),
+    ("seed", 5, {}),
+    ("flip", True, {}),
+    ("fine_tune", True, {}),
+]
+BY_TIME = {"every"}
+"""What only shows after seconds of training; the order that it makes is tested beside the other widgets of Train."""
+
+
+@pytest.fixture
+def made(qtbot) -> Iterator[Callable[[type[Stage]], Scene]]:
+    scenes: list[Scene] = []
+
+    def make(kind: type[Stage]) -> Scene:
+        scenes.append(Scene(qtbot, kind))
+        return scenes[-1]
+
+    yield make
+    for scene in scenes:
+        assert scene.bridge.shut_down()
+
+
+def compared(made, begin: Callable[[Scene], None], kind: type[Stage], control: str, value: Any, given: Given) -> bool:
+    """Whether turning the control changes what comes out, with all else alike."""
+    results = []
+    for turned in (False, True):
+        scene = made(kind)
+        begin(scene)
+        for name, before in given.items():
+            if name != "ends":
+                scene.turn(name, before)
+        if turned:
+            assert getattr(scene.controls, control).isEnabled(), "a control that is greyed cannot be turned"
+            scene.turn(control, value)
+        results.append(scene.run())
+    return differ(*results)
+
+
+@pytest.mark.parametrize(("control", "value", "given"), DENOISE)
+def test_that_every_control_of_denoise_reaches_the_engine(made, control, value, given) -> None:
+    def begin(scene: Scene) -> None:
+        for name, small in (("steps", 3), ("count", 2), ("label", "0")):
+            scene.turn(name, small)
+
+    assert compared(made, begin, DenoiseStage, control, value, given)
+
+
+@pytest.mark.parametrize(("control", "value", "given"), INVERT)
+def test_that_every_control_of_invert_reaches_the_engine(made, control, value, given) -> None:
+    def begin(scene: Scene) -> None:
+        for name, small in (("steps", 3), ("count", 2)):
+            scene.turn(name, small)
+
+    assert compared(made, begin, InvertStage, control, value, given)
+
+
+@pytest.mark.parametrize(("control", "value", "given"), MORPH)
+def test_that_every_control_of_morph_reaches_the_engine(made, control, value, given) -> None:
+    def begin(scene: Scene) -> None:
+        while len(scene.stage.ends.points) < given.get("ends", 2):
+            scene.stage.ends._added()
+        scene.stage.ends.put_picture(scene.state.image, 0)
+        scene.stage.ends.put_picture(from_pixels(np.full((SIDE, SIDE, 1), 200, np.uint8), "grey"), 1)
+        for name, small in (("steps", 3), ("frames", 3)):
+            scene.turn(name, small)
+
+    assert compared(made, begin, MorphStage, control, value, given)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for name in ("a", "b"):
+        (tmp_path / "pictures" / name).mkdir(parents=True)
+        for number in range(3):
+            rng = np.random.default_rng([number, ord(name)])
+            pixels = rng.integers(0, 256, (SIDE, SIDE), np.uint8)
+            Image.fromarray(pixels).save(tmp_path / "pictures" / name / f"{number}.png")
+    return tmp_path / "pictures"
+
+
+@pytest.mark.parametrize(("control", "value", "given"), TRAIN)
+def test_that_every_control_of_train_reaches_the_engine(made, folder, control, value, given) -> None:
+    def begin(scene: Scene) -> None:
+        setup = scene.stage.setup
+        scene.stage.handle_folder(folder)
+        scene.turn("side", str(SIDE))
+        for name, small in (("batch", 2), ("samples", 1), ("precision", "float32"), ("duration", {"steps": 1})):
+            scene.turn(name, small)
+        scene.wait(lambda: setup.data is not None and setup.data.pictures.shape[1] == SIDE)
+
+    assert compared(made, begin, TrainStage, control, value, given)
+
+
+@pytest.mark.parametrize(
+    ("kind", "cases"), [(DenoiseStage, DENOISE), (InvertStage, INVERT), (MorphStage, MORPH), (TrainStage, TRAIN)]
+)
+def test_that_no_control_is_forgotten_here(made, kind, cases) -> None:
+    controls = made(kind).controls
+    there = {name for name, widget in vars(controls).items() if isinstance(widget, KINDS) and not name.startswith("_")}
+    assert there - BY_TIME == {control for control, _value, _given in cases}
