@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
-from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, cast
 
@@ -35,7 +33,7 @@ from PySide6.QtWidgets import (
 from app.actions import COMMANDS, Actions, Command, fill_menu_bar
 from app.commands import Commands
 from app.incoming import Offer, offer
-from app.log import Log, logger
+from app.log import Log
 from app.panels import (
     LEFT_WIDTH,
     RIGHT_WIDTH,
@@ -47,6 +45,7 @@ from app.panels import (
     scrolled,
     surface,
 )
+from app.preparing import Preparation
 from app.settings import Settings
 from app.state import AppState, Cursor
 from app.theme import GRID, PANEL_PADDING
@@ -78,8 +77,6 @@ WHAT_STAGES_DO = {
     "morph": "From picture to picture, by way of their latents",
     "train": "A model of your own, from a folder of pictures",
 }
-WINDOWS = ("app.plot_window", "app.help")
-"""Modules of windows that are opened beside this one."""
 NARROW = 1190
 """Below this width (pixels) there is no room for both side panels: they fold away by themselves."""
 
@@ -88,7 +85,8 @@ class MainWindow(QMainWindow):
     """The window. Everything it shows derives from ``state``; all it asks goes through ``bridge``.
 
     Attributes: ``registry`` (all commands), ``commands`` (what they do), ``sources``, ``history``, ``left_panel``,
-    ``right_panel``, ``bottom_panel``, ``overlay``, ``status_line``. Signals: ``painted()`` once, after the first paint.
+    ``right_panel``, ``bottom_panel``, ``overlay``, ``status_line``, ``preparation``. Signals: ``painted()`` once, after
+    the first paint.
     """
 
     painted = Signal()
@@ -135,6 +133,7 @@ class MainWindow(QMainWindow):
         state.cursor_changed.connect(self._follow)
         bridge.message.connect(self._receive)
         bridge.message.connect(self.history.receive)
+        self.preparation = Preparation(self)
         state.status_changed.connect(self._prepare)
         self._follow(state.cursor)
 
@@ -177,14 +176,10 @@ class MainWindow(QMainWindow):
 
     @Slot(object)
     def _prepare(self, status: Status) -> None:
-        """Import what is not shown yet in a worker once the engine has begun: it takes some tenths of a second, which
-        nobody is to wait for who turns to another stage."""
-        if status.state is not EngineState.IDLE:
-            return
-        self.state.status_changed.disconnect(self._prepare)
-        for module in (*(path.partition(":")[0] for path in self._paths.values()), *WINDOWS):
-            if module not in sys.modules:
-                self.bridge.in_background(partial(import_module, module), _nothing, _not_imported, "modules")
+        """Import what is not shown yet once the engine has begun: nobody is to wait for it who turns to a stage."""
+        if status.state is EngineState.IDLE:
+            self.state.status_changed.disconnect(self._prepare)
+            self.preparation.begin()
 
     @Slot(object)
     def _receive(self, message: object) -> None:
@@ -255,6 +250,7 @@ class MainWindow(QMainWindow):
         if not self.isFullScreen():
             self.settings.geometry = self.saveGeometry()
         self.settings.save()
+        self.preparation.stop()
         for stage in self._stages.values():
             stage.deactivate()
         self.commands.close_windows()
@@ -344,14 +340,6 @@ class MainWindow(QMainWindow):
             row.addWidget(_tab(self.registry[f"stage_{key}"], title))
         row.addStretch()
         return bar
-
-
-def _nothing(_module: object) -> None:
-    """It was imported to be there."""
-
-
-def _not_imported(error: Exception) -> None:
-    logger.error("a module cannot be imported", exc_info=error)  # who turns to it is told
 
 
 def _stage_command(place: int, stage: tuple[str, str, str]) -> Command:

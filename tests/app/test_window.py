@@ -21,6 +21,7 @@ from PySide6.QtWidgets import (
 )
 from pytestqt.qtbot import QtBot
 
+from app.preparing import modules
 from app.settings import Settings
 from app.state import AppState
 from app.theme import palette
@@ -366,20 +367,22 @@ def test_that_a_hint_without_room_ends_in_an_ellipsis_and_is_whole_in_its_toolti
     assert hint.toolTip() == text
 
 
-def test_that_what_is_not_shown_yet_is_imported_in_a_worker_once_the_engine_has_begun(
-    window: MainWindow, monkeypatch: pytest.MonkeyPatch
+def test_that_what_is_not_shown_yet_is_imported_bit_by_bit_once_the_engine_has_begun(
+    window: MainWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked = []
-    monkeypatch.setattr(window.bridge, "in_background", lambda work, done, failed, worker: asked.append((work, worker)))
-    monkeypatch.delitem(sys.modules, "app.help", raising=False)
+    monkeypatch.delitem(sys.modules, "app.widgets.run_list", raising=False)
     window.state.set_status(Status(EngineState.LOADING, "cpu"))
-    assert not asked
+    assert not window.preparation.is_under_way
     window.state.set_status(Status(EngineState.IDLE, "cpu"))
-    assert "modules" in {worker for _work, worker in asked}
-    for work, _worker in asked:
-        work()
-    assert "app.help" in sys.modules
-    asked.clear()
-    window.state.set_status(Status(EngineState.SAMPLING, "cpu"))
-    window.state.set_status(Status(EngineState.IDLE, "cpu"))
-    assert not asked
+    assert window.preparation.is_under_way
+    assert "app.widgets.run_list" not in sys.modules
+    qtbot.waitUntil(lambda: "app.widgets.run_list" in sys.modules)
+    window.close()
+    assert not window.preparation.is_under_way
+
+
+def test_that_the_parts_of_a_stage_are_imported_before_the_stage() -> None:
+    names = list(modules())
+    assert len(names) == len(set(names)) > 80
+    assert names.index("app.stages.morph_controls") < names.index("app.stages.morph")
+    assert names.index("app.widgets.sliders") < names.index("app.stages.train")
