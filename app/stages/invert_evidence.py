@@ -134,7 +134,7 @@ class InvertEvidence(QWidget):
             return
         ratio = psnr(error)
         decibels = "∞" if math.isinf(ratio) else f"{ratio:.1f}"
-        self.error.setText(f"Reconstruction error {error:.2g}, PSNR {decibels} dB")
+        self.error.setText(f"Error {error:.2g}, PSNR {decibels} dB")
 
     def _arrange(self) -> None:
         """Drawn, it is a column of its own and leaves the height to the pictures; else it is a few words."""
