@@ -10,7 +10,7 @@ from app.theme import GRID
 from app.widgets.picture_pane import CAPTION_HEIGHT
 from app.widgets.pictures import PicturePane, PictureRow
 
-LEAST = 80 + CAPTION_HEIGHT
+LEAST = 74 + CAPTION_HEIGHT
 """The least height of a pane: x_0 and eps under a wide x_t leave the rest to it."""
 
 Places = tuple[QRect, QRect, QRect]
