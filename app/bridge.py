@@ -259,9 +259,8 @@ class Bridge(QObject):
             case RunResumed(job=job):
                 self._change(job, state="running")
             case RunEnded(job=job, reason=reason, steps=steps):
-                self._change(job, state=reason, eta=0.0)
-                if job in state.runs:
-                    self._change(job, stored=steps)
+                stored = {"stored": steps} if job in state.runs else {}
+                self._change(job, state=reason, eta=0.0, **stored)
             case Failed(job=int(job)):
                 self._change(job, state="failed", eta=0.0)
 

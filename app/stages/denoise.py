@@ -12,7 +12,7 @@ from app.stages.base import Stage
 from app.stages.denoise_controls import DenoiseControls
 from app.stages.denoise_plan import first_state, path_of
 from app.stages.denoise_settings import branch, resolve, settings_of
-from app.stages.readiness import WAITING_HINT, Readiness, live_run
+from app.stages.readiness import WAITING_HINT, Readiness, live_run, pause_or_resume
 from app.stages.run_instruments import RunButtons
 from app.stages.shown_run import ShownRun
 from app.state import AppState, Run
@@ -170,9 +170,7 @@ class DenoiseStage(Stage):
 
     @Slot()
     def _pause_or_resume(self) -> None:
-        run = self._live()
-        if run is not None:
-            (self._bridge.resume if run.state == "paused" else self._bridge.pause)(run.job)
+        pause_or_resume(self._bridge, self._live())
 
     def _submit(self, make: Callable[[], SampleRequest]) -> None:
         try:

@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QPushButton, QWidget
 from app.stages.invert_page import BACK_HINT, InvertPage
 from app.stages.invert_plan import why_not
 from app.stages.invert_scene import inversion_before
-from app.stages.readiness import WAITING_HINT, Readiness, live_run
+from app.stages.readiness import WAITING_HINT, Readiness, live_run, pause_or_resume
 from app.state import AppState, Run
 from core.errors import Refusal
 from core.messages import Failed, Preview, Refined, RunEnded, RunPaused
@@ -124,9 +124,7 @@ class InvertStage(InvertPage):
 
     @Slot()
     def _pause_or_resume(self) -> None:
-        live = self._live()
-        if live is not None:
-            (self._bridge.resume if live.state == "paused" else self._bridge.pause)(live.job)
+        pause_or_resume(self._bridge, self._live())
 
     def _when_ready(self, button: QPushButton, begin: Callable[[], None]) -> None:
         if not self.readiness.must_wait(lambda: self._when_ready(button, begin)) and button.isEnabled():

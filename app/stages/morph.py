@@ -19,7 +19,7 @@ from app.stages.morph_record import Record
 from app.stages.morph_screen import MorphScreen
 from app.stages.morph_settings import NAMES, PicturePoint, converted, resolve, resolve_rows, settings_of
 from app.stages.morph_sheet import Rows
-from app.stages.readiness import WAITING_HINT, Readiness, live_run
+from app.stages.readiness import WAITING_HINT, Readiness, live_run, pause_or_resume
 from app.state import AppState, Run
 from app.theme import GRID, PANEL_PADDING
 from core.errors import Refusal
@@ -171,9 +171,7 @@ class MorphStage(Stage):
 
     @Slot()
     def _pause_or_resume(self) -> None:
-        live = self._live()
-        if live is not None:
-            (self._bridge.resume if live.state == "paused" else self._bridge.pause)(live.job)
+        pause_or_resume(self._bridge, self._live())
 
     @Slot()
     def _offer_export(self) -> None:

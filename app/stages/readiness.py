@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal
 
 from app.state import AppState, Run
 from core.messages import READY, EngineState
+
+if TYPE_CHECKING:
+    from app.bridge import Bridge
 
 LIVE = ("running", "paused")
 WAITING_HINT = "The model is still loading: this starts when it is there. Esc takes it back."
@@ -17,6 +21,12 @@ def live_run(state: AppState, jobs: Iterable[int | None], kind: type = object) -
     """The first of these runs that is under way and of this kind of request; jobs may be None or unknown."""
     runs = (None if job is None else state.runs.get(job) for job in jobs)
     return next((run for run in runs if run and run.state in LIVE and isinstance(run.request, kind)), None)
+
+
+def pause_or_resume(bridge: Bridge, run: Run | None) -> None:
+    """Pause a run after its step, or let it go on; nothing where there is none."""
+    if run is not None:
+        (bridge.resume if run.state == "paused" else bridge.pause)(run.job)
 
 
 class Readiness(QObject):
