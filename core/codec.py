@@ -16,16 +16,21 @@ from core.errors import Refusal
 from core.requests import (
     MAX_BRANCHES,
     SCHEMA,
+    ClassifierSpec,
     Conversion,
+    DataRef,
+    DistanceRequest,
     FromMorph,
     FromStep,
     ImageRef,
     InvertRequest,
+    LikelihoodRequest,
     ModelRef,
     MorphRequest,
     SampleRequest,
     SamplerSpec,
     ScheduleSpec,
+    Trial,
 )
 
 R = TypeVar("R")
@@ -36,6 +41,7 @@ MAX_COUNT = 4096
 MAX_SIDE = 8192
 MAX_REFINEMENTS = 5
 MAX_FRAMES = 1024
+MAX_PICTURES = 1_000_000
 
 Json = dict[str, Any]
 
@@ -45,6 +51,17 @@ NUMBERS: Mapping[tuple[type, str], tuple[float, float]] = {
     (Conversion, "crop"): (0, 1),
     (Conversion, "background"): (0, 255),
     (SamplerSpec, "eta"): (0, 1),
+    (SamplerSpec, "percentile"): (0, 1),
+    (SamplerSpec, "limit"): (0, 1000),
+    (ClassifierSpec, "scale"): (-1000, 1000),
+    (SampleRequest, "interval"): (0, MAX_T - 1),
+    (SampleRequest, "rescale"): (0, 1),
+    (SampleRequest, "temperature"): (0, 100),
+    (LikelihoodRequest, "pictures"): (0, 2**31 - 1),
+    (LikelihoodRequest, "draws"): (1, 1000),
+    (DistanceRequest, "pictures"): (0, 2**31 - 1),
+    (DistanceRequest, "neighbours"): (1, 100),
+    (Trial, "batches"): (1, MAX_PICTURES),
     (FromStep, "step"): (0, MAX_T),
     (FromMorph, "frames"): (0, MAX_FRAMES - 1),
     (SampleRequest, "cells"): (0, MAX_COUNT - 1),
@@ -77,6 +94,8 @@ MAX_LENGTHS: Mapping[str, int] = {
     "frames": MAX_COUNT,
     "cells": MAX_COUNT,
     "ends": 4,
+    "pictures": MAX_PICTURES,
+    "trials": 1000,
 }
 SHA256 = re.compile("[0-9a-f]{64}")
 
@@ -179,7 +198,7 @@ class _Reader:
         if isinstance(value, list) and len(value) > MAX_LENGTHS.get(name, 16):
             raise Refusal(f"{where} has {len(value)} entries; at most {MAX_LENGTHS.get(name, 16)} are allowed.")
         read = self.value(hint, value, limits, where)
-        if cls in (ModelRef, ImageRef) and name == "sha256" and not SHA256.fullmatch(read):
+        if cls in (ModelRef, ImageRef, DataRef) and name == "sha256" and not SHA256.fullmatch(read):
             raise Refusal(f"{where} must be a SHA-256 in 64 hexadecimal digits, not {_shown(read)}.")
         if cls is Conversion and name == "channels" and read not in (1, 3):
             raise Refusal(f"{where} must be 1 (grey) or 3 (colour), not {_shown(read)}.")

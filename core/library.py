@@ -13,7 +13,7 @@ from core.denoiser import Condition, Denoiser, NetworkDenoiser
 from core.errors import Refusal
 from core.images import OpenedImage
 from core.levels import Level, Path
-from core.messages import ModelInfo
+from core.messages import ClassifierInfo, ModelInfo
 from core.process import marginal
 from core.requests import ImageRef, ModelRef, SampleRequest
 from core.samplers import Step, StepNoise, ddim, ddpm
@@ -136,12 +136,46 @@ class NetworkModel:
         return self._prepared[key]
 
 
+class Recogniser(Protocol):
+    """A network that tells classes apart, and whose last features tell how pictures differ. Pictures x are float32
+    (n, *event_shape) in the data's range."""
+
+    @property
+    def info(self) -> ClassifierInfo: ...
+
+    def features(self, x: Tensor, check: Check) -> Tensor:
+        """Of clean pictures, float32 (n, ``info.features``)."""
+        ...
+
+    def log_probabilities(self, x: Tensor, level: Level) -> Tensor:
+        """log p(y | x) of every class, float32 (n, classes). Raises Refusal where it knows no classes, or no noise."""
+        ...
+
+    def gradient(self, x: Tensor, level: Level, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """The gradient of log p(y | x) by x, of its shape, and log p(y | x) itself (n,). Raises Refusal."""
+        ...
+
+    def release(self) -> None:
+        """Give back what it holds on devices."""
+        ...
+
+
 class Library:
-    """The open models and pictures, found by hash. Only the engine thread (or a headless command) uses it."""
+    """The open models, recognisers and pictures, by hash. Only the engine thread (or a headless command) uses it."""
 
     def __init__(self) -> None:
         self._models: dict[str, Model] = {}
+        self._recognisers: dict[str, Recogniser] = {}
         self._images: dict[str, OpenedImage] = {}
+
+    def add_recogniser(self, recogniser: Recogniser) -> None:
+        self._recognisers[recogniser.info.ref.sha256] = recogniser
+
+    def recogniser(self, ref: ModelRef) -> Recogniser:
+        """Raises: Refusal where it is not open."""
+        if ref.sha256 not in self._recognisers:
+            raise Refusal(f"The classifier “{ref.name}” is not open. Open its folder, then begin again.")
+        return self._recognisers[ref.sha256]
 
     def add_model(self, model: Model) -> None:
         """The model one works with from now on; the others stay open, but let go of the device's memory."""

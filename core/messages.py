@@ -14,7 +14,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.levels import Level, Path
-from core.requests import Interactive, ModelRef, PredictionKind, RunRequest, SamplerSpec, ScheduleSpec
+from core.requests import (
+    Interactive,
+    MeasureRequest,
+    MetricName,
+    ModelRef,
+    PredictionKind,
+    RunRequest,
+    SamplerSpec,
+    ScheduleSpec,
+    VarianceKind,
+)
 
 Picture = NDArray[np.uint8]
 Signed = NDArray[np.float32]
@@ -27,14 +37,15 @@ class EngineState(Enum):
     IDLE = "idle"
     LOADING = "loading"
     SAMPLING = "sampling"
+    MEASURING = "measuring"
     TRAINING = "training"
     PAUSED = "paused"
     CANCELLING = "cancelling"
     FAILED = "failed"
 
 
-READY = (EngineState.IDLE, EngineState.PAUSED, EngineState.TRAINING)
-"""Where a run that is asked for begins at once: a training makes way for it."""
+READY = (EngineState.IDLE, EngineState.PAUSED, EngineState.MEASURING, EngineState.TRAINING)
+"""Where a run that is asked for begins at once: measurements and trainings make way for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +67,9 @@ class ModelInfo:
     for unconditional models), ``null_label`` the index of "no class". ``sampler`` and ``spacing`` are what the
     folder's scheduler says, as are ``final_alpha_bar``, the level a run ends on (1.0: the data), and
     ``steps_offset``, by which leading timesteps are shifted up; they hold until the person overrides them.
-    ``precision`` is what "auto" resolves to here.
+    ``precision`` is what "auto" resolves to here; ``variance`` what the network has learned of the reverse step's
+    variance: nothing ("fixed"), where it lies between beta_tilde and beta ("range", Nichol & Dhariwal 2021), or its
+    logarithm ("diagonal").
     """
 
     ref: ModelRef
@@ -75,6 +88,7 @@ class ModelInfo:
     licence: str = ""
     data_statistics: tuple[float, ...] = ()
     """What the training data look like, for telling that a picture is unlike them (see core/likeness.py)."""
+    variance: VarianceKind = "fixed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +96,31 @@ class ModelOpened:
     """A model is open; ``folder`` is where it lies, "" where it comes from no folder."""
 
     info: ModelInfo
+    folder: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ClassifierInfo:
+    """A noisy classifier that is open in the engine. ``labels`` are its classes' names in index order; ``schedule`` is
+    the one it has met noise of, and ``features`` the length of what it answers before its last layer. ``noisy`` says
+    whether it was trained on noised pictures: only then does it guide."""
+
+    ref: ModelRef
+    event_shape: tuple[int, ...]
+    labels: tuple[str, ...]
+    schedule: ScheduleSpec
+    features: int
+    noisy: bool = True
+    parameters: int = 0
+    description: str = ""
+    licence: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ClassifierOpened:
+    """A classifier is open, for guidance and for its features; ``folder`` is where it lies."""
+
+    info: ClassifierInfo
     folder: str = ""
 
 
@@ -120,6 +159,16 @@ class Refined:
 
 
 @dataclass(frozen=True, slots=True)
+class Recognised:
+    """What the guiding classifier made of state ``step``, from which step ``step`` + 1 was made: log p(y | x_t) of the
+    label asked for, one a sample."""
+
+    job: int
+    step: int
+    log_p: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Preview:
     """State ``step`` of a run and what the network sees in it; x0_hat and eps_hat are None where not yet computed.
 
@@ -140,7 +189,9 @@ class Preview:
 class Inspection:
     """The answer to an interactive request; ``request`` says to which, so that stale answers are dropped.
 
-    At a clean level there is nothing to predict: x0_hat is x_t, eps_hat and score are None.
+    At a clean level there is nothing to predict: x0_hat is x_t, eps_hat and score are None. Of a guided run's state
+    ``difference`` is eps_c - eps_u, ``gradient`` that of log p(y | x_t) without its scale, ``log_p`` one a sample; they
+    are there at every level but a clean one, also where the guidance's interval leaves them out.
     """
 
     request: Interactive
@@ -150,6 +201,9 @@ class Inspection:
     eps_hat: Signed | None
     score: Signed | None
     milliseconds: float
+    difference: Signed | None = None
+    gradient: Signed | None = None
+    log_p: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,9 +294,94 @@ class TrainingSaved:
     step: int
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Likelihood:
+    """What is known so far of how well a model codes pictures; arrays by t are float64 (k,) along rising ``timesteps``.
+
+    ``terms`` are the means over pictures of L_t in bits a value (t = 0: the decoder's, by the discretised Gaussian),
+    NaN where t has not been met yet; ``mse`` that of eps_hat, ``distortion`` the root of the mean squared error of
+    x0_hat in 8-bit values (0..255). ``*_error`` are standard errors over the ``pictures`` pictures that are done.
+    ``prior`` is L_T, and ``bits_per_dim`` the sum of all, fewer timesteps standing for their strata.
+    """
+
+    timesteps: NDArray[np.int64]
+    terms: NDArray[np.float64]
+    terms_error: NDArray[np.float64]
+    mse: NDArray[np.float64]
+    mse_error: NDArray[np.float64]
+    distortion: NDArray[np.float64]
+    prior: float
+    bits_per_dim: float
+    bits_error: float
+    pictures: int
+    per_picture: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
+    """Bits a value of every picture that is done, for comparing two models picture by picture."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DistancePoint:
+    """A trial that is done: ``value`` of the metric with its standard error ``error`` (NaN where there is none), over
+    ``count`` samples. ``precision`` and ``recall`` 0..1; ``recognised`` is the share that the feature network takes for
+    the class asked for (NaN without classes); ``evaluations`` of the network a sample, ``seconds`` for all samples.
+    ``pictures`` are the first samples."""
+
+    series: str
+    x: float
+    value: float
+    error: float
+    precision: float
+    recall: float
+    recognised: float
+    count: int
+    evaluations: int
+    seconds: float
+    pictures: Picture
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Distances:
+    """The trials that are done, in their order. ``metric`` is what was measured (see ``note`` where that is another
+    than asked for), ``real`` the same distance of as many real pictures from outside the reference, NaN where there are
+    none; ``dimensions`` of the features, ``reference`` pictures."""
+
+    points: tuple[DistancePoint, ...]
+    metric: MetricName
+    dimensions: int
+    reference: int
+    real: float = float("nan")
+    note: str = ""
+
+
+Measurement = Likelihood | Distances
+
+
+@dataclass(frozen=True, slots=True)
+class MeasureStarted:
+    """A measurement has begun; ``total`` counts its parts."""
+
+    job: int
+    request: MeasureRequest
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What is known after ``done`` of ``total`` parts; ``eta`` in seconds. The last one is the whole."""
+
+    job: int
+    result: Measurement
+    done: int
+    total: int
+    eta: float
+
+
 Message = (
     Status
     | ModelOpened
+    | ClassifierOpened
+    | Recognised
+    | MeasureStarted
+    | Measured
     | RunStarted
     | Progress
     | Refined

@@ -128,3 +128,9 @@ def to_x0_and_eps(output: X, x_t: X, level: Level, kind: PredictionKind) -> tupl
     if kind == "x0":
         return output, eps_from_x0(x_t, output, level)
     return x0_from_v(x_t, output, level), eps_from_v(x_t, output, level)
+
+
+def range_log_variance(v: X, log_beta: X | float, log_beta_tilde: X | float) -> X:
+    """The logarithm of a variance between beta_tilde (v = -1) and beta (v = 1) (Nichol & Dhariwal 2021, eq. 15)."""
+    share = (v + 1) / 2
+    return share * log_beta + (1 - share) * log_beta_tilde

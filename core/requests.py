@@ -16,11 +16,14 @@ MAX_BRANCHES = 32
 
 ScheduleName = Literal["linear", "cosine", "quadratic", "sigmoid", "constant", "drawn", "betas"]
 SpacingName = Literal["leading", "linspace", "trailing", "quadratic", "quadratic_full", "log_snr", "hand"]
-SamplerName = Literal["ddpm", "ddim"]
-ClipPolicy = Literal["none", "clamp", "rederive"]
-VarianceName = Literal["small", "large"]
+SamplerName = Literal["ddpm", "ddim", "heun", "dpmpp"]
+ClipPolicy = Literal["none", "clamp", "rederive", "dynamic"]
+VarianceName = Literal["small", "large", "learned"]
+VarianceKind = Literal["fixed", "range", "diagonal"]
+GradientPlace = Literal["x_t", "mean"]
+MetricName = Literal["frechet", "kernel"]
 Precision = Literal["float32", "bfloat16", "float16"]
-PredictionKind = Literal["eps", "x0", "v"]
+PredictionKind = Literal["eps", "x0", "v", "mean"]
 InversionConvention = Literal["diffusers", "openai"]
 MixName = Literal["slerp", "lerp", "ddpm"]
 MorphLayout = Literal["edges", "grid"]
@@ -32,6 +35,7 @@ class ScheduleSpec:
 
     ``beta_start`` and ``beta_end`` None mean the name's published values (for "linear" scaled by 1000 / T).
     ``points`` are (t / (T - 1), alpha_bar) control points of a drawn schedule; ``betas`` the explicit list.
+    ``zero_snr`` rescales the schedule so that nothing of the picture is left at the last timestep (Lin et al. 2024).
     """
 
     name: ScheduleName = "linear"
@@ -40,6 +44,7 @@ class ScheduleSpec:
     beta_end: float | None = None
     points: tuple[tuple[float, float], ...] = ()
     betas: tuple[float, ...] = ()
+    zero_snr: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +80,33 @@ class ImageRef:
 
 @dataclass(frozen=True, slots=True)
 class SamplerSpec:
-    """``eta`` belongs to DDIM (0 deterministic, 1 the DDPM posterior), ``variance`` to DDPM; ``clip`` to both."""
+    """How a path is walked. ``eta`` belongs to DDIM (0 deterministic, 1 the DDPM posterior), ``variance`` to DDPM.
+
+    ``clip`` belongs to all: "dynamic" holds each picture's x0_hat within the ``percentile`` of its own |x0_hat|, where
+    that is more than the data's range and at most ``limit`` (None: without limit), and scales it back into the range
+    (Saharia et al. 2022 (Imagen), section 2.3).
+    """
 
     name: SamplerName = "ddim"
     eta: float = 0.0
     variance: VarianceName = "small"
     clip: ClipPolicy = "clamp"
+    percentile: float = 0.995
+    limit: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ClassifierSpec:
+    """Guidance by the gradient of a noisy classifier (Dhariwal & Nichol 2021): ``scale`` times grad log p(y | x_t).
+
+    ``labels`` are classes of the classifier, one a sample. "ddpm" shifts the mean by variance times gradient, taken
+    ``at`` x_t or at the mean; all others shift the score at x_t.
+    """
+
+    model: ModelRef
+    labels: tuple[int, ...]
+    scale: float = 1.0
+    at: GradientPlace = "x_t"
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +155,9 @@ class SampleRequest:
     (1.0: the data). ``labels`` has one entry a sample (None: the null label), or is empty for unconditional models.
     ``guidance`` is the paper's w: eps = (1 + w) eps_c - w eps_u; 0 is plain conditional. ``cells`` are the samples of
     the ``count`` that are walked alone, empty for all: noise is drawn for all, so each stays the picture it was.
+    Guidance of either kind works at the timesteps of ``interval`` (first and last, both counted; None: at all) (see
+    Kynkaanniemi et al. 2024); ``rescale`` is how far guided predictions go back to the conditional one's standard
+    deviation (0..1, Lin et al. 2024). ``temperature`` scales the initial noise of a run that starts from it.
     """
 
     model: ModelRef
@@ -144,6 +173,10 @@ class SampleRequest:
     start: Start = FromNoise()
     final_alpha_bar: float = 1.0
     cells: tuple[int, ...] = ()
+    interval: tuple[int, int] | None = None
+    rescale: float = 0.0
+    classifier: ClassifierSpec | None = None
+    temperature: float = 1.0
 
     @property
     def steps(self) -> int:
@@ -241,6 +274,70 @@ class MorphRequest:
 
 RunRequest = SampleRequest | InvertRequest | MorphRequest
 """What the engine makes a run of."""
+
+
+@dataclass(frozen=True, slots=True)
+class DataRef:
+    """Pictures of a folder by the hash of what is decoded of them (see ``PictureFolder.sha256``)."""
+
+    name: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class LikelihoodRequest:
+    """How many bits a value the model needs for pictures of ``data``: L_0 .. L_T in the papers' accounting.
+
+    ``pictures`` are indices into the data; each is noised ``draws`` times at every one of ``timesteps`` (falling; all
+    T for the exact sum, fewer are taken as strata of t). Its noise depends on ``seed``, its index, t and the number of
+    the draw alone, so that two models meet the same. ``labelled`` gives the network each picture's class, where it
+    knows it. ``variance`` is that of the reverse step, ``clip`` holds x0_hat ("none" or "clamp").
+    """
+
+    model: ModelRef
+    schedule: ScheduleSpec
+    data: DataRef
+    pictures: tuple[int, ...]
+    timesteps: tuple[int, ...]
+    draws: int = 1
+    seed: int = 0
+    labelled: bool = True
+    variance: VarianceName = "large"
+    clip: ClipPolicy = "clamp"
+    precision: Precision = "float32"
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """A point of a comparison: the samples of ``request``, drawn ``batches`` times with seeds counted up from its own,
+    as the point ``x`` of the curve ``series``."""
+
+    series: str
+    x: float
+    request: SampleRequest
+    batches: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class DistanceRequest:
+    """How far samples are from pictures of ``data``, for each of ``trials``.
+
+    ``metric`` is the Frechet distance (Heusel et al. 2017) or the unbiased kernel distance (Binkowski et al. 2018), in
+    the features of the network ``features``; ``pictures`` are indices of the reference. ``neighbours`` is the k of
+    precision and recall (Kynkaanniemi et al. 2019). ``seed`` draws the subsets that error bars come from.
+    """
+
+    trials: tuple[Trial, ...]
+    data: DataRef
+    pictures: tuple[int, ...]
+    features: ModelRef
+    metric: MetricName = "kernel"
+    neighbours: int = 3
+    seed: int = 0
+
+
+MeasureRequest = LikelihoodRequest | DistanceRequest
+"""What the engine measures."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from core.requests import ModelRef, Precision, PredictionKind
+from core.requests import ModelRef, Precision, PredictionKind, ScheduleSpec, VarianceKind
 
 PresetName = Literal["small", "medium", "large"]
+TaskName = Literal["diffusion", "classifier"]
+ObjectiveName = Literal["simple", "weighted", "vlb", "hybrid", "min_snr"]
+TimestepSamplerName = Literal["spread", "uniform", "antithetic", "loss_second_moment"]
 
 FINE_TUNING_LR = 2e-4
 """A learning rate for going on from a model: larger steps soon forget what it has learned."""
@@ -23,6 +26,13 @@ class TrainOrder:
     instead, whose network, schedule and prediction it keeps. ``flip`` mirrors half of the pictures. ``resume`` goes on
     with the run that lies in ``out``, whose own settings hold but for its length. ``samples`` pictures are drawn from
     fixed seeds about every ``sample_every`` seconds, and a checkpoint is written every ``save_every``.
+
+    ``task`` "classifier" trains a noisy classifier of the folder's classes instead of a diffusion model, on noise of
+    ``schedule``; it has no prediction, objective or variance, and without ``noised`` it sees clean pictures only, to
+    judge instead of to guide. ``objective``: L_simple, the bound's own weights on the
+    same error, L_vlb itself, L_simple with a thousandth of L_vlb for a learned ``variance``, or min-SNR-gamma.
+    ``timestep_sampler``: one draw spread over the batch, independent, in pairs t and T - 1 - t, or by the second
+    moment of the loss at each t.
     """
 
     out: Path
@@ -40,3 +50,9 @@ class TrainOrder:
     samples: int = 16
     sample_every: float = 60.0
     save_every: float = 120.0
+    task: TaskName = "diffusion"
+    schedule: ScheduleSpec = field(default_factory=ScheduleSpec)
+    objective: ObjectiveName = "simple"
+    variance: VarianceKind = "fixed"
+    timestep_sampler: TimestepSamplerName = "spread"
+    noised: bool = True

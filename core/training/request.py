@@ -9,7 +9,8 @@ from typing import Any
 from core.codec import field_from_json
 from core.errors import Refusal
 from core.json_file import Fields
-from core.requests import ModelRef, Precision, PredictionKind, ScheduleSpec
+from core.requests import ModelRef, Precision, PredictionKind, ScheduleSpec, VarianceKind
+from core.training.order import ObjectiveName, TaskName, TimestepSamplerName
 from core.unet_config import UNetConfig
 
 
@@ -21,7 +22,8 @@ class TrainRequest:
     label is the index after the last. The run ends after ``steps`` steps, or, where ``minutes`` is given instead,
     after that much time spent in steps. ``lr`` rises linearly for ``warm_up`` steps and, with ``decay``, falls to 0
     along half a cosine. ``label_dropout`` is p_uncond of Ho & Salimans 2022. ``micro_batch`` pictures go through the
-    network at once (None: the whole batch); ``base`` is the model whose weights a fine-tuning began from.
+    network at once (None: the whole batch); ``base`` is the model whose weights a fine-tuning began from. ``gamma`` is
+    min-SNR's, ``vlb_weight`` the hybrid's lambda. Of a classifier ``network`` is what its encoder half is taken from.
     """
 
     data_name: str
@@ -44,6 +46,14 @@ class TrainRequest:
     precision: Precision = "float32"
     micro_batch: int | None = None
     base: ModelRef | None = None
+    task: TaskName = "diffusion"
+    objective: ObjectiveName = "simple"
+    variance: VarianceKind = "fixed"
+    timestep_sampler: TimestepSamplerName = "spread"
+    gamma: float = 5.0
+    vlb_weight: float = 0.001
+    weight_decay: float = 0.0
+    noised: bool = True
 
     def __post_init__(self) -> None:
         if (self.steps is None) == (self.minutes is None):
