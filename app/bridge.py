@@ -15,12 +15,15 @@ import qasync
 from PySide6.QtCore import QObject, Qt, QTimer, Signal, Slot
 from PySide6.QtWidgets import QApplication
 
-from app.state import AppState, Run, Training, parent_of
+from app.state import AppState, Measuring, Run, Training, parent_of
 from core.engine import Engine
 from core.images import OpenedImage
 from core.messages import (
+    ClassifierOpened,
     EngineState,
     Failed,
+    Measured,
+    MeasureStarted,
     Message,
     ModelOpened,
     Preview,
@@ -34,7 +37,7 @@ from core.messages import (
     TrainingStarted,
     TrainingTick,
 )
-from core.requests import FromStep, Interactive, RunRequest, SampleRequest
+from core.requests import FromStep, Interactive, MeasureRequest, RunRequest, SampleRequest
 from core.training.dataset import PictureFolder
 from core.training.order import TrainOrder
 
@@ -94,6 +97,14 @@ class Bridge(QObject):
     def train(self, order: TrainOrder, data: PictureFolder) -> int:
         """Queue a training; its job number. Cancelling it keeps what it has learned."""
         return self._engine.train(order, data)
+
+    def measure(self, request: MeasureRequest, data: PictureFolder) -> int:
+        """Queue a measurement; its job number. What was measured before it is cancelled stays."""
+        return self._engine.measure(request, data)
+
+    def open_classifier(self, name_or_path: str) -> None:
+        """Open a bundled classifier, a folder, or a file of Inception weights."""
+        self._engine.open_classifier(name_or_path)
 
     def snapshot(self, job: int) -> None:
         """Open the model of a training as it is now."""
@@ -243,6 +254,12 @@ class Bridge(QObject):
                 state.set_status(message)
             case ModelOpened(info=info):
                 state.set_model(info)
+            case ClassifierOpened(info=classifier):
+                state.add_classifier(classifier)
+            case MeasureStarted(job=job, total=total):
+                state.set_measuring(Measuring(job, total=total))
+            case Measured(job=job) if state.measuring is not None and state.measuring.job == job:
+                self._change(job, done=message.done, eta=message.eta)
             case RunStarted():
                 state.put_run(begun(message, state.runs))
             case Progress(job=job) if job in state.runs:
@@ -270,6 +287,8 @@ class Bridge(QObject):
             state.put_run(replace(state.runs[job], **changes))
         elif state.training is not None and state.training.job == job:
             state.set_training(replace(state.training, **changes))
+        elif state.measuring is not None and state.measuring.job == job:
+            state.set_measuring(replace(state.measuring, **changes))
 
 
 def begun(message: RunStarted, runs: Mapping[int, Run]) -> Run:

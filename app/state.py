@@ -9,7 +9,7 @@ from PySide6.QtCore import QObject, Signal
 
 from core.images import OpenedImage
 from core.levels import Path
-from core.messages import EngineState, ModelInfo, Status
+from core.messages import ClassifierInfo, EngineState, ModelInfo, Status
 from core.requests import (
     Conversion,
     FromLatent,
@@ -105,12 +105,24 @@ class Training:
     recent: tuple[float, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Measuring:
+    """A measurement under way, or ended: state as of a training; ``done`` of ``total`` parts, ``eta`` in seconds."""
+
+    job: int
+    state: str = "running"
+    done: int = 0
+    total: int = 0
+    eta: float = 0.0
+
+
 class AppState(QObject):
     """The observable model of the window.
 
     Attributes: ``cursor``, ``image`` (the person's picture), ``conversion`` (how it meets the network, None until a
     model is open), ``schedule`` (of the forward process), ``seed``, ``model`` (open model or None), ``status`` (of
-    the engine), ``runs`` (by job id, in order of start), ``training`` (the last that began, or None).
+    the engine), ``runs`` (by job id, in order of start), ``training`` (the last that began, or None),
+    ``measuring`` (the last measurement, or None), ``classifiers`` (open ones, the last opened last).
 
     Signals: ``<attribute>_changed(value)`` after each change; ``runs_changed(job)`` for a run that began or moved on.
     """
@@ -124,6 +136,8 @@ class AppState(QObject):
     status_changed = Signal(object)
     runs_changed = Signal(int)
     training_changed = Signal(object)
+    measuring_changed = Signal(object)
+    classifiers_changed = Signal(object)
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -136,6 +150,8 @@ class AppState(QObject):
         self.status = Status(EngineState.STARTING, "")
         self.runs: dict[int, Run] = {}
         self.training: Training | None = None
+        self.measuring: Measuring | None = None
+        self.classifiers: tuple[ClassifierInfo, ...] = ()
 
     def move(self, **changes: Any) -> None:
         """Move the cursor: ``state.move(t=500)``."""
@@ -166,6 +182,13 @@ class AppState(QObject):
 
     def set_training(self, training: Training | None) -> None:
         self._set("training", training)
+
+    def set_measuring(self, measuring: Measuring | None) -> None:
+        self._set("measuring", measuring)
+
+    def add_classifier(self, classifier: ClassifierInfo) -> None:
+        others = tuple(known for known in self.classifiers if known.ref.sha256 != classifier.ref.sha256)
+        self._set("classifiers", (*others, classifier))
 
     def _set(self, name: str, value: object) -> None:
         if getattr(self, name) != value:

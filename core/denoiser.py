@@ -19,12 +19,16 @@ from core.requests import ClipPolicy, PredictionKind
 class Prediction:
     """What is seen in x_t, float32 of its shape (n, *event_shape): x_t = alpha x0_hat + sigma eps_hat unless clamped.
 
-    ``variance`` is that of the reverse step, where the network has learned one.
+    ``variance`` is that of the reverse step, where the network has learned one. Of a guided prediction ``difference``
+    is eps_c - eps_u; ``gradient`` that of a classifier's log p(y | x_t) by x_t, and ``log_p`` (n,) that itself.
     """
 
     x0_hat: Tensor
     eps_hat: Tensor
     variance: Tensor | None = None
+    difference: Tensor | None = None
+    gradient: Tensor | None = None
+    log_p: Tensor | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -26,9 +26,9 @@ from core.errors import Cancelled, Refusal, is_out_of_memory
 from core.images import OpenedImage
 from core.mailbox import Mailbox
 from core.messages import (
+    ClassifierOpened,
     EngineState,
     Failed,
-    Inspection,
     Message,
     ModelOpened,
     Preview,
@@ -38,7 +38,7 @@ from core.messages import (
     Status,
 )
 from core.outbox import Outbox
-from core.requests import InspectStep, Interactive, RunRequest
+from core.requests import InspectStep, Interactive, MeasureRequest, RunRequest
 from core.store import DEFAULT_CAP
 from core.token import Token
 
@@ -138,6 +138,22 @@ class Engine:
             return TrainWorker(number, token, self, order, data)
 
         return self._hire(hire)
+
+    def measure(self, request: MeasureRequest, data: PictureFolder) -> int:
+        """Queue a measurement, which makes way for runs and goes before trainings; its job number. Answered by
+        ``MeasureStarted``, ``Measured`` ... ``RunEnded``, or ``Failed``; what was measured before a stop stays said."""
+
+        def hire(number: int, token: Token) -> Worker:
+            from core.measure_worker import MeasureWorker
+
+            return MeasureWorker(number, token, self, request, data)
+
+        return self._hire(hire)
+
+    def open_classifier(self, name_or_path: str) -> None:
+        """Open a bundled classifier, a folder, or a file of Inception weights; answered by ``ClassifierOpened`` or
+        ``Failed``."""
+        self._order(lambda: self._open_classifier(name_or_path))
 
     def snapshot(self, job: int) -> None:
         """Open the model of a training as it is now, its averaged weights pinned in a folder of their own; answered by
@@ -264,9 +280,9 @@ class Engine:
         return True
 
     def _next(self) -> Worker | None:
-        """Whose turn it is: a training makes way for all others."""
+        """Whose turn it is: trainings make way for measurements, and both for runs."""
         ready = [worker for worker in self._workers if worker.token.may_run]
-        return next((worker for worker in ready if not worker.in_background), ready[0] if ready else None)
+        return min(ready, key=lambda worker: worker.rank, default=None)
 
     def _settle(self) -> None:
         """Say what the engine is about to do, if that is news."""
@@ -343,8 +359,7 @@ class Engine:
             found = self._works.get(request.run)
             if found is None:
                 raise Refusal("The steps of this run made room for newer ones. Run it again to look at them.")
-            seen = jobs.inspect_step(found, request.step, request.frame, self._check_stop)
-            answer = Inspection(request, seen.level, seen.x_t, seen.x0_hat, seen.eps_hat, None, 0.0)
+            answer = jobs.inspect_step(request, found, self._check_stop)
         else:
             answer = jobs.inspect_image(request, self.library, self.device, within=self._check_stop)
         self.post(replace(answer, milliseconds=1000 * (time.perf_counter() - began)))
@@ -382,6 +397,13 @@ class Engine:
             self._add_model(NetworkModel(opened), str(opened.folder))
         finally:
             self._say_status(before.state, before.job)
+
+    def _open_classifier(self, name_or_path: str) -> None:
+        from core.recognisers import open_recogniser
+
+        opened = open_recogniser(name_or_path, self.device)
+        self.library.add_recogniser(opened.recogniser)
+        self.post(ClassifierOpened(opened.recogniser.info, str(opened.folder)))
 
     def _snapshot(self, job: int) -> None:
         from core.train_worker import TrainWorker

@@ -25,6 +25,7 @@ from core.requests import (
     FromStep,
     ImageEnd,
     InspectImage,
+    InspectStep,
     InvertRequest,
     MorphRequest,
     SampleRequest,
@@ -238,19 +239,33 @@ def stored_preview(work: Work, step: int, frame: int | None = None) -> Preview |
     return Preview(0, step, run.path[step], picture, clean, None, (float(x_t.min()), float(x_t.max())))
 
 
-def inspect_step(work: Work, step: int, frame: int | None = None, within: Check = nothing) -> Preview:
-    """x0_hat and eps_hat of state ``step``; the data themselves (a clean level) are their own x0_hat.
+def inspect_step(request: InspectStep, work: Work, within: Check = nothing) -> Inspection:
+    """x0_hat and eps_hat of a state, and what guides it; the data themselves (a clean level) are their own x0_hat.
 
     Raises: Refusal where there is no such frame.
     """
+    step, frame = request.step, request.frame
     found, stored = work.run_of(frame), stored_preview(work, step, frame)
     if found is None:
         raise Refusal("Of a morph, a frame can be looked into, and of a run all of it.")
     run, cells = found
     if stored is not None and run.path[step].is_clean:
-        return stored
+        return Inspection(request, stored.level, stored.x_t, stored.x0_hat, None, None, 0.0)
     with run.watched_by(within):
-        return preview(run.model, run.predict(step, cells))
+        looked = run.predict(step, cells)
+    seen, prediction = preview(run.model, looked), looked.prediction
+    return Inspection(
+        request=request,
+        level=seen.level,
+        x_t=seen.x_t,
+        x0_hat=seen.x0_hat,
+        eps_hat=seen.eps_hat,
+        score=None,
+        milliseconds=0.0,
+        difference=_signed(prediction.difference),
+        gradient=_signed(prediction.gradient),
+        log_p=() if prediction.log_p is None else tuple(prediction.log_p.tolist()),
+    )
 
 
 def inspect_image(request: InspectImage, library: Library, device: str, within: Check = nothing) -> Inspection:

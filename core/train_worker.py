@@ -15,7 +15,7 @@ from core.training.dataset import PictureFolder
 from core.training.order import TrainOrder
 from core.training.session import Drawn, NotSaved, Saved, TrainingSession
 from core.training.trainer import TrainStep
-from core.workers import Shop, Worker
+from core.workers import TRAININGS, Shop, Worker
 
 TICK_SECONDS = 0.1
 """Losses are told in batches, no oftener than this."""
@@ -24,7 +24,7 @@ TICK_SECONDS = 0.1
 class TrainWorker(Worker):
     """A training: whatever ends it, what it has learned is saved; where it cannot be saved, it waits."""
 
-    in_background = True
+    rank = TRAININGS
     state = EngineState.TRAINING
 
     def __init__(self, number: int, token: Token, shop: Shop, order: TrainOrder, data: PictureFolder) -> None:

@@ -11,7 +11,7 @@ from typing import Protocol
 from core.inversion import InverseStep, InvertRun
 from core.jobs import FindRun, SampleRun, preview, stored_preview
 from core.library import Library
-from core.messages import EngineState, Message, Progress, Refined, RunEnded, RunStarted
+from core.messages import EngineState, Message, Progress, Recognised, Refined, RunEnded, RunStarted
 from core.morph import MorphRun
 from core.pace import Pace
 from core.requests import InvertRequest, MorphRequest, RunRequest
@@ -56,13 +56,16 @@ def work_of(request: RunRequest, library: Library, device: str, *, find_run: Fin
     return SampleRun(request, library, device, find_run=find_run, cap=cap)
 
 
+RUNS, MEASUREMENTS, TRAININGS = range(3)
+
+
 class Worker(ABC):
     """One job. Attributes: ``number``; ``token``; ``pace``; ``done`` steps; ``told_paused``, whether that was said.
 
-    A worker ``in_background`` makes way for all others; ``state`` is what the engine is in while it works.
+    ``rank`` says who goes first, the lowest; ``state`` is what the engine is in while it works.
     """
 
-    in_background = False
+    rank = RUNS
     state = EngineState.SAMPLING
 
     def __init__(self, number: int, token: Token, shop: Shop) -> None:
@@ -135,6 +138,8 @@ class RunWorker(Worker):
         if isinstance(step, InverseStep) and step.misses:
             misses = tuple(float(miss.square().mean().sqrt()) for miss in step.misses)
             self.shop.post(Refined(self.number, self.done, misses))
+        if step.prediction.log_p is not None:
+            self.shop.post(Recognised(self.number, step.index, tuple(step.prediction.log_p.tolist())))
 
     def _preview_if_due(self, made: Made) -> None:
         """Previews within their share of the run's time, and every single step."""

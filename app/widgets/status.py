@@ -6,7 +6,7 @@ from PySide6.QtCore import Qt, Slot
 from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QLabel, QSizePolicy, QStatusBar, QWidget
 
-from app.state import AppState, Training
+from app.state import AppState, Measuring, Training
 from app.theme import PANEL_PADDING, font
 from app.widgets.controls import label
 from core.messages import EngineState, Status
@@ -17,6 +17,7 @@ WORDS = {
     EngineState.IDLE: "Ready",
     EngineState.LOADING: "Opening model",
     EngineState.SAMPLING: "Sampling",
+    EngineState.MEASURING: "Measuring",
     EngineState.TRAINING: "Training",
     EngineState.PAUSED: "Paused",
     EngineState.CANCELLING: "Stopping",
@@ -70,6 +71,7 @@ class StatusLine(QStatusBar):
         state.status_changed.connect(self._show_status)
         state.runs_changed.connect(self._show_run)
         state.training_changed.connect(self._show_progress)
+        state.measuring_changed.connect(self._show_progress)
         self._show_status(state.status)
 
     def set_hint(self, text: str) -> None:
@@ -100,10 +102,13 @@ class StatusLine(QStatusBar):
 
     @Slot()
     def _show_progress(self) -> None:
-        """The run under way; where there is none, the training."""
-        status, training = self._state.status, self._state.training
+        """The run under way; where there is none, the measurement or the training."""
+        status, training, measuring = self._state.status, self._state.training, self._state.measuring
         run = None if status.job is None else self._state.runs.get(status.job)
         self.fields["state"].setText(WORDS[status.state])
+        if measuring is not None and status.job == measuring.job:
+            self._show_measuring(measuring)
+            return
         if run is None and training is not None and training.state in ("running", "paused"):
             self._show_training(training)
             return
@@ -112,6 +117,11 @@ class StatusLine(QStatusBar):
         self.fields["step"].setText("" if run is None else f"step {run.stored}/{run.total}")
         self.fields["rate"].setText("" if run is None or run.rate <= 0 else f"{run.rate:.1f} steps/s")
         self.fields["eta"].setText("" if run is None or run.rate <= 0 else f"ETA {clock(run.eta)}")
+
+    def _show_measuring(self, measuring: Measuring) -> None:
+        self.fields["step"].setText(f"part {measuring.done}/{measuring.total}")
+        self.fields["rate"].clear()
+        self.fields["eta"].setText(f"ETA {clock(measuring.eta)}" if measuring.done and measuring.eta else "")
 
     def _show_training(self, training: Training) -> None:
         if training.state == "paused":

@@ -11,14 +11,19 @@ from PySide6.QtWidgets import QGridLayout, QVBoxLayout, QWidget
 
 from app.bridge import begun
 from app.stages.base import Stage
-from app.state import AppState, Run
+from app.state import AppState, Measuring, Run
 from core.images import OpenedImage
 from core.inversion_plan import inversion_path
 from core.levels import Level, Path
 from core.messages import (
+    ClassifierInfo,
+    ClassifierOpened,
     EngineState,
     Failed,
     Inspection,
+    Measured,
+    Measurement,
+    MeasureStarted,
     Message,
     ModelInfo,
     ModelOpened,
@@ -40,6 +45,7 @@ from core.requests import (
     InspectStep,
     Interactive,
     InvertRequest,
+    MeasureRequest,
     ModelRef,
     MorphRequest,
     RunRequest,
@@ -59,16 +65,23 @@ DIGITS = ModelInfo(
     null_label=10,
     precision="float32",
 )
+GUIDE = ClassifierInfo(
+    ref=ModelRef("digits-guide", "c" * 64),
+    event_shape=(1, 32, 32),
+    labels=tuple("0123456789"),
+    schedule=ScheduleSpec("linear"),
+    features=64,
+)
 CAP = 400_000_000
 
 
 class FakeBridge(QObject):
     """The methods and signals of ``app.bridge.Bridge``.
 
-    Recorded: ``submitted`` requests and orders, ``trained`` orders with their pictures, ``asked`` requests, ``images``
-    by hash, ``calls`` as (method, job). Scripted:
-    ``ready``, ``begin``, ``advance``, ``end``, ``fail``, ``answer``. As with the engine, nothing that it says comes
-    before a method has returned, but for pause and resume.
+    Recorded: ``submitted`` requests and orders, ``trained`` orders and ``measured`` requests with their pictures,
+    ``asked`` requests, ``images`` by hash, ``calls`` as (method, job). Scripted: ``ready``, ``begin``, ``advance``,
+    ``end``, ``fail``, ``answer``, ``know`` a classifier, ``begin_measure``, ``say_measured``. As with the
+    engine, nothing that it says comes before a method has returned, but for pause and resume.
     """
 
     message = Signal(object)
@@ -78,6 +91,7 @@ class FakeBridge(QObject):
         self.state = state
         self.submitted: list[Any] = []
         self.trained: list[tuple[TrainOrder, PictureFolder]] = []
+        self.measured: list[tuple[MeasureRequest, PictureFolder]] = []
         self.asked: list[Interactive] = []
         self.images: dict[str, OpenedImage] = {}
         self.calls: list[tuple[str, object]] = []
@@ -99,12 +113,18 @@ class FakeBridge(QObject):
 
     def pause(self, job: int) -> None:
         self.calls.append(("pause", job))
+        if self._measuring(job, "paused", EngineState.PAUSED):
+            self.say(RunPaused(job, 0))
+            return
         self._run(job, state="paused")
         self._status(EngineState.PAUSED, job)
         self.say(RunPaused(job, self.state.runs[job].stored))
 
     def resume(self, job: int) -> None:
         self.calls.append(("resume", job))
+        if self._measuring(job, "running", EngineState.MEASURING):
+            self.say(RunResumed(job))
+            return
         self._run(job, state="running")
         self._status(EngineState.SAMPLING, job)
         self.say(RunResumed(job))
@@ -131,6 +151,14 @@ class FakeBridge(QObject):
         self.trained.append((order, data))
         self.submitted.append(order)
         return len(self.submitted)
+
+    def measure(self, request: MeasureRequest, data: PictureFolder) -> int:
+        self.measured.append((request, data))
+        self.submitted.append(request)
+        return len(self.submitted)
+
+    def open_classifier(self, name_or_path: str) -> None:
+        self.calls.append(("open_classifier", name_or_path))
 
     def snapshot(self, job: int) -> None:
         self.calls.append(("snapshot", job))
@@ -171,7 +199,31 @@ class FakeBridge(QObject):
             if done + 1 == run.total and not isinstance(run.request, MorphRequest):
                 self.say(self._preview(job, done + 1, with_hats=False))
 
+    def know(self, classifier: ClassifierInfo = GUIDE) -> None:
+        """A classifier is open."""
+        self.state.add_classifier(classifier)
+        self.say(ClassifierOpened(classifier))
+
+    def begin_measure(self, job: int, total: int = 10) -> None:
+        """The engine takes up a measurement that was asked for."""
+        self._status(EngineState.MEASURING, job)
+        self.state.set_measuring(Measuring(job, total=total))
+        self.say(MeasureStarted(job, self.submitted[job - 1], total))
+
+    def say_measured(self, job: int, result: Measurement, done: int, eta: float = 1.0) -> None:
+        measuring = self.state.measuring
+        assert measuring is not None
+        assert measuring.job == job
+        self.state.set_measuring(replace(measuring, done=done, eta=eta))
+        self.say(Measured(job, result, done, measuring.total, eta))
+
     def end(self, job: int, reason: str = "finished") -> None:
+        measuring = self.state.measuring
+        if measuring is not None and measuring.job == job:
+            self.state.set_measuring(replace(measuring, state=reason, eta=0.0))
+            self._status(EngineState.IDLE, None)
+            self.say(RunEnded(job, reason, measuring.done, 1.0))
+            return
         self._run(job, state=reason)
         self._status(EngineState.IDLE, None)
         self.say(RunEnded(job, reason, self.state.runs[job].stored, 1.0))
@@ -249,6 +301,15 @@ class FakeBridge(QObject):
 
     def _run(self, job: int, **changes: object) -> None:
         self.state.put_run(replace(self.state.runs[job], **changes))
+
+    def _measuring(self, job: int, word: str, state: EngineState) -> bool:
+        """Whether the job is a measurement, whose state it then becomes."""
+        measuring = self.state.measuring
+        if measuring is None or measuring.job != job:
+            return False
+        self.state.set_measuring(replace(measuring, state=word))
+        self._status(state, job)
+        return True
 
     def _status(self, state: EngineState, job: int | None) -> None:
         self.state.set_status(Status(state, "cpu", job))

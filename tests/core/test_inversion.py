@@ -26,6 +26,7 @@ from core.requests import (
     Conversion,
     FromLatent,
     ImageRef,
+    InspectStep,
     InversionConvention,
     InvertRequest,
     ModelRef,
@@ -255,7 +256,7 @@ def test_that_an_inversion_keeps_every_state_from_the_picture_to_the_latent(libr
         np.testing.assert_array_equal(run.trajectory.frame(step.index + 1), step.x_next.numpy())
     assert len(run.trajectory) == len(run.path) == 10
     assert torch.equal(run.latent(), steps[-1].x_next)
-    assert inspect_step(run, 4).level.t == 400
+    assert inspect_step(InspectStep(0, 4), run).level.t == 400
 
 
 def test_that_states_that_are_not_kept_are_replayed_to_the_bit(library: Library) -> None:

@@ -1,0 +1,79 @@
+"""A measurement at work in the engine's thread."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from core.messages import EngineState, Measured, Measurement, MeasureStarted
+from core.requests import MeasureRequest
+from core.token import Token
+from core.training.dataset import PictureFolder
+from core.workers import MEASUREMENTS, Shop, Worker
+
+if TYPE_CHECKING:
+    from core.evaluation import Part
+
+TELL_SECONDS = 0.1
+"""Results are told no oftener than this."""
+
+
+class MeasureWorker(Worker):
+    """A measurement: what is known so far is told again and again, and stays where it is stopped."""
+
+    rank = MEASUREMENTS
+    state = EngineState.MEASURING
+
+    def __init__(self, number: int, token: Token, shop: Shop, request: MeasureRequest, data: PictureFolder) -> None:
+        super().__init__(number, token, shop)
+        self._request, self._data = request, data
+        self._parts: Iterator[Part] | None = None
+        self._total = 0
+        self._news: Measurement | None = None
+        self._told = 0.0
+
+    def advance(self) -> bool:
+        began = time.perf_counter()
+        parts = self._parts or self._begin()
+        part = next(parts, None)
+        self.token.stepped()
+        if part is None:
+            return False
+        self.pace.stepped(time.perf_counter() - began)
+        self.done = part.done
+        self._news = part.result or self._news
+        self._tell(at_once=self.token.paused)
+        return True
+
+    def rest(self) -> str:
+        self._tell(at_once=True)
+        return ""
+
+    def end(self, reason: str) -> None:
+        self._tell(at_once=True)
+        super().end(reason)
+
+    def _begin(self) -> Iterator[Part]:
+        from core.evaluation import measurement_of
+
+        shop, token = self.shop, self.token
+        measurement = measurement_of(
+            self._request,
+            shop.library,
+            shop.device,
+            self._data,
+            check=lambda: shop.check(token),
+            breathe=lambda: shop.breathe(token),
+        )
+        self._total, self._parts = measurement.total, measurement.work()
+        shop.post(MeasureStarted(self.number, self._request, self._total))
+        return self._parts
+
+    def _tell(self, at_once: bool) -> None:
+        now = time.perf_counter()
+        if self._news is None or not (at_once or now - self._told >= TELL_SECONDS):
+            return
+        eta = (self._total - self.done) * self.pace.working / max(1, self.done)
+        self.shop.post(Measured(self.number, self._news, self.done, self._total, eta))
+        self._news, self._told = None, now
