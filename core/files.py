@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import json
 import os
 import re
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import psutil
 
@@ -63,6 +65,40 @@ def _write_and_rename(path: Path, write: Callable[[BinaryIO], object]) -> None:
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
+
+
+def write_json(path: Path, data: Mapping[str, Any]) -> None:
+    """Write an object for people to read as well; the folder is made where it is missing."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
+
+
+@contextmanager
+def written_whole(folder: Path) -> Iterator[Path]:
+    """A place beside ``folder`` to write to; what is there in the end is moved into it, file by file, each at once.
+    A new folder appears when it is complete. Raises Refusal where it cannot be written."""
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        clear_leftovers(folder)
+        staging = Path(tempfile.mkdtemp(prefix=beside(folder), dir=folder.parent))
+        try:
+            yield staging
+            files = [path for path in staging.rglob("*") if path.is_file()]
+            for path in files:
+                with path.open("rb+") as file:
+                    os.fsync(file.fileno())
+            if not folder.exists():
+                staging.chmod(0o755)
+                staging.rename(folder)
+                return
+            for path in files:
+                target = folder / path.relative_to(staging)
+                target.parent.mkdir(exist_ok=True)
+                path.replace(target)
+        finally:
+            shutil.rmtree(staging, ignore_errors=True)
+    except OSError as error:
+        raise write_refusal(folder, error) from error
 
 
 def beside(path: Path) -> str:

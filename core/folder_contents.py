@@ -38,10 +38,10 @@ class FolderContents:
 def read_folder(folder: Path) -> FolderContents:
     """Look through a nested or flat model folder. Raises Refusal, in words, for what cannot be opened."""
     notes: list[str] = []
-    index = _inside(folder, "model_index.json")
+    index = inside(folder, "model_index.json")
     if index is not None:
         _check_index(read_json(index))
-    config_file = _inside(folder, "unet/config.json") or _inside(folder, "config.json")
+    config_file = inside(folder, "unet/config.json") or inside(folder, "config.json")
     if config_file is None:
         raise Refusal(
             f"“{folder.name}” is not a model folder: it has neither unet/config.json nor config.json. "
@@ -55,17 +55,17 @@ def read_folder(folder: Path) -> FolderContents:
     config = UNetConfig.from_json(data)
     if unknown_fields(data):
         notes.append("Fields without a meaning for the network: " + ", ".join(unknown_fields(data)) + ".")
-    weights = _weights(folder, config_file.parent, notes)
+    weights = weights_of(folder, config_file.parent, notes)
     unnormalised = config.resnet_time_scale_shift == "scale_shift" and config.attn_norm_num_groups is None
     if unnormalised and any(_MIDDLE_NORM in file.shapes for file in weights):
         config = replace(config, attn_norm_num_groups=config.norm_num_groups)
         notes.append("The attention in the middle is normalised: the weights are of the age when it always was.")
-    says = _scheduler(folder, notes)
+    says = scheduler_of(folder, notes)
     info = _info(folder, config, says, weights)
     return FolderContents(folder, config, weights, info, (*notes, *says.notes))
 
 
-def _inside(folder: Path, name: str) -> Path | None:
+def inside(folder: Path, name: str) -> Path | None:
     """The file of this name, or None. Refuses links that lead out of the folder.
 
     The cache of the hub is one folder although its snapshots link to blobs that lie beside them.
@@ -103,16 +103,16 @@ def _check_index(index: Mapping[str, Any]) -> None:
             )
 
 
-def _weights(folder: Path, home: Path, notes: list[str]) -> tuple[WeightsFile, ...]:
+def weights_of(folder: Path, home: Path, notes: list[str]) -> tuple[WeightsFile, ...]:
     """The plain file, else its half-precision variant, else the shards."""
     within = home.relative_to(folder)
     for name in (f"{WEIGHTS}.safetensors", f"{WEIGHTS}.fp16.safetensors"):
-        path = _inside(folder, str(within / name))
+        path = inside(folder, str(within / name))
         if path is not None:
             if "fp16" in name:
                 notes.append("Only weights in half precision are there; they are computed with in full.")
             return (look_through(path),)
-    index = _inside(folder, str(within / f"{WEIGHTS}.safetensors.index.json"))
+    index = inside(folder, str(within / f"{WEIGHTS}.safetensors.index.json"))
     if index is not None:
         return _shards(folder, within, read_json(index))
     if (home / f"{WEIGHTS}.bin").is_file():
@@ -131,15 +131,15 @@ def _shards(folder: Path, within: Path, index: Mapping[str, Any]) -> tuple[Weigh
         raise Refusal("The list of the weights' files is damaged. Download the model again.")
     files = []
     for name in sorted(set(names.values())):
-        path = _inside(folder, str(within / name)) if Path(name).name == name else None
+        path = inside(folder, str(within / name)) if Path(name).name == name else None
         if path is None:
             raise Refusal(f"A part of the weights is missing: {name[:100]}.", str(folder))
         files.append(look_through(path))
     return tuple(files)
 
 
-def _scheduler(folder: Path, notes: list[str]) -> SchedulerSays:
-    path = _inside(folder, "scheduler/scheduler_config.json") or _inside(folder, "scheduler_config.json")
+def scheduler_of(folder: Path, notes: list[str]) -> SchedulerSays:
+    path = inside(folder, "scheduler/scheduler_config.json") or inside(folder, "scheduler_config.json")
     if path is None:
         notes.append(
             "The folder has no scheduler: the linear schedule of DDPM is assumed, and that noise is predicted."
@@ -165,7 +165,7 @@ def _info(folder: Path, config: UNetConfig, says: SchedulerSays, weights: tuple[
             f"The configuration says pictures of {config.sides[0]} × {config.sides[1]} pixels, but the network halves "
             f"them {len(config.block_out_channels) - 1} times: both must be multiples of {config.side_multiple}."
         )
-    own_file = _inside(folder, OWN_FILE)
+    own_file = inside(folder, OWN_FILE)
     own = Fields({} if own_file is None else read_json(own_file), OWN_FILE)
     labels, null_label = _labels(config, own)
     identity = json.dumps([config.to_json(), says.prediction], sort_keys=True)

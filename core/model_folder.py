@@ -11,30 +11,24 @@ Folders in which everything lies flat are opened as well. ``read_info`` and ``fi
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import re
-import shutil
-import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.dataspec import ImageSpec
 from core.errors import Refusal
-from core.files import beside, clear_leftovers, write_refusal
+from core.files import write_json, written_whole
 from core.folder_contents import OWN_FILE, WEIGHTS, read_folder
 from core.messages import ModelInfo
 from core.scheduler_config import SchedulerSays, write_scheduler
 from core.unet_config import UNetConfig
-from core.weights_file import WeightsFile
+from core.weights_file import WeightsFile, fill
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from core.unet import UNet
 
 BUNDLED = Path(__file__).resolve().parent.parent / "resources" / "models"
@@ -126,35 +120,24 @@ def save_model(
         name: tensor.detach().to("cpu", dtype, copy=True, memory_format=torch.contiguous_format)
         for name, tensor in network.state_dict().items()
     }
-    with _written_whole(folder) as staging:
-        _write_json(staging / "unet" / "config.json", {"_class_name": "UNet2DModel", **_network_json(config)})
-        _write_json(staging / "scheduler" / "scheduler_config.json", scheduler)
-        _write_json(staging / "model_index.json", _index_json(scheduler["_class_name"]))
-        _write_json(staging / OWN_FILE, _own_json(info, provenance, name))
+    with written_whole(folder) as staging:
+        write_json(staging / "unet" / "config.json", {"_class_name": "UNet2DModel", **_network_json(config)})
+        write_json(staging / "scheduler" / "scheduler_config.json", scheduler)
+        write_json(staging / "model_index.json", _index_json(scheduler["_class_name"]))
+        write_json(staging / OWN_FILE, _own_json(info, provenance, name))
         (staging / "unet" / f"{WEIGHTS}.safetensors").write_bytes(save(tensors, metadata={"format": "pt"}))
     return read_info(folder)
 
 
 def _load_network(config: UNetConfig, weights: tuple[WeightsFile, ...]) -> UNet:
-    """The network with every tensor of the files in its place, once; shapes are compared before any is read."""
+    """The network with every tensor of the files in its place, once."""
     import torch
 
     from core.unet import UNet
 
     with torch.device("meta"):
         network = UNet(config)
-    expected = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
-    found: dict[str, tuple[int, ...]] = {}
-    for file in weights:
-        for name, shape in file.shapes.items():
-            if _new_name(name) in found:
-                raise Refusal(f"The weights hold {_new_name(name)} twice. Download the model again.")
-            found[_new_name(name)] = shape
-    _compare(expected, found)
-    tensors: dict[str, Tensor] = {}
-    for file in weights:
-        tensors.update((_new_name(name), tensor) for name, tensor in file.load().items())
-    network.load_state_dict(tensors, strict=True, assign=True)
+    fill(network, weights, _new_name)
     return network.eval()
 
 
@@ -162,21 +145,6 @@ def _new_name(name: str) -> str:
     """The present name of a tensor; attention layers had others until 2023."""
     match = re.fullmatch(r"(.*\.attentions\.\d+\.)(query|key|value|proj_attn)(\.\w+)", name)
     return name if match is None else f"{match[1]}{_OLD_ATTENTION[match[2]]}{match[3]}"
-
-
-def _compare(expected: Mapping[str, tuple[int, ...]], found: Mapping[str, tuple[int, ...]]) -> None:
-    missing, surplus = sorted(expected.keys() - found.keys()), sorted(found.keys() - expected.keys())
-    if missing or surplus:
-        raise Refusal(
-            "The weights do not belong to the network's configuration: "
-            f"{len(missing)} tensors are missing, {len(surplus)} are not known.",
-            details="\n".join([f"missing: {name}" for name in missing] + [f"unknown: {name}" for name in surplus]),
-        )
-    for name, shape in expected.items():
-        if found[name] != shape:
-            raise Refusal(
-                f"The weights do not fit the network's configuration: {name} has the shape {found[name]}, not {shape}."
-            )
 
 
 def _network_json(config: UNetConfig) -> dict[str, Any]:
@@ -205,35 +173,3 @@ def _own_json(info: ModelInfo, provenance: Mapping[str, Any] | None, name: str) 
         "data_statistics": [float(value) for value in info.data_statistics if math.isfinite(value)],
         "provenance": dict(provenance or {}),
     }
-
-
-def _write_json(path: Path, data: Mapping[str, Any]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
-
-
-@contextmanager
-def _written_whole(folder: Path) -> Iterator[Path]:
-    """A place beside ``folder`` to write to; what is there in the end is moved into it, file by file, each at once."""
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        clear_leftovers(folder)
-        staging = Path(tempfile.mkdtemp(prefix=beside(folder), dir=folder.parent))
-        try:
-            yield staging
-            files = [path for path in staging.rglob("*") if path.is_file()]
-            for path in files:
-                with path.open("rb+") as file:
-                    os.fsync(file.fileno())
-            if not folder.exists():
-                staging.chmod(0o755)
-                staging.rename(folder)
-                return
-            for path in files:
-                target = folder / path.relative_to(staging)
-                target.parent.mkdir(exist_ok=True)
-                path.replace(target)
-        finally:
-            shutil.rmtree(staging, ignore_errors=True)
-    except OSError as error:
-        raise write_refusal(folder, error) from error

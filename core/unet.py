@@ -12,20 +12,20 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from core.cost import Cost
 from core.errors import Refusal
 from core.layers import (
     ACTIVATIONS,
     Conv2d,
     Embedding,
     GroupNorm,
-    JoinedLinear,
     TimeEmbedding,
     Upsample,
     silu,
     sinusoid,
 )
 from core.packed import PackedConv2d, PackedUpsample
-from core.unet_blocks import Attention, DownBlock, MidBlock, ResnetBlock, UpBlock
+from core.unet_blocks import Attention, DownBlock, MidBlock, UpBlock, draw_weights, joined_projections
 from core.unet_config import UNetConfig
 
 __all__ = ["UNet", "UNetConfig", "prepare"]
@@ -52,15 +52,8 @@ class UNet(nn.Module):
         self.up_blocks = nn.ModuleList(UpBlock(config, step) for step in range(len(widths)))
         self.conv_norm_out = GroupNorm(config.norm_num_groups, widths[0], config.norm_eps)
         self.conv_out = Conv2d(widths[0], config.out_channels, 3, padding=1)
-        blocks = [module for module in self.modules() if isinstance(module, ResnetBlock)]
-        self.time_projections = JoinedLinear([block.time_emb_proj for block in blocks])
-        start = 0
-        for block in blocks:
-            width = block.time_emb_proj.out_features
-            block.span = slice(start, start + width)
-            start += width
-
-        self._once, self._at_level = self._multiply_adds()
+        self.time_projections = joined_projections(self)
+        self._cost = Cost.of(self, len(widths))
 
     @property
     def wants_labels(self) -> bool:
@@ -103,45 +96,13 @@ class UNet(nn.Module):
 
     def flops(self, height: int, width: int) -> int:
         """Floating-point operations for one picture of this size: two for each multiply-add of a matrix product."""
-        total = self._once
-        for level, (each, pairs) in enumerate(self._at_level):
-            pixels = (height >> level) * (width >> level)
-            total += each * pixels + pairs * pixels**2
-        return 2 * total
+        return self._cost.flops(height, width)
 
     def initialise(self) -> None:
         """Draw the weights as DDPM does: uniform with variance 2 / (fan in + fan out), zero where a residual is added
         and at the end, so that the network starts as the identity and its answer as 0."""
-        for module in self.modules():
-            if isinstance(module, nn.Linear | nn.Conv2d):
-                nn.init.xavier_uniform_(module.weight)
-                if module.bias is not None:
-                    nn.init.zeros_(module.bias)
-            elif isinstance(module, nn.Embedding):
-                nn.init.normal_(module.weight, std=self.config.time_hidden**-0.5)
-        for module in self.modules():
-            if isinstance(module, ResnetBlock):
-                module.conv2.weight.data.zero_()
-            elif isinstance(module, Attention):
-                nn.init.zeros_(module.to_out.get_parameter("0.weight"))
+        draw_weights(self, self.config.time_hidden)
         self.conv_out.weight.data.zero_()
-
-    def _multiply_adds(self) -> tuple[int, list[tuple[int, int]]]:
-        """Those of the time's layers, and at each resolution those for each pixel and for each pair of pixels."""
-        last = len(self.config.block_out_channels) - 1
-        once, each, pairs = 0, [0] * (last + 1), [0] * (last + 1)
-        for name, module in self.named_modules():
-            block, _, rest = name.partition(".")
-            index = int(rest.partition(".")[0]) if block in ("down_blocks", "up_blocks") and rest else 0
-            level = {"down_blocks": index, "mid_block": last, "up_blocks": last - index}.get(block, 0)
-            level += ("downsamplers" in name) - ("upsamplers" in name)
-            if isinstance(module, Attention):
-                pairs[level] += 2 * module.to_q.out_features
-            elif isinstance(module, nn.Linear) and (block.endswith("embedding") or name.endswith("time_emb_proj")):
-                once += module.weight.numel()
-            elif isinstance(module, nn.Conv2d | nn.Linear):
-                each[level] += module.weight.numel()
-        return once, list(zip(each, pairs, strict=True))
 
     def _check(self) -> None:
         if self.check is not None:

@@ -165,3 +165,31 @@ class UpBlock(nn.Module):
         if self.upsamplers is not None:
             x = self.upsamplers[0](x, time)
         return x
+
+
+def joined_projections(network: nn.Module) -> JoinedLinear:
+    """The time projections of all residual blocks as one product; tells each block which columns are its own."""
+    blocks = [module for module in network.modules() if isinstance(module, ResnetBlock)]
+    start = 0
+    for block in blocks:
+        width = block.time_emb_proj.out_features
+        block.span = slice(start, start + width)
+        start += width
+    return JoinedLinear([block.time_emb_proj for block in blocks])
+
+
+def draw_weights(network: nn.Module, hidden: int) -> None:
+    """Draw the weights as DDPM does: uniform with variance 2 / (fan in + fan out), zero where a residual is added;
+    embeddings, of width ``hidden``, are normal with variance 1 / hidden."""
+    for module in network.modules():
+        if isinstance(module, nn.Linear | nn.Conv2d):
+            nn.init.xavier_uniform_(module.weight)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+        elif isinstance(module, nn.Embedding):
+            nn.init.normal_(module.weight, std=hidden**-0.5)
+    for module in network.modules():
+        if isinstance(module, ResnetBlock):
+            module.conv2.weight.data.zero_()
+        elif isinstance(module, Attention):
+            nn.init.zeros_(module.to_out.get_parameter("0.weight"))

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeGuard
@@ -17,7 +17,7 @@ from core.errors import Refusal
 from core.json_file import LFS_MARK, lfs_refusal
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, nn
 
 MAX_HEADER = 25_000_000
 MAX_RANK = 4
@@ -101,6 +101,39 @@ def digest(paths: Iterable[Path], also: str) -> str:
         with path.open("rb") as file:
             total.update(hashlib.file_digest(file, "sha256").digest())
     return total.hexdigest()
+
+
+def fill(network: nn.Module, files: Iterable[WeightsFile], name_of: Callable[[str], str] = str) -> None:
+    """Put every tensor of the files in its place in a network on the meta device; ``name_of`` gives a stored name's
+    present one. Shapes are compared before any data is read: Raises Refusal where they do not belong together."""
+    expected = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
+    found: dict[str, tuple[int, ...]] = {}
+    files = tuple(files)
+    for file in files:
+        for name, shape in file.shapes.items():
+            if name_of(name) in found:
+                raise Refusal(f"The weights hold {name_of(name)} twice. Download the model again.")
+            found[name_of(name)] = shape
+    _compare(expected, found)
+    tensors: dict[str, Tensor] = {}
+    for file in files:
+        tensors.update((name_of(name), tensor) for name, tensor in file.load().items())
+    network.load_state_dict(tensors, strict=True, assign=True)
+
+
+def _compare(expected: Mapping[str, tuple[int, ...]], found: Mapping[str, tuple[int, ...]]) -> None:
+    missing, surplus = sorted(expected.keys() - found.keys()), sorted(found.keys() - expected.keys())
+    if missing or surplus:
+        raise Refusal(
+            "The weights do not belong to the network's configuration: "
+            f"{len(missing)} tensors are missing, {len(surplus)} are not known.",
+            details="\n".join([f"missing: {name}" for name in missing] + [f"unknown: {name}" for name in surplus]),
+        )
+    for name, shape in expected.items():
+        if found[name] != shape:
+            raise Refusal(
+                f"The weights do not fit the network's configuration: {name} has the shape {found[name]}, not {shape}."
+            )
 
 
 def _entry(path: Path, name: str, entry: object) -> tuple[tuple[int, ...], tuple[int, int]]:
