@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 
 import psutil
 
-from core.errors import Cancelled, Refusal, is_out_of_memory
+from core.errors import Cancelled, Diverged, Refusal, is_out_of_memory
 from core.images import OpenedImage
 from core.mailbox import Mailbox
 from core.messages import (
@@ -440,7 +440,7 @@ class Engine:
             log.error("engine: %s\n%s", error, details)
         if job is not None:
             self._tokens.pop(job, None)
-        self.post(Failed(job, message, details))
+        self.post(Failed(job, message, details, error.step if isinstance(error, Diverged) else None))
 
     def _say_status(self, state: EngineState, job: int | None = None) -> None:
         used, total = 0, 0

@@ -14,6 +14,14 @@ class Refusal(Exception):
         self.details = details
 
 
+class Diverged(Refusal):
+    """A training has come to step ``step``, whose loss is no number any more."""
+
+    def __init__(self, message: str, step: int) -> None:
+        super().__init__(message)
+        self.step = step
+
+
 class Cancelled(BaseException):
     """The person asked a job to stop. Not an ``Exception``, so that no broad handler swallows it."""
 

@@ -232,11 +232,15 @@ class RunEnded:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """Something went wrong; ``message`` says in words what and what to do, ``details`` can be copied."""
+    """Something went wrong; ``message`` says in words what and what to do, ``details`` can be copied.
+
+    ``diverged`` is the step whose loss is no number any more, where it is that which ended a training.
+    """
 
     job: int | None
     message: str
     details: str = ""
+    diverged: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from core.denoiser import Condition
-from core.errors import Refusal
+from core.errors import Diverged, Refusal
 from core.schedules import make_schedule
 from core.training.dataset import PictureFolder
 from core.training.ema import Ema
@@ -223,10 +223,11 @@ class Trainer:
             torch.manual_seed(self.request.seed + 1_000_003 * (self.step + 1))
             yield
 
-    def _not_a_number(self) -> Refusal:
-        return Refusal(
+    def _not_a_number(self) -> Diverged:
+        return Diverged(
             f"The training stopped at step {self.step + 1}: its loss is no longer a number. Train again with a lower "
             f"learning rate than {self.request.lr:g}; the last checkpoint is still good.",
+            self.step + 1,
         )
 
     # ------------------------------------------------------------------------------------------------ checkpoints
