@@ -9,26 +9,23 @@ from __future__ import annotations
 import contextlib
 import functools
 import itertools
-import logging
 import os
 import sys
 import threading
 import time
-import traceback
 from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import psutil
-
-from core.errors import Cancelled, Diverged, Refusal, is_out_of_memory
+from core.errors import Cancelled, Refusal
+from core.failures import failure
 from core.images import OpenedImage
 from core.mailbox import Mailbox
+from core.memory import memory
 from core.messages import (
     ClassifierOpened,
     EngineState,
-    Failed,
     Message,
     ModelOpened,
     Preview,
@@ -49,8 +46,6 @@ if TYPE_CHECKING:
     from core.training.dataset import PictureFolder
     from core.training.order import TrainOrder
     from core.workers import Worker
-
-log = logging.getLogger("diffuscope.engine")
 
 KEPT_CAPS = 4
 """All trajectories together may take as much as this many at their cap."""
@@ -429,31 +424,14 @@ class Engine:
             self._say_failed(None, error)
 
     def _say_failed(self, job: int | None, error: BaseException) -> None:
-        details = traceback.format_exc()
-        if isinstance(error, Refusal):
-            message, details = str(error), error.details
-        elif is_out_of_memory(error):
-            message = "There is not enough memory for this. Choose fewer samples or a smaller model, then run again."
-        else:
-            what = str(error) or type(error).__name__
-            message = f"Something went wrong in the engine: {what}. Help, Report copies the details."
-            log.error("engine: %s\n%s", error, details)
         if job is not None:
             self._tokens.pop(job, None)
-        self.post(Failed(job, message, details, error.step if isinstance(error, Diverged) else None))
+        self.post(failure(job, error))
 
     def _say_status(self, state: EngineState, job: int | None = None) -> None:
         used, total = 0, 0
         with contextlib.suppress(Exception):  # a figure in the status bar is no reason to fail
-            used, total = self._memory()
+            used, total = memory(self.device)
         self._status = Status(state, self.device, job, used, total)
         self._last_status = time.perf_counter()
         self.post(self._status)
-
-    def _memory(self) -> tuple[int, int]:
-        if self.device.startswith("cuda"):
-            import torch
-
-            free, total = torch.cuda.mem_get_info(self.device)
-            return total - free, total
-        return psutil.Process().memory_info().rss, psutil.virtual_memory().total

@@ -5,13 +5,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Hashable
 
-from core.messages import Inspection, Message, Preview, Progress, Status
+from core.messages import Inspection, Measured, Message, Preview, Progress, Status
 
 
 def _slot(message: Message) -> Hashable:
     """Messages of which only the latest matters share a slot; all others have their own."""
     match message:
-        case Progress(job=job) | Preview(job=job):
+        case Progress(job=job) | Preview(job=job) | Measured(job=job):
             return type(message), job
         case Status():
             return Status
