@@ -80,7 +80,7 @@ def list_runs() -> tuple[RunSummary, ...]:
     summaries = []
     for folder in folders:
         try:
-            summaries.append(_summary(folder, places.get(folder)))
+            summaries.append(read_summary(folder, places.get(folder)))
         except (Refusal, OSError) as error:
             log.warning("the run %s is left out of the list: %s", folder.name, error)
     return tuple(sorted(summaries, key=lambda summary: -summary.changed))
@@ -156,7 +156,8 @@ def _index() -> dict[Path, Path | None]:
     return known
 
 
-def _summary(folder: Path, pictures: Path | None) -> RunSummary:
+def read_summary(folder: Path, pictures: Path | None = None) -> RunSummary:
+    """What the folder of a run says of it, whose pictures lie in ``pictures``. Raises Refusal or OSError."""
     path = folder / FILE
     fields = Fields(read_json(path), path.name)
     loss = fields.data.get("loss")
