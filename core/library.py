@@ -16,13 +16,19 @@ from core.levels import Level, Path
 from core.messages import ClassifierInfo, ModelInfo
 from core.process import marginal
 from core.requests import ImageRef, ModelRef, SampleRequest
-from core.samplers import Step, StepNoise, ddim, ddpm
+from core.samplers import Before, Step, StepNoise, ddim, ddpm, dpmpp, heun
+from core.schedules import make_schedule
 from core.unet import UNet, prepare
 
 if TYPE_CHECKING:
     from core.model_folder import OpenModel
 
 Check = Callable[[], None]
+
+
+def never() -> None:
+    """A check that stops nothing."""
+
 
 MICRO_BATCH_FLOPS = 1.5e10
 """Of one uninterruptible evaluation, well under 150 ms on two cores; fixed, so that bits never depend on timing."""
@@ -48,8 +54,10 @@ class Process(Protocol):
         condition: Condition | None,
         noise: StepNoise,
         first: int,
+        before: Before | None = None,
     ) -> Iterator[Step]:
-        """The steps of the request's sampler from state ``first`` of the path on."""
+        """The steps of the request's sampler from state ``first`` of the path on; ``before`` is what a multistep
+        sampler saw one step ahead of it."""
         ...
 
 
@@ -72,10 +80,15 @@ class GaussianProcess:
         condition: Condition | None,
         noise: StepNoise,
         first: int,
+        before: Before | None = None,
     ) -> Iterator[Step]:
         sampler = request.sampler
         if sampler.name == "ddpm":
             return ddpm(denoise, path, x, condition, variance=sampler.variance, noise=noise, first=first)
+        if sampler.name == "heun":
+            return heun(denoise, path, x, condition, first=first)
+        if sampler.name == "dpmpp":
+            return dpmpp(denoise, path, x, condition, first=first, before=before)
         return ddim(denoise, path, x, condition, eta=sampler.eta, noise=noise, first=first)
 
 
@@ -124,7 +137,14 @@ class NetworkModel:
 
         _, height, width = self.info.event_shape
         micro_batch = max(1, min(64, int(MICRO_BATCH_FLOPS / self._network.flops(height, width))))
-        return NetworkDenoiser(evaluate, self.info.prediction, check=between_batches, micro_batch=micro_batch)
+        return NetworkDenoiser(
+            evaluate,
+            self.info.prediction,
+            check=between_batches,
+            micro_batch=micro_batch,
+            variance=self.info.variance,
+            schedule=make_schedule(self.info.schedule),
+        )
 
     def release(self) -> None:
         self._prepared.clear()
@@ -138,7 +158,7 @@ class NetworkModel:
 
 class Recogniser(Protocol):
     """A network that tells classes apart, and whose last features tell how pictures differ. Pictures x are float32
-    (n, *event_shape) in the data's range."""
+    (n, *event_shape) in the data's range; ``check`` is called between micro-batches and may raise Cancelled."""
 
     @property
     def info(self) -> ClassifierInfo: ...
@@ -147,11 +167,11 @@ class Recogniser(Protocol):
         """Of clean pictures, float32 (n, ``info.features``)."""
         ...
 
-    def log_probabilities(self, x: Tensor, level: Level) -> Tensor:
+    def log_probabilities(self, x: Tensor, level: Level, check: Check = never) -> Tensor:
         """log p(y | x) of every class, float32 (n, classes). Raises Refusal where it knows no classes, or no noise."""
         ...
 
-    def gradient(self, x: Tensor, level: Level, labels: Tensor) -> tuple[Tensor, Tensor]:
+    def gradient(self, x: Tensor, level: Level, labels: Tensor, check: Check = never) -> tuple[Tensor, Tensor]:
         """The gradient of log p(y | x) by x, of its shape, and log p(y | x) itself (n,). Raises Refusal."""
         ...
 
