@@ -15,9 +15,9 @@ from core.inversion_plan import inversion_path
 from core.levels import Level, Path
 from core.library import Library
 from core.process import ddim_step
-from core.requests import InversionConvention, InvertRequest
-from core.run import Run
-from core.samplers import Step
+from core.requests import InversionConvention, InvertRequest, SamplerSpec
+from core.run import Exact, Guidance, Run
+from core.samplers import Before, Step
 from core.store import DEFAULT_CAP
 
 
@@ -88,8 +88,8 @@ class InvertRun(Run):
             len(request.images),
             device,
             labels=request.labels,
-            guidance=request.guidance,
-            clip=request.clip,
+            guidance=Guidance(request.guidance),
+            sampler=SamplerSpec("ddim", clip=request.clip),
             precision=request.precision,
             noise=None,
             cap=cap,
@@ -105,13 +105,13 @@ class InvertRun(Run):
         """The latents (n, *event_shape), float32 on the device; walked for where they are not there yet."""
         if len(self.trajectory) <= self.request.steps:
             self.replay_to(self.request.steps)
-        return self.exact(self.request.steps)[0]
+        return self.exact(self.request.steps).x
 
-    def _begin(self) -> Tensor:
+    def _begin(self) -> Exact:
         pictures = [self._library.x0(image, self.model.spec) for image in self.request.images]
-        return torch.cat(pictures).to(self._device)
+        return Exact(torch.cat(pictures).to(self._device), None)
 
-    def _steps_from(self, x: Tensor, first: int) -> Iterator[InverseStep]:
+    def _steps_from(self, x: Tensor, first: int, before: Before | None) -> Iterator[InverseStep]:
         return ddim_inversion(
             self._denoise,
             self.path,

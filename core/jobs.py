@@ -29,11 +29,13 @@ from core.requests import (
     InvertRequest,
     MorphRequest,
     SampleRequest,
+    SamplerSpec,
     SeedEnd,
     Start,
 )
-from core.run import Run, Work, condition_of, denoiser_of, nothing
-from core.samplers import Step, StepNoise
+from core.run import Exact, Guidance, Run, Work, condition_of, denoiser_of, nothing
+from core.samplers import Before, Step, StepNoise
+from core.sampling_plan import check_fits, is_continued
 from core.schedules import make_schedule
 from core.store import DEFAULT_CAP
 
@@ -56,16 +58,18 @@ class SampleRun(Run):
         model = library.model(request.model)
         if len(set(request.cells)) < len(request.cells) or not all(0 <= cell < request.count for cell in request.cells):
             raise Refusal(f"The samples walked alone are some of 0 to {request.count - 1}, each once.")
+        path = make_path(make_schedule(request.schedule), request.timesteps, request.final_alpha_bar)
+        check_fits(request, model.info, path)
         shape = (request.count, *model.info.event_shape)
         self._draws = StepNoise(request.seed, shape, _shares_noise(request.start), request.cells)
         super().__init__(
             model,
-            make_path(make_schedule(request.schedule), request.timesteps, request.final_alpha_bar),
+            path,
             len(request.samples),
             device,
             labels=_labels_of(request),
-            guidance=request.guidance,
-            clip=request.sampler.clip,
+            guidance=Guidance(request.guidance, request.interval, request.rescale),
+            sampler=request.sampler,
             precision=request.precision,
             noise=self._draws,
             cap=cap,
@@ -78,21 +82,25 @@ class SampleRun(Run):
     def sha256(self) -> str:
         return request_hash(self.request)
 
-    def _begin(self) -> Tensor:
+    def _begin(self) -> Exact:
         start, level = self.request.start, self.path[0]
         with torch.inference_mode():
-            if isinstance(start, FromImage):
-                x0 = self._library.x0(start.image, self.model.spec).expand(self.trajectory.shape)
-                return self.model.process.noised(x0, self._draws, level).to(self._device)
             if isinstance(start, FromStep):
                 return self._begin_at(start, level)
-            if isinstance(start, FromLatent):
-                return self._begin_at_latent(start, level)
-            if isinstance(start, FromMorph):
-                return self._begin_in_morph(start)
-            return self.model.process.begin(self._draws, level).to(self._device)
+            return Exact(self._x(start, level).to(self._device), None)
 
-    def _begin_at(self, start: FromStep, level: Level) -> Tensor:
+    def _x(self, start: Start, level: Level) -> Tensor:
+        if isinstance(start, FromImage):
+            x0 = self._library.x0(start.image, self.model.spec).expand(self.trajectory.shape)
+            return self.model.process.noised(x0, self._draws, level)
+        if isinstance(start, FromLatent):
+            return self._begin_at_latent(start, level)
+        if isinstance(start, FromMorph):
+            return self._begin_in_morph(start)
+        x = self.model.process.begin(self._draws, level)
+        return x if self.request.temperature == 1 else x * self.request.temperature
+
+    def _begin_at(self, start: FromStep, level: Level) -> Exact:
         parent = self._find_run(request_hash(start.parent))
         if not isinstance(parent, SampleRun) or start.step >= len(parent.trajectory):
             parent = SampleRun(start.parent, self._library, self._device, find_run=self._find_run)
@@ -115,13 +123,16 @@ class SampleRun(Run):
         with parent.watched_by(self._checks.within):
             if start.step >= len(parent.trajectory):
                 parent.replay_to(start.step)
-            x, noise_state = parent.exact(start.step)
-            x = x if theirs == ours else x[[theirs.index(cell) for cell in ours]]
-        if parent.request.seed == self.request.seed and noise_state is not None:
-            self._draws.restore(noise_state)
+            left_at = parent.exact(start.step)
+        if parent.request.seed == self.request.seed and left_at.noise_state is not None:
+            self._draws.restore(left_at.noise_state)
         else:
             self._draws.initial()
-        return x
+        chosen = slice(None) if theirs == ours else [theirs.index(cell) for cell in ours]
+        before = left_at.before if is_continued(self.request, parent.request) else None
+        if before is not None:
+            before = Before(before.level, before.x0_hat[chosen])
+        return Exact(left_at.x[chosen], None, before)
 
     def _begin_at_latent(self, start: FromLatent, level: Level) -> Tensor:
         parent = inversion(start.parent, self._library, self._device, self._find_run)
@@ -145,11 +156,11 @@ class SampleRun(Run):
             raise Refusal("A run of a morph begins at the morph's own first timestep.")
         self._draws.initial()
         ends = end_latents(parent, self._library, self._device, self._find_run, self._checks.within)
-        return torch.cat([mixed(ends, where[frame], parent.mix) for frame in start.frames]).to(self._device)
+        return torch.cat([mixed(ends, where[frame], parent.mix) for frame in start.frames])
 
-    def _steps_from(self, x: Tensor, first: int) -> Iterator[Step]:
+    def _steps_from(self, x: Tensor, first: int, before: Before | None) -> Iterator[Step]:
         walk = self.model.process.walk
-        return walk(self.request, self._denoise, self.path, x, self._condition, self._draws, first)
+        return walk(self.request, self._denoise, self.path, x, self._condition, self._draws, first, before)
 
 
 def inversion(request: InvertRequest, library: Library, device: str, find_run: FindRun) -> InvertRun:
@@ -276,7 +287,8 @@ def inspect_image(request: InspectImage, library: Library, device: str, within: 
     condition = condition_of(model.info, (request.label,) if model.info.labels else (), 1)
     with torch.inference_mode():
         x_t = marginal(library.x0(request.image, model.spec), noise.initial(), level)
-        denoise = denoiser_of(model, device, request.precision, request.guidance, "none", nothing, within)
+        guidance, unclipped = Guidance(request.guidance), SamplerSpec(clip="none")
+        denoise = denoiser_of(model, device, request.precision, guidance, unclipped, nothing, within, watched=True)
         prediction = denoise(x_t.to(device), level, condition)
         score = score_from_eps(prediction.eps_hat, level)
     to_picture = model.spec.to_picture
@@ -288,6 +300,7 @@ def inspect_image(request: InspectImage, library: Library, device: str, within: 
         eps_hat=_signed(prediction.eps_hat),
         score=_signed(score),
         milliseconds=0.0,
+        difference=_signed(prediction.difference),
     )
 
 

@@ -35,7 +35,7 @@ def transition_variance(level: Level, next_level: Level) -> float:
     """
     if next_level.log_snr > level.log_snr:
         raise Refusal("Noise can only be added on the way to a noisier level.")
-    ratio = next_level.alpha / level.alpha
+    ratio = next_level.alpha / level.alpha if level.alpha else 1.0  # both without any signal
     return max(next_level.sigma**2 - (ratio * level.sigma) ** 2, 0.0)
 
 
@@ -44,16 +44,25 @@ def markov_step(x: X, eps: X, level: Level, next_level: Level) -> X:
     return x * (next_level.alpha / level.alpha) + eps * math.sqrt(transition_variance(level, next_level))
 
 
+def posterior_weights(level: Level, prev: Level) -> tuple[float, float, float]:
+    """Of q(x_prev | x_t, x_0): the weights of x_0 and of x_t in its mean, and its variance (DDPM eq. 7).
+
+    Raises Refusal unless prev is less noisy than level.
+    """
+    if level.is_clean or prev.log_snr < level.log_snr:
+        raise Refusal("DDPM walks only towards less noise: for a path that rises choose DDIM with eta 0.")
+    transition = transition_variance(prev, level) / level.sigma**2
+    kept = (level.alpha / prev.alpha) * (prev.sigma / level.sigma) ** 2 if level.alpha else 0.0
+    return prev.alpha * transition, kept, prev.sigma**2 * transition
+
+
 def posterior(x0: X, x_t: X, level: Level, prev: Level) -> tuple[X, float]:
     """Mean and variance of q(x_prev | x_t, x_0), prev less noisy than level (DDPM eqs. 6 and 7).
 
     Raises Refusal for any other pair of levels.
     """
-    if level.is_clean or prev.log_snr < level.log_snr:
-        raise Refusal("DDPM walks only towards less noise: for a path that rises choose DDIM with eta 0.")
-    transition = transition_variance(prev, level) / level.sigma**2
-    kept = (level.alpha / prev.alpha) * (prev.sigma / level.sigma) ** 2
-    return x0 * (prev.alpha * transition) + x_t * kept, prev.sigma**2 * transition
+    of_x0, of_x_t, variance = posterior_weights(level, prev)
+    return x0 * of_x0 + x_t * of_x_t, variance
 
 
 def ddim_std(level: Level, next_level: Level, eta: float) -> float:
@@ -121,8 +130,27 @@ def score_from_eps(eps: X, level: Level) -> X:
     return eps * (-1 / level.sigma)
 
 
+def x0_and_eps_from_mean(x_t: X, mean: X, level: Level, own: Level, own_prev: Level) -> tuple[X, X]:
+    """x_0 and eps of a network that answers the posterior mean of its own schedule's step from own to own_prev.
+
+    x_0 follows by the posterior's weights (DDPM eq. 7). About an x_t of another level than its own, it is the eps
+    so found that holds, as with a network that predicts eps (DDPM eq. 11).
+    """
+    of_x0, of_x_t, _ = posterior_weights(own, own_prev)
+    x0 = (mean - x_t * of_x_t) / of_x0
+    eps = eps_from_x0(x_t, x0, own)
+    is_own = math.isclose(level.alpha, own.alpha, rel_tol=1e-9) and math.isclose(level.sigma, own.sigma, rel_tol=1e-9)
+    return (x0 if is_own else x0_from_eps(x_t, eps, level)), eps
+
+
 def to_x0_and_eps(output: X, x_t: X, level: Level, kind: PredictionKind) -> tuple[X, X]:
-    """What a network's output says of x_0 and eps, whichever of eps, x0 and v it predicts."""
+    """What a network's output says of x_0 and eps, whichever of eps, x0 and v it predicts.
+
+    Raises Refusal where its kind of output says nothing there, and for "mean", which depends on a schedule as well
+    (see ``x0_and_eps_from_mean``).
+    """
+    if kind == "mean":
+        raise Refusal("A posterior mean says what x_0 is only beside the schedule it was learned on.")
     if kind == "eps":
         return x0_from_eps(x_t, output, level), output
     if kind == "x0":

@@ -12,13 +12,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from core.denoiser import Clipped, Condition, Denoiser, Guided
+from core.denoiser import Clipped, Condition, Denoiser, Guided, Interval
 from core.errors import Refusal
-from core.levels import Path
-from core.library import Check, Model
+from core.levels import Level, Path
+from core.library import Check, Model, Recogniser
 from core.messages import ModelInfo
-from core.requests import ClipPolicy
-from core.samplers import Step, StepNoise
+from core.requests import ClassifierSpec, SamplerSpec
+from core.samplers import Before, Step, StepNoise
 from core.store import Trajectory
 
 _UNKEPT_BYTES = 64 * 2**20
@@ -56,18 +56,46 @@ def condition_of(info: ModelInfo, labels: tuple[int | None, ...], count: int) ->
     return Condition(torch.tensor(indices), info.null_label)
 
 
+@dataclass(frozen=True, slots=True)
+class Guidance:
+    """What pulls a walk towards a class, as a ``SampleRequest`` says it; ``recogniser`` is the classifier's, opened."""
+
+    w: float = 0.0
+    interval: Interval | None = None
+    rescale: float = 0.0
+    classifier: ClassifierSpec | None = None
+    recogniser: Recogniser | None = None
+
+
+UNGUIDED = Guidance()
+
+
 def denoiser_of(
-    model: Model, device: str, precision: str, guidance: float, clip: ClipPolicy, between_batches: Check, within: Check
+    model: Model,
+    device: str,
+    precision: str,
+    guidance: Guidance,
+    sampler: SamplerSpec,
+    between_batches: Check,
+    within: Check,
+    watched: bool = False,
 ) -> Denoiser:
+    """The model as this sampler asks it: the network, guided, clipped.
+
+    ``watched`` also finds what guidance is made of where it does not work, to be looked at. Raises Refusal where the
+    model, or the classifier, cannot do what is asked.
+    """
     denoise = model.denoiser(device, precision, between_batches=between_batches, within=within)
-    if guidance != 0:
+    if guidance.w != 0:
         if model.info.null_label is None:
             raise Refusal(
                 f"“{model.info.ref.name}” has no null label, so classifier-free guidance is undefined. Set w to 0."
             )
-        denoise = Guided(denoise, guidance)
-    if clip != "none":
-        denoise = Clipped(denoise, clip, low=model.spec.low, high=model.spec.high)
+        denoise = Guided(denoise, guidance.w, guidance.interval, guidance.rescale, watched)
+    if sampler.clip != "none":
+        denoise = Clipped(
+            denoise, sampler.clip, model.spec.low, model.spec.high, percentile=sampler.percentile, limit=sampler.limit
+        )
     return denoise
 
 
@@ -88,6 +116,16 @@ class Made:
     run: Run
     step: Step
     frames: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Exact:
+    """A state to the bit: x on the device, and what a walk from there goes on with: the noise generator's state (None
+    without noise), and what a multistep sampler saw a step before."""
+
+    x: Tensor
+    noise_state: Tensor | None
+    before: Before | None = None
 
 
 class Work(Protocol):
@@ -136,8 +174,8 @@ class Run(ABC):
         device: str,
         *,
         labels: tuple[int | None, ...],
-        guidance: float,
-        clip: ClipPolicy,
+        guidance: Guidance,
+        sampler: SamplerSpec,
         precision: str,
         noise: StepNoise | None,
         cap: int,
@@ -145,21 +183,29 @@ class Run(ABC):
         """Raises: Refusal where the model knows no such labels, or cannot be guided."""
         self.model = model
         self.path = path
-        self.trajectory = Trajectory(len(path) - 1, (count, *model.info.event_shape), cap)
+        self._remembers = sampler.name == "dpmpp"
+        shape = (count, *model.info.event_shape)
+        self.trajectory = Trajectory(len(path) - 1, shape, cap, remembers=self._remembers)
         self._device = device
+        self._came_from: Level | None = None
         self._noise = noise
         self._condition = on_device(condition_of(model.info, labels, count), device)
-        self._unkept: list[tuple[int, Tensor, Tensor | None]] = []
+        self._unkept: list[tuple[int, Tensor, Tensor | None, Tensor | None]] = []
         self._checks = checks = _Checks()
-        self._denoise = denoiser_of(
-            model,
-            device,
-            precision,
-            guidance,
-            clip,
-            between_batches=lambda: checks.between_batches(),
-            within=lambda: checks.within(),
-        )
+
+        def denoiser(watched: bool) -> Denoiser:
+            return denoiser_of(
+                model,
+                device,
+                precision,
+                guidance,
+                sampler,
+                between_batches=lambda: checks.between_batches(),
+                within=lambda: checks.within(),
+                watched=watched,
+            )
+
+        self._denoise, self._look = denoiser(watched=False), denoiser(watched=True)
 
     @property
     @abstractmethod
@@ -186,12 +232,12 @@ class Run(ABC):
             yield Made(step.index + 1, self, step)
 
     @abstractmethod
-    def _begin(self) -> Tensor:
+    def _begin(self) -> Exact:
         """State 0, on the device."""
 
     @abstractmethod
-    def _steps_from(self, x: Tensor, first: int) -> Iterator[Step]:
-        """The steps from state ``first``, which is x."""
+    def _steps_from(self, x: Tensor, first: int, before: Before | None) -> Iterator[Step]:
+        """The steps from state ``first``, which is x; ``before`` is what a multistep sampler saw ahead of it."""
 
     def watch(self, within: Check, between_batches: Check | None = None) -> None:
         """Whom to ask whether to go on: ``within`` a network evaluation (it may raise ``Cancelled``, nothing else) and
@@ -221,25 +267,22 @@ class Run(ABC):
             if made.index + 1 >= step:
                 return
 
-    def exact(self, step: int) -> tuple[Tensor, Tensor | None]:
-        """State ``step`` to the bit, and the noise generator's state there (None for a walk without noise); replayed
-        where only half precision is kept.
-
-        The run must have come that far.
-        """
+    def exact(self, step: int) -> Exact:
+        """State ``step`` to the bit; replayed where only half precision is kept. The run must have come that far."""
         if not 0 <= step < len(self.trajectory):
             raise Refusal(f"The run has no state {step}: it holds states 0 to {len(self.trajectory) - 1}.")
         key, frame, state = self.trajectory.key_frame_at_or_before(step)
         noise_state = None if state is None else torch.from_numpy(np.array(state))
         x = torch.from_numpy(np.array(frame)).to(self._device)
+        start = Exact(x, noise_state, self._kept_before(key))
         if key == step:
-            return x, noise_state
+            return start
         current = self._noise_state()
         try:
             self._restore_noise(noise_state)
-            for made in self._walk(x, first=key, keep=False):
+            for made in self._walk(start, first=key, keep=False):
                 if made.index + 1 == step:
-                    return made.x_next, self._noise_state()
+                    return Exact(made.x_next, self._noise_state(), self._before(made))
         finally:
             self._restore_noise(current)
         raise AssertionError("the walk ended before the step it was asked for")
@@ -248,35 +291,53 @@ class Run(ABC):
         """What the network sees in state ``step`` of some samples, if it is stored: a step that leads nowhere."""
         with torch.inference_mode():
             stored = self.trajectory.has(step)
-            whole = torch.from_numpy(np.array(self.trajectory.frame(step))) if stored else self.exact(step)[0].cpu()
+            whole = torch.from_numpy(np.array(self.trajectory.frame(step))) if stored else self.exact(step).x.cpu()
             x, level = whole[cells], self.path[step]
             condition = None if self._condition is None else self._condition[cells]
-            prediction = self._denoise(x.to(self._device), level, condition)
+            prediction = self._look(x.to(self._device), level, condition)
             return Step(step, level, level, x, x, prediction)
 
-    def _walk(self, x: Tensor, first: int, keep: bool) -> Iterator[Step]:
-        walk = self._steps_from(x, first)
+    def _walk(self, start: Exact, first: int, keep: bool) -> Iterator[Step]:
+        walk = self._steps_from(start.x, first, start.before)
         if keep:
-            self._keep(first, x)
+            self._came_from = start.before.level if start.before is not None else None
+            self._keep(first, start.x, start.before)
         while True:
             with torch.inference_mode():
                 step = next(walk, None)
             if step is None:
                 return
             if keep:
-                self._keep(step.index + 1, step.x_next)
+                self._keep(step.index + 1, step.x_next, self._before(step))
             yield step
 
     def flush(self) -> None:
         """Bring the states that still lie on the device into the trajectory: the one place where the host waits."""
-        for step, x, state in self._unkept:
-            self.trajectory.put(step, x.cpu().numpy(), None if state is None else state.numpy())
+        for step, x, state, before in self._unkept:
+            self.trajectory.put(
+                step,
+                x.cpu().numpy(),
+                None if state is None else state.numpy(),
+                None if before is None else before.cpu().numpy(),
+            )
         self._unkept.clear()
 
-    def _keep(self, step: int, x: Tensor) -> None:
-        self._unkept.append((step, x, self._noise_state() if self.trajectory.is_key(step) else None))
+    def _keep(self, step: int, x: Tensor, before: Before | None) -> None:
+        is_key = self.trajectory.is_key(step)
+        kept = before.x0_hat if is_key and before is not None else None
+        self._unkept.append((step, x, self._noise_state() if is_key else None, kept))
         if x.device.type == "cpu" or len(self._unkept) * x.nbytes > _UNKEPT_BYTES or step == self.trajectory.steps:
             self.flush()
+
+    def _before(self, step: Step) -> Before | None:
+        return Before(step.level, step.prediction.x0_hat) if self._remembers else None
+
+    def _kept_before(self, key: int) -> Before | None:
+        x0_hat = self.trajectory.before(key)
+        level = self.path[key - 1] if key else self._came_from
+        if x0_hat is None or level is None:
+            return None
+        return Before(level, torch.from_numpy(np.array(x0_hat)).to(self._device))
 
     def _noise_state(self) -> Tensor | None:
         return None if self._noise is None else self._noise.state()

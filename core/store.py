@@ -18,18 +18,26 @@ class Trajectory:
 
     As long as it fits the cap, every state is a float32 key frame. Beyond that floating-point states are kept as
     float16 with float32 key frames between them, as many as fit; beyond that only key frames are kept. What lies
-    between key frames is replayed from the last one (``core.jobs``), to the bit.
+    between key frames is replayed from the last one (``core.run``), to the bit. Where the walk ``remembers``, a key
+    frame has the x0_hat of the step before it beside it, which costs as much again.
 
     Attributes: ``steps``; ``shape`` of a state (n, *event_shape); ``cap`` in bytes; ``key_every``, the distance of
     key frames; ``keeps_between``, whether states between them are stored.
     """
 
-    def __init__(self, steps: int, shape: tuple[int, ...], cap: int = DEFAULT_CAP, item_bytes: int = 4) -> None:
+    def __init__(
+        self,
+        steps: int,
+        shape: tuple[int, ...],
+        cap: int = DEFAULT_CAP,
+        item_bytes: int = 4,
+        remembers: bool = False,
+    ) -> None:
         self.steps = steps
         self.shape = shape
         self.cap = cap
         frame = math.prod(shape) * item_bytes
-        key = frame + _STATE_BYTES
+        key = frame * (2 if remembers else 1) + _STATE_BYTES
         states = steps + 1
         half = frame // 2
         if states * key <= cap:
@@ -41,11 +49,19 @@ class Trajectory:
             self.key_every, self.keeps_between = -(-states // max(1, cap // key - 1)), False
         self._frames: dict[int, NDArray[Any]] = {}
         self._noise_states: dict[int, NDArray[np.uint8] | None] = {}
+        self._before: dict[int, NDArray[np.float32]] = {}
         self._reached = -1
         self.nbytes = 0
 
-    def put(self, step: int, x: NDArray[Any], noise_state: NDArray[np.uint8] | None = None) -> None:
-        """Keep state ``step`` (shape ``shape``, float32 or integers) and the noise generator's state before it is left.
+    def put(
+        self,
+        step: int,
+        x: NDArray[Any],
+        noise_state: NDArray[np.uint8] | None = None,
+        before: NDArray[np.float32] | None = None,
+    ) -> None:
+        """Keep state ``step`` (shape ``shape``, float32 or integers), the noise generator's state before it is left
+        and, where the walk remembers it, the x0_hat of the step before.
 
         Raises:
             ValueError: the shape is not this run's, or the step is outside 0..steps.
@@ -58,6 +74,9 @@ class Trajectory:
             frame = np.array(x)
             self._noise_states[step] = noise_state
             self.nbytes += 0 if noise_state is None else noise_state.nbytes
+            if before is not None:
+                self.nbytes += before.nbytes if step not in self._before else 0
+                self._before[step] = np.array(before)
         elif self.keeps_between:
             frame = _halved(x)
         else:
@@ -87,6 +106,10 @@ class Trajectory:
         """The last exact state not after ``step``: (its step, x, the noise generator's state)."""
         key = step if self.is_key(step) else step - step % self.key_every
         return key, self._frames[key], self._noise_states[key]
+
+    def before(self, key: int) -> NDArray[np.float32] | None:
+        """The x0_hat of the step that led to this key frame, where the walk remembers it."""
+        return self._before.get(key)
 
     def __len__(self) -> int:
         """How many states, from 0 on, the run has reached; all of them readable or replayable."""

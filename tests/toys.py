@@ -15,7 +15,7 @@ from core.levels import Level, Path
 from core.library import Check, GaussianProcess, Process
 from core.messages import ModelInfo
 from core.requests import ModelRef, SampleRequest, SamplerSpec, ScheduleSpec
-from core.samplers import Step, StepNoise
+from core.samplers import Before, Step, StepNoise
 
 
 @dataclass(frozen=True)
@@ -116,6 +116,7 @@ class MaskingProcess:
         condition: Condition | None,
         noise: StepNoise,
         first: int,
+        before: Before | None = None,
     ) -> Iterator[Step]:
         for index in range(first, len(path) - 1):
             level, next_level = path[index], path[index + 1]
