@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from core.requests import SamplerName
+
 
 @dataclass(frozen=True, slots=True)
 class Formula:
@@ -90,7 +92,45 @@ GUIDANCE = Formula(
     ("conditional", "unconditional"),
     "Ho & Salimans 2022, eq. 6",
 )
-FORMULAS = (FORWARD, X0_HAT, SCORE, DDIM_STEP, DDPM_STEP, DDIM_INVERSION, GUIDANCE)
+_TILDE_T, _TILDE_PREV = r"\tilde{\sigma}_t", r"\tilde{\sigma}_{t-1}"
+HEUN_STEP = Formula(
+    "Heun step",
+    rf"{_X_PREV} = \textcolor{{to_x_t}}{{\sqrt{{\frac{{{_AB_PREV}}}{{{_AB}}}}}}}\,{_X_T}"
+    rf" + \textcolor{{to_eps}}{{\sqrt{{{_AB_PREV}}}\,({_TILDE_PREV} - {_TILDE_T})}}"
+    rf"\,\frac{{{_EPS_HAT}_t + {_EPS_HAT}_{{t-1}}}}{{2}}",
+    ("to_x_t", "to_eps"),
+    "Karras et al. 2022, algorithm 1 without churn, on x / √ᾱ with σ̃ = √(1 − ᾱ) / √ᾱ; the last step is Euler's",
+)
+DPMPP_STEP = Formula(
+    "DPM-Solver++ step",
+    rf"{_X_PREV} = \textcolor{{to_x_t}}{{\frac{{\sigma_{{t-1}}}}{{\sigma_t}}}}\,{_X_T}"
+    rf" + \textcolor{{to_x0}}{{\sqrt{{{_AB_PREV}}}\,(1 - e^{{-h}})}}"
+    rf"\left(\textcolor{{now}}{{\left(1 + \frac{{1}}{{2r}}\right)}}\,{_X0_HAT}"
+    rf" - \textcolor{{before}}{{\frac{{1}}{{2r}}}}\,\textcolor{{x_0}}{{\hat{{x}}_0^+}}\right)",
+    ("to_x_t", "to_x0", "now", "before"),
+    "Lu et al. 2022 (DPM-Solver++), algorithm 2: h is the step in half log-SNR, r the one before it over h, x̂₀⁺ what "
+    "was seen one step before; the first step and the one to the data are of first order",
+)
+DDPM_LEARNED_STEP = Formula(
+    "DDPM step with a learned variance",
+    rf"{_X_PREV} = \textcolor{{to_x0}}{{\frac{{\sqrt{{{_AB_PREV}}}\,\beta_t}}{{1 - {_AB}}}}}\,{_X0_HAT}"
+    rf" + \textcolor{{to_x_t}}{{\frac{{\sqrt{{\alpha_t}}\,(1 - {_AB_PREV})}}{{1 - {_AB}}}}}\,{_X_T}"
+    rf" + \Sigma_\theta^{{1/2}}\,{_Z}",
+    ("to_x0", "to_x_t"),
+    "Ho et al. 2020, eq. 7; Σ_θ: Nichol & Dhariwal 2021, eq. 15, a variance for each pixel",
+)
+FORMULAS = (
+    FORWARD,
+    X0_HAT,
+    SCORE,
+    DDIM_STEP,
+    DDPM_STEP,
+    DDPM_LEARNED_STEP,
+    HEUN_STEP,
+    DPMPP_STEP,
+    DDIM_INVERSION,
+    GUIDANCE,
+)
 
 TRAINING = Listing(
     "Algorithm 1  Training",
@@ -105,33 +145,64 @@ TRAINING = Listing(
     ),
     "Ho et al. 2020, Algorithm 1",
 )
-SAMPLING = Listing(
-    "Algorithm 2  Sampling (DDPM)",
-    (
-        r"$\textcolor{x_t}{x_T} \sim \mathcal{N}(0, I)$",
-        r"for $\textcolor{t}{t} = T-1, \ldots, 0$ do",
-        rf"  ${_Z} \sim \mathcal{{N}}(0, I)$ if $\textcolor{{t}}{{t}} > 0$, else ${_Z} = 0$",
-        rf"  ${_X_PREV} = \frac{{1}}{{\sqrt{{\alpha_t}}}}\left({_X_T} - \frac{{1 - \alpha_t}}{{\sqrt{{1 - {_AB}}}}}"
-        rf"{_EPS_THETA}({_X_T}, \textcolor{{t}}{{t}})\right) + \sigma_t {_Z}$",
-        "end for",
-        rf"return ${_X_0}$",
-    ),
-    "Ho et al. 2020, Algorithm 2",
+_START = r"$\textcolor{x_t}{x_T} \sim \mathcal{N}(0, I)$"
+_LOOP = r"for $\textcolor{t}{t}$ in the timesteps, falling, do"
+_ASKED = rf"{_EPS_THETA}({_X_T}, \textcolor{{t}}{{t}})"
+_GRADIENT = rf"\textcolor{{score}}{{\nabla \log p(y \mid {_X_T})}}"
+_LOOK = rf"  ${_EPS_HAT} = {_ASKED}$"
+_SEE = rf"  ${_X0_HAT} = ({_X_T} - \sqrt{{1 - {_AB}}}\,{_EPS_HAT}) / \sqrt{{{_AB}}}$"
+_GUIDE = rf"  ${_EPS_HAT} = (1 + w)\,{_EPS_THETA}({_X_T}, c) - w\,{_EPS_THETA}({_X_T})$"
+_SHIFT = rf"  ${_EPS_HAT} \leftarrow {_EPS_HAT} - s \sqrt{{1 - {_AB}}}\,{_GRADIENT}$"
+_END = ("end for", rf"return ${_X_0}$")
+_EULER = (
+    rf"${_X_PREV} = \sqrt{{{_AB_PREV}}} \left({_X_T} / \sqrt{{{_AB}}} + ({_TILDE_PREV} - {_TILDE_T})\,"
+    rf"{_EPS_HAT}\right)$"
 )
-SAMPLING_DDIM = Listing(
-    "Sampling (DDIM)",
-    (
-        r"$\textcolor{x_t}{x_T} \sim \mathcal{N}(0, I)$",
-        r"for $\textcolor{t}{t}$ in the timesteps, falling, do",
-        rf"  ${_EPS_HAT} = {_EPS_THETA}({_X_T}, \textcolor{{t}}{{t}})$",
-        rf"  ${_X0_HAT} = ({_X_T} - \sqrt{{1 - {_AB}}}\,{_EPS_HAT}) / \sqrt{{{_AB}}}$",
+_MEAN_OF_BOTH = rf"${_EPS_HAT} \leftarrow ({_EPS_HAT} + {_EPS_THETA}({_X_PREV}, \textcolor{{t}}{{t-1}}))/2$"
+
+
+def sampling(sampler: SamplerName, guided: bool = False, classifier: bool = False) -> Listing:
+    """The walk down, with the lines of classifier-free guidance and of a classifier's where they work."""
+    shift = (_SHIFT,) if classifier else ()
+    look = (_GUIDE if guided else _LOOK, *shift)
+    if sampler == "ddpm":
+        guide = (_GUIDE,) if guided else ()
+        eps = _EPS_HAT if guided else _ASKED
+        mean = rf"\frac{{1}}{{\sqrt{{\alpha_t}}}}\left({_X_T} - \frac{{1 - \alpha_t}}{{\sqrt{{1 - {_AB}}}}}{eps}\right)"
+        pull = rf" + s\,\sigma_t^2 {_GRADIENT}" if classifier else ""
+        return Listing(
+            "Algorithm 2  Sampling (DDPM)",
+            (
+                _START,
+                r"for $\textcolor{t}{t} = T-1, \ldots, 0$ do",
+                *guide,
+                rf"  ${_Z} \sim \mathcal{{N}}(0, I)$ if $\textcolor{{t}}{{t}} > 0$, else ${_Z} = 0$",
+                rf"  ${_X_PREV} = {mean}{pull} + \sigma_t {_Z}$",
+                *_END,
+            ),
+            "Ho et al. 2020, Algorithm 2",
+        )
+    if sampler == "heun":
+        update = (f"  {_EULER}", f"  but for the last: {_MEAN_OF_BOTH}", f"    and again {_EULER}")
+        return Listing(
+            "Sampling (Heun)", (_START, _LOOP, *look, *update, *_END), "Karras et al. 2022, algorithm 1 without churn"
+        )
+    if sampler == "dpmpp":
+        combined = rf"  $D = (1 + \frac{{1}}{{2r}})\,{_X0_HAT} - \frac{{1}}{{2r}}\,\textcolor{{x_0}}{{\hat{{x}}_0^+}}$"
+        step = rf"  ${_X_PREV} = \frac{{\sigma_{{t-1}}}}{{\sigma_t}}{_X_T} + \sqrt{{{_AB_PREV}}}\,(1 - e^{{-h}})\,D$"
+        return Listing(
+            "Sampling (DPM-Solver++ 2M)",
+            (_START, _LOOP, *look, _SEE, combined, step, *_END),
+            "Lu et al. 2022 (DPM-Solver++), algorithm 2",
+        )
+    step = (
         rf"  ${_X_PREV} = \sqrt{{{_AB_PREV}}}\,{_X0_HAT} + \sqrt{{1 - {_AB_PREV} - \sigma_t^2}}\,{_EPS_HAT}"
-        rf" + \sigma_t {_Z}$",
-        "end for",
-        rf"return ${_X_0}$",
-    ),
-    "Song et al. 2021 (DDIM), eq. 12",
-)
+        rf" + \sigma_t {_Z}$"
+    )
+    return Listing("Sampling (DDIM)", (_START, _LOOP, *look, _SEE, step, *_END), "Song et al. 2021 (DDIM), eq. 12")
+
+
+SAMPLING, SAMPLING_DDIM = sampling("ddpm"), sampling("ddim")
 
 ALGORITHM_1 = TRAINING.title, TRAINING.lines
 ALGORITHM_2 = SAMPLING.title, SAMPLING.lines

@@ -137,10 +137,10 @@ class DenoiseStage(Stage):
     @Slot()
     def branch(self) -> None:
         """Go on from the state shown with the settings of the controls; where a sample is enlarged, with it alone."""
-        run = self.shown.run
-        if run is not None and self.buttons.branch.isEnabled():
+        run, model = self.shown.run, self.state.model
+        if run is not None and model is not None and self.buttons.branch.isEnabled():
             step, cell = self.state.cursor.step, self.view.cell
-            self._submit(lambda: branch(run.sampling, step, self.controls.settings(), cell))
+            self._submit(lambda: branch(run.sampling, step, self.controls.settings(), model, cell))
 
     @Slot()
     def stop(self) -> None:
@@ -268,7 +268,7 @@ class DenoiseStage(Stage):
         """Another run is shown; where it was not asked for just now, its settings are."""
         request = self.state.runs[job].sampling
         if job not in self.shown.expected:
-            self.controls.set_settings(settings_of(request))
+            self.controls.set_settings(settings_of(request, self.state.classifiers))
         self._planned = request
 
     @Slot(object)

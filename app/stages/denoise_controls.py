@@ -6,33 +6,20 @@ from dataclasses import replace
 from typing import cast
 
 from PySide6.QtCore import QSignalBlocker, Signal, Slot
-from PySide6.QtWidgets import QLineEdit, QWidget
+from PySide6.QtWidgets import QWidget
 
+from app.stages.denoise_fields import NOBODY, DenoiseFields
 from app.stages.denoise_settings import DenoiseSettings, Labels, settings_for
-from app.stages.sampling_controls import (
-    VARIANCES,
-    clip_choice,
-    eta_slider,
-    guidance_slider,
-    lay_out,
-    precision_choice,
-    sampler_choice,
-    show_scale,
-    spacing_choice,
-    stacked,
-    steps_slider,
-    timestep_slider,
-)
-from app.widgets.controls import Choice, MoreSection, SeedBox, ValueSlider
-from app.widgets.conversion import ConversionBox
+from app.stages.sampling_controls import NO_LIMIT, NOT_LEARNED, evaluations, show_scale
+from app.widgets.controls import Choice, SeedBox, ValueSlider
 from core.errors import Refusal
 from core.messages import ModelInfo
 from core.requests import ClipPolicy, Precision, SamplerName, SamplerSpec, SpacingName, VarianceName
 
-EACH, NOBODY, OWN = "each", "none", "own"
+EACH, OWN = "each", "own"
 
 
-class DenoiseControls(QWidget):
+class DenoiseControls(DenoiseFields):
     """Signals: ``changed()`` after the person changed anything that a request is made of; ``seed_changed(int)``."""
 
     changed = Signal()
@@ -42,77 +29,20 @@ class DenoiseControls(QWidget):
         super().__init__(parent)
         self._model: ModelInfo | None = None
         self._touched = False
-        self._make_basic()
-        self._make_more()
-        self.conversion = ConversionBox()
-        self._lay_out()
         for choice in (self.label, self.sampler, self.spacing, self.clip, self.variance, self.precision, self.start):
             choice.value_changed.connect(self._choose)
-        for slider in (self.guidance, self.steps, self.eta, self.count, self.start_t):
-            slider.value_changed.connect(self._slide)
+        for slider in self._sliders():
+            slider.value_changed.connect(self._choose)
         for edit in (self.own_labels, self.hand):
-            edit.editingFinished.connect(self._type)
+            edit.editingFinished.connect(self.changed)
         for scheduler in (self.sampler, self.spacing, self.clip, self.variance):
             scheduler.value_changed.connect(self._touch)
         self.seed.seed_changed.connect(self._seed)
+        self.classifier.changed.connect(self._choose)
         self._show_what_counts()
 
-    def _make_basic(self) -> None:
-        self.label = Choice(
-            "Label", {NOBODY: "none"}, tooltip="The class that the network is asked for: one for all, or one for each."
-        )
-        self.own_labels = QLineEdit()
-        self.own_labels.setPlaceholderText("one class for each sample, such as 3, 1, 4")
-        self.own_labels.setAccessibleName("Classes of the samples")
-        self.own_labels.setToolTip("Classes separated by commas, dealt out to the samples in turn.")
-        self.guidance = guidance_slider(
-            DenoiseSettings().guidance, "w = 0 is the plain conditional model; other tools print the scale 1 + w."
-        )
-        self.steps = steps_slider(
-            50, "How many of the T timesteps the sampler visits: the dots in the plots (DDIM, section 4.2)."
-        )
-
-    def _make_more(self) -> None:
-        self.sampler = sampler_choice()
-        self.eta = eta_slider()
-        self.variance = Choice(
-            "Variance",
-            VARIANCES,
-            tooltip="The variance of the noise that each DDPM step adds: β̃_t or β_t (Ho et al. 2020, section 3.2).",
-        )
-        self.spacing = spacing_choice({"hand": "by hand"})
-        self.hand = QLineEdit()
-        self.hand.setPlaceholderText("900, 600, 300, 0")
-        self.hand.setAccessibleName("Timesteps by hand")
-        self.hand.setToolTip("Timesteps that fall, separated by commas.")
-        self.clip = clip_choice()
-        self.count = ValueSlider("Samples", 1, 64, 10, tooltip="How many samples are drawn at once.")
-        self.precision = precision_choice("; the mathematics around it is always float32 and float64.")
-        self.start = Choice(
-            "Start from",
-            {"noise": "noise", "picture": "my picture"},
-            tooltip="Pure noise x_T, or the picture noised to t (Meng et al. 2022, SDEdit).",
-        )
-        self.start_t = timestep_slider(
-            "at t",
-            600,
-            ("t = 0: the picture", "t = T: noise"),
-            "How far the picture is noised before it is denoised: what is below t is drawn anew.",
-        )
-        self.seed = SeedBox(tooltip="The seed of the noise: the same seed starts from the same noise everywhere.")
-        self.more = MoreSection("More")
-
-    def _lay_out(self) -> None:
-        rows = (
-            (self.sampler, self.spacing, self.clip),
-            (self.eta, self.precision, self.start),
-            (self.count, self.seed, self.start_t),
-            (self.hand,),
-            (self.conversion,),
-        )
-        basic = (stacked(self.label, self.own_labels), self.guidance, self.steps)
-        grid = lay_out(self, basic, self.more, rows)
-        grid.addWidget(self.variance, 1, 0)  # in the place of eta, which DDPM does not have
+    def _sliders(self) -> list[ValueSlider]:
+        return [widget for widget in vars(self).values() if isinstance(widget, ValueSlider)]
 
     def set_model(self, model: ModelInfo | None) -> None:
         """Offer what this model has; its scheduler's choices hold until the person has made others."""
@@ -120,6 +50,8 @@ class DenoiseControls(QWidget):
         if model is None:
             return
         before = self._settings_without_text()
+        self.classifier.set_model(model)
+        self.variance.refuse("learned", NOT_LEARNED if model.variance == "fixed" else "")
         with QSignalBlocker(self.label):
             names = {str(i): name for i, name in enumerate(model.labels)}
             options = {EACH: "each in turn", **names, OWN: "one for each sample…"} if names else {}
@@ -127,10 +59,14 @@ class DenoiseControls(QWidget):
                 options[NOBODY] = "none"
             self.label.set_options(options)
         self.steps.set_range(1, model.schedule.T)
-        self.start_t.set_range(0, model.schedule.T - 1)
+        blocked = [QSignalBlocker(slider) for slider in (self.start_t, self.first, self.last)]
+        for slider in (self.start_t, self.first, self.last):
+            slider.set_range(0, model.schedule.T - 1)
+        self.first.set_default(model.schedule.T - 1)
+        del blocked
         says = settings_for(model, before)
         if self._touched:
-            says = replace(says, sampler=before.sampler, spacing=before.spacing)
+            says = replace(says, sampler=_possible(before.sampler, model), spacing=before.spacing)
         self.set_settings(says)
 
     def settings(self) -> DenoiseSettings:
@@ -149,6 +85,8 @@ class DenoiseControls(QWidget):
         self.eta.set_value(settings.sampler.eta)
         self.variance.set_value(settings.sampler.variance)
         self.clip.set_value(settings.sampler.clip)
+        self.percentile.set_value(100 * settings.sampler.percentile)
+        self.limit.set_value(settings.sampler.limit or NO_LIMIT)
         self.steps.set_value(settings.steps)
         self.spacing.set_value(settings.spacing)
         self.hand.setText(", ".join(map(str, settings.hand)))
@@ -158,6 +96,12 @@ class DenoiseControls(QWidget):
         self.precision.set_value(settings.precision)
         self.start.set_value("picture" if settings.from_picture else "noise")
         self.start_t.set_value(settings.start_t)
+        first, last = settings.interval or (self.first.range()[1], 0)
+        self.first.set_value(first)
+        self.last.set_value(last)
+        self.rescale.set_value(settings.rescale)
+        self.temperature.set_value(settings.temperature)
+        self.classifier.set_settings(settings.classifier, self._namesakes(settings))
         self._show_labels(settings.labels)
         del blocked
         self._show_what_counts()
@@ -169,6 +113,7 @@ class DenoiseControls(QWidget):
                 self.eta.value() if self.sampler.value() == "ddim" else 0.0,
                 cast(VarianceName, self.variance.value()),
                 cast(ClipPolicy, self.clip.value()),
+                *self._thresholds(),
             ),
             steps=int(self.steps.value()),
             spacing=cast(SpacingName, self.spacing.value()),
@@ -178,7 +123,30 @@ class DenoiseControls(QWidget):
             precision=cast(Precision, self.precision.value()),
             from_picture=self.start.value() == "picture",
             start_t=int(self.start_t.value()),
+            interval=self._interval(),
+            rescale=self.rescale.value(),
+            temperature=self.temperature.value(),
+            classifier=self.classifier.settings(),
         )
+
+    def _thresholds(self) -> tuple[float, float | None]:
+        """Percentile as a share and limit: where they do nothing, those that a request has by default."""
+        if self.clip.value() != "dynamic":
+            return SamplerSpec().percentile, None
+        limit = self.limit.value()
+        return round(self.percentile.value() / 100, 4), limit if limit < NO_LIMIT else None
+
+    def _interval(self) -> tuple[int, int] | None:
+        """None where guidance works all the way down."""
+        first, last = int(self.first.value()), int(self.last.value())
+        return None if (first, last) == (self.first.range()[1], 0) else (first, last)
+
+    def _namesakes(self, settings: DenoiseSettings) -> tuple[int, ...]:
+        """The classes of the classifier that have the names of the labels asked for."""
+        names = self._model.labels if self._model else ()
+        classes = settings.classifier.info.labels if settings.classifier else ()
+        asked = [names[label] for label in settings.labels if label is not None and label < len(names)]
+        return tuple(classes.index(name) for name in asked if name in classes)
 
     def _labels(self) -> Labels:
         names = self._model.labels if self._model else ()
@@ -206,43 +174,52 @@ class DenoiseControls(QWidget):
 
     def _show_what_counts(self) -> None:
         """Controls that would do nothing with the present choice are hidden or disabled."""
-        is_ddim = self.sampler.value() == "ddim"
+        sampler = self.sampler.value()
         by_hand = self.spacing.value() == "hand"
         from_picture = self.start.value() == "picture"
-        self.eta.setVisible(is_ddim)
-        self.variance.setVisible(not is_ddim)
+        is_dynamic = self.clip.value() == "dynamic"
+        self.eta.setVisible(sampler == "ddim")
+        self.variance.setVisible(sampler == "ddpm")
+        self.percentile.setVisible(is_dynamic)
+        self.limit.setVisible(is_dynamic)
         self.hand.setVisible(by_hand)
         self.steps.setEnabled(not by_hand)
         self.own_labels.setVisible(self.label.value() == OWN)
         has_null = self._model is not None and self._model.null_label is not None
         self.label.setEnabled(self._model is not None and bool(self._model.labels))
         self.guidance.setEnabled(has_null)
+        guides = (has_null and self.guidance.value() not in (0, -1)) or self.classifier.info is not None
+        for slider in (self.first, self.last):
+            slider.setEnabled(guides)
+        self.rescale.setEnabled(guides)
+        self.classifier.set_is_ancestral(sampler == "ddpm")
         self.start_t.setVisible(from_picture)
+        self.temperature.setVisible(not from_picture)
         self.conversion.setVisible(from_picture)
         show_scale(self.guidance)
+        steps = int(self.steps.value())
+        asked = evaluations(sampler, steps)
+        self.steps.set_ends("fast", "1 evaluation" if asked == 1 else f"{asked} evaluations")
 
-    @Slot(str)
-    def _choose(self, _key: str) -> None:
-        self._show_what_counts()
-        self.changed.emit()
-
-    @Slot(float)
-    def _slide(self, _value: float) -> None:
+    @Slot()
+    def _choose(self) -> None:
         self._show_what_counts()
         self.changed.emit()
 
     @Slot()
-    def _type(self) -> None:
-        self.changed.emit()
-
-    @Slot(str)
-    def _touch(self, _key: str) -> None:
+    def _touch(self) -> None:
         self._touched = True
 
     @Slot(int)
     def _seed(self, seed: int) -> None:
         self.seed_changed.emit(seed)
         self.changed.emit()
+
+
+def _possible(sampler: SamplerSpec, model: ModelInfo) -> SamplerSpec:
+    """The sampler with a variance that this model has."""
+    has_it = sampler.variance != "learned" or model.variance != "fixed"
+    return sampler if has_it else replace(sampler, variance="small")
 
 
 def _class(word: str, names: tuple[str, ...]) -> int | None:

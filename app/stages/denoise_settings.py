@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import cycle, islice
-from typing import cast
+from typing import TypeVar, cast
 
 from core.errors import Refusal
-from core.messages import ModelInfo
+from core.messages import ClassifierInfo, ModelInfo
 from core.paths import model_timesteps, partial_timesteps
 from core.requests import (
     MAX_BRANCHES,
+    ClassifierSpec,
     FromImage,
     FromNoise,
     FromStep,
+    GradientPlace,
     ImageRef,
     Precision,
     SampleRequest,
@@ -23,8 +26,20 @@ from core.requests import (
 )
 
 Labels = tuple[int | None, ...]
+Label = TypeVar("Label")
 
 START_T = 600
+
+
+@dataclass(frozen=True, slots=True)
+class ClassifierSettings:
+    """Guidance by a classifier as the controls say it. ``targets`` are its classes, dealt out to the samples in turn;
+    () takes every sample towards the class of that name that the network is asked for."""
+
+    info: ClassifierInfo
+    targets: tuple[int, ...] = ()
+    scale: float = 1.0
+    at: GradientPlace = "x_t"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +48,8 @@ class DenoiseSettings:
 
     ``labels`` are dealt out to the samples in turn: one entry is the same class for all, ``(0, 1, .. 9)`` a class for
     each, ``(None,)`` no class. ``start_t`` (0..T-1) holds where the run starts from the person's picture; of the
-    ``steps`` that would walk down from noise it then takes those below ``start_t``.
+    ``steps`` that would walk down from noise it then takes those below ``start_t``. Guidance works at the timesteps
+    from the first of ``interval`` down to the second, None: at all.
     """
 
     sampler: SamplerSpec = field(default_factory=SamplerSpec)
@@ -47,6 +63,10 @@ class DenoiseSettings:
     precision: Precision = "float32"
     from_picture: bool = False
     start_t: int = START_T
+    interval: tuple[int, int] | None = None
+    rescale: float = 0.0
+    temperature: float = 1.0
+    classifier: ClassifierSettings | None = None
 
 
 def settings_for(model: ModelInfo, settings: DenoiseSettings) -> DenoiseSettings:
@@ -59,7 +79,28 @@ def settings_for(model: ModelInfo, settings: DenoiseSettings) -> DenoiseSettings
         labels=tuple(range(len(model.labels))) or (None,),
         guidance=0.0 if model.null_label is None else settings.guidance,
         start_t=min(settings.start_t, model.schedule.T - 1),
+        interval=None,
+        classifier=None if settings.classifier and misfit(settings.classifier.info, model) else settings.classifier,
     )
+
+
+def misfit(classifier: ClassifierInfo, model: ModelInfo) -> str:
+    """Why this classifier cannot guide this model, in words; "" where it can."""
+    name = classifier.ref.name
+    if not classifier.labels:
+        return f"“{name}” tells no classes apart, so there is nothing to guide towards."
+    if not classifier.noisy:
+        return f"“{name}” has only seen clean pictures: it can judge, not guide. Train one on noised pictures."
+    if classifier.event_shape != model.event_shape:
+        return (
+            f"“{name}” looks at {_size(classifier.event_shape)}, “{model.ref.name}” draws {_size(model.event_shape)}."
+        )
+    return ""
+
+
+def named_alike(classifier: ClassifierInfo, model: ModelInfo) -> bool:
+    """Whether every class of the model is, by its name, one of the classifier's."""
+    return bool(model.labels) and set(model.labels) <= set(classifier.labels)
 
 
 def resolve(settings: DenoiseSettings, model: ModelInfo, picture: ImageRef | None = None) -> SampleRequest:
@@ -71,6 +112,7 @@ def resolve(settings: DenoiseSettings, model: ModelInfo, picture: ImageRef | Non
             raise Refusal("There is no picture to start from. Open one, or start from noise.")
         start = FromImage(picture)
         timesteps = partial_timesteps(timesteps, settings.start_t)
+    labels = deal(settings.labels, settings.count) if model.labels else ()
     return SampleRequest(
         model=model.ref,
         schedule=model.schedule,
@@ -79,20 +121,46 @@ def resolve(settings: DenoiseSettings, model: ModelInfo, picture: ImageRef | Non
         sampler=settings.sampler,
         seed=settings.seed,
         count=settings.count,
-        labels=deal(settings.labels, settings.count) if model.labels else (),
+        labels=labels,
         guidance=settings.guidance if model.labels else 0.0,
         precision=settings.precision,
         start=start,
         final_alpha_bar=model.final_alpha_bar,
+        interval=settings.interval,
+        rescale=settings.rescale,
+        classifier=_classifier(settings.classifier, labels, settings.count, model),
+        temperature=1.0 if settings.from_picture else settings.temperature,
     )
 
 
-def branch(parent: SampleRequest, step: int, settings: DenoiseSettings, cell: int | None = None) -> SampleRequest:
+def _classifier(
+    chosen: ClassifierSettings | None, labels: Labels, count: int, model: ModelInfo
+) -> ClassifierSpec | None:
+    """What guides samples that have these labels of the model. Raises Refusal where they name no class to go to."""
+    if chosen is None:
+        return None
+    why_not = misfit(chosen.info, model)
+    if why_not:
+        raise Refusal(f"{why_not} Choose another classifier, or none.")
+    targets = deal(chosen.targets, count) if chosen.targets else _namesakes(chosen.info, labels, model)
+    return ClassifierSpec(chosen.info.ref, targets, chosen.scale, chosen.at)
+
+
+def _namesakes(classifier: ClassifierInfo, labels: Labels, model: ModelInfo) -> tuple[int, ...]:
+    names = [None if label is None else model.labels[label] for label in labels]
+    if not names or any(name not in classifier.labels for name in names):
+        raise Refusal("The classifier guides towards a class: choose a label, or one of its classes under More.")
+    return tuple(classifier.labels.index(name) for name in names if name is not None)
+
+
+def branch(
+    parent: SampleRequest, step: int, settings: DenoiseSettings, model: ModelInfo, cell: int | None = None
+) -> SampleRequest:
     """The request that leaves ``parent`` at state ``step`` (0..steps-1) and goes on with other settings.
 
-    What is left of the parent's path stays, and so do its samples, or of them the one at ``cell`` alone; label,
-    guidance, sampler, eta, seed and precision are those of the settings. Raises Refusal at the last state, from which
-    no step is left.
+    What is left of the parent's path stays, and so do its samples, or of them the one at ``cell`` alone; label, all
+    of guidance, sampler, seed and precision are those of the settings. Raises Refusal at the last state, from which no
+    step is left.
     """
     if not 0 <= step < parent.steps:
         raise Refusal("No step is left to branch from here. Go back to an earlier step and branch there.")
@@ -100,25 +168,33 @@ def branch(parent: SampleRequest, step: int, settings: DenoiseSettings, cell: in
         raise Refusal(
             f"This run is already {MAX_BRANCHES} branches away from its first one. Begin a new run with its settings."
         )
+    labels = deal(settings.labels, parent.count) if parent.labels else ()
     return replace(
         parent,
         timesteps=parent.timesteps[step:],
         spacing="hand",
         sampler=settings.sampler,
         seed=settings.seed,
-        labels=deal(settings.labels, parent.count) if parent.labels else (),
+        labels=labels,
         guidance=settings.guidance if parent.labels else 0.0,
+        interval=settings.interval,
+        rescale=settings.rescale,
+        classifier=_classifier(settings.classifier, labels, parent.count, model),
         precision=settings.precision,
         start=FromStep(parent, step),
         cells=parent.cells if cell is None else (parent.samples[cell],),
     )
 
 
-def settings_of(request: SampleRequest) -> DenoiseSettings:
+def settings_of(request: SampleRequest, classifiers: Sequence[ClassifierInfo] = ()) -> DenoiseSettings:
     """The settings that a run was made with, for showing them in the controls again.
 
-    Those of a branch have the steps of the run it began with, so that they make a whole run.
+    Those of a branch have the steps of the run it began with, so that they make a whole run. Of ``classifiers``, those
+    that are open, the one that guided it is found by its hash.
     """
+    spec = request.classifier
+    info = next((one for one in classifiers if spec is not None and one.ref.sha256 == spec.model.sha256), None)
+    guiding = ClassifierSettings(info, shortest(spec.labels), spec.scale, spec.at) if spec and info else None
     if isinstance(request.start, FromStep):
         return replace(
             settings_of(request.start.parent),
@@ -127,6 +203,9 @@ def settings_of(request: SampleRequest) -> DenoiseSettings:
             guidance=request.guidance,
             seed=request.seed,
             precision=request.precision,
+            interval=request.interval,
+            rescale=request.rescale,
+            classifier=guiding,
         )
     from_picture = isinstance(request.start, FromImage)
     by_hand = request.spacing == "hand" or from_picture  # a part of a spacing is known by its timesteps alone
@@ -142,16 +221,31 @@ def settings_of(request: SampleRequest) -> DenoiseSettings:
         precision=request.precision,
         from_picture=from_picture,
         start_t=request.timesteps[0] if from_picture else START_T,
+        interval=request.interval,
+        rescale=request.rescale,
+        temperature=request.temperature,
+        classifier=guiding,
     )
 
 
-def deal(labels: Labels, count: int) -> Labels:
+def deal(labels: tuple[Label, ...], count: int) -> tuple[Label, ...]:
     return tuple(islice(cycle(labels), count))
 
 
 def undeal(labels: Labels) -> Labels:
-    """The shortest pattern that dealt out in turn gives ``labels``."""
-    for length in range(1, len(labels)):
-        if deal(labels[:length], len(labels)) == labels:
-            return labels[:length]
-    return labels or (None,)
+    """The shortest pattern that dealt out in turn gives ``labels``; no class where there is none."""
+    return shortest(labels) or (None,)
+
+
+def shortest(dealt: tuple[Label, ...]) -> tuple[Label, ...]:
+    """The shortest pattern that dealt out in turn gives ``dealt``."""
+    lengths = (length for length in range(1, len(dealt)) if deal(dealt[:length], len(dealt)) == dealt)
+    return dealt[: next(lengths, len(dealt))]
+
+
+def _size(shape: tuple[int, ...]) -> str:
+    """ "32 × 32 grey"."""
+    if len(shape) != 3:
+        return " × ".join(map(str, shape))
+    channels, height, width = shape
+    return f"{width} × {height} {({1: 'grey', 3: 'colour'}).get(channels, f'with {channels} channels')}"

@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QVBoxLayout, QWidget
 from app.theme import GRID
 from app.widgets.controls import Choice, MoreSection, ValueSlider
 
-SAMPLERS = {"ddim": "DDIM", "ddpm": "DDPM"}
+SAMPLERS = {"ddim": "DDIM", "ddpm": "DDPM", "heun": "Heun", "dpmpp": "DPM-Solver++"}
 SPACINGS = {
     "leading": "leading",
     "linspace": "linspace",
@@ -18,11 +18,19 @@ SPACINGS = {
     "quadratic_full": "quadratic (to T−1)",
     "log_snr": "even in log-SNR",
 }
-CLIPS = {"none": "none", "clamp": "clamp x₀", "rederive": "clamp x₀, re-derive ε"}
-VARIANCES = {"small": "small: posterior", "large": "large: β"}
+CLIPS = {
+    "none": "none",
+    "clamp": "clamp x₀",
+    "rederive": "clamp x₀, re-derive ε",
+    "dynamic": "dynamic: percentile of |x₀|",
+}
+VARIANCES = {"small": "small: β̃_t", "large": "large: β_t", "learned": "learned: Σ_θ"}
+NOT_LEARNED = "This model has not learned a variance: train one with the objective that does (Nichol & Dhariwal 2021)."
 PRECISIONS = {"float32": "float32", "bfloat16": "bfloat16", "float16": "float16"}
 CONVENTIONS = {"diffusers": "diffusers", "openai": "OpenAI"}
 COLUMNS = 3
+NO_LIMIT = 20.0
+"""Where the slider of dynamic thresholding's limit says that there is none."""
 
 
 def guidance_slider(value: float, consequence: str) -> ValueSlider:
@@ -83,7 +91,96 @@ def sampler_choice(of_ddpm: str = "new noise in every step") -> Choice:
         "Sampler",
         SAMPLERS,
         tooltip="DDIM: deterministic at η = 0, few steps (Song et al. 2021, eq. 12).\n"
-        f"DDPM: ancestral, {of_ddpm} (Ho et al. 2020, algorithm 2).",
+        f"DDPM: ancestral, {of_ddpm} (Ho et al. 2020, algorithm 2).\n"
+        "Heun: second order on the probability-flow ODE, the network is asked twice a step (Karras et al. 2022, "
+        "algorithm 1).\n"
+        "DPM-Solver++: second order by remembering the step before, asked once (2M; Lu et al. 2022, algorithm 2).",
+    )
+
+
+def evaluations(sampler: str, steps: int) -> int:
+    """How often the network is asked for a batch; Heun's last step is Euler's."""
+    return 2 * steps - 1 if sampler == "heun" else steps
+
+
+def variance_choice() -> Choice:
+    return Choice(
+        "Variance",
+        VARIANCES,
+        tooltip="The variance of the noise that each DDPM step adds.\n"
+        "Small and large: β̃_t or β_t (Ho et al. 2020, section 3.2). "
+        "Learned: between both, by the network, at each pixel (Nichol & Dhariwal 2021, eq. 15).",
+    )
+
+
+def percentile_slider() -> ValueSlider:
+    return ValueSlider(
+        "Percentile",
+        50,
+        100,
+        99.5,
+        step=0.1,
+        decimals=1,
+        unit="%",
+        quantity="x_0",
+        ends=("half is held", "the largest too"),
+        tooltip="Dynamic thresholding: x̂₀ of each picture is held within s = this percentile of its own |x̂₀|, where "
+        "s > 1, and divided by it (Saharia et al. 2022, section 2.3).",
+    )
+
+
+def limit_slider() -> ValueSlider:
+    return ValueSlider(
+        "Limit of s",
+        1,
+        NO_LIMIT,
+        NO_LIMIT,
+        step=0.1,
+        decimals=1,
+        quantity="x_0",
+        ends=("as clamping", "no limit"),
+        tooltip=f"Dynamic thresholding: s is at most this; at 1 it is plain clamping, {NO_LIMIT:g} is without limit.",
+    )
+
+
+def interval_sliders() -> tuple[ValueSlider, ValueSlider]:
+    """Where guidance begins and where it ends, on the way down."""
+    meaning = (
+        "Guidance of either kind works from the first to the last of these timesteps alone; at high noise it costs "
+        "variety, at low noise it changes little (Kynkäänniemi et al. 2024)."
+    )
+    first = ValueSlider("Guided from t", 0, 999, 999, quantity="score", ends=("data", "noise"), tooltip=meaning)
+    last = ValueSlider("down to t", 0, 999, 0, quantity="score", ends=("data", "noise"), tooltip=meaning)
+    return first, last
+
+
+def rescale_slider() -> ValueSlider:
+    return ValueSlider(
+        "Rescale",
+        0,
+        1,
+        0,
+        step=0.05,
+        decimals=2,
+        quantity="score",
+        ends=("as guided", "as unguided"),
+        tooltip="How far each guided prediction goes back to the standard deviation of the conditional one, against "
+        "pictures that are too bright (Lin et al. 2024, eqs. 15 and 16).",
+    )
+
+
+def temperature_slider() -> ValueSlider:
+    return ValueSlider(
+        "Temperature",
+        0,
+        2,
+        1,
+        step=0.05,
+        decimals=2,
+        quantity="x_t",
+        ends=("no noise", "twice the noise"),
+        tooltip="What the initial noise x_T is multiplied with: below 1 samples vary less, as with truncation in GANs "
+        "(compare Dhariwal & Nichol 2021, section 4.3).",
     )
 
 
@@ -126,17 +223,10 @@ def stacked(*widgets: QWidget) -> QWidget:
     return stack
 
 
-def lay_out(
-    panel: QWidget, basic: Sequence[QWidget], more: MoreSection, rows: Sequence[Sequence[QWidget]]
-) -> QGridLayout:
-    """The basic controls side by side, the others folded under them in rows of three, of which a lone last one takes
-    all the width; the grid, for what shares a place."""
-    beside = QHBoxLayout()
-    beside.setSpacing(2 * GRID)
-    for widget in basic:
-        beside.addWidget(widget, 1)
-    folded = QWidget()
-    grid = QGridLayout(folded)
+def rows_of(rows: Sequence[Sequence[QWidget]]) -> tuple[QWidget, QGridLayout]:
+    """Controls in rows of three, of which a lone one takes all the width; and the grid, for what shares a place."""
+    body = QWidget()
+    grid = QGridLayout(body)
     grid.setContentsMargins(0, 0, 0, 0)
     grid.setHorizontalSpacing(2 * GRID)
     grid.setVerticalSpacing(GRID)
@@ -145,10 +235,27 @@ def lay_out(
             grid.addWidget(widget, row, column, 1, COLUMNS if len(widgets) == 1 else 1)
     for column in range(COLUMNS):
         grid.setColumnStretch(column, 1)
-    more.add(folded)
-    column_layout = QVBoxLayout(panel)
-    column_layout.setContentsMargins(0, 0, 0, 0)
-    column_layout.setSpacing(GRID // 2)
-    column_layout.addLayout(beside)
-    column_layout.addWidget(more)
+    return body, grid
+
+
+def lay_out(
+    panel: QWidget, basic: Sequence[QWidget], more: MoreSection, rows: Sequence[Sequence[QWidget]]
+) -> QGridLayout:
+    """The basic controls side by side, the others folded under them in rows; their grid."""
+    folded, grid = rows_of(rows)
+    stand_above(panel, basic, more, folded)
     return grid
+
+
+def stand_above(panel: QWidget, basic: Sequence[QWidget], more: MoreSection, folded: QWidget) -> None:
+    """The basic controls side by side, the others folded under them."""
+    beside = QHBoxLayout()
+    beside.setSpacing(2 * GRID)
+    for widget in basic:
+        beside.addWidget(widget, 1)
+    more.add(folded)
+    column = QVBoxLayout(panel)
+    column.setContentsMargins(0, 0, 0, 0)
+    column.setSpacing(GRID // 2)
+    column.addLayout(beside)
+    column.addWidget(more)

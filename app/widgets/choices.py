@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from PySide6.QtCore import Signal, Slot
+from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtGui import QStandardItemModel
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QWidget
 
 from app.theme import GRID
@@ -64,6 +65,17 @@ class Choice(QWidget):
     def options(self) -> tuple[str, ...]:
         return tuple(self._combo.itemData(i) for i in range(self._combo.count()))
 
+    def refuse(self, key: str, why: str) -> None:
+        """Grey an option, with the reason as its tooltip; "" offers it again."""
+        index, items = self._combo.findData(key), self._combo.model()
+        if index >= 0 and isinstance(items, QStandardItemModel):
+            items.item(index).setEnabled(not why)
+            self._combo.setItemData(index, why or None, Qt.ItemDataRole.ToolTipRole)
+
+    def refusal(self, key: str) -> str:
+        """Why an option is greyed; "" where it is not."""
+        return str(self._combo.itemData(self._combo.findData(key), Qt.ItemDataRole.ToolTipRole) or "")
+
     def set_options(self, options: Mapping[str, str] | Iterable[str]) -> None:
         """Replace the options; the chosen one stays where it still exists, otherwise the first is chosen."""
         texts = dict(options) if isinstance(options, Mapping) else {key: key for key in options}
@@ -76,6 +88,19 @@ class Choice(QWidget):
         self._combo.blockSignals(False)
         if self.value() != kept and kept:
             self.value_changed.emit(self.value())
+
+    def set_reasons(self, reasons: Mapping[str, str]) -> None:
+        """Grey the options that have a reason not to be chosen, "" for none; the reason is said beside them."""
+        items = self._combo.model()
+        assert isinstance(items, QStandardItemModel)
+        for index, key in enumerate(self.options()):
+            why = reasons.get(key, "")
+            items.item(index).setEnabled(not why)
+            self._combo.setItemData(index, why or None, Qt.ItemDataRole.ToolTipRole)
+
+    def reason(self, key: str) -> str:
+        """Why an option cannot be chosen, "" where it can."""
+        return str(self._combo.itemData(self._combo.findData(key), Qt.ItemDataRole.ToolTipRole) or "")
 
     @Slot(int)
     def _chosen(self, _index: int) -> None:

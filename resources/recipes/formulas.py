@@ -13,11 +13,11 @@ from collections.abc import Iterator
 from itertools import product
 
 from app import formulas
-from app.formulas import Formula, Listing, inversion
+from app.formulas import Formula, Listing, inversion, sampling
 from app.stages import train_maths
 from app.widgets import plot_tables, schedule_quantities
 from app.widgets.typesetter import drawing
-from core.requests import PredictionKind
+from core.requests import SamplerName
 from resources import FORMULAS
 
 SYMBOLS = (
@@ -28,6 +28,8 @@ SYMBOLS = (
     r"\hat{\epsilon}",
     r"\Delta x_t",
     r"\nabla \log q(x_t)",
+    r"\epsilon_c - \epsilon_u",
+    r"\nabla \log p(y|x_t)",
 )
 """Of the pictures."""
 _MATHEMATICS = re.compile(r"\$([^$]*)\$")
@@ -53,10 +55,12 @@ def _entries() -> Iterator[Formula | Listing]:
             yield one
     for asked_at, refined in product("ts", (False, True)):
         yield inversion(asked_at, refined)
-    kinds: tuple[PredictionKind, ...] = ("eps", "x0", "v")
-    for prediction in kinds:
-        yield train_maths.loss_of(prediction)
-        yield train_maths.algorithm_of(prediction)
+    samplers: tuple[SamplerName, ...] = ("ddpm", "ddim", "heun", "dpmpp")
+    for sampler, guided, classifier in product(samplers, (False, True), (False, True)):
+        yield sampling(sampler, guided, classifier)
+    for aim in train_maths.aims():
+        yield train_maths.loss_of(aim)
+        yield train_maths.algorithm_of(aim)
 
 
 def content() -> str:

@@ -54,7 +54,7 @@ def test_that_a_branch_keeps_path_and_samples_and_takes_the_other_settings():
     other = DenoiseSettings(
         sampler=SamplerSpec("ddpm", variance="large"), steps=99, labels=(7,), guidance=3.0, seed=9, count=50
     )
-    made = branch(parent, 2, other)
+    made = branch(parent, 2, other, DIGITS)
     assert made.timesteps == parent.timesteps[2:]
     assert (made.count, made.labels, made.guidance, made.seed) == (4, (7, 7, 7, 7), 3.0, 9)
     assert made.sampler == other.sampler
@@ -63,17 +63,17 @@ def test_that_a_branch_keeps_path_and_samples_and_takes_the_other_settings():
 
 def test_that_one_sample_is_branched_alone_and_stays_itself_in_further_branches():
     parent = resolve(DenoiseSettings(steps=5, count=4), DIGITS)
-    alone = branch(parent, 2, DenoiseSettings(), cell=3)
+    alone = branch(parent, 2, DenoiseSettings(), DIGITS, cell=3)
     assert (alone.cells, alone.count, len(alone.labels)) == ((3,), 4, 4)
-    assert branch(alone, 1, DenoiseSettings()).cells == (3,)
-    assert branch(alone, 1, DenoiseSettings(), cell=0).cells == (3,)
-    assert branch(parent, 2, DenoiseSettings()).cells == ()
+    assert branch(alone, 1, DenoiseSettings(), DIGITS).cells == (3,)
+    assert branch(alone, 1, DenoiseSettings(), DIGITS, cell=0).cells == (3,)
+    assert branch(parent, 2, DenoiseSettings(), DIGITS).cells == ()
 
 
 @pytest.mark.parametrize("step", [-1, 5])
 def test_that_no_branch_leaves_where_no_step_is_left(step):
     with pytest.raises(Refusal, match="No step is left"):
-        branch(resolve(DenoiseSettings(steps=5), DIGITS), step, DenoiseSettings())
+        branch(resolve(DenoiseSettings(steps=5), DIGITS), step, DenoiseSettings(), DIGITS)
 
 
 def test_that_what_the_models_scheduler_says_fills_the_settings():
@@ -113,7 +113,7 @@ def test_that_a_run_from_noise_starts_from_noise():
 def test_that_the_settings_of_a_branch_make_a_whole_run_with_what_it_changed():
     parent = DenoiseSettings(steps=5, labels=(1, 2), count=4)
     other = DenoiseSettings(labels=(7,), guidance=3.0, seed=9)
-    made = branch(branch(resolve(parent, DIGITS), 1, other), 1, replace(other, seed=10))
+    made = branch(branch(resolve(parent, DIGITS), 1, other, DIGITS), 1, replace(other, seed=10), DIGITS)
     assert settings_of(made) == replace(parent, labels=(7,), guidance=3.0, seed=10)
 
 
@@ -126,10 +126,10 @@ def test_that_a_run_ends_where_the_models_scheduler_says():
 def test_that_no_branch_is_made_that_could_not_be_read_again():
     request = resolve(DenoiseSettings(), DIGITS)
     for _ in range(32):
-        request = branch(request, 0, DenoiseSettings())
+        request = branch(request, 0, DenoiseSettings(), DIGITS)
     assert from_json(SampleRequest, to_json(request)) == request
     with pytest.raises(Refusal, match="Begin a new run"):
-        branch(request, 0, DenoiseSettings())
+        branch(request, 0, DenoiseSettings(), DIGITS)
 
 
 def test_that_leading_timesteps_are_shifted_as_the_models_scheduler_says():

@@ -659,12 +659,16 @@ def test_that_tab_walks_from_the_basic_controls_over_the_buttons_to_the_pictures
     stage.controls.label.setFocus()
     qtbot.waitUntil(lambda: stage.window().focusWidget() is not None)
     names = []
-    for _ in range(8):
+    for _ in range(12):
         widget = stage.window().focusWidget()
         names.append(widget.accessibleName() or widget.text())
         stage.window().focusNextChild()
     assert names == [
         "Label",
+        "Sampler",
+        "Seed",
+        "New seed",
+        "Lock the seed",
         "Guidance w, slider",
         "Steps, slider",
         "More",
@@ -677,8 +681,9 @@ def test_that_tab_walks_from_the_basic_controls_over_the_buttons_to_the_pictures
 
 def test_that_every_control_can_be_reached_and_named(scene):
     _, _, stage = scene
-    for name, widget in vars(stage.controls).items():
-        if hasattr(widget, "accessibleName") and name not in ("more", "conversion"):
+    controls = stage.controls
+    for name, widget in (*vars(controls).items(), *vars(controls.classifier).items()):
+        if hasattr(widget, "accessibleName") and name not in ("more", "tabs", "conversion", "classifier", "note"):
             assert widget.accessibleName(), name
             assert widget.toolTip(), name
 

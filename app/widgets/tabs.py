@@ -1,0 +1,65 @@
+"""A few pages of controls of which one is shown at a time, named by flat buttons above them."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Signal, Slot
+from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QToolButton, QVBoxLayout, QWidget
+
+from app.theme import GRID
+
+
+class Tabs(QWidget):
+    """As high as the page shown. Signals: ``current_changed(str)`` with the key of a page."""
+
+    current_changed = Signal(str)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._buttons: dict[str, QToolButton] = {}
+        self._pages: dict[str, QWidget] = {}
+        self._group = QButtonGroup(self)
+        self._group.setExclusive(True)
+        self._names = QHBoxLayout()
+        self._names.setSpacing(GRID // 2)
+        self._names.addStretch(1)
+        self._column = QVBoxLayout(self)
+        self._column.setContentsMargins(0, 0, 0, 0)
+        self._column.setSpacing(GRID)
+        self._column.addLayout(self._names)
+
+    def add(self, key: str, title: str, page: QWidget, tooltip: str = "") -> None:
+        """Another page; the first one is shown."""
+        button = QToolButton()
+        button.setText(title)
+        button.setCheckable(True)
+        button.setToolTip(tooltip)
+        button.setAccessibleName(title)
+        button.toggled.connect(self._toggled)
+        self._group.addButton(button)
+        self._names.insertWidget(self._names.count() - 1, button)
+        self._buttons[key], self._pages[key] = button, page
+        self._column.addWidget(page)
+        page.setVisible(False)
+        if len(self._pages) == 1:
+            button.setChecked(True)
+
+    def keys(self) -> tuple[str, ...]:
+        return tuple(self._pages)
+
+    def current(self) -> str:
+        return next((key for key, button in self._buttons.items() if button.isChecked()), "")
+
+    def set_current(self, key: str) -> None:
+        self._buttons[key].setChecked(True)
+
+    def set_title(self, key: str, title: str) -> None:
+        """What is said of a page even while another is shown."""
+        self._buttons[key].setText(title)
+
+    @Slot(bool)
+    def _toggled(self, is_on: bool) -> None:
+        if is_on:
+            current = self.current()
+            for key, page in self._pages.items():
+                page.setVisible(key == current)
+            self.current_changed.emit(current)
