@@ -34,7 +34,7 @@ class ClassifierConfig:
             raise Refusal("The configuration does not say how large the classifier's pictures are (sample_size).")
         if any(side % multiple for side in sides):
             raise Refusal(
-                f"A classifier that halves its pictures to 1/{multiple} takes sides that are multiples of it."
+                f"The classifier's pictures are {sides[0]} × {sides[1]}: both must be multiples of {multiple}."
             )
         if not 2 <= self.classes <= MAX_CLASSES:
             raise Refusal(f"A classifier tells 2 to {MAX_CLASSES} classes apart, not {self.classes}.")
