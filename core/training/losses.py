@@ -1,10 +1,11 @@
-"""L_simple: the squared error of what the network predicts (DDPM eq. 14), in eps, x0 or v."""
+"""Pictures noised to levels of their own, what a network should answer, and how far its answer is off."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
 
+from core.likelihood import Posterior, at
 from core.requests import PredictionKind
 from core.schedules import Schedule
 
@@ -16,11 +17,11 @@ class Levels:
         levels = [schedule.level(t) for t in range(schedule.T)]
         self.alpha = torch.tensor([level.alpha for level in levels], dtype=torch.float32, device=device)
         self.sigma = torch.tensor([level.sigma for level in levels], dtype=torch.float32, device=device)
+        self.posterior = Posterior(schedule, device)
 
     def at(self, t: Tensor, dimensions: int) -> tuple[Tensor, Tensor]:
         """alpha_t and sigma_t for t int64 (n,), shaped (n, 1, ..., 1) with that many dimensions."""
-        shape = (-1,) + (1,) * (dimensions - 1)
-        return self.alpha[t].view(shape), self.sigma[t].view(shape)
+        return at(self.alpha, t, dimensions), at(self.sigma, t, dimensions)
 
 
 def noised(x0: Tensor, eps: Tensor, t: Tensor, levels: Levels) -> Tensor:
@@ -30,26 +31,19 @@ def noised(x0: Tensor, eps: Tensor, t: Tensor, levels: Levels) -> Tensor:
 
 
 def target(kind: PredictionKind, x0: Tensor, eps: Tensor, t: Tensor, levels: Levels) -> Tensor:
-    """What a network of this kind should answer: eps, x_0 or v = alpha eps - sigma x_0 (Salimans & Ho 2022)."""
+    """What a network of this kind should answer: eps, x_0, v = alpha eps - sigma x_0 (Salimans & Ho 2022), or the
+    posterior's mean (DDPM eq. 8)."""
     if kind == "eps":
         return eps
     if kind == "x0":
         return x0
+    if kind == "mean":
+        return levels.posterior(x0, noised(x0, eps, t, levels), t)[0]
     alpha, sigma = levels.at(t, x0.ndim)
     return alpha * eps - sigma * x0
 
 
-def l_simple(output: Tensor, wanted: Tensor) -> Tensor:
-    """The mean over pictures and pixels of (output - wanted)^2, in float32."""
-    return (output.float() - wanted).square().mean()
-
-
-def spread_timesteps(count: int, T: int, generator: torch.Generator) -> Tensor:
-    """``count`` timesteps, each uniform over 0..T-1, together evenly spread: int64 (count,).
-
-    t_i = floor(T ((u + i / count) mod 1)) with one u for all (Kingma et al. 2021 (VDM), appendix I.1): the same
-    expected loss as independent draws, with less variance.
-    """
-    u = torch.rand((), generator=generator, dtype=torch.float64)
-    fractions = (u + torch.arange(count, dtype=torch.float64) / count) % 1.0
-    return (fractions * T).long().clamp_(max=T - 1)
+def mean_square(output: Tensor, wanted: Tensor) -> Tensor:
+    """The mean over each picture's values of (output - wanted)^2, float32 (n,): L_simple (DDPM eq. 14) where eps is
+    wanted."""
+    return (output.float() - wanted).square().flatten(1).mean(1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
@@ -10,6 +11,7 @@ from core.codec import field_from_json
 from core.errors import Refusal
 from core.json_file import Fields
 from core.requests import ModelRef, Precision, PredictionKind, ScheduleSpec, VarianceKind
+from core.training.combinations import objection
 from core.training.order import ObjectiveName, TaskName, TimestepSamplerName
 from core.unet_config import UNetConfig
 
@@ -72,6 +74,20 @@ class TrainRequest:
             raise Refusal("Training in float16 loses small gradients: choose bfloat16 or float32.")
         if not 0 <= self.label_dropout < 1:
             raise Refusal("Label dropout is a probability: choose at least 0 and less than 1.")
+        if not 0 < self.gamma < math.inf:
+            raise Refusal(f"Min-SNR with a gamma of {self.gamma:g} weighs nothing: choose one above 0, such as 5.")
+        if not 0 <= self.vlb_weight < math.inf:
+            raise Refusal("The bound's weight in the hybrid objective is at least 0: the paper's is 0.001.")
+        if not 0 <= self.weight_decay < 1:
+            raise Refusal("Weight decay lies between 0 and 1.")
+        if self.task == "diffusion":
+            words = objection(self.prediction, self.objective, self.variance, self.schedule)
+            if words is not None:
+                raise Refusal(words)
+        elif not self.labels:
+            raise Refusal(
+                "A classifier tells classes apart: put the pictures of each class in a sub-folder of its own."
+            )
 
     @property
     def null_label(self) -> int | None:

@@ -29,6 +29,7 @@ from core.training.runs import FILE as SUMMARY
 from core.training.runs import RunSummary, remember, write_summary
 from core.training.samples import draw
 from core.training.trainer import Trainer, TrainStep
+from core.unet import UNet
 from core.unet_config import UNetConfig
 
 FIRST_SAMPLES = 7.5
@@ -198,8 +199,13 @@ class TrainingSession:
         self.history.add_samples(self.trainer.step, pictures)
         yield Drawn(self.trainer.step, self.history.samples[-1][1])
 
-    def _averaged(self) -> OpenModel:
+    def _network(self) -> UNet:
         network = self.trainer.averaged()
+        assert isinstance(network, UNet)
+        return network
+
+    def _averaged(self) -> OpenModel:
+        network = self._network()
         return OpenModel(self._info, ImageSpec(self._info.event_shape), network, network.config, self.out)
 
     # ------------------------------------------------------------------------------------------------ files
@@ -225,7 +231,7 @@ class TrainingSession:
         between()
         save_checkpoint(self.trainer, self.out)
         between()
-        save_model(self.out, self.trainer.averaged(), self._info, provenance=self._provenance())
+        save_model(self.out, self._network(), self._info, provenance=self._provenance())
         write_summary(self._summary())
         if self._saved_step < 0 and self.data.source is not None:
             remember(self.out, self.data.source)
@@ -241,7 +247,7 @@ class TrainingSession:
             folder, again = self.out / "snapshots" / name, 2
             while folder.exists():  # from before the run was interrupted, perhaps with other bits
                 folder, again = folder.with_name(f"{name} ({again})"), again + 1
-            save_model(folder, self.trainer.averaged(), self._info, provenance=self._provenance(), name=name)
+            save_model(folder, self._network(), self._info, provenance=self._provenance(), name=name)
             self._snapshots[step] = folder
         return self._snapshots[step]
 
@@ -261,6 +267,7 @@ class TrainingSession:
             event_shape=(self.data.pictures.shape[3], *self.data.pictures.shape[1:3]),
             labels=request.labels,
             null_label=request.null_label,
+            variance=request.variance,
             description=description or f"trained on the {len(self.data)} pictures of {self.data.name}",
             licence=licence,
             data_statistics=self.data.statistics,

@@ -13,17 +13,16 @@ from torch import Tensor, nn
 
 from core.denoiser import Condition
 from core.errors import Diverged, Refusal
-from core.schedules import make_schedule
 from core.training.dataset import PictureFolder
 from core.training.ema import Ema
-from core.training.losses import Levels, l_simple, noised, spread_timesteps, target
 from core.training.request import TrainRequest
-from core.unet import UNet
+from core.training.tasks import Task, task_of
+from core.training.timestep_samplers import timestep_sampler
 
 
 @dataclass(frozen=True, slots=True)
 class TrainStep:
-    """One step that is done: ``step`` counts from 1, ``loss`` is L_simple of its batch, ``seconds`` what it took."""
+    """One step that is done: ``step`` counts from 1, ``loss`` is its batch's mean, ``seconds`` what it took."""
 
     step: int
     loss: float
@@ -47,28 +46,32 @@ class Trainer:
         device: str = "cpu",
         check: Callable[[], None] = lambda: None,
         weights: Mapping[str, Tensor] | None = None,
+        task: Task | None = None,
     ) -> None:
-        """``check`` is called between the parts of a step and the network's blocks: it may do other work, or raise
-        Cancelled. The network begins with ``weights``, by itself with those drawn from the seed. Raises Refusal where
-        data and request do not fit."""
+        """``task`` says what is learned, by itself what the request names. ``check`` is called between the parts of a
+        step and the network's blocks: it may do other work, or raise Cancelled. The network begins with ``weights``, by
+        itself with those drawn from the seed. Raises Refusal where data and request do not fit."""
         if data.sha256 != request.data_sha256 or data.classes != request.labels:
             raise Refusal(
                 "These are not the pictures that this run was trained on: some were added, removed or changed. "
                 "Give the same folder, unchanged, or fine-tune this run's model on these."
             )
         self.request, self.device, self.check = request, torch.device(device), check
-        self.classes = len(data.classes)
+        self.task = task or task_of(request, self.device)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(request.seed)
-            self.network = UNet(request.network)
-            self.network.initialise()
+            self.network = self.task.network(request)
         if weights is not None:
             self.network.load_state_dict(weights)
-        self.network.check = self._check
+        self.network.check = self._check  # type: ignore[assignment]
         self.network.to(self.device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
         self.ema = Ema(self.network.named_parameters(), request.ema_decay)
         self.optimizer = torch.optim.AdamW(
-            self.network.parameters(), lr=request.lr, betas=(0.9, 0.99), weight_decay=0.0, foreach=True
+            self.network.parameters(),
+            lr=request.lr,
+            betas=(0.9, 0.99),
+            weight_decay=request.weight_decay,
+            foreach=True,
         )
         self.draws = torch.Generator("cpu").manual_seed(request.seed)
         self.shuffles = torch.Generator("cpu").manual_seed(request.seed ^ 0x5EED)
@@ -78,7 +81,7 @@ class Trainer:
         self._before_step: tuple[Tensor, Tensor, Tensor] | None = None
         self._pictures = torch.from_numpy(data.pictures)
         self._labels = torch.from_numpy(data.labels)
-        self._levels = Levels(make_schedule(request.schedule))
+        self.timesteps = timestep_sampler(request.timestep_sampler, request.schedule.T)
 
     # ------------------------------------------------------------------------------------------------ the run
 
@@ -104,7 +107,7 @@ class Trainer:
         self._before_step = self.draws.get_state(), self.shuffles.get_state(), self.order
         try:
             self._check()
-            loss = self._accumulate_gradients()
+            loss, observed = self._accumulate_gradients()
             norm = float(nn.utils.clip_grad_norm_(self.network.parameters(), self.request.gradient_clip))
             if not math.isfinite(loss) or not math.isfinite(norm):
                 raise self._not_a_number()
@@ -117,36 +120,42 @@ class Trainer:
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
         self.ema.update()
+        self.timesteps.observe(*observed)
         self.step += 1
         self._before_step = None
         seconds = time.perf_counter() - start - self._away
         self.seconds += seconds
         return TrainStep(self.step, loss, lr, norm, seconds)
 
-    def _accumulate_gradients(self) -> float:
-        """Draw a batch and add up its gradients, part by part; the batch's loss."""
+    def _accumulate_gradients(self) -> tuple[float, tuple[Tensor, Tensor]]:
+        """Draw a batch and add up its gradients, part by part; the batch's loss, and its timesteps with theirs."""
         request = self.request
         x0, labels = self._batch()
-        t = spread_timesteps(request.batch, len(self._levels.alpha), self.draws)
+        t, weights = self.timesteps.draw(request.batch, self.draws)
         eps = torch.randn(x0.shape, generator=self.draws)
-        x_t = noised(x0, eps, t, self._levels)
-        wanted = target(request.prediction, x0, eps, t, self._levels)
-        loss = torch.zeros((), device=self.device)
+        loss, losses = torch.zeros((), device=self.device), []
         with self._dropout_noise():
             for part in self._parts():
                 self._check()
-                with self._autocast():
-                    output = self.network(
-                        x_t[part].to(self.device),
-                        t[part].to(self.device),
-                        None if labels is None else labels[part],
-                    )
-                share = len(output) / request.batch
-                part_loss = l_simple(output, wanted[part].to(self.device)) * share
+                each = self.task.losses(
+                    self._evaluate,
+                    x0[part].to(self.device),
+                    eps[part].to(self.device),
+                    t[part].to(self.device),
+                    None if labels is None else labels[part],
+                )
+                share = len(each) / request.batch
+                part_loss = (each * weights[part].to(self.device)).mean() * share
                 self._check()
                 part_loss.backward()  # type: ignore[no-untyped-call]
                 loss += part_loss.detach()
-        return float(loss)
+                losses.append(each.detach())
+        return float(loss), (t, torch.cat(losses).cpu())
+
+    def _evaluate(self, x: Tensor, t: Tensor, labels: Tensor | None) -> Tensor:
+        with self._autocast():
+            output: Tensor = self.network(x, t, labels)
+        return output
 
     def _parts(self) -> Iterator[slice]:
         """The batch in parts of nearly equal length, none longer than a micro-batch."""
@@ -186,7 +195,8 @@ class Trainer:
     # ------------------------------------------------------------------------------------------------ one batch
 
     def _batch(self) -> tuple[Tensor, Tensor | None]:
-        """x0 (batch, channels, height, width) float32 in [-1, 1], and labels with some dropped to the null label."""
+        """x0 (batch, channels, height, width) float32 in [-1, 1], and labels, some dropped to the null label where
+        the task learns to do without."""
         request = self.request
         index = self._next_indices(request.batch)
         x0 = self._pictures[index].permute(0, 3, 1, 2).float() / 127.5 - 1
@@ -195,6 +205,8 @@ class Trainer:
             x0 = torch.where(flipped[:, None, None, None], x0.flip(-1), x0)
         if request.null_label is None:
             return x0, None
+        if not self.task.drops_labels:
+            return x0, self._labels[index].to(self.device)
         dropped = torch.rand(len(x0), generator=self.draws) < request.label_dropout
         return x0, Condition(self._labels[index], request.null_label).dropped(dropped).labels.to(self.device)
 
@@ -232,10 +244,10 @@ class Trainer:
 
     # ------------------------------------------------------------------------------------------------ checkpoints
 
-    def averaged(self) -> UNet:
+    def averaged(self) -> nn.Module:
         """A copy of the network with the averaged weights, float32 on the CPU."""
         with torch.device("meta"):
-            network = UNet(self.request.network)
+            network = self.task.network(self.request)
         averages = {name: value.to("cpu", copy=True) for name, value in self.ema.averages.items()}
         network.load_state_dict(averages, assign=True)
         return network.eval()
@@ -249,6 +261,7 @@ class Trainer:
             tensors[f"average/{name}"] = self.ema.averages[name]
             for key, value in self.optimizer.state.get(parameter, {}).items():
                 tensors[f"optimizer.{key}/{name}"] = torch.as_tensor(value)
+        tensors |= {f"timesteps.{name}": tensor for name, tensor in self.timesteps.state().items()}
         return tensors, {"step": self.step, "seconds": self.seconds, "updates": self.ema.updates}
 
     @torch.no_grad()
@@ -268,6 +281,8 @@ class Trainer:
             self.draws.set_state(tensors["draws"])
             self.shuffles.set_state(tensors["shuffles"])
             self.order = tensors["order"].clone()
+            learned = {name: tensor for name, tensor in tensors.items() if name.startswith("timesteps.")}
+            self.timesteps.restore({name.removeprefix("timesteps."): tensor for name, tensor in learned.items()})
             self.step, self.seconds = int(numbers["step"]), float(numbers["seconds"])
         except (KeyError, RuntimeError, TypeError, ValueError) as error:
             raise Refusal(

@@ -1,4 +1,4 @@
-"""Training: the loss, the steps, and runs that go on with the same bits."""
+"""Training: the steps, and runs that go on with the same bits."""
 
 from __future__ import annotations
 
@@ -11,15 +11,11 @@ import numpy as np
 import pytest
 import safetensors.torch
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from core.errors import Cancelled, Refusal
 from core.model_folder import open_model
-from core.requests import ModelRef, ScheduleSpec
-from core.schedules import make_schedule
+from core.requests import ModelRef, PredictionKind, ScheduleSpec
 from core.training.checkpoint import FILE, load_checkpoint, read_request, save_checkpoint
-from core.training.losses import Levels, l_simple, noised, spread_timesteps, target
 from core.training.presets import default_network
 from core.training.request import TrainRequest
 from core.training.run import train_on_folder
@@ -35,50 +31,6 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def weights(trainer: Trainer) -> torch.Tensor:
     return torch.cat([value.flatten() for value in trainer.ema.averages.values()])
-
-
-# ---------------------------------------------------------------------------------------------------- the loss
-
-
-def test_that_noised_pictures_and_v_follow_the_closed_form() -> None:
-    schedule = make_schedule(ScheduleSpec("linear", 1000))
-    levels = Levels(schedule)
-    x0, eps, t = torch.full((2, 1, 1, 1), 0.5), torch.full((2, 1, 1, 1), -2.0), torch.tensor([0, 499])
-    alpha_bar = np.array([0.9999, 0.0785872429])  # the linear schedule at 0 and 499
-    alpha, sigma = np.sqrt(alpha_bar), np.sqrt(1 - alpha_bar)
-    np.testing.assert_allclose(noised(x0, eps, t, levels).flatten(), alpha * 0.5 - 2 * sigma, rtol=1e-6)
-    np.testing.assert_allclose(target("v", x0, eps, t, levels).flatten(), -2 * alpha - sigma * 0.5, rtol=1e-6)
-
-
-def test_that_eps_and_x0_are_their_own_targets() -> None:
-    levels = Levels(make_schedule(ScheduleSpec("cosine", 10)))
-    x0, eps, t = torch.zeros(1, 1, 1, 1), torch.ones(1, 1, 1, 1), torch.tensor([3])
-    assert target("eps", x0, eps, t, levels) is eps
-    assert target("x0", x0, eps, t, levels) is x0
-
-
-def test_that_the_loss_is_the_mean_square_in_float32() -> None:
-    output = torch.tensor([1.0, 3.0], dtype=torch.bfloat16)
-    loss = l_simple(output, torch.zeros(2))
-    assert loss.dtype == torch.float32
-    assert loss.item() == 5.0
-
-
-@given(count=st.integers(1, 64), steps=st.integers(2, 1000), seed=st.integers(0, 1000))
-@settings(max_examples=50, deadline=None)
-def test_that_spread_timesteps_lie_in_range_and_apart(count: int, steps: int, seed: int) -> None:
-    t = spread_timesteps(count, steps, torch.Generator().manual_seed(seed))
-    assert t.dtype == torch.int64
-    assert 0 <= int(t.min()) <= int(t.max()) < steps
-    per_bin = torch.bincount(t * count // steps, minlength=count)
-    assert steps < count or int(per_bin.max()) <= 2
-
-
-def test_that_every_timestep_is_equally_likely() -> None:
-    generator = torch.Generator().manual_seed(0)
-    t = torch.cat([spread_timesteps(4, 10, generator) for _ in range(5000)])
-    shares = torch.bincount(t, minlength=10).double() / len(t)
-    np.testing.assert_allclose(shares, 0.1, atol=0.01)
 
 
 # ---------------------------------------------------------------------------------------------------- the steps
@@ -272,6 +224,40 @@ def test_that_a_run_begins_with_the_weights_it_is_given() -> None:
         assert all(torch.equal(now[name], given[name]) for name in given)
 
 
+@pytest.mark.parametrize(("prediction", "batch", "micro_batch"), [("v", 4, None), ("eps", 4, 2), ("x0", 8, 4)])
+def test_that_the_gradient_of_a_usual_step_is_that_of_the_papers_algorithm(
+    prediction: PredictionKind, batch: int, micro_batch: int | None
+) -> None:
+    """Drawn, noised, asked, squared, averaged and added up by hand."""
+    request = replace(REQUEST, prediction=prediction, batch=batch, micro_batch=micro_batch, label_dropout=0.0)
+    trainer, other = Trainer(request, DATA), Trainer(request, DATA)
+    network, draws = other.network, torch.Generator().manual_seed(request.seed)
+    order = torch.randperm(len(DATA), generator=torch.Generator().manual_seed(request.seed ^ 0x5EED))[:batch]
+    x0 = torch.from_numpy(DATA.pictures[order.numpy()]).permute(0, 3, 1, 2).float() / 127.5 - 1
+    torch.rand(batch, generator=draws)  # of labels that are dropped
+    u = torch.rand((), generator=draws, dtype=torch.float64)
+    t = ((u + torch.arange(batch, dtype=torch.float64) / batch) % 1.0 * 1000).long()
+    eps = torch.randn(x0.shape, generator=draws)
+    alpha_bar = torch.from_numpy(np.cumprod(1 - np.linspace(1e-4, 0.02, 1000)))[t].view(-1, 1, 1, 1)
+    alpha, sigma = alpha_bar.sqrt().float(), (1 - alpha_bar).sqrt().float()
+    wanted = {"eps": eps, "x0": x0, "v": alpha * eps - sigma * x0}[prediction]
+    for part in torch.arange(batch).split(micro_batch or batch):
+        output = network((alpha * x0 + sigma * eps)[part], t[part], torch.from_numpy(DATA.labels)[order][part])
+        ((output - wanted[part]).square().mean() * len(part) / batch).backward()
+    gradients = {name: parameter.grad for name, parameter in network.named_parameters()}
+    seen: dict[str, torch.Tensor] = {}
+
+    def note(*arguments: object) -> None:
+        seen.update({name: parameter.grad.clone() for name, parameter in trainer.network.named_parameters()})
+
+    trainer.request = replace(request, gradient_clip=math.inf)
+    trainer.optimizer.register_step_pre_hook(note)
+    trainer.one_step()
+    for name, gradient in gradients.items():
+        assert gradient is not None
+        assert torch.allclose(seen[name], gradient, rtol=1e-5, atol=1e-8), name
+
+
 def test_that_other_pictures_than_those_of_the_request_are_refused() -> None:
     with pytest.raises(Refusal, match="not the pictures"):
         Trainer(REQUEST, two_classes(12))
@@ -306,6 +292,15 @@ def test_that_a_request_survives_json() -> None:
         ({"label_dropout": 1.0}, "Label dropout"),
         ({"precision": "float16"}, "bfloat16 or float32"),
         ({"micro_batch": 0}, "at least 1"),
+        ({"gamma": 0.0}, "gamma"),
+        ({"vlb_weight": -1.0}, "bound's weight"),
+        ({"weight_decay": 1.0}, "Weight decay"),
+        ({"objective": "hybrid"}, "this variance is fixed"),
+        ({"variance": "range"}, "would teach the network its variance"),
+        ({"variance": "diagonal", "objective": "min_snr"}, "would teach the network its variance"),
+        ({"prediction": "eps", "schedule": ScheduleSpec(zero_snr=True)}, "predicts eps"),
+        ({"objective": "min_snr", "schedule": ScheduleSpec(zero_snr=True)}, "never be learned"),
+        ({"task": "classifier", "labels": ()}, "sub-folder"),
     ],
 )
 def test_that_requests_that_make_no_sense_are_refused(changes: dict[str, object], words: str) -> None:
@@ -313,9 +308,12 @@ def test_that_requests_that_make_no_sense_are_refused(changes: dict[str, object]
         replace(REQUEST, **changes)  # type: ignore[arg-type]
 
 
-def test_that_a_request_of_an_older_run_reads_as_one_without_micro_batches() -> None:
+def test_that_a_request_of_an_older_run_reads_as_one_with_what_was_then_the_only_way() -> None:
     data = json.loads(REQUEST.to_text())
     del data["micro_batch"], data["base"]
+    for name in ("task", "objective", "variance", "timestep_sampler", "gamma", "vlb_weight", "weight_decay", "noised"):
+        del data[name]
+    assert (REQUEST.objective, REQUEST.variance, REQUEST.timestep_sampler) == ("simple", "fixed", "spread")
     assert TrainRequest.from_json(data) == REQUEST
 
 
