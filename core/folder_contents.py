@@ -6,12 +6,12 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast, get_args
 
 from core.errors import Refusal
 from core.json_file import Fields, read_json
 from core.messages import ModelInfo
-from core.requests import ModelRef
+from core.requests import ModelRef, VarianceKind
 from core.scheduler_config import SchedulerSays, read_scheduler
 from core.unet_config import UNetConfig, unknown_fields
 from core.weights_file import WeightsFile, digest, look_through
@@ -61,7 +61,7 @@ def read_folder(folder: Path) -> FolderContents:
         config = replace(config, attn_norm_num_groups=config.norm_num_groups)
         notes.append("The attention in the middle is normalised: the weights are of the age when it always was.")
     says = scheduler_of(folder, notes)
-    info = _info(folder, config, says, weights)
+    info = _info(folder, config, says, weights, notes)
     return FolderContents(folder, config, weights, info, (*notes, *says.notes))
 
 
@@ -148,10 +148,10 @@ def scheduler_of(folder: Path, notes: list[str]) -> SchedulerSays:
     return read_scheduler(read_json(path))
 
 
-def _info(folder: Path, config: UNetConfig, says: SchedulerSays, weights: tuple[WeightsFile, ...]) -> ModelInfo:
-    if config.out_channels == 2 * config.in_channels:
-        raise Refusal("This model has learned its variance too, which Diffuscope does not compute yet.")
-    if config.out_channels != config.in_channels:
+def _info(
+    folder: Path, config: UNetConfig, says: SchedulerSays, weights: tuple[WeightsFile, ...], notes: list[str]
+) -> ModelInfo:
+    if config.out_channels not in (config.in_channels, 2 * config.in_channels):
         raise Refusal(
             f"This model takes {config.in_channels} channels and answers {config.out_channels}: "
             "it is conditioned on pictures, which Diffuscope does not compute yet."
@@ -168,7 +168,9 @@ def _info(folder: Path, config: UNetConfig, says: SchedulerSays, weights: tuple[
     own_file = inside(folder, OWN_FILE)
     own = Fields({} if own_file is None else read_json(own_file), OWN_FILE)
     labels, null_label = _labels(config, own)
-    identity = json.dumps([config.to_json(), says.prediction], sort_keys=True)
+    variance = _variance(config, own, says, notes)
+    said = [config.to_json(), says.prediction, *([] if variance == "fixed" else [variance])]
+    identity = json.dumps(said, sort_keys=True)
     return ModelInfo(
         ref=ModelRef(
             own.text("name")[:MAX_NAME] or folder.resolve().name, digest((file.path for file in weights), identity)
@@ -186,7 +188,26 @@ def _info(folder: Path, config: UNetConfig, says: SchedulerSays, weights: tuple[
         description=own.text("description"),
         licence=own.text("licence"),
         data_statistics=own.numbers("data_statistics"),
+        variance=variance,
     )
+
+
+def _variance(config: UNetConfig, own: Fields, says: SchedulerSays, notes: list[str]) -> VarianceKind:
+    """What the second half of the network's channels means, where it has one."""
+    said = own.text("variance") or says.variance
+    if said not in get_args(VarianceKind):
+        raise Refusal(f"{OWN_FILE} says that the network has learned a variance of an unknown kind ({said[:60]}).")
+    if config.out_channels == config.in_channels:
+        if said != "fixed":
+            raise Refusal("The folder says that the network has learned its variance, but it answers none.")
+        return "fixed"
+    if said == "fixed":
+        notes.append(
+            "The network answers twice as many channels: the second half is taken as a learned variance between beta "
+            "and beta_tilde, as Improved DDPM has it."
+        )
+        return "range"
+    return cast(VarianceKind, said)
 
 
 def _labels(config: UNetConfig, own: Fields) -> tuple[tuple[str, ...], int | None]:

@@ -112,7 +112,13 @@ def save_model(
     folder = Path(folder)
     config = replace(network.config, sample_size=(info.event_shape[1], info.event_shape[2]))
     says = SchedulerSays(
-        info.schedule, info.prediction, info.sampler, info.spacing, info.final_alpha_bar, info.steps_offset
+        info.schedule,
+        info.prediction,
+        info.sampler,
+        info.spacing,
+        info.final_alpha_bar,
+        info.steps_offset,
+        info.variance,
     )
     scheduler = write_scheduler(says)
     dtype = torch.float16 if half else torch.float32
@@ -170,6 +176,7 @@ def _own_json(info: ModelInfo, provenance: Mapping[str, Any] | None, name: str) 
         "licence": info.licence,
         "labels": list(info.labels),
         "null_label": info.null_label,
+        **({} if info.variance == "fixed" else {"variance": info.variance}),
         "data_statistics": [float(value) for value in info.data_statistics if math.isfinite(value)],
         "provenance": dict(provenance or {}),
     }

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 import numpy as np
+from numpy.typing import NDArray
 
 from core.errors import Refusal
 from core.levels import CLEAN, CLEAN_TIME, Level, Path
@@ -28,7 +29,8 @@ def spaced_timesteps(
     - ``linspace``: evenly from 0 to T-1, rounded to the nearest;
     - ``trailing``: T-1, T-1 - T/S, ..., rounded to the nearest (Lin et al. 2023, table 2);
     - ``quadratic``: floor(c i^2) up to 0.8 T (Song et al. 2021, appendix D.2); ``quadratic_full``: up to T-1;
-    - ``log_snr``: the nearest to evenly spaced log-SNR from t = T-1 to t = 0;
+    - ``log_snr``: the nearest to evenly spaced log-SNR from t = T-1 to t = 0 (at zero terminal SNR from T-2, T-1
+      being one more step);
     - ``hand``: the timesteps given in ``hand``.
 
     Where quadratic and log-SNR spacing would visit a timestep twice, its neighbours are visited instead. A single
@@ -110,10 +112,15 @@ def _quadratic_full(schedule: Schedule, steps: int) -> list[int]:
 
 
 def _log_snr(schedule: Schedule, steps: int) -> list[int]:
-    log_snr = schedule.log_snr
+    if schedule.spec.zero_snr:  # T-1 is infinitely far away
+        return [*(_log_snr_to(schedule.log_snr[:-1], steps - 1) if steps > 1 else ()), schedule.T - 1]
+    return _log_snr_to(schedule.log_snr, steps)
+
+
+def _log_snr_to(log_snr: NDArray[np.float64], steps: int) -> list[int]:
     wanted = np.linspace(log_snr[0], log_snr[-1], steps)
     between = (log_snr[1:] + log_snr[:-1]) / 2  # falling: beyond it the next timestep is the nearer one
-    return _distinct([int(t) for t in np.searchsorted(-between, -wanted)], schedule.T - 1)
+    return _distinct([int(t) for t in np.searchsorted(-between, -wanted)], len(log_snr) - 1)
 
 
 _RISING: dict[str, Callable[[Schedule, int], list[int]]] = {

@@ -22,7 +22,7 @@ def check_fits(request: SampleRequest, info: ModelInfo, path: Path) -> None:
     if info.prediction == "eps" and any(level.alpha == 0 for level in path):
         raise Refusal(
             f"At t = {path[0].t:g} nothing of the picture is left, and “{info.ref.name}” predicts noise, which says "
-            "nothing there. Begin at an earlier timestep, or choose a model that predicts v or x_0."
+            "nothing of it there. Begin at an earlier timestep, or choose a model that predicts v or x_0."
         )
     if request.sampler.name != "ddpm" or request.sampler.variance != "learned":
         return

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from core.errors import Refusal
 from core.json_file import Fields
-from core.requests import ClipPolicy, PredictionKind, SamplerSpec, ScheduleName, ScheduleSpec
-from core.schedules import MAX_T, make_schedule
+from core.requests import ClipPolicy, PredictionKind, SamplerSpec, ScheduleName, ScheduleSpec, VarianceKind
+from core.schedules import MAX_T, check_prediction, make_schedule
 
-_PREDICTIONS: dict[str, PredictionKind] = {"epsilon": "eps", "sample": "x0", "v_prediction": "v"}
+_PREDICTIONS: dict[str, PredictionKind] = {"epsilon": "eps", "sample": "x0", "v_prediction": "v", "mean": "mean"}
+"""diffusers has no word for the posterior mean; by this one it says so, instead of taking it for something else."""
+
+_VARIANCES: dict[str, VarianceKind] = {"learned": "diagonal", "learned_range": "range"}
 _SCHEDULES: dict[str, ScheduleName] = {
     "linear": "linear",
     "scaled_linear": "quadratic",
@@ -20,11 +23,15 @@ _SCHEDULES: dict[str, ScheduleName] = {
 }
 _SPACINGS = ("leading", "linspace", "trailing")
 _WITHOUT_ENDS = ("cosine",)
+_NO_LIMIT = 1000.0  # of dynamic thresholding: JSON has no infinity
 
 
 @dataclass(frozen=True, slots=True)
 class SchedulerSays:
-    """What a model folder's scheduler says; ``notes`` tell the person where something was read between the lines."""
+    """What a model folder's scheduler says; ``notes`` tell the person where something was read between the lines.
+
+    ``variance`` is what it takes the network to have learned of the reverse step's variance.
+    """
 
     schedule: ScheduleSpec = field(default_factory=lambda: ScheduleSpec("linear", 1000, 1e-4, 0.02))
     prediction: PredictionKind = "eps"
@@ -32,6 +39,7 @@ class SchedulerSays:
     spacing: str = "leading"
     final_alpha_bar: float = 1.0
     steps_offset: int = 0
+    variance: VarianceKind = "fixed"
     notes: tuple[str, ...] = ()
 
 
@@ -57,14 +65,17 @@ def read_scheduler(data: Mapping[str, Any]) -> SchedulerSays:
         raise Refusal(f"The scheduler shifts its timesteps by {offset}; only 0 to {schedule.T - 1} has a meaning.")
     if kind == "PNDMScheduler":
         notes.append("The folder asks for PNDM; Diffuscope samples it with DDIM.")
+    prediction = _prediction(fields)
+    check_prediction(schedule, prediction)
     ends_clean = kind == "DDPMScheduler" or fields.flag("set_alpha_to_one", kind == "DDIMScheduler")
     return SchedulerSays(
         schedule=schedule,
-        prediction=_prediction(fields),
+        prediction=prediction,
         sampler=_sampler(fields, kind, notes),
         spacing=spacing,
         final_alpha_bar=1.0 if ends_clean else float(make_schedule(schedule).alpha_bar[0]),
         steps_offset=offset,
+        variance=_VARIANCES.get(fields.text("variance_type", "fixed_small"), "fixed"),
         notes=tuple(notes),
     )
 
@@ -72,10 +83,12 @@ def read_scheduler(data: Mapping[str, Any]) -> SchedulerSays:
 def write_scheduler(says: SchedulerSays) -> dict[str, Any]:
     """The ``scheduler_config.json`` that says the same to diffusers.
 
-    Schedules it has no name for are written as explicit betas, spacings it lacks as "leading"; a clip policy that
-    re-derives eps becomes plain clipping, which is what its configuration can say.
+    Schedules it has no name for are written as explicit betas, spacings it lacks as "leading", samplers it has under
+    other names as DDIM; a clip policy that re-derives eps becomes plain clipping, which is what its configuration can
+    say.
     """
-    schedule = make_schedule(says.schedule)
+    schedule = make_schedule(replace(says.schedule, zero_snr=False))
+    sampler = says.sampler
     names = {ours: theirs for theirs, ours in _SCHEDULES.items()}
     named = says.schedule.name in names
     start, end = says.schedule.beta_start, says.schedule.beta_end
@@ -89,30 +102,29 @@ def write_scheduler(says: SchedulerSays) -> dict[str, Any]:
         "beta_end": 0.02 if end is None else end,
         "beta_schedule": names.get(says.schedule.name, "linear"),
         "trained_betas": None if named else [float(beta) for beta in schedule.betas],
-        "clip_sample": says.sampler.clip != "none",
+        "clip_sample": sampler.clip in ("clamp", "rederive"),
         "clip_sample_range": 1.0,
         "prediction_type": {ours: theirs for theirs, ours in _PREDICTIONS.items()}[says.prediction],
         "timestep_spacing": says.spacing if says.spacing in _SPACINGS else "leading",
         "steps_offset": says.steps_offset,
-        "thresholding": False,
-        "rescale_betas_zero_snr": False,
+        "thresholding": sampler.clip == "dynamic",
+        "dynamic_thresholding_ratio": sampler.percentile,
+        "sample_max_value": _NO_LIMIT if sampler.limit is None else sampler.limit,
+        "rescale_betas_zero_snr": says.schedule.zero_snr,
     }
-    if says.sampler.name == "ddpm":
-        data["variance_type"] = f"fixed_{says.sampler.variance}"
+    if sampler.name == "ddpm":
+        learned = {ours: theirs for theirs, ours in _VARIANCES.items()}
+        fixed = "fixed_large" if sampler.variance == "large" else "fixed_small"
+        data["variance_type"] = learned.get(says.variance, fixed)
     else:
         data["set_alpha_to_one"] = says.final_alpha_bar == 1.0
     return data
 
 
 def _refuse_the_uncovered(fields: Fields, kind: str) -> None:
-    if fields.flag("thresholding", False):
-        raise Refusal("This model asks for dynamic thresholding, which Diffuscope does not compute yet.")
-    if fields.flag("rescale_betas_zero_snr", False):
-        raise Refusal("This model's schedule ends without any signal (zero terminal SNR), which is not computed yet.")
-    if kind != "PNDMScheduler" and fields.flag("clip_sample", True) and fields.number("clip_sample_range", 1.0) != 1.0:
+    clips = kind != "PNDMScheduler" and fields.flag("clip_sample", True) and not fields.flag("thresholding", False)
+    if clips and fields.number("clip_sample_range", 1.0) != 1.0:
         raise Refusal("This model clips its pictures to another range than [-1, 1], which Diffuscope does not compute.")
-    if fields.text("variance_type", "fixed_small").startswith("learned"):
-        raise Refusal("This model has learned its variance too, which Diffuscope does not compute yet.")
 
 
 def _schedule(fields: Fields) -> ScheduleSpec:
@@ -134,6 +146,7 @@ def _schedule(fields: Fields) -> ScheduleSpec:
             else (fields.number("beta_start", 1e-4), fields.number("beta_end", 0.02))
         )
         spec = ScheduleSpec(name, T, *ends)
+    spec = replace(spec, zero_snr=fields.flag("rescale_betas_zero_snr", False))
     make_schedule(spec)
     return spec
 
@@ -149,11 +162,30 @@ def _prediction(fields: Fields) -> PredictionKind:
 
 def _sampler(fields: Fields, kind: str, notes: list[str]) -> SamplerSpec:
     clip: ClipPolicy = "clamp" if fields.flag("clip_sample", True) else "none"
+    said = SamplerSpec("ddim", clip=clip)
+    if kind != "PNDMScheduler" and fields.flag("thresholding", False):
+        said = replace(said, clip="dynamic", percentile=_percentile(fields), limit=_limit(fields))
     if kind != "DDPMScheduler":
-        return SamplerSpec("ddim", clip=clip)
+        return said
     theirs = fields.text("variance_type", "fixed_small")
+    if theirs in _VARIANCES:
+        return replace(said, name="ddpm", variance="learned")
     if theirs.removesuffix("_log") not in ("fixed_small", "fixed_large"):
         raise Refusal(f"The scheduler's variance is of a kind that Diffuscope does not know ({theirs}).")
     if theirs == "fixed_large_log":
         notes.append("variance_type fixed_large_log is taken as fixed_large, which is what it means.")
-    return SamplerSpec("ddpm", variance="large" if theirs.startswith("fixed_large") else "small", clip=clip)
+    return replace(said, name="ddpm", variance="large" if theirs.startswith("fixed_large") else "small")
+
+
+def _percentile(fields: Fields) -> float:
+    share = fields.number("dynamic_thresholding_ratio", 0.995)
+    if not 0 <= share <= 1:
+        raise Refusal(f"The scheduler's dynamic_thresholding_ratio is {share:g}; it lies between 0 and 1.")
+    return share
+
+
+def _limit(fields: Fields) -> float | None:
+    limit = fields.number("sample_max_value", 1.0)
+    if limit <= 0:
+        raise Refusal(f"The scheduler's sample_max_value is {limit:g}; it lies above 0.")
+    return None if limit >= _NO_LIMIT else limit

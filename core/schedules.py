@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 
 from core.errors import Refusal
 from core.levels import CLEAN, Level
-from core.requests import ScheduleSpec
+from core.requests import PredictionKind, ScheduleSpec
 
 Table = NDArray[np.float64]
 
@@ -29,13 +30,19 @@ class Schedule:
     ``log_snr`` its natural logarithm. ``beta_tilde`` is the posterior variance (DDPM eq. 7), 0 at t = 0;
     ``log_beta_tilde_clipped`` its logarithm with entry 0 replaced by entry 1. ``posterior_mean_x0`` and
     ``posterior_mean_x_t`` are the coefficients of x_0 and x_t in the posterior mean (DDPM eq. 7).
+
+    At the end of a schedule with ``spec.zero_snr`` nothing of the picture is left: there beta is 1, alpha_bar and snr
+    are 0 and log_snr is -inf; all other entries of all tables are finite.
     """
 
     def __init__(self, spec: ScheduleSpec, betas: Table) -> None:
-        """Raises Refusal unless every beta lies between 0 and 1 and alpha_bar stays above 0."""
-        _check_betas(betas)
+        """Raises Refusal unless every beta lies between 0 and 1 and alpha_bar stays above 0, but for the last of a
+        schedule with zero terminal SNR."""
+        regular = len(betas) - spec.zero_snr
+        _check_betas(betas, regular)
         # Through logarithms, so that 1 - alpha_bar keeps its digits where alpha_bar is nearly 1.
-        log_alpha_bar = np.cumsum(np.log1p(-betas))
+        with np.errstate(divide="ignore"):
+            log_alpha_bar = np.cumsum(np.log1p(-betas))
         noise = -np.expm1(log_alpha_bar)
         noise_prev = np.concatenate(([0.0], noise[:-1]))
 
@@ -45,7 +52,7 @@ class Schedule:
         self.alphas = _frozen(1 - betas)
         self.alpha_bar = _frozen(np.exp(log_alpha_bar))
         self.alpha_bar_prev = _frozen(np.concatenate(([1.0], self.alpha_bar[:-1])))
-        if self.alpha_bar[-1] < np.finfo(np.float64).tiny:
+        if self.alpha_bar[regular - 1] < np.finfo(np.float64).tiny:
             raise Refusal("This schedule destroys the picture completely before its last step: choose smaller betas.")
         self.log_snr = _frozen(log_alpha_bar - np.log(noise))
         self.snr = _frozen(np.exp(self.log_snr))
@@ -85,7 +92,33 @@ def make_schedule(spec: ScheduleSpec) -> Schedule:
     for end in (spec.beta_start, spec.beta_end):
         if end is not None and not math.isfinite(end):
             raise Refusal("beta_start and beta_end must be ordinary numbers.")
-    return Schedule(spec, _BETAS[spec.name](spec))
+    betas = _BETAS[spec.name](spec)
+    return Schedule(spec, zero_snr_betas(Schedule(replace(spec, zero_snr=False), betas)) if spec.zero_snr else betas)
+
+
+def zero_snr_betas(schedule: Schedule) -> Table:
+    """The betas of the schedule, shifted and scaled in sqrt(alpha_bar) so that its first entry stays and its last
+    becomes 0 (Lin et al. 2024, algorithm 1): float64 (T,), the last one 1. Raises Refusal for a single timestep."""
+    if schedule.T < 2:
+        raise Refusal("A schedule that ends without any signal needs at least two timesteps.")
+    root = np.sqrt(schedule.alpha_bar)
+    alpha_bar = ((root - root[-1]) * (root[0] / (root[0] - root[-1]))) ** 2
+    alphas = alpha_bar[1:] / alpha_bar[:-1]
+    betas: Table = np.concatenate((schedule.betas[:1], 1 - alphas))
+    return betas
+
+
+DEFINED_WITHOUT_SIGNAL: tuple[PredictionKind, ...] = ("x0", "v", "mean")
+"""What a network can predict where alpha_bar is 0 so that it says what x_0 is; eps is x_t itself there."""
+
+
+def check_prediction(spec: ScheduleSpec, kind: PredictionKind) -> None:
+    """Raises Refusal where the schedule ends without any signal and what is predicted says nothing there."""
+    if spec.zero_snr and kind not in DEFINED_WITHOUT_SIGNAL:
+        raise Refusal(
+            "With zero terminal SNR nothing of the picture is left at the last timestep, where x_t is the noise itself "
+            "and predicting it says nothing of the picture: predict v, x_0 or the posterior mean instead."
+        )
 
 
 def _linear(spec: ScheduleSpec) -> Table:
@@ -201,10 +234,11 @@ def _ends(spec: ScheduleSpec, start: float = 1e-4, end: float = 0.02) -> tuple[f
     )
 
 
-def _check_betas(betas: Table) -> None:
+def _check_betas(betas: Table, regular: int) -> None:
+    """All must be above 0, and below 1 but for those from ``regular`` on."""
     if not (np.all(np.isfinite(betas)) and np.all(betas > 0)):
         raise Refusal("Every beta of a schedule must be greater than 0: each step adds some noise.")
-    if betas.max() >= 1:
+    if betas[:regular].max(initial=0) >= 1 or betas.max() > 1:
         t = int(np.argmax(betas >= 1))
         raise Refusal(
             f"With {len(betas)} timesteps beta reaches {betas[t]:.3g} at t = {t}, but it must stay below 1: "

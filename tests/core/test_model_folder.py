@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -124,6 +124,54 @@ def test_that_every_schedule_keeps_its_betas_through_a_folder(tmp_path: Path, sc
     network = network_of(**TINY)
     info = save_model(tmp_path / "model", network, info_of(network, schedule=schedule))
     np.testing.assert_allclose(make_schedule(info.schedule).betas, make_schedule(schedule).betas, rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"variance": "range", "sampler": SamplerSpec("ddpm", variance="learned")},
+        {"variance": "range", "sampler": SamplerSpec("ddim"), "prediction": "mean"},
+        {"variance": "diagonal", "sampler": SamplerSpec("ddpm", variance="learned"), "prediction": "mean"},
+        {"variance": "diagonal", "sampler": SamplerSpec("ddim"), "schedule": ScheduleSpec("cosine", 4000)},
+        {"prediction": "mean", "schedule": ScheduleSpec("cosine", 1000, zero_snr=True)},
+        {"prediction": "v", "schedule": ScheduleSpec("sigmoid", 100, 1e-3, 0.1, zero_snr=True)},
+        {"sampler": SamplerSpec("ddim", clip="dynamic", percentile=0.9, limit=None)},
+        {"sampler": SamplerSpec("ddpm", clip="dynamic", percentile=0.99, limit=2.5)},
+    ],
+    ids=str,
+)
+def test_that_what_the_network_has_learned_and_how_it_is_held_come_back(
+    tmp_path: Path, changes: dict[str, Any]
+) -> None:
+    network = network_of(**{**TINY, "out_channels": 2 if "variance" in changes else 1})
+    saved = save_model(tmp_path / "model", network, info_of(network, **changes))
+    assert read_info(tmp_path / "model") == saved
+    for name, value in changes.items():
+        assert getattr(saved, name) == value
+
+
+def test_that_a_rescaled_schedule_without_a_name_keeps_its_betas_through_a_folder(tmp_path: Path) -> None:
+    network = network_of(**TINY)
+    schedule = ScheduleSpec("constant", 40, 0.05, 0.05, zero_snr=True)
+    info = save_model(tmp_path / "model", network, info_of(network, prediction="x0", schedule=schedule))
+    np.testing.assert_allclose(make_schedule(info.schedule).betas, make_schedule(schedule).betas, rtol=1e-12)
+    assert make_schedule(info.schedule).alpha_bar[-1] == 0
+
+
+def test_that_twice_the_channels_without_a_word_are_taken_for_a_learned_range_and_that_is_said(tmp_path: Path) -> None:
+    network = network_of(**{**TINY, "out_channels": 2})
+    info = info_of(network, variance="range", sampler=SamplerSpec("ddim"))
+    sha256 = save_model(tmp_path / "model", network, info).ref.sha256
+    change(tmp_path / "model" / "diffuscope.json", variance=...)
+    opened = open_model(tmp_path / "model")
+    assert opened.info.variance == "range"
+    assert opened.info.ref.sha256 == sha256
+    assert "learned variance" in opened.notes[0]
+    change(tmp_path / "model" / "diffuscope.json", variance="diagonal")
+    assert read_info(tmp_path / "model").ref.sha256 != sha256  # the same weights mean something else
+    change(tmp_path / "model" / "diffuscope.json", variance="spread")
+    with pytest.raises(Refusal, match="spread"):
+        read_info(tmp_path / "model")
 
 
 def test_that_the_hash_names_weights_and_configuration(folder: Path, tmp_path: Path) -> None:
@@ -279,6 +327,16 @@ def test_that_unknown_fields_of_the_configuration_are_told(folder: Path) -> None
         ({"beta_schedule": "sigmoid"}, {"schedule": ScheduleSpec("sigmoid", 1000, 1e-4, 0.02)}),
         ({"num_train_timesteps": 500}, {"schedule": ScheduleSpec("linear", 500, 1e-4, 0.02)}),
         ({"trained_betas": [0.1, 0.2]}, {"schedule": ScheduleSpec("betas", 2, betas=(0.1, 0.2))}),
+        (
+            {"rescale_betas_zero_snr": True, "prediction_type": "v_prediction"},
+            {"schedule": ScheduleSpec("linear", 1000, 1e-4, 0.02, zero_snr=True)},
+        ),
+        ({"thresholding": True, "sample_max_value": ...}, {"sampler": SamplerSpec("ddpm", clip="dynamic", limit=1.0)}),
+        (
+            {"thresholding": True, "dynamic_thresholding_ratio": 0.9, "sample_max_value": 3, "clip_sample_range": 2.0},
+            {"sampler": SamplerSpec("ddpm", clip="dynamic", percentile=0.9, limit=3.0)},
+        ),
+        ({"thresholding": True, "sample_max_value": 1e6}, {"sampler": SamplerSpec("ddpm", clip="dynamic", limit=None)}),
     ],
     ids=str,
 )
@@ -292,10 +350,12 @@ def test_that_what_the_scheduler_says_holds(folder: Path, changes: dict[str, Any
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"thresholding": True}, "thresholding"),
-        ({"variance_type": "learned_range"}, "learned its variance"),
+        ({"thresholding": True, "dynamic_thresholding_ratio": 1.5}, "between 0 and 1"),
+        ({"thresholding": True, "sample_max_value": 0}, "above 0"),
+        ({"variance_type": "learned_range"}, "answers none"),
         ({"variance_type": "something"}, "something"),
-        ({"rescale_betas_zero_snr": True}, "zero terminal SNR"),
+        ({"rescale_betas_zero_snr": True}, "predict v"),
+        ({"rescale_betas_zero_snr": True, "prediction_type": "sample", "num_train_timesteps": 1}, "two timesteps"),
         ({"clip_sample_range": 2.0}, "clips"),
         ({"beta_schedule": "laplace"}, "laplace"),
         ({"prediction_type": "flow"}, "flow"),
@@ -333,7 +393,7 @@ def test_that_a_scheduler_beyond_this_program_is_refused_in_words(
         ({"sample_size": None}, "sample_size"),
         ({"sample_size": 9}, "multiples of 2"),
         ({"sample_size": [8, 8, 8]}, "sample_size"),
-        ({"out_channels": 2}, "learned its variance"),
+        ({"out_channels": 3}, "answers 3"),
         ({"in_channels": 3}, "conditioned on pictures"),
         ({"class_embed_type": "identity"}, "class"),
         ({"act_fn": "tanh"}, "tanh"),
@@ -522,11 +582,14 @@ def test_that_a_model_is_read_about_without_torch(folder: Path) -> None:
     assert done.stdout.split() == [str(read_info(folder).parameters), "False"]
 
 
-def our_samples(opened: OpenModel, steps: int, seed: int, labels: Tensor | None) -> Tensor:
+def our_samples(
+    opened: OpenModel, steps: int, seed: int, labels: Tensor | None, timesteps: Sequence[int] = ()
+) -> Tensor:
     info = opened.info
     schedule = make_schedule(info.schedule)
-    path = make_path(schedule, spaced_timesteps(schedule, steps, "leading"), info.final_alpha_bar)
-    denoise = Clipped(NetworkDenoiser(opened.network, info.prediction), info.sampler.clip)
+    path = make_path(schedule, timesteps or spaced_timesteps(schedule, steps, "leading"), info.final_alpha_bar)
+    network = NetworkDenoiser(opened.network, info.prediction, variance=info.variance, schedule=schedule)
+    denoise = Clipped(network, info.sampler.clip, percentile=info.sampler.percentile, limit=info.sampler.limit)
     noise = StepNoise(seed, (2, *info.event_shape))
     condition = None if labels is None else Condition(labels, info.null_label)
     if info.sampler.name == "ddim":
@@ -603,6 +666,54 @@ def test_that_the_pipelines_of_diffusers_open_our_folder(
     ours = our_samples(open_model(tmp_path / "model"), 10, 9, None)
     expected = (ours / 2 + 0.5).clamp(0, 1).permute(0, 2, 3, 1).numpy()
     np.testing.assert_allclose(pictures, expected, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("sampler", "prediction", "schedule"),
+    [
+        (SamplerSpec("ddpm", variance="learned"), "eps", ScheduleSpec("linear", 1000, 1e-4, 0.02)),
+        (SamplerSpec("ddpm", variance="learned", clip="none"), "v", ScheduleSpec("cosine", 4000)),
+        (SamplerSpec("ddpm", clip="none"), "v", ScheduleSpec("linear", 1000, 1e-4, 0.02, zero_snr=True)),
+        (SamplerSpec("ddim", clip="clamp"), "v", ScheduleSpec("quadratic", 1000, 1e-3, 0.02, zero_snr=True)),
+        (SamplerSpec("ddim", clip="clamp"), "x0", ScheduleSpec("constant", 500, zero_snr=True)),
+        (SamplerSpec("ddpm", clip="dynamic", percentile=0.8), "x0", ScheduleSpec("cosine", 1000)),
+        (SamplerSpec("ddpm", clip="dynamic", percentile=0.9, limit=1.2), "v", ScheduleSpec("cosine", 1000)),
+    ],
+    ids=str,
+)
+def test_that_a_plain_loop_over_diffusers_gives_our_samples_of_later_models_too(
+    tmp_path: Path, sampler: SamplerSpec, prediction: Any, schedule: ScheduleSpec
+) -> None:
+    diffusers = pytest.importorskip("diffusers")
+    learned = sampler.variance == "learned"
+    network = quiet(network_of(**{**TINY, "out_channels": 2 if learned else 1}))
+    info = info_of(
+        network, prediction=prediction, schedule=schedule, sampler=sampler, variance="range" if learned else "fixed"
+    )
+    save_model(tmp_path / "model", network, info)
+    kind = diffusers.DDIMScheduler if sampler.name == "ddim" else diffusers.DDPMScheduler
+    scheduler = kind.from_pretrained(tmp_path / "model", subfolder="scheduler")
+    timesteps = [schedule.T - 1, schedule.T // 2, 3 * schedule.T // 10, 20, 0]  # the last one too, whose SNR may be 0
+    if sampler.name == "ddim":  # takes no list of its own, and steps down evenly
+        timesteps = [schedule.T * share // 5 - 1 for share in (5, 4, 3, 2, 1)]
+    theirs_network = diffusers.UNet2DModel.from_pretrained(tmp_path / "model", subfolder="unet").eval()
+    theirs = loop(theirs_network, scheduler, (2, 1, 8, 8), timesteps, 5)
+    ours = our_samples(open_model(tmp_path / "model"), 5, 5, None, timesteps)
+    assert float((ours - theirs).abs().max()) < 1e-3 * float(theirs.abs().max())
+
+
+@torch.no_grad()
+def loop(network: Any, scheduler: Any, shape: tuple[int, ...], timesteps: list[int], seed: int) -> Tensor:
+    """Their loop over timesteps of one's own choice."""
+    generator = torch.Generator().manual_seed(seed)
+    x = torch.randn(shape, generator=generator)
+    if "DDPM" in type(scheduler).__name__:
+        scheduler.set_timesteps(timesteps=timesteps)
+    else:
+        scheduler.set_timesteps(len(timesteps))
+    for t in timesteps:
+        x = scheduler.step(network(x, t).sample, t, x, generator=generator).prev_sample
+    return x
 
 
 @pytest.mark.parametrize("sampler", ["DDIMScheduler", "DDPMScheduler"])

@@ -25,7 +25,8 @@ SPACINGS = [name for name in get_args(SpacingName) if name != "hand"]
 def test_that_every_spacing_gives_exactly_the_steps_asked_for(
     spacing: SpacingName, T: int, data: st.DataObject
 ) -> None:
-    schedule = make_schedule(ScheduleSpec(data.draw(st.sampled_from(["linear", "cosine"])), T=T))
+    name, zero_snr = data.draw(st.sampled_from(["linear", "cosine"])), data.draw(st.booleans())
+    schedule = make_schedule(ScheduleSpec(name, T=T, zero_snr=zero_snr))
     steps = data.draw(st.integers(1, T))
     top = 4 * T // 5
     if spacing == "quadratic" and steps > top + 1:
@@ -52,6 +53,14 @@ def test_that_spacings_to_the_top_reach_both_ends(spacing: SpacingName) -> None:
     for steps in (2, 10, 50, 333, 1000):
         timesteps = spaced_timesteps(LINEAR, steps, spacing)
         assert (timesteps[0], timesteps[-1]) == (999, 0)
+
+
+def test_that_even_steps_in_log_snr_count_the_last_timestep_without_signal_as_one_more() -> None:
+    schedule = make_schedule(ScheduleSpec("cosine", zero_snr=True))
+    cut = make_schedule(ScheduleSpec("betas", 999, betas=tuple(float(beta) for beta in schedule.betas[:-1])))
+    assert spaced_timesteps(schedule, 10, "log_snr") == (999, *spaced_timesteps(cut, 9, "log_snr"))
+    assert spaced_timesteps(schedule, 2, "log_snr") == (999, 0)
+    assert spaced_timesteps(schedule, 1, "log_snr") == (999,)
 
 
 def test_that_all_steps_are_all_timesteps() -> None:

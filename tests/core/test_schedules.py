@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from decimal import Decimal, getcontext
 from itertools import pairwise
 
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 from core.errors import Refusal
 from core.levels import CLEAN
 from core.requests import ScheduleName, ScheduleSpec
-from core.schedules import Schedule, make_schedule, monotone_cubic
+from core.schedules import Schedule, check_prediction, make_schedule, monotone_cubic
 
 getcontext().prec = 40
 
@@ -297,3 +298,62 @@ def test_that_the_prior_term_is_a_gaussian_divergence() -> None:
     log_ratio = -0.5 * ((x - mean) / std) ** 2 - math.log(std) + 0.5 * x**2
     expected = np.trapezoid(density * log_ratio, x) / math.log(2)
     assert schedule.prior_kl(0.36) == pytest.approx(expected, rel=1e-9)
+
+
+# ------------------------------------------------------------------------------------------------ zero terminal SNR
+
+RESCALED = [
+    ScheduleSpec("linear", zero_snr=True),
+    ScheduleSpec("cosine", 4000, zero_snr=True),
+    ScheduleSpec("sigmoid", 100, 1e-3, 0.1, zero_snr=True),
+    ScheduleSpec("betas", 2, betas=(0.1, 0.2), zero_snr=True),
+]
+
+
+@pytest.mark.parametrize("spec", RESCALED, ids=lambda spec: f"{spec.name}-{spec.T}")
+def test_that_rescaling_moves_the_signal_linearly_from_its_first_value_to_zero(spec: ScheduleSpec) -> None:
+    before, after = make_schedule(replace(spec, zero_snr=False)), make_schedule(spec)
+    root, moved = np.sqrt(before.alpha_bar), np.sqrt(after.alpha_bar)
+    # Lin et al. 2024, algorithm 1: a shift and a scale of sqrt(alpha_bar) that keep the first and end at 0.
+    expected = root[0] * (root - root[-1]) / (root[0] - root[-1])
+    np.testing.assert_allclose(moved, expected, rtol=1e-9, atol=1e-15)
+    assert after.alpha_bar[-1] == 0
+
+
+@pytest.mark.parametrize("spec", RESCALED, ids=lambda spec: f"{spec.name}-{spec.T}")
+def test_that_only_the_last_log_snr_of_a_rescaled_schedule_is_infinite(spec: ScheduleSpec) -> None:
+    schedule = make_schedule(spec)
+    tables = ("betas", "alphas", "alpha_bar", "alpha_bar_prev", "snr", "beta_tilde", "log_beta_tilde_clipped",
+              "posterior_mean_x0", "posterior_mean_x_t")  # fmt: skip
+    for name in tables:
+        assert np.isfinite(getattr(schedule, name)).all(), name
+    assert np.isfinite(schedule.log_snr[:-1]).all()
+    assert schedule.log_snr[-1] == -math.inf
+    assert (schedule.betas[-1], schedule.snr[-1]) == (1, 0)
+    level = schedule.level(schedule.T - 1)
+    assert (level.alpha, level.sigma, level.log_snr) == (0, 1, -math.inf)
+    assert schedule.prior_kl(0.3) == 0
+    assert schedule.sigma(schedule.T - 1, 0, 1.0) == pytest.approx(schedule.level(0).sigma)
+    # At the top x_t says nothing: the posterior is q(x_{T-2} | x_0).
+    assert schedule.posterior_mean_x_t[-1] == 0
+    assert schedule.posterior_mean_x0[-1] == pytest.approx(math.sqrt(schedule.alpha_bar[-2]))
+
+
+def test_that_rescaled_betas_agree_with_diffusers() -> None:
+    ddim = pytest.importorskip("diffusers.schedulers.scheduling_ddim")
+    torch = pytest.importorskip("torch")
+    theirs = ddim.rescale_zero_terminal_snr(torch.linspace(1e-4, 0.02, 1000, dtype=torch.float64))
+    np.testing.assert_allclose(make_schedule(ScheduleSpec(zero_snr=True)).betas, theirs.numpy(), rtol=1e-9)
+
+
+def test_that_without_any_signal_only_predictions_that_say_something_are_allowed() -> None:
+    spec = ScheduleSpec(zero_snr=True)
+    for kind in ("x0", "v", "mean"):
+        check_prediction(spec, kind)
+    with pytest.raises(Refusal, match="predict v"):
+        check_prediction(spec, "eps")
+    check_prediction(ScheduleSpec(), "eps")
+    with pytest.raises(Refusal, match="two timesteps"):
+        make_schedule(ScheduleSpec("cosine", 1, zero_snr=True))
+    with pytest.raises(Refusal, match="below 1"):
+        make_schedule(ScheduleSpec("betas", 3, betas=(0.1, 1.0, 0.2), zero_snr=True))
