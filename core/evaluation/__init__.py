@@ -1,39 +1,42 @@
-"""Measuring a model: how well it codes pictures, and how far its samples are from them."""
+"""How good a model is: the likelihood it gives pictures, and how far its samples are from them.
+
+``plans`` and ``coarse_to_fine`` say what is to be measured and need no torch; ``measurement_of`` measures it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING
 
-from core.errors import Refusal
-from core.library import Check, Library
-from core.messages import Measurement
-from core.requests import MeasureRequest
-from core.training.dataset import PictureFolder
+from core.evaluation.measuring import Check, Measuring, Part
+from core.requests import LikelihoodRequest, MeasureRequest
 
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Part:
-    """``done`` parts of a measurement are done; ``result`` is what is known then, None where that is as before."""
-
-    done: int
-    result: Measurement | None = None
+if TYPE_CHECKING:
+    from core.library import Library
+    from core.training.dataset import PictureFolder
 
 
-class Measure(Protocol):
-    """A measurement that is made piece by piece."""
-
-    @property
-    def total(self) -> int:
-        """Parts in all."""
-        ...
-
-    def work(self) -> Iterator[Part]: ...
+__all__ = ["Measuring", "Part", "measurement_of"]
 
 
 def measurement_of(
-    request: MeasureRequest, library: Library, device: str, data: PictureFolder, *, check: Check, breathe: Check
-) -> Measure:
-    """What the request comes to. ``check`` may raise Cancelled, ``breathe`` also serves others. Raises Refusal."""
-    raise Refusal("Nothing can be measured yet.")
+    request: MeasureRequest,
+    library: Library,
+    device: str,
+    data: PictureFolder,
+    *,
+    check: Check,
+    breathe: Check,
+) -> Measuring:
+    """The work that answers the request, to be advanced a piece at a time.
+
+    ``check`` is called within evaluations of a network and may only raise ``Cancelled``; ``breathe`` is called between
+    them and may serve others as well. Raises Refusal where the request does not fit the model, the feature network or
+    the pictures, or names what is not open.
+    """
+    if isinstance(request, LikelihoodRequest):
+        from core.evaluation.likelihood import LikelihoodMeasuring
+
+        return LikelihoodMeasuring(request, library, device, data, check=check, breathe=breathe)
+    from core.evaluation.distances import DistanceMeasuring
+
+    return DistanceMeasuring(request, library, device, data, check=check, breathe=breathe)

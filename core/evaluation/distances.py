@@ -1,0 +1,247 @@
+"""Samples drawn for each trial of a comparison, by the code that runs use, and how far they are from the data."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from core.errors import Refusal
+from core.evaluation.distance import Distance, frechet, kernel_distance, may_use_frechet, precision_and_recall
+from core.evaluation.measuring import Check, Part, check_data, pictures_as
+from core.evaluation.plans import evaluations_of
+from core.jobs import SampleRun
+from core.levels import CLEAN
+from core.library import Library, Recogniser
+from core.messages import DistancePoint, Distances, frozen
+from core.requests import DistanceRequest, SampleRequest, Trial
+from core.training.dataset import PictureFolder
+
+AT_ONCE = 16
+"""Pictures whose features are taken in a piece of work."""
+SHOWN = 16
+
+Features = NDArray[np.float64]
+Pictures = NDArray[np.uint8]
+
+
+class DistanceMeasuring:
+    """The work of a ``DistanceRequest``: features of the reference, then trial by trial its samples and distances.
+
+    Samples are judged as the pictures they would be saved as: 8 bits, clamped to the data's range.
+    """
+
+    def __init__(
+        self,
+        request: DistanceRequest,
+        library: Library,
+        device: str,
+        data: PictureFolder,
+        *,
+        check: Check,
+        breathe: Check,
+    ) -> None:
+        """Raises: Refusal where request, models, feature network and pictures do not fit."""
+        check_data(request.data, request.pictures, data)
+        if not request.trials:
+            raise Refusal("There is nothing to measure: name at least one trial.")
+        self._request, self._library, self._device = request, library, device
+        self._check, self._breathe = check, breathe
+        self._recogniser = library.recogniser(request.features)
+        for trial in request.trials:
+            self._check_fit(trial, data)
+        shape = library.model(request.trials[0].request.model).info.event_shape
+        pictures = pictures_as(data, shape, request.trials[0].request.model.name)
+        self._reference = pictures[list(request.pictures)]
+        self._real = pictures[list(self._apart(len(data)))]
+        counts = [_samples_of(trial) for trial in request.trials]
+        dimensions = self._recogniser.info.features
+        whole = all(may_use_frechet(count, len(self._reference), dimensions) for count in counts)
+        self._metric = request.metric if whole else "kernel"
+        self._note = "" if request.metric == self._metric else _why_kernel(counts, len(self._reference), dimensions)
+        looks = _pieces(len(self._reference)) + (_pieces(len(self._real)) + 1 if len(self._real) else 0)
+        self.total = looks + sum(_pieces_of(trial) for trial in request.trials)
+
+    def work(self) -> Iterator[Part]:
+        done = 0
+        reference: list[Features] = []
+        for looked in self._features(self._reference):
+            reference.append(looked)
+            done += 1
+            yield Part(done, None)
+        theirs, real = np.concatenate(reference), float("nan")
+        if len(self._real):
+            outside: list[Features] = []
+            for looked in self._features(self._real):
+                outside.append(looked)
+                done += 1
+                yield Part(done, None)
+            real = self._distance(np.concatenate(outside), theirs).value
+            done += 1
+            yield Part(done, self._result([], len(theirs), real))
+        points: list[DistancePoint] = []
+        for trial in self._request.trials:
+            drawn = _Drawn([], [], [], 0.0)
+            for _ in self._draw(trial, drawn):
+                done += 1
+                yield Part(done, None)
+            points.append(self._point(trial, drawn, theirs))
+            done += 1
+            yield Part(done, self._result(points, len(theirs), real))
+
+    def _draw(self, trial: Trial, drawn: _Drawn) -> Iterator[None]:
+        """The samples of all batches and what is seen in them, a step or a look at a time."""
+        served = [0.0]
+
+        def breathe() -> None:
+            began = time.perf_counter()
+            self._breathe()
+            served[0] += time.perf_counter() - began
+
+        for number in range(trial.batches):
+            request = replace(trial.request, seed=trial.request.seed + number)
+            run = SampleRun(request, self._library, self._device, cap=0)
+            run.watch(self._check, breathe)
+            steps = run.steps()
+            while True:
+                began, waited = time.perf_counter(), served[0]
+                step = next(steps, None)
+                drawn.seconds += time.perf_counter() - began - (served[0] - waited)
+                if step is None:
+                    break
+                yield
+            x = run.trajectory.frame(request.steps)
+            pictures = run.model.spec.to_picture(x)
+            drawn.pictures.append(pictures)
+            classes = self._classes_of(request)
+            for looked, recognised in self._looks(pictures, classes):
+                drawn.features.append(looked)
+                drawn.recognised += recognised
+                yield
+
+    def _point(self, trial: Trial, drawn: _Drawn, reference: Features) -> DistancePoint:
+        features = np.concatenate(drawn.features)
+        distance = self._distance(features, reference)
+        precision, recall = precision_and_recall(features, reference, self._request.neighbours, self._breathe)
+        return DistancePoint(
+            series=trial.series,
+            x=trial.x,
+            value=distance.value,
+            error=distance.error,
+            precision=precision,
+            recall=recall,
+            recognised=float(np.mean(drawn.recognised)) if drawn.recognised else float("nan"),
+            count=len(features),
+            evaluations=evaluations_of(trial.request),
+            seconds=drawn.seconds,
+            pictures=frozen(np.concatenate(drawn.pictures)[:SHOWN]),
+        )
+
+    def _distance(self, features: Features, reference: Features) -> Distance:
+        measure = frechet if self._metric == "frechet" else kernel_distance
+        return measure(features, reference, self._request.seed, self._breathe)
+
+    def _result(self, points: Sequence[DistancePoint], reference: int, real: float) -> Distances:
+        dimensions = self._recogniser.info.features
+        return Distances(tuple(points), self._metric, dimensions, reference, real, self._note)
+
+    def _features(self, pictures: Pictures) -> Iterator[Features]:
+        for looked, _ in self._looks(pictures, ()):
+            yield looked
+
+    def _looks(self, pictures: Pictures, classes: Sequence[int | None]) -> Iterator[tuple[Features, list[bool]]]:
+        """Features of pictures, some at a time, and whether those with a class (an index of the feature network's) are
+        recognised as it."""
+        info = self._recogniser.info
+        for start in range(0, len(pictures), AT_ONCE):
+            self._breathe()
+            x = _as_input(pictures[start : start + AT_ONCE], info.event_shape[0]).to(self._device)
+            features = self._recogniser.features(x, self._check).double().cpu().numpy()
+            asked = list(classes[start : start + AT_ONCE])
+            recognised: list[bool] = []
+            if any(label is not None for label in asked):
+                said = self._recogniser.log_probabilities(x, CLEAN).argmax(dim=1).tolist()
+                recognised = [a == b for a, b in zip(asked, said, strict=True) if a is not None]
+            yield features, recognised
+
+    def _classes_of(self, request: SampleRequest) -> tuple[int | None, ...]:
+        """The feature network's class that each sample was asked to be, by its name; None where it knows none."""
+        names: list[str | None]
+        guide = request.classifier
+        labels = self._library.model(request.model).info.labels
+        if labels and any(label is not None for label in request.labels):
+            names = [labels[label] if label is not None and label < len(labels) else None for label in request.labels]
+        elif guide is not None:
+            known = self._library.recogniser(guide.model).info.labels
+            names = [known[label] if label < len(known) else None for label in guide.labels]
+        else:
+            return (None,) * len(request.samples)
+        ours = {name: index for index, name in enumerate(self._recogniser.info.labels)}
+        classes = [ours.get(name) if name is not None else None for name in names]
+        return tuple(classes[cell] for cell in request.samples)
+
+    def _apart(self, total: int) -> tuple[int, ...]:
+        """As many pictures outside of the reference as there are samples; none where the folder has not that many."""
+        wanted = max(_samples_of(trial) for trial in self._request.trials)
+        outside = np.setdiff1d(np.arange(total), self._request.pictures)
+        if len(outside) < wanted:
+            return ()
+        chosen = np.random.default_rng(abs(self._request.seed)).permutation(outside)[:wanted]
+        return tuple(int(index) for index in np.sort(chosen))
+
+    def _check_fit(self, trial: Trial, data: PictureFolder) -> None:
+        model, info = self._library.model(trial.request.model).info, self._recogniser.info
+        pictures_as(data, model.event_shape, model.ref.name)
+        if info.event_shape[1:] != model.event_shape[1:] and not _takes_any_size(self._recogniser):
+            height, width = info.event_shape[1:]
+            raise Refusal(
+                f"“{info.ref.name}” looks at pictures of {width} × {height} pixels, “{model.ref.name}” makes others. "
+                "Choose another feature network, such as Inception's weights, which takes pictures of any size."
+            )
+        if _samples_of(trial) < 2 or len(self._request.pictures) < 2:
+            raise Refusal("A distance needs at least two samples and two pictures.")
+
+
+@dataclass(slots=True)
+class _Drawn:
+    """What a trial has drawn: pictures, their features, whether each was recognised, and the seconds it took."""
+
+    pictures: list[Pictures]
+    features: list[Features]
+    recognised: list[bool]
+    seconds: float
+
+
+def _as_input(pictures: Pictures, channels: int) -> torch.Tensor:
+    """uint8 (n, H, W, C) to float32 (n, channels, H, W) in [-1, 1]; grey as equal colours, or colours as their mean."""
+    x = torch.from_numpy(np.ascontiguousarray(pictures.transpose(0, 3, 1, 2))).float() / 127.5 - 1
+    if x.shape[1] == channels:
+        return x
+    return x.mean(dim=1, keepdim=True) if channels == 1 else x[:, :1].expand(-1, channels, -1, -1)
+
+
+def _takes_any_size(recogniser: Recogniser) -> bool:
+    return bool(getattr(recogniser, "resizes", False))
+
+
+def _samples_of(trial: Trial) -> int:
+    return len(trial.request.samples) * trial.batches
+
+
+def _pieces(pictures: int) -> int:
+    return -(-pictures // AT_ONCE)
+
+
+def _pieces_of(trial: Trial) -> int:
+    return trial.batches * (trial.request.steps + _pieces(len(trial.request.samples))) + 1
+
+
+def _why_kernel(counts: Sequence[int], reference: int, dimensions: int) -> str:
+    return (
+        f"The kernel distance instead of the Fréchet distance: with {dimensions} features that needs at least "
+        f"{5 * dimensions} samples and as many pictures; there are {min(counts)} and {reference}."
+    )

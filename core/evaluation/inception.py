@@ -1,0 +1,337 @@
+"""The Inception network whose last features are those of the published Frechet distances, from a person's own file.
+
+Its architecture is Inception v3 (Szegedy et al. 2016) as it was trained in 2015: 1008 classes, average pooling that
+does not count the border, and a maximum in the last block's pooling branch (Heusel et al. 2017 used this graph).
+The weights are converted ones: pytorch-fid's ``pt_inception-2015-12-05-6726825d.pth`` or torch-fidelity's
+``weights-inception-2015-12-05-6726825d.pth``, also as safetensors; nothing is ever downloaded.
+"""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from core.errors import Refusal
+from core.levels import Level
+from core.library import Check
+from core.messages import ClassifierInfo
+from core.requests import ModelRef, ScheduleSpec
+from core.weights_file import digest, look_through
+
+FEATURES = 2048
+CLASSES = 1008
+SIDE = 299
+EPSILON = 1e-3
+LARGEST_FILE = 500_000_000
+
+Resize = Literal["pytorch-fid", "torch-fidelity"]
+Kernel = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Convolution:
+    """A convolution without bias and the normalisation after it, whose tensors have names that begin with ``name``."""
+
+    name: str
+    inputs: int
+    outputs: int
+    kernel: Kernel = (1, 1)
+    stride: int = 1
+    padded: bool = True
+
+    @property
+    def padding(self) -> Kernel:
+        return (self.kernel[0] // 2, self.kernel[1] // 2) if self.padded else (0, 0)
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        normal = {f"{self.name}.bn.{part}": (self.outputs,) for part in ("weight", "bias", *_STATISTICS)}
+        return {f"{self.name}.conv.weight": (self.outputs, self.inputs, *self.kernel), **normal}
+
+
+_STATISTICS = ("running_mean", "running_var")
+
+
+def _chain(block: str, inputs: int, *layers: tuple[str, int, Kernel]) -> Iterator[Convolution]:
+    """One convolution after another."""
+    for name, outputs, kernel in layers:
+        yield Convolution(f"{block}.{name}", inputs, outputs, kernel)
+        inputs = outputs
+
+
+def _halving(block: str, inputs: int, *layers: tuple[str, int, Kernel]) -> Iterator[Convolution]:
+    """One after another, the last of which halves the resolution."""
+    *before, last = _chain(block, inputs, *layers)
+    yield from before
+    yield Convolution(last.name, last.inputs, last.outputs, last.kernel, stride=2, padded=False)
+
+
+def _block_a(name: str, inputs: int, pooled: int) -> Iterator[Convolution]:
+    yield from _chain(name, inputs, ("branch1x1", 64, (1, 1)))
+    yield from _chain(name, inputs, ("branch5x5_1", 48, (1, 1)), ("branch5x5_2", 64, (5, 5)))
+    yield from _chain(
+        name, inputs, ("branch3x3dbl_1", 64, (1, 1)), ("branch3x3dbl_2", 96, (3, 3)), ("branch3x3dbl_3", 96, (3, 3))
+    )
+    yield from _chain(name, inputs, ("branch_pool", pooled, (1, 1)))
+
+
+def _block_b(name: str, inputs: int) -> Iterator[Convolution]:
+    yield from _halving(name, inputs, ("branch3x3", 384, (3, 3)))
+    yield from _halving(
+        name, inputs, ("branch3x3dbl_1", 64, (1, 1)), ("branch3x3dbl_2", 96, (3, 3)), ("branch3x3dbl_3", 96, (3, 3))
+    )
+
+
+def _block_c(name: str, inputs: int, width: int) -> Iterator[Convolution]:
+    across, down = (1, 7), (7, 1)
+    yield from _chain(name, inputs, ("branch1x1", 192, (1, 1)))
+    yield from _chain(
+        name, inputs, ("branch7x7_1", width, (1, 1)), ("branch7x7_2", width, across), ("branch7x7_3", 192, down)
+    )
+    yield from _chain(
+        name,
+        inputs,
+        ("branch7x7dbl_1", width, (1, 1)),
+        ("branch7x7dbl_2", width, down),
+        ("branch7x7dbl_3", width, across),
+        ("branch7x7dbl_4", width, down),
+        ("branch7x7dbl_5", 192, across),
+    )
+    yield from _chain(name, inputs, ("branch_pool", 192, (1, 1)))
+
+
+def _block_d(name: str, inputs: int) -> Iterator[Convolution]:
+    yield from _halving(name, inputs, ("branch3x3_1", 192, (1, 1)), ("branch3x3_2", 320, (3, 3)))
+    yield from _halving(
+        name,
+        inputs,
+        ("branch7x7x3_1", 192, (1, 1)),
+        ("branch7x7x3_2", 192, (1, 7)),
+        ("branch7x7x3_3", 192, (7, 1)),
+        ("branch7x7x3_4", 192, (3, 3)),
+    )
+
+
+def _block_e(name: str, inputs: int) -> Iterator[Convolution]:
+    yield from _chain(name, inputs, ("branch1x1", 320, (1, 1)))
+    yield from _chain(name, inputs, ("branch3x3_1", 384, (1, 1)))
+    yield from _chain(name, 384, ("branch3x3_2a", 384, (1, 3)))
+    yield from _chain(name, 384, ("branch3x3_2b", 384, (3, 1)))
+    yield from _chain(name, inputs, ("branch3x3dbl_1", 448, (1, 1)), ("branch3x3dbl_2", 384, (3, 3)))
+    yield from _chain(name, 384, ("branch3x3dbl_3a", 384, (1, 3)))
+    yield from _chain(name, 384, ("branch3x3dbl_3b", 384, (3, 1)))
+    yield from _chain(name, inputs, ("branch_pool", 192, (1, 1)))
+
+
+def _convolutions() -> Iterator[Convolution]:
+    yield Convolution("Conv2d_1a_3x3", 3, 32, (3, 3), stride=2, padded=False)
+    yield Convolution("Conv2d_2a_3x3", 32, 32, (3, 3), padded=False)
+    yield Convolution("Conv2d_2b_3x3", 32, 64, (3, 3))
+    yield Convolution("Conv2d_3b_1x1", 64, 80)
+    yield Convolution("Conv2d_4a_3x3", 80, 192, (3, 3), padded=False)
+    yield from _block_a("Mixed_5b", 192, 32)
+    yield from _block_a("Mixed_5c", 256, 64)
+    yield from _block_a("Mixed_5d", 288, 64)
+    yield from _block_b("Mixed_6a", 288)
+    for name, width in (("Mixed_6b", 128), ("Mixed_6c", 160), ("Mixed_6d", 160), ("Mixed_6e", 192)):
+        yield from _block_c(name, 768, width)
+    yield from _block_d("Mixed_7a", 768)
+    yield from _block_e("Mixed_7b", 1280)
+    yield from _block_e("Mixed_7c", 2048)
+
+
+CONVOLUTIONS: Mapping[str, Convolution] = {layer.name: layer for layer in _convolutions()}
+
+SHAPES: Mapping[str, tuple[int, ...]] = {
+    **{name: shape for layer in CONVOLUTIONS.values() for name, shape in layer.shapes.items()},
+    "fc.weight": (CLASSES, FEATURES),
+    "fc.bias": (CLASSES,),
+}
+"""Every tensor of the file; counters of batches (``num_batches_tracked``) may be there as well."""
+
+
+class Inception:
+    """The network as a ``Recogniser`` of features alone. ``resizes``: it takes pictures of any size.
+
+    The normalisations are folded into the convolutions, so features agree with other programs' to about 1e-5.
+    """
+
+    resizes = True
+
+    def __init__(
+        self, info: ClassifierInfo, weights: Mapping[str, Tensor], resize: Resize, device: str = "cpu"
+    ) -> None:
+        self.info = info
+        self._resize, self._device = resize, device
+        self._folded = {name: _folded(layer, weights) for name, layer in CONVOLUTIONS.items()}
+        self._lent: dict[str, tuple[Tensor, Tensor]] = {}
+
+    @torch.inference_mode()
+    def features(self, x: Tensor, check: Check) -> Tensor:
+        """Of pictures (n, 3, height, width) of any size in [-1, 1]: float32 (n, 2048), picture by picture."""
+        features = []
+        for picture in x:
+            check()
+            features.append(self._features(_resized(picture[None].to(self._device), self._resize), check))
+        return torch.cat(features)
+
+    def log_probabilities(self, x: Tensor, level: Level) -> Tensor:
+        raise Refusal("This Inception network gives features alone: choose a classifier to recognise classes.")
+
+    def gradient(self, x: Tensor, level: Level, labels: Tensor) -> tuple[Tensor, Tensor]:
+        raise Refusal("This Inception network never met noise, so it cannot guide: choose a noisy classifier.")
+
+    def release(self) -> None:
+        self._lent.clear()
+
+    def _features(self, x: Tensor, check: Check) -> Tensor:
+        x = self._after(x, "Conv2d_1a_3x3", "Conv2d_2a_3x3", "Conv2d_2b_3x3")
+        x = self._after(F.max_pool2d(x, 3, 2), "Conv2d_3b_1x1", "Conv2d_4a_3x3")
+        x = F.max_pool2d(x, 3, 2)
+        for block in ("Mixed_5b", "Mixed_5c", "Mixed_5d"):
+            check()
+            x = self._a(x, block)
+        x = self._b(x, "Mixed_6a")
+        for block in ("Mixed_6b", "Mixed_6c", "Mixed_6d", "Mixed_6e"):
+            check()
+            x = self._c(x, block)
+        x = self._d(x, "Mixed_7a")
+        check()
+        x = self._e(x, "Mixed_7b", _average(x))
+        x = self._e(x, "Mixed_7c", F.max_pool2d(x, 3, 1, padding=1))
+        return x.mean(dim=(2, 3))
+
+    def _a(self, x: Tensor, block: str) -> Tensor:
+        small = self._branch(x, block, "branch1x1")
+        middle = self._branch(x, block, "branch5x5_1", "branch5x5_2")
+        large = self._branch(x, block, "branch3x3dbl_1", "branch3x3dbl_2", "branch3x3dbl_3")
+        return torch.cat((small, middle, large, self._branch(_average(x), block, "branch_pool")), 1)
+
+    def _b(self, x: Tensor, block: str) -> Tensor:
+        once = self._branch(x, block, "branch3x3")
+        twice = self._branch(x, block, "branch3x3dbl_1", "branch3x3dbl_2", "branch3x3dbl_3")
+        return torch.cat((once, twice, F.max_pool2d(x, 3, 2)), 1)
+
+    def _c(self, x: Tensor, block: str) -> Tensor:
+        small = self._branch(x, block, "branch1x1")
+        once = self._branch(x, block, *(f"branch7x7_{i}" for i in range(1, 4)))
+        twice = self._branch(x, block, *(f"branch7x7dbl_{i}" for i in range(1, 6)))
+        return torch.cat((small, once, twice, self._branch(_average(x), block, "branch_pool")), 1)
+
+    def _d(self, x: Tensor, block: str) -> Tensor:
+        small = self._branch(x, block, "branch3x3_1", "branch3x3_2")
+        large = self._branch(x, block, *(f"branch7x7x3_{i}" for i in range(1, 5)))
+        return torch.cat((small, large, F.max_pool2d(x, 3, 2)), 1)
+
+    def _e(self, x: Tensor, block: str, pooled: Tensor) -> Tensor:
+        small = self._branch(x, block, "branch1x1")
+        once = self._branch(x, block, "branch3x3_1")
+        twice = self._branch(x, block, "branch3x3dbl_1", "branch3x3dbl_2")
+        forked = [self._branch(once, block, f"branch3x3_2{side}") for side in "ab"]
+        forked += [self._branch(twice, block, f"branch3x3dbl_3{side}") for side in "ab"]
+        return torch.cat((small, *forked, self._branch(pooled, block, "branch_pool")), 1)
+
+    def _branch(self, x: Tensor, block: str, *names: str) -> Tensor:
+        return self._after(x, *(f"{block}.{name}" for name in names))
+
+    def _after(self, x: Tensor, *names: str) -> Tensor:
+        for name in names:
+            layer = CONVOLUTIONS[name]
+            if name not in self._lent:
+                weight, bias = self._folded[name]
+                self._lent[name] = weight.to(self._device), bias.to(self._device)
+            x = F.conv2d(x, *self._lent[name], stride=layer.stride, padding=layer.padding).relu_()
+        return x
+
+
+def open_inception(path: Path, device: str = "cpu") -> Inception:
+    """The network in a person's file; which program's resizing goes with it, the file's name says.
+
+    ``pt_inception…`` is resized as pytorch-fid does it, everything else as torch-fidelity, whose figures are those of
+    the original program. Raises Refusal for a file that is not this network's: nothing in it is ever executed.
+    """
+    weights = _read(path)
+    expected = dict(SHAPES)
+    for name in list(weights):
+        if name.endswith(".num_batches_tracked"):
+            del weights[name]
+    missing, unknown = sorted(expected.keys() - weights.keys()), sorted(weights.keys() - expected.keys())
+    wrong = [name for name in expected if name in weights and tuple(weights[name].shape) != expected[name]]
+    if missing or unknown or wrong:
+        shown = (missing or unknown or wrong)[0]
+        raise Refusal(
+            f"{path.name} does not hold the Inception network of the Fréchet distance. Use pytorch-fid's "
+            "pt_inception-2015-12-05-6726825d.pth or torch-fidelity's weights-inception-2015-12-05-6726825d.pth.",
+            f"{len(missing)} tensors missing, {len(unknown)} unknown, {len(wrong)} of another shape; {shown[:80]}",
+        )
+    for name, tensor in weights.items():
+        if not bool(torch.isfinite(tensor).all()):
+            raise Refusal(f"{path.name} holds values that are not numbers: it is damaged.", name)
+    resize: Resize = "pytorch-fid" if path.name.startswith("pt_inception") else "torch-fidelity"
+    info = ClassifierInfo(
+        ModelRef(path.name, digest((path,), f"inception {resize}")),
+        (3, SIDE, SIDE),
+        (),
+        ScheduleSpec(),
+        FEATURES,
+        noisy=False,
+        parameters=sum(tensor.numel() for tensor in weights.values()),
+        description=f"Inception v3 of the Fréchet distance, pictures resized as by {resize}",
+    )
+    return Inception(info, weights, resize, device)
+
+
+def _read(path: Path) -> dict[str, Tensor]:
+    """The file's tensors, float32 on the CPU."""
+    if path.suffix.lower() == ".safetensors":
+        return look_through(path).load()
+    try:
+        if path.stat().st_size > LARGEST_FILE:
+            raise Refusal(f"{path.name} is far larger than the Inception network. Name another file.")
+        loaded = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, EOFError, RuntimeError, ValueError, KeyError, pickle.UnpicklingError) as error:
+        raise Refusal(
+            f"{path.name} cannot be read as weights: it is damaged or of another kind.", repr(error)
+        ) from error
+    if not isinstance(loaded, dict) or not all(
+        isinstance(name, str) and isinstance(value, Tensor) for name, value in loaded.items()
+    ):
+        raise Refusal(f"{path.name} holds something else than weights by name. Name another file.")
+    return {name: value.float() for name, value in loaded.items()}
+
+
+def _folded(layer: Convolution, weights: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
+    """Weight and bias of a convolution with the normalisation after it, which in evaluation is a scale and a shift."""
+    weight, scale, bias, mean, variance = (weights[name].double() for name in layer.shapes)
+    gain = scale / torch.sqrt(variance + EPSILON)
+    return (weight * gain.view(-1, 1, 1, 1)).float(), (bias - mean * gain).float()
+
+
+def _average(x: Tensor) -> Tensor:
+    """3 x 3 averages at the same resolution; at the border of the values that are there."""
+    return F.avg_pool2d(x, 3, 1, padding=1, count_include_pad=False)
+
+
+def _resized(x: Tensor, way: Resize) -> Tensor:
+    """Pictures in [-1, 1] at 299 x 299, bilinearly, and in the network's range.
+
+    pytorch-fid places pixels by their centres and maps 0..255 to -1..1; torch-fidelity, as the original program, places
+    them by their corners and takes (value - 128) / 128.
+    """
+    if way == "pytorch-fid":
+        return F.interpolate(x, size=(SIDE, SIDE), mode="bilinear", align_corners=False)
+    values = (x + 1) * 127.5
+    for axis in (2, 3):
+        at = torch.arange(SIDE, device=x.device, dtype=torch.float32) * (values.shape[axis] / SIDE)
+        low = at.floor().long().clamp(max=values.shape[axis] - 1)
+        high = (low + 1).clamp(max=values.shape[axis] - 1)
+        share = (at - low).view([-1 if other == axis else 1 for other in range(4)])
+        values = torch.lerp(values.index_select(axis, low), values.index_select(axis, high), share)
+    return (values - 128) / 128
