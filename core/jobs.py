@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -68,7 +69,7 @@ class SampleRun(Run):
             len(request.samples),
             device,
             labels=_labels_of(request),
-            guidance=Guidance(request.guidance, request.interval, request.rescale),
+            guidance=_guidance_of(request, library),
             sampler=request.sampler,
             precision=request.precision,
             noise=self._draws,
@@ -203,6 +204,18 @@ def _labels_of(request: SampleRequest) -> tuple[int | None, ...]:
     """The labels of the samples walked; Refusals about their number are left to ``condition_of``."""
     whole = len(request.labels) == request.count
     return tuple(request.labels[cell] for cell in request.cells) if request.cells and whole else request.labels
+
+
+def _guidance_of(request: SampleRequest, library: Library) -> Guidance:
+    plain, classifier = Guidance(request.guidance, request.interval, request.rescale), request.classifier
+    if classifier is None:
+        return plain
+    if len(classifier.labels) != request.count:
+        raise Refusal(
+            f"{len(classifier.labels)} classes were given to guide {request.count} samples to. Give one for each."
+        )
+    classes = tuple(classifier.labels[sample] for sample in request.samples)
+    return replace(plain, classifier=classifier, recogniser=library.recogniser(classifier.model), classes=classes)
 
 
 def _shares_noise(start: Start) -> bool:

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from core.denoiser import Clipped, Condition, Denoiser, Guided, Interval
 from core.errors import Refusal
+from core.guidance import guided_by_classifier
 from core.levels import Level, Path
 from core.library import Check, Model, Recogniser
 from core.messages import ModelInfo
@@ -58,13 +59,15 @@ def condition_of(info: ModelInfo, labels: tuple[int | None, ...], count: int) ->
 
 @dataclass(frozen=True, slots=True)
 class Guidance:
-    """What pulls a walk towards a class, as a ``SampleRequest`` says it; ``recogniser`` is the classifier's, opened."""
+    """What pulls a walk towards a class, as a ``SampleRequest`` says it; ``recogniser`` is the classifier, opened, and
+    ``classes`` what it is to see in each of the samples walked."""
 
     w: float = 0.0
     interval: Interval | None = None
     rescale: float = 0.0
     classifier: ClassifierSpec | None = None
     recogniser: Recogniser | None = None
+    classes: tuple[int, ...] = ()
 
 
 UNGUIDED = Guidance()
@@ -92,6 +95,17 @@ def denoiser_of(
                 f"“{model.info.ref.name}” has no null label, so classifier-free guidance is undefined. Set w to 0."
             )
         denoise = Guided(denoise, guidance.w, guidance.interval, guidance.rescale, watched)
+    if guidance.classifier is not None and guidance.recogniser is not None:
+        denoise = guided_by_classifier(
+            denoise,
+            guidance.recogniser,
+            guidance.classifier,
+            guidance.classes,
+            sampler=sampler.name,
+            event_shape=model.info.event_shape,
+            interval=guidance.interval,
+            check=within,
+        )
     if sampler.clip != "none":
         denoise = Clipped(
             denoise, sampler.clip, model.spec.low, model.spec.high, percentile=sampler.percentile, limit=sampler.limit
