@@ -13,7 +13,7 @@ from app.stages.base import Stage
 from app.stages.folder_dialog import choose_folder
 from app.stages.train_course import Course
 from app.stages.train_film import TrainFilm
-from app.stages.train_hints import hint
+from app.stages.train_hints import hint, open_hint, said_when_open
 from app.stages.train_instruments import TrainInstruments
 from app.stages.train_length import is_longer, propose
 from app.stages.train_loader import FolderLoader
@@ -160,7 +160,7 @@ class TrainStage(Stage):
             self.errors.show_error(str(refusal), refusal.details)
             return
         self.errors.dismiss()
-        self._look_at(self.trainings.start(order, data, self.setup.controls.predicts))
+        self._look_at(self.trainings.start(order, data, self.setup.controls.aim))
 
     @Slot()
     def use(self) -> None:
@@ -286,7 +286,7 @@ class TrainStage(Stage):
         can_train = live is None and self.state.status.state is not EngineState.FAILED
         self.setup.show_buttons(can_train=can_train, at_work="" if live is None else live.name)
         if course is None:
-            self.instruments.show_idea(self.setup.controls.predicts)
+            self.instruments.show_idea(self.setup.controls.aim)
         else:
             can_resume = can_train and self.stored.reading is None and is_longer(self.view.length, course)
             self.view.show_buttons(course, can_resume=can_resume, can_use=course.saved is not None or course.step > 0)
@@ -327,10 +327,10 @@ class TrainStage(Stage):
                 self._look_at(None)
         self.flush()
 
-    @Slot(str)
-    def _say_opened(self, name: str) -> None:
-        self.view.say_used(name)
-        self.hint_changed.emit(f"“{name}” is open: Denoise, Invert and Morph work with it from now on.")
+    @Slot(object, str)
+    def _say_opened(self, course: Course, name: str) -> None:
+        self.view.say_used(said_when_open(course, name))
+        self.hint_changed.emit(open_hint(course, name))
 
     @Slot()
     def _leave(self) -> None:

@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
 from PySide6.QtCore import QSignalBlocker, Signal, Slot
-from PySide6.QtWidgets import QCheckBox, QGridLayout, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
+from app.stages.train_aim import GOALS, Aim, Goal
+from app.stages.train_objective import ObjectiveControls
 from app.stages.train_settings import SIZES, TrainSettings, why_not_fine_tune
+from app.stages.train_technique import TechniqueControls
 from app.theme import GRID
-from app.widgets.controls import Choice, MoreSection, SeedBox, ValueSlider, label
-from app.widgets.number_field import Duration, NumberField
+from app.widgets.controls import Choice, MoreSection, label
+from app.widgets.number_field import Duration
 from core.messages import ModelInfo
-from core.requests import Precision, PredictionKind
 from core.training.dataset import PictureFolder
-from core.training.order import FINE_TUNING_LR, PresetName
+from core.training.order import PresetName
 from core.training.presets import PRESETS, parameters_of
 
-PREDICTIONS = {"v": "v", "eps": "ε", "x0": "x₀"}
 MODELS_OWN = "model"
 """The network of the model that is fine-tuned, among the presets."""
-PRECISIONS = {"auto": "automatic", "float32": "float32", "bfloat16": "bfloat16"}
 
 
 class TrainControls(QWidget):
@@ -36,28 +35,35 @@ class TrainControls(QWidget):
         super().__init__(parent)
         self._model: ModelInfo | None = None
         self._data: PictureFolder | None = None
-        self._own = TrainSettings()
+        self._own_preset = TrainSettings().preset
+        self._own_size = TrainSettings().size
         """What was chosen for a training from the start, while the model that is fine-tuned brings its own."""
-        self._rate_chosen = False
         self._make_basic()
-        self._make_more()
+        self._objective, self._technique = ObjectiveControls(self), TechniqueControls(self)
+        self._name_parts()
+        self.more = MoreSection("More")
         self._lay_out()
-        for choice in (self.preset, self.prediction, self.precision):
-            choice.value_changed.connect(self._choose)
-        for number in (self.batch, self.lr, self.samples, self.every):
-            number.value_changed.connect(self._slide)
-        for box in (self.flip, self.fine_tune):
-            box.toggled.connect(self._toggle)
-        self.lr.value_changed.connect(self._rate)
+        self.goal.value_changed.connect(self._aim_elsewhere)
+        self.preset.value_changed.connect(self._choose_preset)
         self.duration.duration_changed.connect(self.changed)
-        self.seed.seed_changed.connect(self._seed)
         self.side.value_changed.connect(self._sized)
         self.folder.clicked.connect(self.folder_wanted)
+        self._objective.chosen.connect(self._aimed)
+        self._technique.chosen.connect(self.changed)
+        self._technique.tuning_changed.connect(self._follow_model)
         self.set_model(None)
         self.set_data(None, None)
 
     def _make_basic(self) -> None:
         says = TrainSettings()
+        self.goal = Choice(
+            "Trains a",
+            GOALS,
+            tooltip="Diffusion model: draws pictures like these (Ho et al. 2020).\n"
+            "Noisy classifier: tells the folder's classes apart at every noise level, and so guides a diffusion model\n"
+            "by ∇ log p(y | x_t) (Dhariwal & Nichol 2021, section 4).\n"
+            "Clean classifier: tells them apart without noise; it judges samples, and says how far they are from data.",
+        )
         self.folder = QPushButton("Choose a folder…")
         self.folder.setAccessibleName("Folder of pictures")
         self.side = Choice(
@@ -77,104 +83,44 @@ class TrainControls(QWidget):
             "over this time\n(Loshchilov & Hutter 2017, eq. 5), so a run is at its best at its end.",
         )
 
-    def _make_more(self) -> None:
-        says = TrainSettings()
-        self.prediction = Choice(
-            "Predicts",
-            PREDICTIONS,
-            says.prediction,
-            tooltip="What the network learns to answer: the noise ε (Ho et al. 2020, eq. 14), the picture x₀,\n"
-            "or v = α ε − σ x₀, which is as sure in noise as near the picture (Salimans & Ho 2022, section 4).",
+    def _name_parts(self) -> None:
+        aim, how = self._objective, self._technique
+        self.prediction, self.objective, self.variance = aim.prediction, aim.objective, aim.variance
+        self.schedule, self.length, self.timesteps, self.zero_snr = (
+            aim.schedule,
+            aim.length,
+            aim.timesteps,
+            aim.zero_snr,
         )
-        self.precision = Choice(
-            "Precision",
-            PRECISIONS,
-            says.precision,
-            tooltip="What the network computes in while it learns. Weights and their average stay in float32.\n"
-            "Automatic: bfloat16 where this device is fast at it.",
-        )
-        self.batch = ValueSlider(
-            "Batch",
-            1,
-            256,
-            says.batch,
-            ends=("noisy", "steady"),
-            tooltip="Pictures in one step (Ho et al. 2020, Algorithm 1): each has its own t and its own ε.",
-        )
-        self.lr = NumberField(
-            "Learning rate",
-            0.00001,
-            0.1,
-            says.lr,
-            step=0.0001,
-            decimals=5,
-            tooltip="How far a step goes against the gradient (AdamW). It rises over 100 steps, then falls to 0.\n"
-            "If the loss jumps or stops being a number, take less.",
-        )
-        self.samples = ValueSlider(
-            "Samples",
-            1,
-            64,
-            says.samples,
-            ends=("quick", "many"),
-            tooltip="How many pictures are drawn from fixed seeds to watch the model learn: the same noise each time.",
-        )
-        self.every = NumberField(
-            "Draw every",
-            5,
-            3600,
-            says.sample_every,
-            step=10,
-            unit="s",
-            tooltip="How often samples are drawn; oftener in the first minute. Drawing takes a share of the time.",
-        )
-        self.seed = SeedBox(
-            says.seed, lockable=False, tooltip="Weights, order, t and ε of the training all follow from this number."
-        )
-        self.flip = QCheckBox("Mirror half of the pictures")
-        self.flip.setToolTip(
-            "Each picture is shown mirrored half of the time. Good for faces and landscapes;\n"
-            "not for digits and letters, which become others."
-        )
-        self.fine_tune = QCheckBox("Fine-tune the open model")
-        self.more = MoreSection("More")
+        self.batch, self.lr, self.samples, self.every = how.batch, how.lr, how.samples, how.every
+        self.precision, self.seed, self.flip, self.fine_tune = how.precision, how.seed, how.flip, how.fine_tune
 
     def _lay_out(self) -> None:
-        basic = QHBoxLayout()
-        basic.setSpacing(2 * GRID)
         named = QHBoxLayout()
         named.setSpacing(GRID)
         name = label("Pictures")
         name.setBuddy(self.folder)
         named.addWidget(name)
         named.addWidget(self.folder, 1)
-        pictures = QHBoxLayout()
-        pictures.addLayout(named)
-        columns = QGridLayout()
-        columns.setContentsMargins(0, 0, 0, 0)
-        columns.setHorizontalSpacing(2 * GRID)
-        columns.setVerticalSpacing(GRID)
-        columns.addLayout(pictures, 0, 0)
-        columns.addWidget(self.side, 0, 1)
+        columns = _grid()
+        columns.addWidget(self.goal, 0, 0)
+        columns.addLayout(named, 0, 1)
+        columns.addWidget(self.side, 0, 2)
         columns.addWidget(self.preset, 1, 0)
-        columns.addWidget(self.duration, 1, 1)
-        for column in range(2):
-            columns.setColumnStretch(column, 1)
+        columns.addWidget(self.duration, 1, 1, 1, 2)
         folded = QWidget()
-        grid = QGridLayout(folded)
-        grid.setContentsMargins(0, 0, 0, 0)
-        grid.setHorizontalSpacing(2 * GRID)
-        grid.setVerticalSpacing(GRID)
+        grid = _grid()
+        folded.setLayout(grid)
         rows: tuple[tuple[QWidget, ...], ...] = (
-            (self.batch, self.samples, self.prediction),
-            (self.lr, self.every, self.precision),
-            (self.flip, self.fine_tune, self.seed),
+            (self.prediction, self.objective, self.variance),
+            (self.schedule, self.length, self.timesteps),
+            (self.batch, self.samples, self.precision),
+            (self.lr, self.every, self.seed),
+            (self.zero_snr, self.flip, self.fine_tune),
         )
         for row, widgets in enumerate(rows):
             for column, widget in enumerate(widgets):
                 grid.addWidget(widget, row, column)
-        for column in range(3):
-            grid.setColumnStretch(column, 1)
         self.more.add(folded)
         column_layout = QVBoxLayout(self)
         column_layout.setContentsMargins(0, 0, 0, 0)
@@ -203,39 +149,31 @@ class TrainControls(QWidget):
             self.preset.setToolTip(f"The network of “{name}”, which is trained further.")
             return
         channels, classes = (data.pictures.shape[3], len(data.classes)) if data is not None else (3, 0)
+        draws = self.aim.task == "diffusion"
         options, words = {}, []
         for name, preset in PRESETS.items():
-            count = parameters_of(name, side, channels, classes)
+            count = parameters_of(name, side, channels, classes) if draws else None
             options[name] = name if count is None else f"{name}, {millions(count)}"
             words.append(f"{name.capitalize()}. {preset.words}")
         with QSignalBlocker(self.preset):
             self.preset.set_options(options)
-            self.preset.set_value(self._own.preset)
-        self.preset.setToolTip("How large the U-Net is, in parameters.\n" + "\n".join(words))
+            self.preset.set_value(self._own_preset)
+        says = "How large the U-Net is, in parameters.\n" if draws else "The U-Net whose first half a classifier is.\n"
+        self.preset.setToolTip(says + "\n".join(words))
 
     def set_model(self, model: ModelInfo | None) -> None:
         """The open model, which may be fine-tuned."""
         self._model = model
-        why = why_not_fine_tune(model)
-        self.fine_tune.setText("Fine-tune the open model" if model is None else f"Fine-tune “{model.ref.name}”")
-        self.fine_tune.setEnabled(not why)
-        self.fine_tune.setToolTip(
-            why
-            or "Go on from the weights of the open model, with its network, schedule and prediction.\n"
-            "Classes with the same name keep what they mean."
-        )
-        if why:
-            self.fine_tune.setChecked(False)
         self._follow_model()
 
     def settings(self) -> TrainSettings:
         return TrainSettings(
             size=int(self.side.value()),
-            preset=self._own.preset,
+            preset=self._own_preset,
             minutes=self.duration.minutes,
             steps=self.duration.steps,
-            prediction=self._own.prediction,
-            precision=cast(Precision, self.precision.value()),
+            aim=self.aim,
+            precision=self._technique.chosen_precision,
             batch=int(self.batch.value()),
             lr=self.lr.value(),
             seed=self.seed.seed(),
@@ -246,62 +184,64 @@ class TrainControls(QWidget):
         )
 
     @property
-    def predicts(self) -> PredictionKind:
-        """What the network will answer: with fine-tuning what the open model does."""
-        return self._tuned.prediction if self._tuned is not None else self._own.prediction
+    def aim(self) -> Aim:
+        """What is to be learned: with fine-tuning, in large part what the open model has."""
+        return self._objective.aim
 
     @property
     def _tuned(self) -> ModelInfo | None:
         """The model that is to be trained further, if one is."""
         return self._model if self.fine_tune.isChecked() else None
 
+    @Slot()
     def _follow_model(self) -> None:
-        """With fine-tuning, size, network and prediction are the model's, and steps are smaller at first."""
+        """With fine-tuning, size, network and most of the objective are the model's."""
+        draws = self.aim.task == "diffusion"
+        self._technique.follow(self._model, why_not_fine_tune(self._model, self.aim), draws=draws)
         model = self._tuned
-        for choice in (self.side, self.preset, self.prediction):
+        self._objective.set_model(model)
+        for choice in (self.side, self.preset):
             choice.setEnabled(model is None)
-        side = self._own.size if model is None else model.event_shape[1]
+        side = self._own_size if model is None else model.event_shape[1]
         if str(side) not in self.side.options():
             self.side.set_options({str(s): f"{s} × {s}" for s in sorted({*SIZES, side})})
         self.side.set_value(str(side))
-        with QSignalBlocker(self.prediction):
-            self.prediction.set_value(self.predicts)
-        if not self._rate_chosen:
-            with QSignalBlocker(self.lr):
-                self.lr.set_value(self._own.lr if model is None else FINE_TUNING_LR)
         self._show_networks()
 
-    @Slot(float)
-    def _rate(self, _value: float) -> None:
-        """A learning rate of the person's own stays, whatever it is that is trained."""
-        self._rate_chosen = True
+    @Slot(str)
+    def _aim_elsewhere(self, goal: str) -> None:
+        self._objective.set_goal(cast(Goal, goal))
+        self._follow_model()
+        self.changed.emit()
+
+    @Slot()
+    def _aimed(self) -> None:
+        self._show_networks()
+        self.changed.emit()
 
     @Slot(str)
     def _sized(self, side: str) -> None:
         if self._tuned is None:
-            self._own = replace(self._own, size=int(side))
+            self._own_size = int(side)
         self.size_changed.emit(int(side))
         self.changed.emit()
 
     @Slot(str)
-    def _choose(self, _key: str) -> None:
+    def _choose_preset(self, preset: str) -> None:
         if self._tuned is None:
-            preset, prediction = self.preset.value(), self.prediction.value()
-            self._own = replace(self._own, preset=cast(PresetName, preset), prediction=cast(PredictionKind, prediction))
+            self._own_preset = cast(PresetName, preset)
         self.changed.emit()
 
-    @Slot(float)
-    def _slide(self, _value: float) -> None:
-        self.changed.emit()
 
-    @Slot(bool)
-    def _toggle(self, _checked: bool) -> None:
-        self._follow_model()
-        self.changed.emit()
-
-    @Slot(int)
-    def _seed(self, _seed: int) -> None:
-        self.changed.emit()
+def _grid() -> QGridLayout:
+    """Three columns, equally wide."""
+    grid = QGridLayout()
+    grid.setContentsMargins(0, 0, 0, 0)
+    grid.setHorizontalSpacing(2 * GRID)
+    grid.setVerticalSpacing(GRID)
+    for column in range(3):
+        grid.setColumnStretch(column, 1)
+    return grid
 
 
 def millions(count: int) -> str:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from core.errors import Refusal
-from core.json_file import read_json
+from app.stages.train_aim import Aim
+from app.stages.train_folder import read_run_folder
 from core.messages import (
     Failed,
     Picture,
@@ -22,7 +21,6 @@ from core.messages import (
     TrainingStarted,
     TrainingTick,
 )
-from core.requests import PredictionKind
 from core.training.dataset import PictureFolder
 from core.training.history import History
 from core.training.order import TrainOrder
@@ -30,7 +28,6 @@ from core.training.presets import parameters_of
 from core.training.runs import RunSummary
 
 LIVE = ("queued", "running", "paused")
-PREDICTIONS: dict[object, PredictionKind] = {"epsilon": "eps", "sample": "x0", "v_prediction": "v"}
 
 
 @dataclass
@@ -55,7 +52,7 @@ class Course:
     parameters: int | None = None
     batch: int | None = None
     precision: str = ""
-    prediction: PredictionKind = "v"
+    aim: Aim = field(default_factory=Aim)
     total: int | None = None
     minutes: float | None = None
     losses: NDArray[np.float32] = field(default_factory=lambda: np.zeros(0, np.float32))
@@ -66,6 +63,8 @@ class Course:
     saved: int | None = None
     seconds: float = 0.0
     notes: tuple[str, ...] = ()
+    accuracy: tuple[tuple[float, float], ...] = ()
+    """Of a classifier that ended: (log SNR, share of pictures kept aside that it recognised), rising in noise."""
 
     @property
     def step(self) -> int:
@@ -123,7 +122,7 @@ class Course:
         self.progress = message.progress
 
 
-def ordered(order: TrainOrder, data: PictureFolder, job: int, prediction: PredictionKind) -> Course:
+def ordered(order: TrainOrder, data: PictureFolder, job: int, aim: Aim) -> Course:
     """A training that was asked for and has not begun."""
     side, channels = data.pictures.shape[1], data.pictures.shape[3]
     own = None if order.base is not None else parameters_of(order.preset, side, channels, len(data.classes))
@@ -139,7 +138,7 @@ def ordered(order: TrainOrder, data: PictureFolder, job: int, prediction: Predic
         parameters=own,
         batch=order.batch,
         precision="" if order.precision == "auto" else order.precision,
-        prediction=prediction,
+        aim=aim,
         total=order.steps,
         minutes=order.minutes,
     )
@@ -147,6 +146,7 @@ def ordered(order: TrainOrder, data: PictureFolder, job: int, prediction: Predic
 
 def stored(summary: RunSummary, history: History) -> Course:
     """A training that lies on the disk."""
+    says = read_run_folder(summary.folder)
     done = summary.step / summary.steps if summary.steps else summary.seconds / (60 * (summary.minutes or 1))
     return Course(
         folder=summary.folder,
@@ -156,8 +156,9 @@ def stored(summary: RunSummary, history: History) -> Course:
         data_name=summary.data_name,
         pictures=summary.pictures,
         state="finished" if summary.finished else "stopped",
-        classes=classes_of(summary.folder),
-        prediction=prediction_of(summary.folder),
+        classes=says.classes,
+        aim=says.aim,
+        accuracy=says.accuracy,
         total=summary.steps,
         minutes=summary.minutes,
         parameters=summary.parameters,
@@ -170,22 +171,3 @@ def stored(summary: RunSummary, history: History) -> Course:
         seconds=summary.seconds,
         notes=(history.note,) if history.note else (),
     )
-
-
-def prediction_of(folder: Path) -> PredictionKind:
-    """What the network of a run predicts, as its model folder says; v where it does not say."""
-    says = _read(folder / "scheduler" / "scheduler_config.json").get("prediction_type")
-    return PREDICTIONS.get(says, "v")
-
-
-def classes_of(folder: Path) -> tuple[str, ...]:
-    """The classes a run has learned, as its model folder says."""
-    says = _read(folder / "diffuscope.json").get("labels")
-    return tuple(map(str, says)) if isinstance(says, list) else ()
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        return read_json(path)
-    except (Refusal, OSError):
-        return {}

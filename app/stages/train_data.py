@@ -43,6 +43,7 @@ class DataView(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.data: PictureFolder | None = None
+        self._advice = ""
         self.facts = label("")
         self.facts.setWordWrap(True)
         self.facts.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
@@ -86,9 +87,9 @@ class DataView(QWidget):
     def show_data(self, data: PictureFolder | None, *, is_example: bool = False) -> None:
         """Show what a folder holds; None empties. ``is_example``: it is a bundled one, to be replaced."""
         self.data = data
+        self._advice = advice(data, is_example)
         self.facts.setText(facts(data) if data is not None else "No pictures yet.")
-        self.advice.setText(advice(data, is_example))
-        self.advice.setVisible(bool(self.advice.text()))
+        self.say("")
         self.sheet.set_rows(() if data is None else rows_of(data))
         skipped = () if data is None else data.skipped
         self.skipped.setVisible(bool(skipped))
@@ -98,6 +99,11 @@ class DataView(QWidget):
         self.skipped_list.setPlainText("\n".join(lines))
         line = self.skipped_list.fontMetrics().lineSpacing()
         self.skipped_list.setFixedHeight(2 * GRID + line * min(6, len(lines)) + 4)
+
+    def say(self, trouble: str) -> None:
+        """What keeps these pictures from being trained on, "" where nothing does: then what one should know."""
+        self.advice.setText(trouble or self._advice)
+        self.advice.setVisible(bool(self.advice.text()))
 
     def show_reading(self, folder: Path | None) -> None:
         """A folder is being read from now on; None: no more."""

@@ -8,6 +8,7 @@ NEW = "Drop a folder; sub-folders are classes. Ctrl+Enter starts."
 EARLIER = " F10: earlier trainings."
 LIVE = "Space pauses, Esc stops and keeps, Ctrl+Enter uses the model."
 ENDED = "Drag the slider to see it learn. Ctrl+Enter uses the model, Resume goes on."
+CLASSIFIER = "Ctrl+Enter opens the classifier, Resume goes on."
 
 
 def hint(course: Course | None, has_earlier: bool, at_work: Course | None = None) -> str:
@@ -16,4 +17,22 @@ def hint(course: Course | None, has_earlier: bool, at_work: Course | None = None
         return f"{at_work.name} is being trained: stop it before you start another."
     if course is None:
         return NEW + (EARLIER if has_earlier else "")
-    return LIVE if course.is_live else ENDED
+    if course.is_live:
+        return LIVE
+    return ENDED if course.aim.task == "diffusion" else CLASSIFIER
+
+
+def said_when_open(course: Course, name: str) -> str:
+    """Beside the state of a training whose model was opened under this name."""
+    uses = {"diffusion": "is open in every stage", "classifier": "can guide", "judge": "can judge"}
+    return f"“{name}” {uses[course.aim.goal]}"
+
+
+def open_hint(course: Course, name: str) -> str:
+    """What can be done with it."""
+    does = {
+        "diffusion": "is open: Denoise, Invert and Morph work with it from now on.",
+        "classifier": "is open: choose it under More in Denoise to be guided by it.",
+        "judge": "is open: Measure offers it to judge samples by.",
+    }
+    return f"“{name}” {does[course.aim.goal]}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from PySide6.QtWidgets import QStackedWidget
 
 from app.panels import column_of
+from app.stages.train_aim import Aim
 from app.stages.train_course import Course
 from app.stages.train_maths import algorithm_of, line_of, loss_of
 from app.theme import GRID
@@ -14,7 +15,6 @@ from app.widgets.equation import Equation
 from app.widgets.filmstrip import Filmstrip
 from app.widgets.run_list import RunList
 from app.widgets.transport import Transport
-from core.requests import PredictionKind
 
 
 class TrainInstruments:
@@ -35,18 +35,18 @@ class TrainInstruments:
             label("What the model draws along the way appears here, as a film of its learning.", "caption")
         )
         self.bottom.addWidget(column_of(self.transport, self.strip, spacing=GRID // 2))
-        self._prediction: PredictionKind | None = None
-        self.show_idea("v")
+        self._aim: Aim | None = None
+        self.show_idea(Aim())
         self.show_moments(())
 
-    def show_idea(self, prediction: PredictionKind) -> None:
+    def show_idea(self, aim: Aim) -> None:
         """Before there is a training: what one would do."""
-        self._show_maths(prediction, "", None)
+        self._show_maths(aim, "", None)
 
     def show_course(self, course: Course, loss: float | None, *, at_work: bool) -> None:
         """Where a training is, and the mean of its last losses."""
         state = course.state if at_work or not course.is_live else "waiting"
-        self._show_maths(course.prediction, state, loss)
+        self._show_maths(course.aim, state, loss)
 
     def show_moments(self, moments: tuple[int, ...]) -> None:
         """The steps at which samples were drawn, in order; the pictures of the strip are asked for anew."""
@@ -61,12 +61,12 @@ class TrainInstruments:
         self.transport.set_shown(index)
         self.strip.set_current(index)
 
-    def _show_maths(self, prediction: PredictionKind, state: str, loss: float | None) -> None:
-        if prediction != self._prediction:
-            self._prediction = prediction
-            listing = algorithm_of(prediction)
+    def _show_maths(self, aim: Aim, state: str, loss: float | None) -> None:
+        if aim != self._aim:
+            self._aim = aim
+            listing = algorithm_of(aim)
             self.algorithm.set_algorithm(listing.title, listing.lines)
             self.algorithm.setToolTip(listing.paper)
-            self.equation.setToolTip(loss_of(prediction).paper)
-        self.equation.set_formula(loss_of(prediction).latex, {} if loss is None else {"loss": loss})
-        self.algorithm.light(line_of(prediction, state))
+            self.equation.setToolTip(loss_of(aim).paper)
+        self.equation.set_formula(loss_of(aim).latex, {} if loss is None else {"loss": loss})
+        self.algorithm.light(line_of(aim, state))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from app.stages.train_aim import Aim
 from core.errors import Refusal
 from core.messages import ModelInfo
-from core.requests import Precision, PredictionKind
+from core.requests import Precision
 from core.training.order import PresetName, TrainOrder
 
 SIZES = (16, 24, 32, 48, 64, 96, 128)
@@ -25,7 +26,7 @@ class TrainSettings:
     preset: PresetName = "small"
     minutes: float | None = 20.0
     steps: int | None = None
-    prediction: PredictionKind = "v"
+    aim: Aim = field(default_factory=Aim)
     precision: Precision | Literal["auto"] = "auto"
     batch: int = 64
     lr: float = 1e-3
@@ -40,6 +41,7 @@ def order_of(settings: TrainSettings, out: Path, model: ModelInfo | None) -> Tra
     """The order these settings mean, into the folder ``out``. Raises Refusal where they cannot be met."""
     if settings.fine_tune and model is None:
         raise Refusal("There is no model to fine-tune. Open one on the left, or train from the start.")
+    aim = settings.aim
     return TrainOrder(
         out=out,
         steps=settings.steps,
@@ -49,11 +51,17 @@ def order_of(settings: TrainSettings, out: Path, model: ModelInfo | None) -> Tra
         batch=settings.batch,
         seed=settings.seed,
         lr=settings.lr,
-        prediction=settings.prediction,
+        prediction=aim.prediction,
         flip=settings.flip,
         precision=settings.precision,
         samples=settings.samples,
         sample_every=settings.sample_every,
+        task=aim.task,
+        schedule=aim.schedule,
+        objective=aim.objective,
+        variance=aim.variance,
+        timestep_sampler=aim.timestep_sampler,
+        noised=aim.noised,
     )
 
 
@@ -61,11 +69,14 @@ def name_of(settings: TrainSettings, data_name: str, model: ModelInfo | None) ->
     """What a new run is called: its pictures, and what learns them."""
     if settings.fine_tune and model is not None:
         return f"{data_name} from {model.ref.name}"
-    return f"{data_name} {settings.preset}"
+    names = {"diffusion": settings.preset, "classifier": "guide", "judge": "judge"}
+    return f"{data_name} {names[settings.aim.goal]}"
 
 
-def why_not_fine_tune(model: ModelInfo | None) -> str:
+def why_not_fine_tune(model: ModelInfo | None, aim: Aim) -> str:
     """What keeps the open model from being trained further, "" where nothing does."""
+    if aim.task != "diffusion":
+        return "A classifier is trained from the start."
     if model is None:
         return "No model is open. Open one on the left to train it further."
     if len(model.event_shape) != 3 or model.event_shape[0] not in (1, 3):

@@ -34,6 +34,7 @@ class TrainSetup(QWidget):
         self.folder: Path | None = None
         self._example: Path | None = None
         self._can_train = False
+        self._at_work = ""
         self.controls = TrainControls()
         self.start = PrimaryButton("Start")
         self.back = QPushButton()
@@ -45,7 +46,7 @@ class TrainSetup(QWidget):
         column.setSpacing(GRID)
         column.addWidget(self.controls)
         column.addWidget(self.view, 1)
-        self.controls.changed.connect(self.changed)
+        self.controls.changed.connect(self._changed)
         self.controls.folder_wanted.connect(self.folder_wanted)
         self.controls.size_changed.connect(self._sized)
         self.view.cancelled.connect(self.cancel)
@@ -67,15 +68,32 @@ class TrainSetup(QWidget):
         self.back.setText(f"Back to {at_work}")
         self.back.setToolTip(f"Look at the training of {at_work} again")
         self.back.setVisible(bool(at_work))
-        self._show_start(at_work)
+        self._at_work = at_work
+        self._show_start()
 
-    def _show_start(self, at_work: str = "") -> None:
-        reading = self.loader.folder is not None
-        self.start.setEnabled(self._can_train and self.data is not None and not reading)
-        why = "Choose a folder of pictures first." if self.data is None else ""
-        why = "The folder is still being read." if reading else why
-        why = f"{at_work} is being trained: stop it first, or wait." if at_work else why
+    @property
+    def why_not(self) -> str:
+        """What keeps a training of these pictures from beginning, "" where nothing does."""
+        if self._at_work:
+            return f"{self._at_work} is being trained: stop it first, or wait."
+        if self.loader.folder is not None:
+            return "The folder is still being read."
+        if self.data is None:
+            return "Choose a folder of pictures first."
+        if self.controls.aim.task == "classifier" and len(self.data.classes) < 2:
+            return f"{self.data.name} has no sub-folders, and so no classes to tell apart."
+        return ""
+
+    def _show_start(self) -> None:
+        why = self.why_not
+        self.start.setEnabled(self._can_train and not why)
         self.start.setToolTip(why or "Train a network on these pictures (Ctrl+Enter)")
+        self.view.say(why if self.data is not None and not self._at_work and self.loader.folder is None else "")
+
+    @Slot()
+    def _changed(self) -> None:
+        self._show_start()
+        self.changed.emit()
 
     @Slot(int)
     def _sized(self, size: int) -> None:

@@ -5,30 +5,30 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from PySide6.QtCore import Signal, Slot
-from PySide6.QtGui import QFontMetrics
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QPushButton, QStackedWidget, QVBoxLayout, QWidget
 
 from app.stages.run_instruments import button
+from app.stages.train_aim import GOALS, OBJECTIVES, PREDICTIONS, Aim
 from app.stages.train_controls import millions
 from app.stages.train_course import Course
-from app.theme import GRID, font
+from app.stages.train_figures import TrainFigures
+from app.stages.train_maths import words_of
+from app.theme import GRID
+from app.widgets.accuracy_plot import AccuracyPlot
 from app.widgets.controls import PrimaryButton, label
 from app.widgets.loss_plot import LossPlot
 from app.widgets.number_field import Duration
 from app.widgets.picture_pane import PicturePane
-from app.widgets.status import Hint, clock
+from app.widgets.status import Hint
 from core.messages import Picture
 
-FIGURES = {
-    "step": (
-        "step",
-        "10,000,000 / 10,000,000",
-        "Steps of the optimiser so far, of all where their number is set",
+USE = {
+    "diffusion": ("Use this model", "Open the model as it is now in every stage (Ctrl+Enter)"),
+    "classifier": (
+        "Use for guidance",
+        "Open the classifier as it was last saved: Denoise can be guided by it (Ctrl+Enter)",
     ),
-    "loss": ("loss", "0.0000", "Mean of L_simple over the last 100 steps (Ho et al. 2020, eq. 14)"),
-    "rate": ("images/s", "10,000", "Pictures learned from a second, pauses excluded"),
-    "eta": ("to go", "100:00:00", "Time to go, pauses excluded"),
-    "saved": ("saved at step", "10,000,000", "The last checkpoint: from there the run goes on whatever happens"),
+    "judge": ("Use as a judge", "Open the classifier as it was last saved: Measure can judge by it (Ctrl+Enter)"),
 }
 
 
@@ -55,7 +55,7 @@ class TrainView(QWidget):
         self.new = QPushButton("New training")
         self.new.setToolTip("Choose pictures and settings for another training; this one goes on")
         self.new.clicked.connect(self.new_wanted)
-        self.use = PrimaryButton("Use this model", "Open the model as it is now in every stage (Ctrl+Enter)")
+        self.use = PrimaryButton(*USE["diffusion"])
         self.pause = button("Pause", "")
         self.stop = button("Stop and keep", "Save the model and end the training; it can be gone on with later (Esc)")
         self.length = Duration(
@@ -63,13 +63,18 @@ class TrainView(QWidget):
             tooltip="How long the training is to be in all, what it has done included.\n"
             "The learning rate falls to 0 towards that end.",
         )
-        self.figures = {key: _figure(*words) for key, words in FIGURES.items()}
+        self._row_of_figures = TrainFigures()
+        self.figures = self._row_of_figures.figures
         self.samples = PicturePane("x_0", "x_0")
         self.samples.setToolTip(
             "What the averaged weights (EMA) draw from fixed seeds, always from the same noise, class by class.\n"
             "Click one to follow it alone."
         )
         self.samples.cell_clicked.connect(self._clicked)
+        self.accuracy = AccuracyPlot()
+        self.results = QStackedWidget()
+        self.results.addWidget(self.samples)
+        self.results.addWidget(self.accuracy)
         self.plot = LossPlot()
         self._lay_out()
 
@@ -84,19 +89,14 @@ class TrainView(QWidget):
         buttons.addWidget(self.use, 1)
         for widget in (self.pause, self.length, self.stop):
             buttons.addWidget(widget)
-        figures = QHBoxLayout()
-        figures.setSpacing(2 * GRID)
-        for figure in self.figures.values():
-            figures.addWidget(figure.body)
-        figures.addStretch(1)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(GRID // 2)
         column.addLayout(title)
         column.addWidget(self.notes)
         column.addLayout(buttons)
-        column.addLayout(figures)
-        column.addWidget(self.samples, 1)
+        column.addWidget(self._row_of_figures)
+        column.addWidget(self.results, 1)
         column.addWidget(self.plot)
 
     def show_course(self, course: Course, waits_for: str) -> None:
@@ -108,21 +108,16 @@ class TrainView(QWidget):
         self._say_state()
         self.notes.setText("\n".join(course.notes))
         self.notes.setVisible(bool(course.notes))
-        total = "" if course.total is None else f" / {course.total:,}"
-        rate = course.images_per_second if course.state == "running" else 0.0
-        values = {
-            "step": f"{course.step:,}{total}",
-            "loss": self.plot.summary() or "–",
-            "rate": f"{rate:,.0f}" if rate else "–",
-            "eta": clock(course.eta) if course.is_live and course.eta is not None else "–",
-            "saved": "–" if course.saved is None else f"{course.saved:,}",
-        }
-        for key, value in values.items():
-            self.figures[key].value.setText(value)
+        self._row_of_figures.show_course(course, self.plot.summary())
+        goal = course.aim.goal
+        self.use.setText(USE[goal][0])
+        self.use.setToolTip(USE[goal][1])
+        self.results.setCurrentWidget(self.samples if goal == "diffusion" else self.accuracy)
+        self.accuracy.set_accuracy(course.accuracy, len(course.classes), noisy=course.aim.noised)
 
-    def say_used(self, name: str) -> None:
-        """The model is open under this name; "" says no more of it."""
-        self._used = f"“{name}” is open in every stage" if name else ""
+    def say_used(self, words: str) -> None:
+        """What has become of the model, such as "“digits” is open in every stage"; "" says no more of it."""
+        self._used = words
         self._say_state()
 
     def _say_state(self) -> None:
@@ -132,6 +127,8 @@ class TrainView(QWidget):
 
     def show_losses(self, course: Course) -> None:
         waiting = "The loss appears here with the first steps." if course.is_live else "No step was made."
+        words = words_of(course.aim)
+        self.plot.set_words(words.name, words.unit, words.meaning)
         self.plot.set_placeholder(waiting)
         self.plot.set_losses(course.losses)
         self.plot.set_moments(course.moments)
@@ -210,8 +207,13 @@ def _waiting_for_samples(course: Course) -> str:
 
 def facts_of(course: Course) -> str:
     """What a training is, in a line."""
+    aim = course.aim
+    learned = (
+        (PREDICTIONS[aim.prediction], OBJECTIVES[aim.objective]) if aim.task == "diffusion" else (GOALS[aim.goal],)
+    )
     is_named_so = course.name.startswith(course.data_name)
     parts = (
+        *(learned if aim != Aim() else ()),
         f"{course.count:,} pictures" + ("" if is_named_so else f" of {course.data_name}"),
         f"{len(course.classes)} classes" if course.classes else "",
         f"{course.size} × {course.size}" if course.size else "",
@@ -221,24 +223,3 @@ def facts_of(course: Course) -> str:
         "" if course.minutes is None else f"{course.minutes:g} minutes",
     )
     return " · ".join(filter(None, parts))
-
-
-class _Figure:
-    """A number over its name, always as wide."""
-
-    def __init__(self, name: str, widest: str, tooltip: str) -> None:
-        self.body = QWidget()
-        self.value = QLabel("–")
-        self.value.setFont(font("body", numbers=True))
-        self.value.setAccessibleName(name)
-        self.value.setMinimumWidth(min(QFontMetrics(self.value.font()).horizontalAdvance(widest), 14 * GRID))
-        self.body.setToolTip(tooltip)
-        column = QVBoxLayout(self.body)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(0)
-        column.addWidget(self.value)
-        column.addWidget(label(name, "caption"))
-
-
-def _figure(name: str, widest: str, tooltip: str) -> _Figure:
-    return _Figure(name, widest, tooltip)

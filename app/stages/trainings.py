@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal, Slot
 
+from app.stages.train_aim import Aim
 from app.stages.train_course import Course, ordered
-from core.messages import EngineState, Failed, ModelOpened, Status
-from core.requests import PredictionKind
+from app.stages.train_folder import read_run_folder
+from core.messages import ClassifierOpened, EngineState, Failed, ModelOpened, Status
 from core.training.dataset import PictureFolder
 from core.training.order import TrainOrder
 from core.training.runs import list_runs
@@ -19,18 +20,18 @@ if TYPE_CHECKING:
 
 
 class Trainings(QObject):
-    """Signals: ``changed(Course, message)`` after a message of the engine; ``opened(str)`` with the name under which
-    the model of a training is open in every stage; ``refused(message, details)`` where it cannot be opened."""
+    """Signals: ``changed(Course, message)`` after a message of the engine; ``opened(Course, str)`` with the name under
+    which the model of a training is open in every stage; ``refused(message, details)`` where it cannot be opened."""
 
     changed = Signal(object, object)
-    opened = Signal(str)
+    opened = Signal(object, str)
     refused = Signal(str, str)
 
     def __init__(self, bridge: Bridge, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._bridge = bridge
         self._courses: dict[int, Course] = {}
-        self._awaits_model = False
+        self._awaits: Course | None = None
         bridge.message.connect(self._receive)
 
     @property
@@ -46,10 +47,10 @@ class Trainings(QObject):
         """What those at work do, by folder."""
         return {course.folder: course.state for course in self._courses.values() if course.is_live}
 
-    def start(self, order: TrainOrder, data: PictureFolder, prediction: PredictionKind) -> Course:
+    def start(self, order: TrainOrder, data: PictureFolder, aim: Aim) -> Course:
         """Queue a new training."""
         job = self._bridge.train(order, data)
-        course = self._courses[job] = ordered(order, data, job, prediction)
+        course = self._courses[job] = ordered(order, data, job, aim)
         return course
 
     def go_on(self, course: Course, data: PictureFolder, *, minutes: float | None, steps: int | None) -> None:
@@ -69,21 +70,18 @@ class Trainings(QObject):
             self._bridge.cancel(course.job)
 
     def use(self, course: Course) -> None:
-        """Open the model as it is in every stage."""
-        self._awaits_model = True
-        if course.is_live and course.job is not None:
+        """Open the model as it is, or the classifier as it was last saved, in every stage."""
+        self._awaits = course
+        if course.aim.task == "classifier":
+            self._bridge.open_classifier(str(course.folder))
+        elif course.is_live and course.job is not None:
             self._bridge.snapshot(course.job)
         else:
             self._bridge.open_model(str(course.folder))
 
     @Slot(object)
     def _receive(self, message: object) -> None:
-        if isinstance(message, ModelOpened) and self._awaits_model:
-            self._awaits_model = False
-            self.opened.emit(message.info.ref.name)
-        elif isinstance(message, Failed) and message.job is None and self._awaits_model:
-            self._awaits_model = False
-            self.refused.emit(message.message, message.details)
+        self._listen(message)
         course = self._courses.get(getattr(message, "job", None) or 0)
         if course is None or not course.receive(message):
             return
@@ -91,8 +89,22 @@ class Trainings(QObject):
             self._read_summary(course)
         self.changed.emit(course, message)
 
+    def _listen(self, message: object) -> None:
+        """Whether what was asked for is open."""
+        course = self._awaits
+        if course is None:
+            return
+        expected = ModelOpened if course.aim.task == "diffusion" else ClassifierOpened
+        if isinstance(message, expected):
+            self._awaits = None
+            self.opened.emit(course, message.info.ref.name)
+        elif isinstance(message, Failed) and message.job is None:
+            self._awaits = None
+            self.refused.emit(message.message, message.details)
+
     def _read_summary(self, course: Course) -> None:
-        """What only the folder knows: how long it has worked, and where its pictures lie."""
+        """What only the folder knows: how long it has worked, where its pictures lie, how well a classifier does."""
+        course.accuracy = read_run_folder(course.folder).accuracy
         known = next((run for run in list_runs() if run.folder == course.folder), None)
         if known is not None:
             course.seconds, course.pictures = known.seconds, known.pictures

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtGui import QStandardItemModel
@@ -89,7 +90,7 @@ class Choice(QWidget):
         if self.value() != kept and kept:
             self.value_changed.emit(self.value())
 
-    def set_reasons(self, reasons: Mapping[str, str]) -> None:
+    def set_reasons(self, reasons: Mapping[Any, str]) -> None:
         """Grey the options that have a reason not to be chosen, "" for none; the reason is said beside them."""
         items = self._combo.model()
         assert isinstance(items, QStandardItemModel)

@@ -56,17 +56,14 @@ class LossPlot(QWidget):
         self.looked_at: int | None = None
         self._moments: tuple[int, ...] = ()
         self._placeholder = ""
+        self._name, self._unit = "Loss", ""
         self._range = (0.1, 1.0)
         self._raw: list[QLineF] | None = None
         self._curve = QPolygonF()
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setFixedHeight(self.sizeHint().height())
         self.setAccessibleName("Loss curve")
-        self.setToolTip(
-            "L_simple: the mean squared error of what the network predicts (Ho et al. 2020, eq. 14), logarithmic.\n"
-            f"Faint: every step, on noise levels of its own. Line: the mean of the last {SMOOTHED} steps.\n"
-            "Ticks: samples were drawn here. Click to see them."
-        )
+        self.set_words("Loss", "", "What a step lowers")
         theme().theme_changed.connect(self.update)
 
     def set_losses(self, losses: Losses) -> None:
@@ -91,10 +88,25 @@ class LossPlot(QWidget):
             self.looked_at = step
             self.update()
 
+    def set_words(self, name: str, unit: str, meaning: str) -> None:
+        """Which loss it is, what it is counted in ("" for none), and what that means."""
+        self._name, self._unit = name, unit
+        self.setToolTip(
+            f"{name}: {meaning.rstrip('.')}; logarithmic.\n"
+            f"Faint: every step, on noise levels of its own. Line: the mean of the last {SMOOTHED} steps.\n"
+            "Ticks: samples were drawn here. Click to see them."
+        )
+        self.update()
+
     def set_placeholder(self, text: str) -> None:
         """What is said while there is no loss."""
         self._placeholder = text
         self.update()
+
+    def heading(self) -> str:
+        """What the curve is."""
+        named = f"{self._name} in {self._unit}" if self._unit else self._name
+        return f"{named}, mean of {SMOOTHED} steps" if len(self.losses) else named
 
     def summary(self) -> str:
         """The mean of the last steps as it is printed."""
@@ -135,7 +147,7 @@ class LossPlot(QWidget):
         surfaces, rect = palette(), self.plot_rect()
         painter.setFont(font("caption", numbers=True))
         painter.setPen(QColor(surfaces.quiet))
-        painter.drawText(QPointF(0, 13), f"Loss, mean of {SMOOTHED} steps" if len(self.losses) else "Loss")
+        painter.drawText(QPointF(0, 13), self.heading())
         painter.setPen(QPen(QColor(surfaces.line), 1))
         painter.drawLine(rect.bottomLeft(), rect.bottomRight())
         if not len(self.losses):

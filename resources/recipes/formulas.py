@@ -30,6 +30,7 @@ SYMBOLS = (
     r"\nabla \log q(x_t)",
     r"\epsilon_c - \epsilon_u",
     r"\nabla \log p(y|x_t)",
+    r"\log p(y|x_t)",
 )
 """Of the pictures."""
 _MATHEMATICS = re.compile(r"\$([^$]*)\$")

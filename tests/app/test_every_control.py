@@ -187,6 +187,12 @@ TRAIN: list[tuple[str, Any, Given]] = [
     ("preset", "medium", {}),
     ("duration", {"steps": 3}, {}),
     ("prediction", "eps", {}),
+    ("objective", "vlb", {}),
+    ("variance", "diagonal", {"objective": "vlb"}),
+    ("schedule", "cosine", {}),
+    ("length", "4000", {}),
+    ("timesteps", "uniform", {}),
+    ("zero_snr", True, {}),
     ("precision", "bfloat16", {"duration": {"steps": 3}}),  # the first answer is 0 in any precision
     ("batch", 3, {}),
     ("lr", 0.05, {"duration": {"steps": 3}}),
@@ -195,7 +201,7 @@ TRAIN: list[tuple[str, Any, Given]] = [
     ("flip", True, {}),
     ("fine_tune", True, {}),
 ]
-BY_TIME = {"every"}
+BY_TIME = {"every", "goal"}
 """What only shows after seconds of training; the order that it makes is tested beside the other widgets of Train."""
 
 

@@ -87,7 +87,10 @@ def test_that_a_folder_is_learned_used_stopped_and_gone_on_with(stage, qtbot) ->
 
 
 def test_that_a_loss_that_is_no_number_any_more_is_said_in_words(stage, qtbot, monkeypatch) -> None:
-    monkeypatch.setattr("core.training.trainer.l_simple", lambda output, wanted: (output - wanted).mean() * np.nan)
+    def losses(_task, network, x0, _eps, t, labels):
+        return np.nan * network(x0, t, labels).flatten(1).mean(1)
+
+    monkeypatch.setattr("core.training.objectives.DiffusionTask.losses", losses)
     stage.setup.controls.duration.set_duration(steps=5)
     stage.setup.start.click()
     qtbot.waitUntil(lambda: stage.errors.message() != "", timeout=60_000)

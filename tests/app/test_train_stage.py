@@ -18,6 +18,7 @@ from app.state import AppState, Training
 from app.widgets.controls import MoreSection, Track
 from app.window import STAGES
 from core.messages import (
+    ClassifierOpened,
     EngineState,
     Failed,
     ModelOpened,
@@ -29,13 +30,14 @@ from core.messages import (
     TrainingTick,
     frozen,
 )
+from core.requests import ScheduleSpec
 from core.training.dataset import PictureFolder
 from core.training.history import History, write_history
 from core.training.order import FINE_TUNING_LR, TrainOrder
 from core.training.presets import PRESETS, parameters_of
 from core.training.runs import RunSummary, list_runs, remember, runs_folder, write_summary
 from tests.app.conftest import WindowBridge, shown_window
-from tests.app.fake_engine import DIGITS, Dock
+from tests.app.fake_engine import DIGITS, GUIDE, Dock
 
 
 class TrainBridge(WindowBridge):
@@ -234,6 +236,18 @@ def test_that_the_order_has_the_pictures_and_a_folder_of_its_own(scene, folder):
         ("preset", "medium", "preset", "medium"),
         ("prediction", "eps", "prediction", "eps"),
         ("prediction", "x0", "prediction", "x0"),
+        ("prediction", "mean", "prediction", "mean"),
+        ("objective", "weighted", "objective", "weighted"),
+        ("objective", "vlb", "objective", "vlb"),
+        ("objective", "min_snr", "objective", "min_snr"),
+        ("objective", "hybrid", "objective", "hybrid"),
+        ("objective", "hybrid", "variance", "range"),
+        ("schedule", "cosine", "schedule", ScheduleSpec("cosine")),
+        ("schedule", "quadratic", "schedule", ScheduleSpec("quadratic")),
+        ("length", "4000", "schedule", ScheduleSpec("linear", 4000)),
+        ("timesteps", "uniform", "timestep_sampler", "uniform"),
+        ("timesteps", "antithetic", "timestep_sampler", "antithetic"),
+        ("timesteps", "loss_second_moment", "timestep_sampler", "loss_second_moment"),
         ("precision", "bfloat16", "precision", "bfloat16"),
         ("precision", "float32", "precision", "float32"),
         ("batch", 16, "batch", 16),
@@ -259,6 +273,106 @@ def test_that_seed_and_mirroring_are_in_the_order(scene):
     after = order(stage)
     assert (after.seed, after.flip) == (before.seed + 5, True)
     assert not before.flip
+
+
+def test_that_zero_terminal_snr_is_in_the_order(scene):
+    _, _, stage = scene
+    stage.setup.controls.zero_snr.setChecked(True)
+    assert order(stage).schedule == ScheduleSpec("linear", zero_snr=True)
+
+
+def test_that_a_learned_variance_is_in_the_order(scene):
+    _, _, stage = scene
+    controls = stage.setup.controls
+    controls.objective.set_value("vlb")
+    assert order(stage).variance == "fixed"
+    controls.variance.set_value("diagonal")
+    assert (order(stage).objective, order(stage).variance) == ("vlb", "diagonal")
+
+
+@pytest.mark.parametrize(("goal", "noised"), [("classifier", True), ("judge", False)])
+def test_that_a_classifier_is_ordered_with_its_noise_or_without(scene, folder, goal, noised):
+    _, _, stage = scene
+    stage.handle_folder(folder)
+    assert order(stage).task == "diffusion"
+    stage.setup.controls.goal.set_value(goal)
+    sent = order(stage)
+    assert (sent.task, sent.noised) == ("classifier", noised)
+    assert sent.out.name == f"shapes {'guide' if noised else 'judge'}"
+
+
+def test_that_a_classifier_greys_what_means_nothing_to_it(scene, folder):
+    _, _, stage = scene
+    stage.handle_folder(folder)
+    controls = stage.setup.controls
+    controls.goal.set_value("classifier")
+    for control in (controls.prediction, controls.objective, controls.variance):
+        assert not control.isEnabled()
+        assert "predicts no noise" in control.toolTip()
+    assert "draws no pictures" in controls.samples.toolTip()
+    assert controls.schedule.isEnabled()
+    controls.goal.set_value("judge")
+    assert not controls.schedule.isEnabled()
+    assert "meets no noise" in controls.schedule.toolTip()
+    controls.goal.set_value("diffusion")
+    assert controls.prediction.isEnabled()
+    assert controls.samples.isEnabled()
+
+
+def test_that_a_folder_without_classes_trains_no_classifier(scene, tmp_path):
+    _, _, stage = scene
+    stage.handle_folder(a_folder(tmp_path / "plain", {"": 6}))
+    assert stage.setup.start.isEnabled()
+    stage.setup.controls.goal.set_value("classifier")
+    assert not stage.setup.start.isEnabled()
+    assert "no classes to tell apart" in stage.setup.view.advice.text()
+    stage.setup.controls.goal.set_value("diffusion")
+    assert stage.setup.start.isEnabled()
+    assert "no classes" not in stage.setup.view.advice.text()
+
+
+def test_that_a_variance_is_learned_only_by_a_loss_that_knows_of_it(scene):
+    _, _, stage = scene
+    controls = stage.setup.controls
+    assert not controls.variance.isEnabled()
+    assert "teach the network its variance" in controls.variance.toolTip()
+    controls.objective.set_value("hybrid")
+    assert controls.variance.isEnabled()
+    assert controls.variance.value() == "range"
+    assert "this variance is fixed" in controls.variance.reason("fixed")
+    controls.variance.set_value("diagonal")
+    controls.objective.set_value("simple")
+    assert controls.variance.value() == "fixed"
+    controls.objective.set_value("vlb")
+    assert controls.variance.value() == "diagonal"
+
+
+def test_that_zero_terminal_snr_says_with_which_predictions_it_is_nothing(scene):
+    _, _, stage = scene
+    controls = stage.setup.controls
+    controls.zero_snr.setChecked(True)
+    controls.prediction.set_value("eps")
+    assert not controls.zero_snr.isEnabled()
+    assert not controls.zero_snr.isChecked()
+    assert "says nothing of the picture" in controls.zero_snr.toolTip()
+    assert not order(stage).schedule.zero_snr
+    controls.prediction.set_value("x0")
+    assert controls.zero_snr.isChecked()
+
+
+def test_that_a_model_with_a_learned_variance_is_tuned_by_a_loss_that_knows_of_it(scene):
+    state, _, stage = scene
+    controls = stage.setup.controls
+    state.set_model(replace(DIGITS, variance="range", schedule=ScheduleSpec("cosine", 4000)))
+    controls.fine_tune.setChecked(True)
+    assert controls.objective.value() == "hybrid"
+    assert (controls.schedule.value(), controls.length.value()) == ("cosine", "4000")
+    assert "brings its own" in controls.schedule.toolTip()
+    assert controls.objective.reason("simple")
+    controls.objective.set_value("vlb")
+    assert order(stage).objective == "vlb"
+    controls.fine_tune.setChecked(False)
+    assert (controls.schedule.value(), controls.length.value()) == ("linear", "1000")
 
 
 def test_that_a_training_lasts_minutes_or_steps(scene):
@@ -470,6 +584,45 @@ def test_that_a_model_that_another_stage_opens_is_not_said_to_be_the_training(sc
     bridge.say(Failed(None, "The disk is full.", ""))
     bridge.say(ModelOpened(DIGITS))
     assert "open in every stage" not in stage.view.state.text()
+
+
+@pytest.mark.parametrize(("goal", "words"), [("classifier", "can guide"), ("judge", "can judge")])
+def test_that_a_classifier_is_opened_to_guide_or_to_judge(scene, folder, goal, words):
+    _, bridge, stage = scene
+    stage.handle_folder(folder)
+    stage.setup.controls.goal.set_value(goal)
+    job = begun(stage)
+    run = bridge.trained[-1][0].out
+    stage.view.use.click()
+    assert bridge.calls[-1] == ("open_classifier", str(run))
+    bridge.say(ModelOpened(DIGITS))
+    assert words not in stage.view.state.text()
+    bridge.say(ClassifierOpened(GUIDE))
+    assert f"“digits-guide” {words}" in stage.view.state.text()
+    bridge.say(RunEnded(job, "finished", 5, 1.0))
+
+
+@pytest.mark.parametrize(
+    ("chosen", "said"),
+    [
+        ({}, "L_simple"),
+        ({"objective": "vlb"}, "L_vlb in bits/dim"),
+        ({"objective": "weighted"}, "L, weighted error in bits/dim"),
+        ({"objective": "hybrid"}, "L_hybrid"),
+        ({"goal": "classifier"}, "Cross-entropy in nats"),
+    ],
+)
+def test_that_it_is_said_which_loss_is_plotted_and_in_what(scene, folder, chosen, said):
+    _, bridge, stage = scene
+    stage.handle_folder(folder)
+    for control, value in chosen.items():
+        getattr(stage.setup.controls, control).set_value(value)
+    job = begun(stage)
+    bridge.say(tick(job, 1, [0.5, 0.25]))
+    stage.flush()
+    assert stage.view.plot.heading() == f"{said}, mean of 100 steps"
+    unit = said.partition(" in ")[2]
+    assert stage.view.figures["loss"].name.text() == (f"loss, {unit}" if unit else "loss")
 
 
 def test_that_what_fine_tuning_forgets_is_said(scene):

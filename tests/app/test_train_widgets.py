@@ -10,6 +10,7 @@ import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QColor
 
+from app.stages.train_aim import Aim
 from app.stages.train_controls import millions
 from app.stages.train_data import IN_A_MIX, IN_A_ROW, advice, facts, rows_of
 from app.stages.train_maths import algorithm_of, line_of, loss_of
@@ -118,14 +119,15 @@ def test_that_a_run_of_today_has_a_time_and_an_older_one_a_date() -> None:
     assert when(86_400.0 * 365).startswith("19")
 
 
-@pytest.mark.parametrize(("prediction", "lines"), [("eps", 6), ("x0", 7), ("v", 8)])
+@pytest.mark.parametrize(("prediction", "lines"), [("eps", 6), ("x0", 7), ("v", 8), ("mean", 7)])
 def test_that_the_mathematics_is_that_of_the_prediction(prediction, lines) -> None:
-    listing = algorithm_of(prediction)
+    aim = Aim(prediction=prediction)
+    listing = algorithm_of(aim)
     assert len(listing.lines) == lines
-    assert "descend" in listing.lines[line_of(prediction, "running") - 1]
-    assert "converged" in listing.lines[line_of(prediction, "finished") - 1]
-    assert line_of(prediction, "paused") is None
-    assert "loss" in typeset.typeset(loss_of(prediction).latex).boxes
+    assert "descend" in listing.lines[line_of(aim, "running") - 1]
+    assert "converged" in listing.lines[line_of(aim, "finished") - 1]
+    assert line_of(aim, "paused") is None
+    assert "loss" in typeset.typeset(loss_of(aim).latex).boxes
 
 
 @pytest.mark.parametrize(("count", "words"), [(2_599_185, "2.6 M"), (28_400_000, "28 M"), (9_960_000, "10 M")])

@@ -1,0 +1,52 @@
+"""What the folder of a training says of what it has learned."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from app.stages.train_aim import Aim
+from core.codec import field_from_json
+from core.errors import Refusal
+from core.json_file import Fields, read_json
+
+FILE = "diffuscope.json"
+AIMS = ("task", "noised", "prediction", "objective", "variance", "schedule", "timestep_sampler")
+
+
+@dataclass(frozen=True, slots=True)
+class RunFolder:
+    """``classes`` it has learned; its ``aim``; of a classifier that ended, its ``accuracy``: (log SNR, share of the
+    pictures kept aside that it recognised), rising in noise."""
+
+    classes: tuple[str, ...] = ()
+    aim: Aim = field(default_factory=Aim)
+    accuracy: tuple[tuple[float, float], ...] = ()
+
+
+def read_run_folder(folder: Path) -> RunFolder:
+    """What can be read; as usual where nothing can."""
+    try:
+        says = read_json(folder / FILE)
+        classes = Fields(says, FILE).texts("labels")
+    except (Refusal, OSError):
+        return RunFolder()
+    provenance = _object(says.get("provenance"))
+    return RunFolder(classes, _aim(_object(provenance.get("training"))), _accuracy(provenance))
+
+
+def _aim(training: Mapping[str, Any]) -> Aim:
+    try:
+        return Aim(**{name: field_from_json(Aim, name, training[name]) for name in AIMS if name in training})
+    except Refusal:
+        return Aim()
+
+
+def _accuracy(provenance: Mapping[str, Any]) -> tuple[tuple[float, float], ...]:
+    return ()
+
+
+def _object(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}

@@ -1,0 +1,111 @@
+"""The controls of how a training goes about it: batch, steps, precision, what is drawn to watch it."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from PySide6.QtCore import QObject, QSignalBlocker, Signal, Slot
+from PySide6.QtWidgets import QCheckBox, QWidget
+
+from app.stages.train_settings import TrainSettings
+from app.widgets.controls import Choice, SeedBox, ValueSlider
+from app.widgets.number_field import NumberField
+from core.messages import ModelInfo
+from core.requests import Precision
+from core.training.order import FINE_TUNING_LR
+
+PRECISIONS = {"auto": "automatic", "float32": "float32", "bfloat16": "bfloat16"}
+SAMPLES = "How many pictures are drawn from fixed seeds to watch the model learn: the same noise each time."
+EVERY = "How often samples are drawn; oftener in the first minute. Drawing takes a share of the time."
+DRAWS_NOTHING = "A classifier draws no pictures."
+
+
+class TechniqueControls(QObject):
+    """The controls, to be laid out by whoever has them. Signals: ``chosen()``; ``tuning_changed(bool)``."""
+
+    chosen = Signal()
+    tuning_changed = Signal(bool)
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._rate_chosen = False
+        self._make()
+        self.precision.value_changed.connect(self.chosen)
+        for number in (self.batch, self.lr, self.samples, self.every):
+            number.value_changed.connect(self.chosen)
+        self.flip.toggled.connect(self.chosen)
+        self.seed.seed_changed.connect(self.chosen)
+        self.lr.value_changed.connect(self._rate)
+        self.fine_tune.toggled.connect(self._tune)
+
+    def _make(self) -> None:
+        says = TrainSettings()
+        self.precision = Choice(
+            "Precision",
+            PRECISIONS,
+            says.precision,
+            tooltip="What the network computes in while it learns. Weights and their average stay in float32.\n"
+            "Automatic: bfloat16 where this device is fast at it.",
+        )
+        self.batch = ValueSlider(
+            "Batch",
+            1,
+            256,
+            says.batch,
+            ends=("noisy", "steady"),
+            tooltip="Pictures in one step (Ho et al. 2020, Algorithm 1): each has its own t and its own ε.",
+        )
+        self.lr = NumberField(
+            "Learning rate",
+            0.00001,
+            0.1,
+            says.lr,
+            step=0.0001,
+            decimals=5,
+            tooltip="How far a step goes against the gradient (AdamW). It rises over 100 steps, then falls to 0.\n"
+            "If the loss jumps or stops being a number, take less.",
+        )
+        self.samples = ValueSlider("Samples", 1, 64, says.samples, ends=("quick", "many"), tooltip=SAMPLES)
+        self.every = NumberField("Draw every", 5, 3600, says.sample_every, step=10, unit="s", tooltip=EVERY)
+        self.seed = SeedBox(
+            says.seed, lockable=False, tooltip="Weights, order, t and ε of the training all follow from this number."
+        )
+        self.flip = QCheckBox("Mirror half of the pictures")
+        self.flip.setToolTip(
+            "Each picture is shown mirrored half of the time. Good for faces and landscapes;\n"
+            "not for digits and letters, which become others."
+        )
+        self.fine_tune = QCheckBox("Fine-tune the open model")
+
+    @property
+    def chosen_precision(self) -> Precision:
+        return cast(Precision, self.precision.value())
+
+    def follow(self, model: ModelInfo | None, why_not: str, *, draws: bool) -> None:
+        """The open model, and what keeps it from being trained further; ``draws``: samples can be drawn."""
+        self.fine_tune.setText("Fine-tune the open model" if model is None else f"Fine-tune “{model.ref.name}”")
+        self.fine_tune.setEnabled(not why_not)
+        self.fine_tune.setToolTip(
+            why_not
+            or "Go on from the weights of the open model, with its network, schedule and prediction.\n"
+            "Classes with the same name keep what they mean."
+        )
+        if why_not:
+            self.fine_tune.setChecked(False)
+        for widget, says in ((self.samples, SAMPLES), (self.every, EVERY)):
+            widget.setEnabled(draws)
+            widget.setToolTip(says if draws else DRAWS_NOTHING)
+
+    @Slot(bool)
+    def _tune(self, tuned: bool) -> None:
+        """A model that is trained further begins with smaller steps, unless the person has chosen a rate."""
+        if not self._rate_chosen:
+            with QSignalBlocker(self.lr):
+                self.lr.set_value(FINE_TUNING_LR if tuned else TrainSettings().lr)
+        self.tuning_changed.emit(tuned)
+        self.chosen.emit()
+
+    @Slot(float)
+    def _rate(self, _value: float) -> None:
+        """A learning rate of the person's own stays, whatever it is that is trained."""
+        self._rate_chosen = True

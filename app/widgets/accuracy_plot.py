@@ -1,0 +1,118 @@
+"""How well a classifier tells its classes apart, noise level by noise level."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from PySide6.QtCore import QPointF, QRectF, QSize, Qt
+from PySide6.QtGui import QColor, QMouseEvent, QPainter, QPaintEvent, QPen, QPolygonF
+from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
+
+from app.theme import GRID, colour, font, palette, theme
+
+LEFT = 48
+HEADER = 24
+FOOTER = 34
+MARGIN = 12
+GRID_LINES = (0.0, 0.25, 0.5, 0.75, 1.0)
+WAITING = "How well it tells the classes apart appears here when the training has ended."
+
+
+class AccuracyPlot(QWidget):
+    """The share of pictures that were recognised, 0..1, over the logarithm of the SNR they were noised to: clear
+    pictures on the left, noise on the right. The dashed line is guessing.
+
+    Attributes: ``points`` as (log SNR, share), rising in noise.
+    """
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.points: tuple[tuple[float, float], ...] = ()
+        self._classes = 0
+        self._noisy = True
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+        self.setMinimumHeight(16 * GRID)
+        self.setMouseTracking(True)
+        self.setAccessibleName("Accuracy by noise level")
+        self.setToolTip(
+            "Share of pictures that training has not met and that the classifier recognises at each noise level\n"
+            "(Dhariwal & Nichol 2021, section 4). Dashed: guessing, one in as many as there are classes."
+        )
+        theme().theme_changed.connect(self.update)
+
+    def set_accuracy(self, points: Sequence[tuple[float, float]], classes: int, *, noisy: bool) -> None:
+        """Shares by log SNR; a classifier that is not ``noisy`` has one, of pictures without noise."""
+        news = tuple(sorted(points, reverse=True))
+        if (news, classes, noisy) != (self.points, self._classes, self._noisy):
+            self.points, self._classes, self._noisy = news, classes, noisy
+            self.setAccessibleDescription(self.summary())
+            self.update()
+
+    def summary(self) -> str:
+        """The whole in words."""
+        if not self.points:
+            return WAITING
+        clear, last = self.points[0], self.points[-1]
+        if len(self.points) == 1:
+            return f"{clear[1]:.1%} of pictures that training has not met are recognised"
+        return f"{clear[1]:.1%} at log SNR {clear[0]:.1f}, {last[1]:.1%} at log SNR {last[0]:.1f}"
+
+    def plot_rect(self) -> QRectF:
+        return QRectF(LEFT, HEADER, self.width() - LEFT - MARGIN, self.height() - HEADER - FOOTER)
+
+    def place(self, log_snr: float, share: float) -> QPointF:
+        """Where a point is drawn."""
+        rect = self.plot_rect()
+        high, low = self.points[0][0], self.points[-1][0]
+        across = (high - log_snr) / (high - low) if high > low else 0.5
+        return QPointF(rect.left() + across * rect.width(), rect.bottom() - share * rect.height())
+
+    def sizeHint(self) -> QSize:
+        return QSize(480, 240)
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        if self.points:
+            near = min(self.points, key=lambda point: abs(self.place(*point).x() - event.position().x()))
+            QToolTip.showText(event.globalPosition().toPoint(), f"log SNR {near[0]:.1f}: {near[1]:.1%}", self)
+
+    def paintEvent(self, _event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        surfaces, rect = palette(), self.plot_rect()
+        painter.setFont(font("caption", numbers=True))
+        painter.setPen(QColor(surfaces.quiet))
+        if len(self.points) < 2:
+            painter.setFont(font("body"))
+            painter.drawText(
+                QRectF(self.rect()), Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap, self.summary()
+            )
+            return
+        painter.drawText(QPointF(0, 13), f"Recognised, {self.summary()}")
+        self._paint_axes(painter, rect)
+        places = [self.place(*point) for point in self.points]
+        painter.setPen(QPen(colour("score"), 2))
+        painter.drawPolyline(QPolygonF(places))
+        painter.setBrush(colour("score"))
+        for place in places:
+            painter.drawEllipse(place, 2.5, 2.5)
+
+    def _paint_axes(self, painter: QPainter, rect: QRectF) -> None:
+        surfaces = palette()
+        for share in GRID_LINES:
+            y = self.place(self.points[0][0], share).y()
+            painter.setPen(QPen(QColor(surfaces.line), 1))
+            painter.drawLine(QPointF(rect.left(), y), QPointF(rect.right(), y))
+            painter.setPen(QColor(surfaces.quiet))
+            painter.drawText(QRectF(0, y - 8, LEFT - 8, 16), _RIGHT_MIDDLE, f"{share:.0%}")
+        if self._classes:
+            y = self.place(self.points[0][0], 1 / self._classes).y()
+            painter.setPen(QPen(QColor(surfaces.quiet), 1, Qt.PenStyle.DashLine))
+            painter.drawLine(QPointF(rect.left(), y), QPointF(rect.right(), y))
+        painter.setPen(QColor(surfaces.quiet))
+        ends = QRectF(rect.left(), rect.bottom() + 2, rect.width(), FOOTER)
+        high, low = self.points[0][0], self.points[-1][0]
+        painter.drawText(ends, Qt.AlignmentFlag.AlignLeft, f"log SNR {high:.1f}, nearly clear")
+        painter.drawText(ends, Qt.AlignmentFlag.AlignRight, f"{low:.1f}, nearly noise")
+
+
+_RIGHT_MIDDLE = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
