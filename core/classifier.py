@@ -54,8 +54,11 @@ class Classifier(nn.Module):
         self.time_projections = joined_projections(self)
         self._cost = Cost.of(self, len(widths))
 
-    def forward(self, x: Tensor, t: Tensor) -> Tensor:
-        """Logits (n, classes) of x (n, *event_shape) at the times t (n,) of the classifier's own schedule."""
+    def forward(self, x: Tensor, t: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Logits (n, classes) of x (n, *event_shape) at the times t (n,) of the classifier's own schedule.
+
+        It takes what the U-Net takes, but is never told the labels.
+        """
         logits: Tensor = self.to_logits(self.features(x, t))
         return logits
 

@@ -15,6 +15,8 @@ from core.training.combinations import objection
 from core.training.order import ObjectiveName, TaskName, TimestepSamplerName
 from core.unet_config import UNetConfig
 
+MAX_SHIFT = 64
+
 
 @dataclass(frozen=True, slots=True)
 class TrainRequest:
@@ -25,7 +27,8 @@ class TrainRequest:
     after that much time spent in steps. ``lr`` rises linearly for ``warm_up`` steps and, with ``decay``, falls to 0
     along half a cosine. ``label_dropout`` is p_uncond of Ho & Salimans 2022. ``micro_batch`` pictures go through the
     network at once (None: the whole batch); ``base`` is the model whose weights a fine-tuning began from. ``gamma`` is
-    min-SNR's, ``vlb_weight`` the hybrid's lambda. Of a classifier ``network`` is what its encoder half is taken from.
+    min-SNR's, ``vlb_weight`` the hybrid's lambda. Pictures are moved by up to ``shift`` pixels either way. Of a
+    classifier ``network`` is what its encoder half is taken from.
     """
 
     data_name: str
@@ -56,6 +59,7 @@ class TrainRequest:
     vlb_weight: float = 0.001
     weight_decay: float = 0.0
     noised: bool = True
+    shift: int = 0
 
     def __post_init__(self) -> None:
         if (self.steps is None) == (self.minutes is None):
@@ -72,6 +76,8 @@ class TrainRequest:
             raise Refusal(f"A learning rate of {self.lr:g} cannot train: choose one between 0 and 1, such as 0.001.")
         if self.precision == "float16":
             raise Refusal("Training in float16 loses small gradients: choose bfloat16 or float32.")
+        if not 0 <= self.shift <= MAX_SHIFT:
+            raise Refusal(f"Pictures can be moved by 0 to {MAX_SHIFT} pixels.")
         if not 0 <= self.label_dropout < 1:
             raise Refusal("Label dropout is a probability: choose at least 0 and less than 1.")
         if not 0 < self.gamma < math.inf:

@@ -2,34 +2,32 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from core.dataspec import ImageSpec
 from core.errors import Refusal
 from core.files import clear_leftovers
 from core.library import NetworkModel
-from core.messages import ModelInfo, Picture, TrainingStarted
-from core.model_folder import OpenModel, read_info, save_model
+from core.messages import Picture, TrainingStarted
+from core.model_folder import OpenModel
 from core.pace import PREVIEW_SHARE, Pace
-from core.requests import ModelRef, SamplerSpec
 from core.training.checkpoint import FILE as CHECKPOINT
-from core.training.checkpoint import load_checkpoint, save_checkpoint
+from core.training.checkpoint import load_checkpoint, read_request, save_checkpoint
 from core.training.claim import claim
+from core.training.classification import apart
 from core.training.dataset import PictureFolder
 from core.training.history import FILE as HISTORY
 from core.training.history import History, read_history, write_history
 from core.training.order import TrainOrder
+from core.training.product import ClassifierProduct, ModelProduct, Origin, Product
 from core.training.resolve import resolved
 from core.training.runs import FILE as SUMMARY
 from core.training.runs import RunSummary, remember, write_summary
 from core.training.samples import draw
 from core.training.trainer import Trainer, TrainStep
-from core.unet import UNet
 from core.unet_config import UNetConfig
 
 FIRST_SAMPLES = 7.5
@@ -87,8 +85,14 @@ class TrainingSession:
         for path in (self.out, *(self.out / file for file in (CHECKPOINT, HISTORY, SUMMARY))):
             clear_leftovers(path)
         resumes = order.resume and (self.out / CHECKPOINT).is_file()
+        before = read_request(self.out)
+        aside: PictureFolder | None = None
+        if (order if before is None else before).task == "classifier":
+            data, aside = apart(data)
         self.request, self.data, begin = resolved(order, data, base, device, network)
         self.notes = begin.notes if begin else ()
+        if aside is not None:
+            self.notes += (f"{len(aside)} pictures are kept aside, to measure on what it has not seen.",)
         weights = begin.weights if begin else None
         self.trainer = Trainer(self.request, self.data, device=device, check=check, weights=weights)
         self.history = History()
@@ -97,7 +101,13 @@ class TrainingSession:
             self.history = read_history(self.out)
             self.notes += (self.history.note,) if self.history.note else ()
             self.history.cut_to(self.trainer.step)
-        self._info = self._described(base.info if base else None, resumes, description, licence)
+        origin = Origin(self.out, base.info if base else None, resumes, description, licence)
+        self._product: Product = (
+            ModelProduct(self.request, self.data, origin)
+            if aside is None
+            else ClassifierProduct(self.request, self.data, aside, origin)
+        )
+        self._samples = order.samples if self._product.draws else 0
         self._pace = Pace()
         self._saving = 0.0
         self._saved_at: float | None = None
@@ -129,7 +139,7 @@ class TrainingSession:
                 yield self._save(self.check)
             if self._drawing_is_due():
                 yield from self._draw()
-        if self.order.samples and self._drawn_step != self.trainer.step:
+        if self._samples and self._drawn_step != self.trainer.step:
             yield from self._draw()
         yield self._save(self.check)
 
@@ -175,7 +185,7 @@ class TrainingSession:
 
     def _drawing_is_due(self) -> bool:
         """Before the first step; then oftener at first, within a share of the run's time."""
-        if not self.order.samples or self.trainer.seconds < self._draw_next:
+        if not self._samples or self.trainer.seconds < self._draw_next:
             return False
         affordable = self._pace.previewing + self._pace.preview_seconds <= PREVIEW_SHARE * self._pace.working
         return affordable or self.trainer.step == 0
@@ -186,7 +196,10 @@ class TrainingSession:
 
     def _draw(self) -> Iterator[Drawn | None]:
         seconds = 0.0
-        items = draw(self._averaged(), self.order.samples, self.request.precision, self.device, self.check)
+        assert isinstance(self._product, ModelProduct)
+        network, info = self._product.network(self.trainer), self._product.info
+        opened = OpenModel(info, ImageSpec(info.event_shape), network, network.config, self.out)
+        items = draw(opened, self.order.samples, self.request.precision, self.device, self.check)
         pictures = None
         while pictures is None:
             began = time.perf_counter()
@@ -199,39 +212,32 @@ class TrainingSession:
         self.history.add_samples(self.trainer.step, pictures)
         yield Drawn(self.trainer.step, self.history.samples[-1][1])
 
-    def _network(self) -> UNet:
-        network = self.trainer.averaged()
-        assert isinstance(network, UNet)
-        return network
-
-    def _averaged(self) -> OpenModel:
-        network = self._network()
-        return OpenModel(self._info, ImageSpec(self._info.event_shape), network, network.config, self.out)
-
     # ------------------------------------------------------------------------------------------------ files
 
     def save(self) -> None:
         """Write the run as it was after its last whole step: history, checkpoint, model. Raises NotSaved, or Refusal
         where nothing was ever written."""
-        self._save(nothing)
+        self._save(nothing, measures=False)
 
-    def _save(self, between: Callable[[], None]) -> Saved:
+    def _save(self, between: Callable[[], None], measures: bool = True) -> Saved:
         if self._saved_step < 0:
             claim(self.out, self)
         try:
-            return self._write(between)
+            return self._write(between, measures)
         except Refusal as refusal:
             if self._saved_step < 0:
                 raise
             raise NotSaved(str(refusal), refusal.details) from refusal
 
-    def _write(self, between: Callable[[], None]) -> Saved:
+    def _write(self, between: Callable[[], None], measures: bool) -> Saved:
         began = time.perf_counter()
+        if measures:
+            self._product.measure(self.trainer, between)
         write_history(self.history, self.out)  # before the checkpoint, which it may be ahead of, not behind
         between()
         save_checkpoint(self.trainer, self.out)
         between()
-        save_model(self.out, self._network(), self._info, provenance=self._provenance())
+        self._product.write(self.out, self.trainer)
         write_summary(self._summary())
         if self._saved_step < 0 and self.data.source is not None:
             remember(self.out, self.data.source)
@@ -240,43 +246,16 @@ class TrainingSession:
         return Saved(self.trainer.step)
 
     def snapshot(self) -> Path:
-        """The averaged weights as they are, in a model folder of their own that will not change. Raises Refusal."""
+        """The averaged weights as they are, in a folder of their own that will not change. Raises Refusal."""
         step = self.trainer.step
         if step not in self._snapshots:
             name = f"{self.out.name} step {step}"
             folder, again = self.out / "snapshots" / name, 2
             while folder.exists():  # from before the run was interrupted, perhaps with other bits
                 folder, again = folder.with_name(f"{name} ({again})"), again + 1
-            save_model(folder, self._network(), self._info, provenance=self._provenance(), name=name)
+            self._product.write(folder, self.trainer, name)
             self._snapshots[step] = folder
         return self._snapshots[step]
-
-    def _described(self, base: ModelInfo | None, resumes: bool, description: str, licence: str) -> ModelInfo:
-        """What the run's model folder says: the sampler is the base's, or what the folder has said before."""
-        request = self.request
-        if resumes:
-            with contextlib.suppress(Refusal):
-                base = read_info(self.out)
-                description, licence = description or base.description, licence or base.licence
-        # Clamping x0_hat alone pulls it away from eps_hat, which ruins guidance; only eps needs it near pure noise.
-        sampler = SamplerSpec("ddim", clip="clamp" if request.prediction == "eps" else "none")
-        info = base or ModelInfo(ModelRef("", ""), (), request.schedule, request.prediction, sampler=sampler)
-        return replace(
-            info,
-            ref=ModelRef(self.out.name, ""),
-            event_shape=(self.data.pictures.shape[3], *self.data.pictures.shape[1:3]),
-            labels=request.labels,
-            null_label=request.null_label,
-            variance=request.variance,
-            description=description or f"trained on the {len(self.data)} pictures of {self.data.name}",
-            licence=licence,
-            data_statistics=self.data.statistics,
-        )
-
-    def _provenance(self) -> dict[str, Any]:
-        training = replace(self.request, network=UNetConfig()).to_json()
-        del training["network"]  # it is in unet/config.json
-        return {"training": training, "step": self.trainer.step, "seconds": round(self.trainer.seconds, 1)}
 
     def _summary(self) -> RunSummary:
         return RunSummary(

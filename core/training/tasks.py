@@ -34,6 +34,10 @@ class Task(Protocol):
 
 def task_of(request: TrainRequest, device: torch.device | str = "cpu") -> Task:
     """Raises Refusal where the request's schedule makes no sense."""
+    if request.task == "classifier":
+        from core.training.classification import ClassifierTask
+
+        return ClassifierTask(request, device)
     from core.training.objectives import DiffusionTask
 
     return DiffusionTask(request, device)

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from core.denoiser import Condition
 from core.errors import Diverged, Refusal
+from core.training.augment import moved
 from core.training.dataset import PictureFolder
 from core.training.ema import Ema
 from core.training.request import TrainRequest
@@ -203,6 +204,8 @@ class Trainer:
         if request.flip:
             flipped = torch.rand(len(x0), generator=self.draws) < 0.5
             x0 = torch.where(flipped[:, None, None, None], x0.flip(-1), x0)
+        if request.shift:
+            x0 = moved(x0, request.shift, self.draws)
         if request.null_label is None:
             return x0, None
         if not self.task.drops_labels:

@@ -191,4 +191,4 @@ def test_that_a_classifier_which_does_not_fit_is_refused_in_words() -> None:
         ("scale of classifier guidance is a number", {"scale": float("nan")}),
     ):
         with pytest.raises(Refusal, match=words):
-            guided(**({"labels": [0]} | arguments))  # type: ignore[arg-type]
+            guided(**({"labels": [0]} | arguments))
