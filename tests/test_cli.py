@@ -353,6 +353,65 @@ def test_that_what_is_said_of_a_training_is_what_it_does(command, folder: Path) 
     assert command(*resumed, "--lr", 0.003, "--preset", "medium")[0] == 0
 
 
+def test_that_the_objective_the_variance_and_the_schedule_are_those_that_are_said(command, folder: Path) -> None:
+    base = ("train", folder, "--size", 8, "--batch", 4, "--steps", 1, "--device", "cpu")
+    code, _, _ = command(
+        *(*base, "--out", "run", "--schedule", "cosine", "--T", 4000, "--objective", "vlb", "--variance", "range"),
+        *("--prediction", "eps", "--timestep-sampler", "loss_second_moment"),
+    )
+    assert code == 0
+    training = json.loads(Path("run/diffuscope.json").read_text())["provenance"]["training"]
+    assert (training["objective"], training["variance"], training["prediction"]) == ("vlb", "range", "eps")
+    assert (training["schedule"]["name"], training["schedule"]["T"]) == ("cosine", 4000)
+    assert training["timestep_sampler"] == "loss_second_moment"
+    scheduler = json.loads(Path("run/scheduler/scheduler_config.json").read_text())
+    assert (scheduler["beta_schedule"], scheduler["num_train_timesteps"]) == ("squaredcos_cap_v2", 4000)
+    assert json.loads(Path("run/unet/config.json").read_text())["out_channels"] == 2
+    resumed = ("train", folder, "--out", "run", "--resume", "--steps", 2)
+    assert "its schedule is cosine with T = 4000" in refused(command(*resumed, "--schedule", "linear"))
+    assert command(*resumed, "--variance", "range", "--T", 4000, "--schedule", "cosine")[0] == 0
+    code, out, _ = command("sample", "--model", "run", "--label", 0, "--steps", 2, "--out", "a.png", "--json")
+    assert code == 0
+    assert json.loads(out)["request"]["schedule"]["T"] == 4000
+
+
+def test_that_a_learned_variance_is_trained_with_the_hybrid_where_nothing_is_said(command, folder: Path) -> None:
+    base = ("train", folder, "--size", 8, "--batch", 4, "--steps", 1, "--device", "cpu")
+    assert command(*base, "--out", "run", "--variance", "diagonal")[0] == 0
+    training = json.loads(Path("run/diffuscope.json").read_text())["provenance"]["training"]
+    assert (training["objective"], training["variance"]) == ("hybrid", "diagonal")
+    assert command("train", folder, "--from", "run", "--out", "more", "--batch", 4, "--steps", 1)[0] == 0
+    training = json.loads(Path("more/diffuscope.json").read_text())["provenance"]["training"]
+    assert (training["objective"], training["variance"]) == ("hybrid", "diagonal")
+
+
+def test_that_a_run_ends_without_signal_where_that_is_asked(command, folder: Path) -> None:
+    base = ("train", folder, "--size", 8, "--batch", 4, "--steps", 1, "--device", "cpu", "--zero-snr")
+    assert command(*base, "--out", "run")[0] == 0
+    assert json.loads(Path("run/scheduler/scheduler_config.json").read_text())["rescale_betas_zero_snr"] is True
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--objective", "hybrid"), "this variance is fixed"),
+        (("--variance", "range", "--objective", "simple"), "teach the network its variance"),
+        (("--zero-snr", "--prediction", "eps"), "predicts eps"),
+        (("--zero-snr", "--objective", "min_snr"), "never be learned"),
+        (("--T", 10), "more timesteps or smaller betas"),
+        (("--clean",), "add --classifier"),
+        (("--classifier", "--objective", "vlb"), "A classifier knows no --objective"),
+        (("--classifier", "--from", "digits"), "A classifier knows no --from"),
+    ],
+)
+def test_that_a_training_that_means_nothing_is_refused_in_words(
+    command, folder: Path, options: tuple[object, ...], words: str
+) -> None:
+    base = ("train", folder, "--out", "run", "--size", 8, "--batch", 4, "--steps", 1, "--device", "cpu")
+    assert words in refused(command(*base, *options))
+    assert not Path("run").exists()
+
+
 def test_that_a_model_is_fine_tuned_and_it_is_said_what_becomes_of_its_classes(command, folder: Path, model) -> None:
     base = ("train", folder, "--from", model, "--batch", 4, "--steps", 1, "--device", "cpu")
     code, _, err = command(*base, "--out", "run")
@@ -361,7 +420,8 @@ def test_that_a_model_is_fine_tuned_and_it_is_said_what_becomes_of_its_classes(c
     training = json.loads(Path("run/diffuscope.json").read_text())["provenance"]["training"]
     assert (training["base"]["name"], training["prediction"], training["lr"]) == ("tiny", "eps", 0.0002)
     assert json.loads(Path("run/unet/config.json").read_text())["sample_size"] == 8
-    assert "leave out the other option" in refused(command(*base, "--out", "other", "--preset", "large"))
+    for said in (("--preset", "large"), ("--variance", "range"), ("--schedule", "cosine"), ("--zero-snr",)):
+        assert f"leave {said[0]} out" in refused(command(*base, "--out", "other", *said))
     assert command("train", folder, "--out", "run", "--resume", "--steps", 2)[0] == 0
     command("train", folder, "--out", "plain", "--size", 8, "--batch", 4, "--steps", 1)
     assert "did not begin from" in refused(command(*base, "--out", "plain", "--resume"))

@@ -17,9 +17,10 @@ from core.requests import (
     SamplerName,
     ScheduleName,
     SpacingName,
+    VarianceKind,
     VarianceName,
 )
-from core.training.order import PresetName
+from core.training.order import ObjectiveName, PresetName, TimestepSamplerName
 
 MAX_SEED = 2**63 - 1
 
@@ -132,8 +133,7 @@ def _add_noise(parser: argparse.ArgumentParser) -> None:
     _add_image(parser)
     _option(parser, "--t", "timesteps, separated by commas", type=timesteps, required=True,
             metavar="T1,T2,...")  # fmt: skip
-    names = [name for name in get_args(ScheduleName) if name not in ("drawn", "betas")]
-    _option(parser, "--schedule", "noise schedule (default linear)", choices=names, default="linear")
+    _option(parser, "--schedule", "noise schedule (default linear)", choices=NAMED_SCHEDULES, default="linear")
     _option(parser, "--T", "number of timesteps of the schedule (default 1000)", type=whole(1, 10_000), default=1000)
     _option(parser, "--out", "the pictures side by side as one PNG", type=Path, required=True, metavar="STRIP.png")
     _add_seed(parser)
@@ -141,7 +141,7 @@ def _add_noise(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_train(parser: argparse.ArgumentParser) -> None:
-    parser.description = "Train a model on a folder of pictures; sub-folders are its classes."
+    parser.description = "Train a model, or a classifier, on a folder of pictures; sub-folders are its classes."
     parser.add_argument("folder", metavar="FOLDER", type=Path, help="pictures, or sub-folders of pictures")
     _option(parser, "--out", "the run's folder, itself a model folder", type=Path, required=True, metavar="RUN")
     _option(parser, "--size", "side of the pictures in pixels (default 32)", type=whole(8, 1024), metavar="N")
@@ -153,6 +153,17 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
     _option(parser, "--batch", "pictures a step (default 64)", type=whole(1, 65_536), metavar="B")
     _option(parser, "--lr", "learning rate (default 0.001; 0.0002 with --from)", type=positive, metavar="R")
     _option(parser, "--prediction", "of the network (default v)", choices=get_args(PredictionKind))
+    _option(parser, "--objective", "what is made small (default simple; hybrid where the variance is learned)",
+            choices=get_args(ObjectiveName))  # fmt: skip
+    _option(parser, "--variance", "of the reverse step: fixed, or learned within a range or freely (default fixed)",
+            choices=get_args(VarianceKind))  # fmt: skip
+    _option(parser, "--schedule", "noise schedule (default linear)", choices=NAMED_SCHEDULES)
+    _option(parser, "--T", "number of timesteps of the schedule (default 1000)", type=whole(1, 10_000))
+    parser.add_argument("--zero-snr", action="store_true", help="rescale the schedule to end without any signal")
+    _option(parser, "--timestep-sampler", "how a batch's timesteps are drawn (default spread)",
+            choices=get_args(TimestepSamplerName))  # fmt: skip
+    parser.add_argument("--classifier", action="store_true", help="train a classifier of the classes, to guide with")
+    parser.add_argument("--clean", action="store_true", help="of a classifier: on clean pictures, to judge with")
     parser.add_argument("--flip", action="store_true", help="mirror half of the pictures")
     parser.add_argument("--resume", action="store_true", help="go on from the run's last checkpoint, if there is one")
     _add_seed(parser, default=None)
@@ -206,6 +217,7 @@ def _option(parser: argparse._ActionsContainer, name: str, words: str, **setting
 
 # ------------------------------------------------------------------------------------------------ values
 
+NAMED_SCHEDULES = [name for name in get_args(ScheduleName) if name not in ("drawn", "betas")]
 SPACINGS = [name for name in get_args(SpacingName) if name != "hand"]
 
 

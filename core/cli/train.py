@@ -14,6 +14,7 @@ from core.device import pick_device
 from core.errors import Cancelled, Refusal
 from core.library import NetworkModel
 from core.model_folder import open_model
+from core.requests import ScheduleSpec
 from core.training.checkpoint import read_request
 from core.training.dataset import PictureFolder
 from core.training.request import TrainRequest
@@ -31,7 +32,9 @@ def train(options: argparse.Namespace) -> int:
     before = read_request(options.out)
     if before is not None and not options.resume:
         raise Refusal(f"{options.out} already holds a training run. Add --resume to go on with it, or name another.")
+    _refuse_misfits(options)
     device = pick_device(options.device)
+    base = _base(options, before, device)
     progress = Progress(options.progress)
     with _interrupt() as interrupted:
         watcher = _Watcher(progress, interrupted)
@@ -41,7 +44,7 @@ def train(options: argparse.Namespace) -> int:
             size=options.size,
             **_length(options, before),
             resume=options.resume,
-            base=_base(options, before, device),
+            base=base,
             device=device,
             samples=SAMPLES,
             check=watcher.check,
@@ -50,7 +53,7 @@ def train(options: argparse.Namespace) -> int:
             on_folder=watcher.found,
             on_session=watcher.begun,
             on_stop=watcher.stopped,
-            **_settings(options),
+            **_settings(options, before, base),
         )
     progress.close()
     _report(options, done)
@@ -63,22 +66,43 @@ def _length(options: argparse.Namespace, before: TrainRequest | None) -> dict[st
     return {"steps": options.steps, "minutes": options.minutes}
 
 
-def _settings(options: argparse.Namespace) -> dict[str, Any]:
+def _settings(options: argparse.Namespace, before: TrainRequest | None, base: NetworkModel | None) -> dict[str, Any]:
     """What was said; what is left open is as in the run that goes on, or as usual."""
-    names = ("preset", "batch", "seed", "lr", "prediction")
+    names = ("preset", "batch", "seed", "lr", "prediction", "objective", "variance", "timestep_sampler")
     said = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
     if options.flip:
         said["flip"] = True
     if options.precision != "auto":
         said["precision"] = options.precision
+    if (options.schedule, options.T, options.zero_snr) != (None, None, False):
+        said["schedule"] = ScheduleSpec(options.schedule or "linear", options.T or 1000, zero_snr=options.zero_snr)
+    if options.classifier:
+        said |= {"task": "classifier", "noised": not options.clean}
+    learns = said.get("variance", base.info.variance if base else "fixed") != "fixed"
+    if learns and before is None and "objective" not in said:
+        said["objective"] = "hybrid"
     return said
+
+
+def _refuse_misfits(options: argparse.Namespace) -> None:
+    """Options that have no meaning beside others."""
+    if options.classifier:
+        for name in ("prediction", "objective", "variance", "base"):
+            if getattr(options, name) is not None:
+                option = "from" if name == "base" else name
+                raise Refusal(f"A classifier knows no --{option}: leave it out, or leave out --classifier.")
+    elif options.clean:
+        raise Refusal("Only a classifier is trained on clean pictures: add --classifier, or leave --clean out.")
+    if options.base is not None:
+        kept = [name for name in ("preset", "prediction", "variance", "schedule", "T") if getattr(options, name)]
+        if kept or options.zero_snr:
+            option = f"--{kept[0] if kept else 'zero-snr'}"
+            raise Refusal(f"A fine-tuning keeps the network, prediction and schedule of its model: leave {option} out.")
 
 
 def _base(options: argparse.Namespace, before: TrainRequest | None, device: str) -> NetworkModel | None:
     if options.base is None:
         return None
-    if options.preset is not None or options.prediction is not None:
-        raise Refusal("A fine-tuning keeps the network and the prediction of its model: leave out the other option.")
     base = NetworkModel(open_model(options.base, device))
     if before is not None and before.base != base.info.ref:
         raise Refusal(f"The run in {options.out} did not begin from {options.base}. Leave --from out to go on with it.")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from core.errors import Refusal
+from core.requests import VarianceKind
 from core.training.order import PresetName
 from core.unet_config import UNetConfig
 
@@ -71,10 +72,13 @@ PRESETS: Mapping[PresetName, Preset] = MappingProxyType(
 )
 
 
-def network_of(preset: PresetName, size: int, channels: int, classes: int) -> UNetConfig:
+def network_of(
+    preset: PresetName, size: int, channels: int, classes: int, variance: VarianceKind = "fixed", T: int = 1000
+) -> UNetConfig:
     """A preset's network for pictures of ``size`` x ``size``; one more class than ``classes`` is the null label.
 
-    Resolutions are halved down to 8 x 8 at most three times. Raises Refusal where ``size`` cannot be halved that often.
+    With a learned variance it answers twice as many channels. Resolutions are halved down to 8 x 8 at most three times.
+    Raises Refusal where ``size`` cannot be halved that often.
     """
     chosen = PRESETS[preset]
     widths = chosen.widths[: max(2, min(4, (size // COARSEST).bit_length()))]
@@ -86,7 +90,7 @@ def network_of(preset: PresetName, size: int, channels: int, classes: int) -> UN
     return UNetConfig(
         sample_size=size,
         in_channels=channels,
-        out_channels=channels,
+        out_channels=answered(channels, variance),
         block_out_channels=widths,
         down_block_types=tuple(f"{kind}DownBlock2D" for kind in attended),
         up_block_types=tuple(f"{kind}UpBlock2D" for kind in reversed(attended)),
@@ -98,8 +102,14 @@ def network_of(preset: PresetName, size: int, channels: int, classes: int) -> UN
         time_embedding_dim=chosen.time,
         resnet_time_scale_shift="scale_shift",
         num_class_embeds=classes + 1 if classes else None,
-        num_train_timesteps=1000,
+        num_train_timesteps=T,
     )
+
+
+def answered(channels: int, variance: VarianceKind) -> int:
+    """How many channels a network answers for a picture of so many: the prediction, and what it says of the variance
+    (Nichol & Dhariwal 2021, section 3.1)."""
+    return channels if variance == "fixed" else 2 * channels
 
 
 def default_network(size: int, channels: int, classes: int) -> UNetConfig:
@@ -107,10 +117,12 @@ def default_network(size: int, channels: int, classes: int) -> UNetConfig:
     return network_of("small", size, channels, classes)
 
 
-def parameters_of(preset: PresetName, size: int, channels: int, classes: int) -> int | None:
+def parameters_of(
+    preset: PresetName, size: int, channels: int, classes: int, variance: VarianceKind = "fixed"
+) -> int | None:
     """How many numbers the preset's network learns; None where it cannot be made for this size."""
     try:
-        return _parameters(network_of(preset, size, channels, classes))
+        return _parameters(network_of(preset, size, channels, classes, variance))
     except Refusal:
         return None
 

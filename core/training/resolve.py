@@ -6,21 +6,26 @@ from dataclasses import replace
 
 import torch
 
+from core.classifier_config import classifier_network
 from core.device import auto_precision
 from core.errors import Refusal
 from core.library import NetworkModel
-from core.requests import Precision, ScheduleSpec
+from core.requests import Precision
+from core.schedules import make_schedule
 from core.training.checkpoint import read_request
+from core.training.combinations import objection
 from core.training.dataset import PictureFolder
 from core.training.fine_tune import Beginning, beginning
-from core.training.order import TrainOrder
-from core.training.presets import network_of
+from core.training.order import PresetName, TrainOrder
+from core.training.presets import answered, network_of
 from core.training.request import TrainRequest
 from core.unet import UNet
 from core.unet_config import UNetConfig
 
 UNINTERRUPTED_FLOPS = {"cpu": 1.5e10, "cuda": 2e13, "mps": 1e12}
 """Of the network's way forward on one micro-batch; the way back, twice as long, nobody can interrupt."""
+CLASSIFIER_WEIGHT_DECAY = 0.05
+"""Of a noisy classifier (Dhariwal & Nichol 2021, appendix H); diffusion models are trained without."""
 FEWEST = 4
 """Pictures of a micro-batch, however large the network: fewer would leave most of the arithmetic unused."""
 
@@ -42,30 +47,59 @@ def resolved(
         raise Refusal(f"The model “{order.base.name}” that this training begins from is not open. Open it first.")
     begin = None
     if base is not None:
+        _refuse_to_begin_from(base, order)
         data = data.in_channels(base.network.config.in_channels)
         begin = beginning(base, data)
         network = begin.network
     elif network is None:
-        network = network_of(order.preset, data.pictures.shape[1], data.pictures.shape[3], len(data.classes))
+        network = preset_network(order.preset, data.pictures.shape[1], data.pictures.shape[3], len(data.classes), order)
+    else:
+        network = replace(network, out_channels=answered(network.in_channels, order.variance))
     flops = _flops(network, data.pictures.shape[1])
+    classifies = order.task == "classifier"
     request = TrainRequest(
         data_name=data.name,
         data_sha256=data.sha256,
         network=network,
         labels=data.classes,
-        schedule=base.info.schedule if base else ScheduleSpec("linear", 1000),
+        schedule=base.info.schedule if base else order.schedule,
         prediction=base.info.prediction if base else order.prediction,
         steps=order.steps,
         minutes=order.minutes,
         batch=order.batch,
         seed=order.seed,
         lr=order.lr,
+        label_dropout=0.0 if classifies else 0.1,
         flip=order.flip,
         precision=_precision(order, device, flops),
         micro_batch=micro_batch(flops, device, order.batch),
         base=base.info.ref if base else None,
+        task=order.task,
+        objective=order.objective,
+        variance=base.info.variance if base else order.variance,
+        timestep_sampler=order.timestep_sampler,
+        weight_decay=CLASSIFIER_WEIGHT_DECAY if classifies else 0.0,
+        noised=order.noised,
     )
     return request, data, begin
+
+
+def refuse_nonsense(order: TrainOrder) -> None:
+    """Raises Refusal for what is no training from the start, whatever the pictures."""
+    make_schedule(order.schedule)
+    if order.task == "diffusion":
+        words = objection(order.prediction, order.objective, order.variance, order.schedule)
+        if words is not None:
+            raise Refusal(words)
+
+
+def preset_network(
+    preset: PresetName, size: int, channels: int, classes: int, of: TrainOrder | TrainRequest
+) -> UNetConfig:
+    """A preset's network for pictures of ``size`` x ``size`` and what a training teaches. Raises Refusal."""
+    if of.task == "classifier":
+        return replace(classifier_network(preset, size, channels), num_train_timesteps=of.schedule.T)
+    return network_of(preset, size, channels, classes, of.variance, of.schedule.T)
 
 
 def micro_batch(flops: int, device: str, batch: int) -> int:
@@ -89,8 +123,21 @@ def _continued(
     return request, data.in_channels(request.network.in_channels), None
 
 
+def _refuse_to_begin_from(base: NetworkModel, order: TrainOrder) -> None:
+    if order.task != "diffusion":
+        raise Refusal("A classifier is trained from the start: do not begin it from a model.")
+    if base.info.variance != "fixed" and order.objective not in ("hybrid", "vlb"):
+        raise Refusal(
+            f"“{base.info.ref.name}” has learned its variance, and this objective would let it forget: choose hybrid "
+            "or vlb."
+        )
+
+
 def _precision(order: TrainOrder, device: str, flops: int) -> Precision:
-    return auto_precision(device, flops) if order.precision == "auto" else order.precision
+    """What "auto" means; of a mean, which differs little from x_t, half of the digits would be left in bfloat16."""
+    if order.precision != "auto":
+        return order.precision
+    return "float32" if order.prediction == "mean" else auto_precision(device, flops)
 
 
 def _flops(network: UNetConfig, side: int) -> int:

@@ -9,11 +9,12 @@ from typing import Any
 
 from core.errors import Cancelled, Refusal
 from core.library import NetworkModel
+from core.requests import ScheduleSpec
 from core.training.checkpoint import read_request
 from core.training.dataset import PictureFolder, open_folder
 from core.training.order import FINE_TUNING_LR, PresetName, TrainOrder
-from core.training.presets import network_of
 from core.training.request import TrainRequest
+from core.training.resolve import preset_network, refuse_nonsense
 from core.training.session import TrainingSession, nothing
 from core.training.trainer import Trainer, TrainStep
 from core.unet_config import UNetConfig
@@ -70,6 +71,8 @@ def train_on_folder(
         _refuse_others(before, settings, out)
     elif base is not None:
         settings.setdefault("lr", FINE_TUNING_LR)
+    else:
+        refuse_nonsense(TrainOrder(out, **settings))
     data = open_folder(folder, size or _size(before, base), on_decoded)
     on_folder(data)
     order = TrainOrder(
@@ -110,7 +113,7 @@ def _refuse_others(before: TrainRequest, settings: dict[str, Any], out: Path) ->
     has = {name: getattr(before, name) for name in settings if hasattr(before, name)}
     other = next((name for name, value in has.items() if value != settings[name]), None)
     if other is not None:
-        words = f"its {'learning rate' if other == 'lr' else other} is {has[other]}"
+        words = _words(other, has[other])
     elif "preset" in settings and before.network != _network(settings["preset"], before):
         words = f"its network is not the {settings['preset']} one"
     else:
@@ -118,5 +121,15 @@ def _refuse_others(before: TrainRequest, settings: dict[str, Any], out: Path) ->
     raise Refusal(f"{out} holds a run with other settings: {words}. Leave that option out, or name another folder.")
 
 
+def _words(name: str, value: Any) -> str:
+    if isinstance(value, ScheduleSpec):
+        return f"its schedule is {value.name} with T = {value.T}{' and zero SNR' if value.zero_snr else ''}"
+    if name == "task":
+        return "it trains a classifier" if value == "classifier" else "it trains a diffusion model"
+    if name == "noised":
+        return f"its classifier sees {'noised' if value else 'clean'} pictures"
+    return f"its {'learning rate' if name == 'lr' else name.replace('_', ' ')} is {value}"
+
+
 def _network(preset: PresetName, of: TrainRequest) -> UNetConfig:
-    return network_of(preset, _size(of, None), of.network.in_channels, len(of.labels))
+    return preset_network(preset, _size(of, None), of.network.in_channels, len(of.labels), of)

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from core.errors import Refusal
+from core.requests import VarianceKind
 from core.training.order import PresetName
 from core.training.presets import PRESETS, network_of, parameters_of
 from core.unet import UNet
@@ -15,14 +16,14 @@ NAMES = list(PRESETS)
 
 @pytest.mark.parametrize("preset", NAMES)
 @pytest.mark.parametrize("size", [8, 16, 32, 48, 64, 256])
-@pytest.mark.parametrize(("channels", "classes"), [(1, 0), (3, 7)])
+@pytest.mark.parametrize(("channels", "classes", "variance"), [(1, 0, "fixed"), (3, 7, "fixed"), (1, 2, "range")])
 def test_that_a_presets_parameters_are_counted_without_torch(
-    preset: PresetName, size: int, channels: int, classes: int
+    preset: PresetName, size: int, channels: int, classes: int, variance: VarianceKind
 ) -> None:
     with torch.device("meta"):
-        network = UNet(network_of(preset, size, channels, classes))
+        network = UNet(network_of(preset, size, channels, classes, variance))
     counted = sum(parameter.numel() for parameter in network.parameters())
-    assert parameters_of(preset, size, channels, classes) == counted
+    assert parameters_of(preset, size, channels, classes, variance) == counted
 
 
 @pytest.mark.parametrize("preset", NAMES)
