@@ -39,6 +39,31 @@ class NormalDenoiser:
         return Prediction(x0_hat, (x_t - level.alpha * x0_hat) / level.sigma)
 
 
+@dataclass(frozen=True)
+class MixtureDenoiser:
+    """Data from a mixture of normal distributions N(mean, std^2 I), so that E[x_0 | x_t] is known in closed form.
+
+    ``means`` (k, d) and ``weights`` (k,) in the dtype to compute in; x_t is (n, d).
+    """
+
+    means: Tensor
+    weights: Tensor
+    std: float
+
+    def __call__(self, x_t: Tensor, level: Level, condition: Condition | None) -> Prediction:
+        variance = (level.alpha * self.std) ** 2 + level.sigma**2
+        away = x_t[:, None, :] - level.alpha * self.means
+        shares = torch.softmax(self.weights.log() - away.square().sum(-1) / (2 * variance), dim=1)
+        x0_hat = (shares[..., None] * (self.means + away * (level.alpha * self.std**2 / variance))).sum(1)
+        return Prediction(x0_hat, (x_t - level.alpha * x0_hat) / level.sigma)
+
+
+ONE_D = MixtureDenoiser(torch.tensor([[-0.8], [0.1], [0.9]]).double(), torch.tensor([0.3, 0.2, 0.5]).double(), 0.2)
+TWO_D = MixtureDenoiser(
+    torch.tensor([[-0.7, -0.5], [0.8, -0.3], [0.0, 0.9]]).double(), torch.tensor([0.5, 0.3, 0.2]).double(), 0.25
+)
+
+
 class Toy:
     """A model in the library's sense around ``NormalDenoiser``; ``seconds`` makes each evaluation that slow."""
 

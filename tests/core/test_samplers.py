@@ -10,13 +10,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from core.denoiser import Clipped, NetworkDenoiser, Prediction
+from core.denoiser import Clipped, Condition, LearnedVariance, NetworkDenoiser, Prediction
 from core.errors import Refusal
 from core.levels import CLEAN, Level, Path
 from core.paths import make_path, spaced_timesteps
 from core.process import marginal
 from core.requests import PredictionKind, ScheduleSpec, VarianceName
-from core.samplers import Step, StepNoise, ddim, ddpm
+from core.samplers import Before, Step, StepNoise, ddim, ddpm, dpmpp, heun
 from core.schedules import Schedule, make_schedule
 
 COUNT = 4 * 3 * 8 * 8
@@ -219,6 +219,131 @@ def test_that_strided_ddpm_agrees_with_diffusers(variance: VarianceName, name: s
     torch.testing.assert_close(ours, x, rtol=1e-4, atol=1e-4)
 
 
+# ------------------------------------------------------------------------------------------------ DPM-Solver++, Heun
+
+SOLVER = make_path(LINEAR, spaced_timesteps(LINEAR, 11, "linspace")[:-1], float(LINEAR.alpha_bar[0]))
+
+
+@pytest.mark.parametrize(("kind", "mean"), [("eps", 0.3301), ("v", 0.2251)])
+def test_that_dpm_solver_gives_the_published_result(kind: PredictionKind, mean: float) -> None:
+    x = last(dpmpp(NetworkDenoiser(toy, kind), SOLVER, SAMPLE, None))
+    assert float(x.double().abs().mean()) == pytest.approx(mean, abs=1e-3)
+
+
+def test_that_dpm_solver_with_dynamic_thresholding_gives_the_published_result() -> None:
+    denoise = Clipped(NetworkDenoiser(toy, "eps"), "dynamic", percentile=0.87, limit=0.5)
+    assert float(last(dpmpp(denoise, SOLVER, SAMPLE, None)).double().abs().mean()) == pytest.approx(1.1364, abs=1e-3)
+
+
+def test_that_dpm_solver_continues_from_the_middle_of_a_path_with_the_published_result() -> None:
+    x = marginal(SAMPLE, NOISE, SOLVER[5])
+    found = last(dpmpp(NetworkDenoiser(toy, "eps"), SOLVER, x, None, first=5))
+    assert float(found.double().abs().sum()) == pytest.approx(318.4111, abs=1e-2)
+
+
+@pytest.mark.filterwarnings("ignore:__array__ implementation")
+@pytest.mark.parametrize("kind", ["eps", "v", "x0"])
+@pytest.mark.parametrize("threshold", [False, True])
+def test_that_dpm_solver_agrees_with_diffusers_down_to_the_data(kind: PredictionKind, threshold: bool) -> None:
+    diffusers = pytest.importorskip("diffusers")
+    theirs = {"eps": "epsilon", "v": "v_prediction", "x0": "sample"}[kind]
+    scheduler = diffusers.DPMSolverMultistepScheduler(
+        beta_start=1e-4, beta_end=0.02, prediction_type=theirs, timestep_spacing="trailing", thresholding=threshold,
+        dynamic_thresholding_ratio=0.9, sample_max_value=1.3, lower_order_final=False, final_sigmas_type="zero",
+    )  # fmt: skip
+    scheduler.set_timesteps(20)
+    x = SAMPLE.clone()
+    for t in scheduler.timesteps:
+        x = scheduler.step(toy(x, t.float(), None), t, x).prev_sample
+    denoise = Clipped(NetworkDenoiser(toy, kind), "dynamic" if threshold else "none", percentile=0.9, limit=1.3)
+    ours = last(dpmpp(denoise, make_path(LINEAR, scheduler.timesteps.tolist()), SAMPLE, None))
+    torch.testing.assert_close(ours, x, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.filterwarnings("ignore:__array__ implementation")
+@pytest.mark.parametrize("kind", ["eps", "v", "x0"])
+def test_that_heun_agrees_with_diffusers(kind: PredictionKind) -> None:
+    diffusers = pytest.importorskip("diffusers")
+    theirs = {"eps": "epsilon", "v": "v_prediction", "x0": "sample"}[kind]
+    scheduler = diffusers.HeunDiscreteScheduler(beta_start=1e-4, beta_end=0.02, prediction_type=theirs)
+    scheduler.set_timesteps(10)
+    timesteps = [999 - 111 * i for i in range(10)]
+    assert scheduler.timesteps[::2].tolist() == timesteps
+    path = make_path(LINEAR, timesteps)
+
+    def network(x: Tensor, t: Tensor, labels: Tensor | None) -> Tensor:
+        return x * (0.3 + t.reshape(-1, 1, 1, 1) / 2500)
+
+    x = SAMPLE / path[0].alpha
+    for t in scheduler.timesteps:  # its state is x / alpha
+        given = scheduler.scale_model_input(x, t)
+        x = scheduler.step(network(given, t, None), t, x).prev_sample
+    ours = last(heun(NetworkDenoiser(network, kind), path, SAMPLE, None))
+    assert float((ours - x).abs().max()) < 1e-3 * float(x.abs().max())
+
+
+def test_that_dpm_solver_refuses_to_walk_towards_noise() -> None:
+    for path in (make_path(LINEAR, (10, 20, 30)), (CLEAN, LINEAR.level(5))):
+        with pytest.raises(Refusal, match="choose Heun"):
+            last(dpmpp(denoiser(), path, SAMPLE, None))
+
+
+def test_that_heun_asks_twice_a_step_but_once_where_it_ends_on_the_data() -> None:
+    asked: list[float] = []
+
+    def counted(x: Tensor, t: Tensor, labels: Tensor | None) -> Tensor:
+        asked.append(float(t[0]))
+        return toy(x, t, labels)
+
+    last(heun(NetworkDenoiser(counted, "eps"), make_path(LINEAR, (900, 500, 100)), SAMPLE, None))
+    assert asked == [900, 500, 500, 100, 100]
+
+
+# ------------------------------------------------------------------------------------------------ learned variance
+
+
+@pytest.mark.parametrize(("t", "prev"), [(999, 998), (500, 300)])
+def test_that_ddpm_draws_with_the_variance_that_was_learned(t: int, prev: int) -> None:
+    def learned(x_t: Tensor, level: Level, condition: Condition | None) -> Prediction:
+        return Prediction(x_t * 0, x_t, LearnedVariance("range", torch.tensor([[-1.0, 0.0, 1.0]])))
+
+    path = (LINEAR.level(t), LINEAR.level(prev))
+    x = torch.zeros(1, 3)
+    (step,) = ddpm(learned, path, x, None, variance="learned", noise=lambda: torch.ones(1, 3))
+    (small,) = ddpm(learned, path, x, None, variance="small", noise=lambda: torch.ones(1, 3))
+    (large,) = ddpm(learned, path, x, None, variance="large", noise=lambda: torch.ones(1, 3))
+    low, middle, high = step.x_next[0].tolist()
+    assert low == pytest.approx(float(small.x_next[0, 0]), rel=1e-5)
+    assert high == pytest.approx(float(large.x_next[0, 0]), rel=1e-5)
+    assert middle == pytest.approx(math.sqrt(low * high), rel=1e-5)  # half-way between the logarithms
+
+
+def test_that_a_variance_that_was_not_learned_cannot_be_drawn_with() -> None:
+    with pytest.raises(Refusal, match="has not learned"):
+        last(ddpm(denoiser(), SOLVER, SAMPLE, None, variance="learned", noise=StepNoise(0, SHAPE)))
+
+
+@pytest.mark.parametrize("variance", ["small", "large"])
+def test_that_a_classifier_shifts_the_mean_by_the_variance_of_the_step_but_not_onto_the_data(
+    variance: VarianceName,
+) -> None:
+    def towards_one(mean: Tensor, next_level: Level) -> Tensor:
+        return 3 * (1 - mean)
+
+    def denoise(x_t: Tensor, level: Level, condition: Condition | None) -> Prediction:
+        return Prediction(0.5 * x_t, 0.5 * x_t, shift=towards_one)
+
+    path = make_path(LINEAR, (500, 300))
+    quiet = lambda: torch.zeros(SHAPE)  # noqa: E731
+    plain, _ = ddpm(lambda x, *_: Prediction(0.5 * x, 0.5 * x), path, SAMPLE, None, variance=variance, noise=quiet)
+    shifted, shifted_end = ddpm(denoise, path, SAMPLE, None, variance=variance, noise=quiet)
+    beta = 1 - LINEAR.alpha_bar[500] / LINEAR.alpha_bar[300]
+    tilde = beta * (1 - LINEAR.alpha_bar[300]) / (1 - LINEAR.alpha_bar[500])
+    expected = plain.x_next + 3 * (1 - plain.x_next) * float(tilde if variance == "small" else beta)
+    torch.testing.assert_close(shifted.x_next, expected)
+    torch.testing.assert_close(shifted_end.x_next, 0.5 * expected)
+
+
 class GaussianData:
     """The exact denoiser for data from N(mean, std^2)."""
 
@@ -265,11 +390,15 @@ def test_that_noise_on_a_rising_path_is_refused() -> None:
         last(ddpm(denoiser(), path, SAMPLE, None, variance="small", noise=StepNoise(0, SHAPE)))
 
 
-@pytest.mark.parametrize("sampler", ["ddim", "ddpm"])
+@pytest.mark.parametrize("sampler", ["ddim", "ddpm", "heun", "dpmpp"])
 def test_that_a_walk_replayed_from_any_step_ends_on_the_same_bits(sampler: str) -> None:
     path = make_path(LINEAR, spaced_timesteps(LINEAR, 12, "trailing"))
 
     def walk(x: Tensor, noise: StepNoise, first: int) -> Iterator[Step]:
+        if sampler == "heun":
+            return heun(denoiser(), path, x, None, first=first)
+        if sampler == "dpmpp":
+            return dpmpp(denoiser(), path, x, None, first=first, before=befores[first])
         if sampler == "ddim":
             return ddim(denoiser(), path, x, None, eta=0.5, noise=noise, first=first)
         return ddpm(denoiser(), path, x, None, variance="large", noise=noise, first=first)
@@ -277,7 +406,9 @@ def test_that_a_walk_replayed_from_any_step_ends_on_the_same_bits(sampler: str) 
     noise = StepNoise(3, SHAPE)
     x = noise.initial()
     states, frames = [noise.state()], [x]
+    befores: list[Before | None] = [None]
     for step in walk(x, noise, 0):
+        befores.append(Before(step.level, step.prediction.x0_hat))
         states.append(noise.state())
         frames.append(step.x_next)
     for first in (0, 1, 7, 11):
