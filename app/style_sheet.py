@@ -59,6 +59,8 @@ QPushButton[role="flat"] {{ background: transparent; border-color: transparent; 
 QPushButton[role="flat"]:hover {{ background: {c.line}; }}
 QPushButton[role="flat"]:focus {{ border-color: {c.quiet}; }}
 
+QComboBox:disabled, QAbstractSpinBox:disabled {{ color: {c.quiet}; background: transparent; }}
+
 QToolButton {{ background: transparent; border: 1px solid transparent; border-radius: {radius}px; padding: 3px 8px; }}
 QToolButton:hover {{ background: {c.line}; }}
 QToolButton:focus {{ border-color: {c.quiet}; }}

@@ -63,8 +63,8 @@ class Course:
     saved: int | None = None
     seconds: float = 0.0
     notes: tuple[str, ...] = ()
-    accuracy: tuple[tuple[float, float], ...] = ()
-    """Of a classifier that ended: (log SNR, share of pictures kept aside that it recognised), rising in noise."""
+    accuracy: tuple[tuple[int, float], ...] = ()
+    """Of a classifier: (t, share of the pictures kept aside that it recognised), as it was last saved."""
 
     @property
     def step(self) -> int:

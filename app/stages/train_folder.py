@@ -18,12 +18,12 @@ AIMS = ("task", "noised", "prediction", "objective", "variance", "schedule", "ti
 
 @dataclass(frozen=True, slots=True)
 class RunFolder:
-    """``classes`` it has learned; its ``aim``; of a classifier that ended, its ``accuracy``: (log SNR, share of the
-    pictures kept aside that it recognised), rising in noise."""
+    """``classes`` it has learned; its ``aim``; of a classifier its ``accuracy``: (t, share of the pictures kept
+    aside that it recognised)."""
 
     classes: tuple[str, ...] = ()
     aim: Aim = field(default_factory=Aim)
-    accuracy: tuple[tuple[float, float], ...] = ()
+    accuracy: tuple[tuple[int, float], ...] = ()
 
 
 def read_run_folder(folder: Path) -> RunFolder:
@@ -44,8 +44,13 @@ def _aim(training: Mapping[str, Any]) -> Aim:
         return Aim()
 
 
-def _accuracy(provenance: Mapping[str, Any]) -> tuple[tuple[float, float], ...]:
-    return ()
+def _accuracy(provenance: Mapping[str, Any]) -> tuple[tuple[int, float], ...]:
+    fields = Fields(_object(provenance.get("accuracy")), FILE)
+    try:
+        shares = fields.numbers("recognised")
+        return tuple((int(t), share) for t, share in zip(fields.numbers("timesteps"), shares, strict=True))
+    except (Refusal, ValueError):
+        return ()
 
 
 def _object(value: object) -> Mapping[str, Any]:

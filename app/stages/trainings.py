@@ -10,7 +10,7 @@ from PySide6.QtCore import QObject, Signal, Slot
 from app.stages.train_aim import Aim
 from app.stages.train_course import Course, ordered
 from app.stages.train_folder import read_run_folder
-from core.messages import ClassifierOpened, EngineState, Failed, ModelOpened, Status
+from core.messages import ClassifierOpened, EngineState, Failed, ModelOpened, Status, TrainingSaved
 from core.training.dataset import PictureFolder
 from core.training.order import TrainOrder
 from core.training.runs import list_runs
@@ -85,6 +85,8 @@ class Trainings(QObject):
         course = self._courses.get(getattr(message, "job", None) or 0)
         if course is None or not course.receive(message):
             return
+        if isinstance(message, TrainingSaved) and course.aim.task == "classifier":
+            course.accuracy = read_run_folder(course.folder).accuracy
         if not course.is_live:
             self._read_summary(course)
         self.changed.emit(course, message)
@@ -103,8 +105,7 @@ class Trainings(QObject):
             self.refused.emit(message.message, message.details)
 
     def _read_summary(self, course: Course) -> None:
-        """What only the folder knows: how long it has worked, where its pictures lie, how well a classifier does."""
-        course.accuracy = read_run_folder(course.folder).accuracy
+        """What only the folder knows: how long it has worked, and where its pictures lie."""
         known = next((run for run in list_runs() if run.folder == course.folder), None)
         if known is not None:
             course.seconds, course.pictures = known.seconds, known.pictures

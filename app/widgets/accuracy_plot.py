@@ -19,17 +19,15 @@ WAITING = "How well it tells the classes apart appears here when the training ha
 
 
 class AccuracyPlot(QWidget):
-    """The share of pictures that were recognised, 0..1, over the logarithm of the SNR they were noised to: clear
-    pictures on the left, noise on the right. The dashed line is guessing.
+    """The share of pictures that were recognised, 0..1, over the t they were noised to. The dashed line is guessing.
 
-    Attributes: ``points`` as (log SNR, share), rising in noise.
+    Attributes: ``points`` as (t, share), rising in t.
     """
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.points: tuple[tuple[float, float], ...] = ()
+        self.points: tuple[tuple[int, float], ...] = ()
         self._classes = 0
-        self._noisy = True
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setMinimumHeight(16 * GRID)
         self.setMouseTracking(True)
@@ -40,11 +38,11 @@ class AccuracyPlot(QWidget):
         )
         theme().theme_changed.connect(self.update)
 
-    def set_accuracy(self, points: Sequence[tuple[float, float]], classes: int, *, noisy: bool) -> None:
-        """Shares by log SNR; a classifier that is not ``noisy`` has one, of pictures without noise."""
-        news = tuple(sorted(points, reverse=True))
-        if (news, classes, noisy) != (self.points, self._classes, self._noisy):
-            self.points, self._classes, self._noisy = news, classes, noisy
+    def set_accuracy(self, points: Sequence[tuple[int, float]], classes: int) -> None:
+        """Shares by t; a classifier of clean pictures has one alone."""
+        news = tuple(sorted(points))
+        if (news, classes) != (self.points, self._classes):
+            self.points, self._classes = news, classes
             self.setAccessibleDescription(self.summary())
             self.update()
 
@@ -55,16 +53,16 @@ class AccuracyPlot(QWidget):
         clear, last = self.points[0], self.points[-1]
         if len(self.points) == 1:
             return f"{clear[1]:.1%} of pictures that training has not met are recognised"
-        return f"{clear[1]:.1%} at log SNR {clear[0]:.1f}, {last[1]:.1%} at log SNR {last[0]:.1f}"
+        return f"{clear[1]:.1%} at t = {clear[0]}, {last[1]:.1%} at t = {last[0]}"
 
     def plot_rect(self) -> QRectF:
         return QRectF(LEFT, HEADER, self.width() - LEFT - MARGIN, self.height() - HEADER - FOOTER)
 
-    def place(self, log_snr: float, share: float) -> QPointF:
+    def place(self, t: float, share: float) -> QPointF:
         """Where a point is drawn."""
         rect = self.plot_rect()
-        high, low = self.points[0][0], self.points[-1][0]
-        across = (high - log_snr) / (high - low) if high > low else 0.5
+        first, last = self.points[0][0], self.points[-1][0]
+        across = (t - first) / (last - first) if last > first else 0.5
         return QPointF(rect.left() + across * rect.width(), rect.bottom() - share * rect.height())
 
     def sizeHint(self) -> QSize:
@@ -73,7 +71,7 @@ class AccuracyPlot(QWidget):
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         if self.points:
             near = min(self.points, key=lambda point: abs(self.place(*point).x() - event.position().x()))
-            QToolTip.showText(event.globalPosition().toPoint(), f"log SNR {near[0]:.1f}: {near[1]:.1%}", self)
+            QToolTip.showText(event.globalPosition().toPoint(), f"t = {near[0]}: {near[1]:.1%}", self)
 
     def paintEvent(self, _event: QPaintEvent) -> None:
         painter = QPainter(self)
@@ -110,9 +108,9 @@ class AccuracyPlot(QWidget):
             painter.drawLine(QPointF(rect.left(), y), QPointF(rect.right(), y))
         painter.setPen(QColor(surfaces.quiet))
         ends = QRectF(rect.left(), rect.bottom() + 2, rect.width(), FOOTER)
-        high, low = self.points[0][0], self.points[-1][0]
-        painter.drawText(ends, Qt.AlignmentFlag.AlignLeft, f"log SNR {high:.1f}, nearly clear")
-        painter.drawText(ends, Qt.AlignmentFlag.AlignRight, f"{low:.1f}, nearly noise")
+        first, last = self.points[0][0], self.points[-1][0]
+        painter.drawText(ends, Qt.AlignmentFlag.AlignLeft, f"t = {first}, the picture")
+        painter.drawText(ends, Qt.AlignmentFlag.AlignRight, f"t = {last}, nearly noise")
 
 
 _RIGHT_MIDDLE = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter

@@ -186,6 +186,7 @@ TRAIN: list[tuple[str, Any, Given]] = [
     ("side", "32", {}),
     ("preset", "medium", {}),
     ("duration", {"steps": 3}, {}),
+    ("goal", "classifier", {}),
     ("prediction", "eps", {}),
     ("objective", "vlb", {}),
     ("variance", "diagonal", {"objective": "vlb"}),
@@ -201,7 +202,7 @@ TRAIN: list[tuple[str, Any, Given]] = [
     ("flip", True, {}),
     ("fine_tune", True, {}),
 ]
-BY_TIME = {"every", "goal"}
+BY_TIME = {"every"}
 """What only shows after seconds of training; the order that it makes is tested beside the other widgets of Train."""
 
 

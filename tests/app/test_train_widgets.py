@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import time
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -10,16 +14,22 @@ import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QColor
 
-from app.stages.train_aim import Aim
+from app.stages.train_aim import OBJECTIVES, PREDICTIONS, VARIANCES, Aim, sensible
 from app.stages.train_controls import millions
 from app.stages.train_data import IN_A_MIX, IN_A_ROW, advice, facts, rows_of
-from app.stages.train_maths import algorithm_of, line_of, loss_of
+from app.stages.train_folder import RunFolder, read_run_folder
+from app.stages.train_maths import aims, algorithm_of, line_of, loss_of, words_of
 from app.widgets import typeset
+from app.widgets.accuracy_plot import AccuracyPlot
 from app.widgets.number_field import Duration, NumberField
 from app.widgets.run_list import RunList, when
 from app.widgets.sample_sheet import LEAST, SampleSheet, SheetRow
+from core.requests import ScheduleSpec
 from core.training.dataset import PictureFolder
+from core.training.presets import network_of
+from core.training.request import TrainRequest
 from core.training.runs import RunSummary
+from tests.app.fake_engine import DIGITS
 
 
 def folder_of(counts: dict[str, int]) -> PictureFolder:
@@ -133,3 +143,81 @@ def test_that_the_mathematics_is_that_of_the_prediction(prediction, lines) -> No
 @pytest.mark.parametrize(("count", "words"), [(2_599_185, "2.6 M"), (28_400_000, "28 M"), (9_960_000, "10 M")])
 def test_that_parameters_are_counted_in_two_figures(count, words) -> None:
     assert millions(count) == words
+
+
+def test_that_the_folder_of_a_run_says_what_it_has_learned(tmp_path) -> None:
+    training = {"task": "classifier", "noised": True, "schedule": {"name": "cosine", "T": 4000}, "steps": 3}
+    accuracy = {"pictures": 9, "timesteps": [0, 2000], "recognised": [0.9, 0.2]}
+    says = {"labels": ["a", "b"], "provenance": {"training": training, "accuracy": accuracy}}
+    (tmp_path / "diffuscope.json").write_text(json.dumps(says))
+    found = read_run_folder(tmp_path)
+    assert found.classes == ("a", "b")
+    assert found.aim == Aim(task="classifier", schedule=ScheduleSpec("cosine", 4000))
+    assert found.accuracy == ((0, 0.9), (2000, 0.2))
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["{", "[]", '{"provenance": 3}', '{"provenance": {"training": {"task": "x"}, "accuracy": {"recognised": 1}}}'],
+)
+def test_that_a_folder_that_says_nonsense_is_taken_as_usual(tmp_path, content) -> None:
+    (tmp_path / "diffuscope.json").write_text(content)
+    assert read_run_folder(tmp_path) == RunFolder()
+    assert read_run_folder(tmp_path / "nowhere") == RunFolder()
+
+
+def test_that_accuracy_is_drawn_over_t(qtbot) -> None:
+    plot = AccuracyPlot()
+    qtbot.addWidget(plot)
+    plot.resize(400, 300)
+    assert "appears here" in plot.summary()
+    plot.set_accuracy([(500, 0.5), (0, 1.0), (1000, 0.1)], 10)
+    assert plot.summary() == "100.0% at t = 0, 10.0% at t = 1000"
+    rect = plot.plot_rect()
+    assert plot.place(0, 1.0) == rect.topLeft()
+    assert plot.place(1000, 0.0) == rect.bottomRight()
+    assert plot.place(500, 0.5) == rect.center()
+    plot.set_accuracy([(0, 0.98)], 10)
+    assert plot.summary() == "98.0% of pictures that training has not met are recognised"
+
+
+UNITS: list[tuple[Aim, str]] = [
+    (Aim(), "L_simple"),
+    (Aim(objective="weighted"), "bits/dim"),
+    (Aim(objective="vlb"), "bits/dim"),
+    (Aim().towards("judge"), "nats"),
+]
+
+
+@pytest.mark.parametrize(("aim", "word"), UNITS)
+def test_that_a_loss_is_named_with_its_unit(aim, word) -> None:
+    words = words_of(aim)
+    assert word in (words.name, words.unit)
+    assert words.meaning
+
+
+@pytest.mark.parametrize("aim", tuple(aims()), ids=lambda aim: f"{aim.goal} {aim.prediction} {aim.objective}")
+def test_that_every_loss_has_a_formula_with_its_paper_and_a_gradient_step(aim) -> None:
+    formula, listing = loss_of(aim), algorithm_of(aim)
+    assert "loss" in typeset.typeset(formula.latex).boxes
+    assert "20" in formula.paper or aim.goal == "judge"
+    assert sum("descend" in line for line in listing.lines) == 1
+
+
+def every_aim() -> Iterator[Aim]:
+    for prediction, objective, variance, zero in product(PREDICTIONS, OBJECTIVES, VARIANCES, (False, True)):
+        yield Aim("diffusion", True, prediction, objective, variance, ScheduleSpec(zero_snr=zero))
+
+
+@pytest.mark.parametrize(
+    "model", [None, *(replace(DIGITS, prediction=p, variance=v) for p in "v eps".split() for v in VARIANCES)]
+)
+def test_that_whatever_is_wished_what_comes_of_it_can_be_trained(model) -> None:
+    for wished in every_aim():
+        aim = sensible(wished, model)
+        network = network_of("small", 16, 1, 0)
+        values = {"prediction": aim.prediction, "objective": aim.objective, "variance": aim.variance}
+        assert TrainRequest("x", "0", network, schedule=aim.schedule, steps=1, **values)
+        assert aim.prediction == (wished.prediction if model is None else model.prediction)
+        if model is None:
+            assert aim.objective == wished.objective
