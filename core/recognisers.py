@@ -15,10 +15,14 @@ from torch.nn import functional as F
 from core.classifier import Classifier
 from core.classifier_folder import OpenClassifier, find_classifier, open_classifier
 from core.errors import Refusal
+from core.evaluation.inception import open_inception
 from core.levels import CLEAN, Level
 from core.library import MICRO_BATCH_FLOPS, Check, Recogniser, never
 from core.messages import ClassifierInfo
 from core.schedules import make_schedule
+
+WEIGHTS = (".pth", ".pt", ".safetensors")
+"""Endings of files with Inception's weights."""
 
 _BOUND = 100.0
 """Log-SNRs beyond this are as good as noiseless, or as nothing but noise."""
@@ -33,10 +37,13 @@ class OpenRecogniser:
 
 
 def open_recogniser(name_or_path: str | Path, device: str = "cpu") -> OpenRecogniser:
-    """Open a bundled classifier by its name, or a classifier's folder.
+    """Open a bundled classifier by its name, a classifier's folder, or a file with Inception's weights.
 
     Raises Refusal, in words, for everything else.
     """
+    file = Path(name_or_path)
+    if file.suffix.lower() in WEIGHTS and not file.is_dir():
+        return OpenRecogniser(open_inception(file, device), file)
     folder = find_classifier(name_or_path)
     return OpenRecogniser(NetworkRecogniser(open_classifier(folder)), folder)
 

@@ -11,6 +11,7 @@ from torch.nn import functional as F
 from core.errors import Cancelled, Refusal
 from core.evaluation.inception import SHAPES, open_inception
 from core.levels import CLEAN
+from core.recognisers import open_recogniser
 
 NAME = "weights-inception-2015-12-05-6726825d.pth"
 
@@ -233,3 +234,9 @@ class _Evil:
 def test_that_a_file_that_is_not_there_is_refused_in_words(tmp_path: Path) -> None:
     with pytest.raises(Refusal, match="cannot be read"):
         open_inception(tmp_path / "nobody.pth")
+
+
+def test_that_the_file_is_opened_like_any_feature_network(file: Path) -> None:
+    opened = open_recogniser(file)
+    assert opened.folder == file
+    assert opened.recogniser.info.features == 2048
