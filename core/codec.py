@@ -155,7 +155,8 @@ def _fields_to_json(value: Any, where: str) -> Json:
 def _to_json(value: Any, hint: Any, where: str) -> Any:
     """By declared type, so that equal requests (guidance 0 and 0.0) are written alike."""
     if dataclasses.is_dataclass(value):
-        kind = {"kind": type(value).__name__} if _is_union(hint) else {}
+        is_one_of_several = _is_union(hint) and type(None) not in get_args(hint)
+        kind = {"kind": type(value).__name__} if is_one_of_several else {}
         return {**kind, **_fields_to_json(value, where)}
     if value is None or isinstance(value, (bool, str)):
         return value

@@ -16,6 +16,7 @@ from core import requests
 from core.codec import from_json, request_hash, to_json
 from core.errors import Refusal
 from core.requests import (
+    ClassifierSpec,
     Conversion,
     FromImage,
     FromLatent,
@@ -69,7 +70,20 @@ conversions = st.builds(
 )
 images = st.builds(ImageRef, sha256, conversions)
 samplers = st.builds(
-    SamplerSpec, choice(requests.SamplerName), unit, choice(requests.VarianceName), choice(requests.ClipPolicy)
+    SamplerSpec,
+    choice(requests.SamplerName),
+    unit,
+    choice(requests.VarianceName),
+    choice(requests.ClipPolicy),
+    unit,
+    st.none() | st.floats(0, 1000),
+)
+classifiers = st.builds(
+    ClassifierSpec,
+    models,
+    st.lists(st.integers(0, 10), max_size=4).map(tuple),
+    st.floats(-100, 100),
+    choice(requests.GradientPlace),
 )
 
 
@@ -88,6 +102,10 @@ def runs(starts: st.SearchStrategy[Any]) -> st.SearchStrategy[SampleRequest]:
         choice(requests.Precision),
         starts,
         unit,
+        interval=st.none() | st.tuples(st.integers(0, 9999), st.integers(0, 9999)),
+        rescale=unit,
+        classifier=st.none() | classifiers,
+        temperature=st.floats(0, 100),
     )
 
 
