@@ -6,6 +6,7 @@ import argparse
 from dataclasses import replace
 
 from core.cli.bench import check_outputs, open_bench
+from core.cli.guiding import open_guide
 from core.cli.noise import open_sample
 from core.cli.sample import build_request, draw
 from core.paths import partial_timesteps
@@ -18,7 +19,7 @@ def denoise(options: argparse.Namespace) -> int:
     image = open_sample(options.image)
     bench = open_bench(options)
     picture, notes = bench.add(image)
-    whole = build_request(bench.info, options)
+    whole = build_request(bench.info, options, open_guide(bench, options))
     timesteps = partial_timesteps(whole.timesteps, options.from_t)
     draw(replace(whole, timesteps=timesteps, start=FromImage(picture)), bench, options, notes)
     return 0

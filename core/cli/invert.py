@@ -8,9 +8,10 @@ import time
 from typing import Any, cast
 
 from core.cli.bench import Bench, check_outputs, named, open_bench, outputs
+from core.cli.labels import labels_of
 from core.cli.noise import open_sample
 from core.cli.output import Progress, report
-from core.cli.sample import DEFAULT_STEPS, labels_of
+from core.cli.sample import DEFAULT_STEPS
 from core.codec import from_json, to_json
 from core.inversion_plan import obstacles, reconstruction
 from core.measures import LatentStatistics, latent_statistics, mean_squared_error, psnr

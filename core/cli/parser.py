@@ -11,6 +11,7 @@ from typing import NoReturn, get_args
 from core.errors import Refusal
 from core.requests import (
     ClipPolicy,
+    GradientPlace,
     InversionConvention,
     MixName,
     PredictionKind,
@@ -60,6 +61,8 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
 def _add_sample(parser: argparse.ArgumentParser) -> None:
     parser.description = "Draw samples from a model; the same request in the window gives the same pictures."
     _add_model(parser)
+    _option(parser, "--temperature", "factor of the initial noise (default 1)", type=not_negative, default=1.0,
+            metavar="F")  # fmt: skip
     _add_sampling(parser)
 
 
@@ -78,11 +81,16 @@ def _add_sampling(parser: argparse.ArgumentParser) -> None:
     _option(
         parser,
         "--variance",
-        "of DDPM: the posterior's (small) or the step's beta (large)",
+        "of DDPM: the posterior's (small), the step's beta (large), or as the model has learned",
         choices=get_args(VarianceName),
     )
     _option(parser, "--timesteps", "picked by hand, falling, separated by commas", type=timesteps, metavar="T1,T2,...")
     _option(parser, "--clip", "of x0_hat to the data's range", choices=get_args(ClipPolicy))
+    _option(parser, "--percentile", "of --clip dynamic: of each picture's |x0_hat| (default 0.995)", type=fraction,
+            metavar="P")  # fmt: skip
+    _option(parser, "--limit", "of --clip dynamic: no |x0_hat| beyond it is scaled back (default none)", type=positive,
+            metavar="L")  # fmt: skip
+    _add_guidance(parser)
     _option(parser, "-n", "number of samples (default 1)", dest="count", type=whole(1, 4096), default=1, metavar="K")
     _option(parser, "--out", "all samples as one PNG", type=Path, metavar="GRID.png")
     _option(parser, "--columns", "of the grid (default: as square as can be)", type=whole(1, 4096), metavar="N")
@@ -90,6 +98,16 @@ def _add_sampling(parser: argparse.ArgumentParser) -> None:
     _add_seed(parser)
     _add_network(parser)
     _add_reporting(parser)
+
+
+def _add_guidance(parser: argparse.ArgumentParser) -> None:
+    _option(parser, "--interval", "guide at these timesteps alone, both counted", type=pair, metavar="T1,T2")
+    _option(parser, "--rescale", "how far guided predictions go back to the plain ones' strength (default 0)",
+            type=fraction, default=0.0, metavar="R")  # fmt: skip
+    _option(parser, "--classifier", "guide towards --label by this noisy classifier", metavar="NAME")
+    _option(parser, "--classifier-scale", "of its gradient (default 1)", type=number, metavar="S")
+    _option(parser, "--classifier-at", "of DDPM: where its gradient is taken (default x_t)",
+            choices=get_args(GradientPlace))  # fmt: skip
 
 
 def _add_invert(parser: argparse.ArgumentParser) -> None:
@@ -264,6 +282,22 @@ def positive(text: str) -> float:
     if not 0 < value < math.inf:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0")
     return value
+
+
+def not_negative(text: str) -> float:
+    """A number 0..100."""
+    value = number(text)
+    if not 0 <= value <= 100:
+        raise argparse.ArgumentTypeError(f"{text!r} does not lie between 0 and 100")
+    return value
+
+
+def pair(text: str) -> tuple[int, int]:
+    """Two timesteps separated by a comma."""
+    given = timesteps(text)
+    if len(given) != 2:
+        raise argparse.ArgumentTypeError(f"{text!r} is not two timesteps: the first and the last")
+    return given[0], given[1]
 
 
 def spacing(text: str) -> str:

@@ -9,10 +9,11 @@ from dataclasses import replace
 from typing import cast
 
 from core.cli.bench import Bench, check_outputs, named, open_bench, outputs
+from core.cli.guiding import guided, open_guide
 from core.cli.output import Progress, report
 from core.codec import from_json, to_json
 from core.errors import Refusal
-from core.messages import ModelInfo
+from core.messages import ClassifierInfo, ModelInfo
 from core.paths import model_timesteps
 from core.render import grid, write_npy, write_png
 from core.requests import Precision, SampleRequest, SamplerSpec, SpacingName
@@ -24,7 +25,7 @@ def sample(options: argparse.Namespace) -> int:
     """Write the samples; raises Refusal."""
     check_outputs(options, ".png")
     bench = open_bench(options)
-    draw(build_request(bench.info, options), bench, options)
+    draw(build_request(bench.info, options, open_guide(bench, options)), bench, options)
     return 0
 
 
@@ -60,7 +61,7 @@ def draw(request: SampleRequest, bench: Bench, options: argparse.Namespace, note
     report(result, options.json, f"{named(options)}: {words}")
 
 
-def build_request(info: ModelInfo, options: argparse.Namespace) -> SampleRequest:
+def build_request(info: ModelInfo, options: argparse.Namespace, guide: ClassifierInfo | None = None) -> SampleRequest:
     """The run that the options describe, completely resolved: what they leave open, the model's folder says."""
     hand = options.timesteps or ()
     if hand and options.spacing is not None:
@@ -79,12 +80,11 @@ def build_request(info: ModelInfo, options: argparse.Namespace) -> SampleRequest
         sampler=_sampler(info.sampler, options),
         seed=options.seed,
         count=options.count,
-        labels=labels_of(info, options.label, options.count),
-        guidance=options.guidance,
         precision=precision,
         final_alpha_bar=info.final_alpha_bar,
+        temperature=getattr(options, "temperature", 1.0),  # a picture noised to t has none
     )
-    return from_json(SampleRequest, to_json(request))
+    return from_json(SampleRequest, to_json(guided(request, info, options, guide)))
 
 
 def _sampler(said: SamplerSpec, options: argparse.Namespace) -> SamplerSpec:
@@ -93,33 +93,9 @@ def _sampler(said: SamplerSpec, options: argparse.Namespace) -> SamplerSpec:
         raise Refusal("--eta belongs to DDIM. Use --sampler ddim, or leave --eta out.")
     if options.variance is not None and name != "ddpm":
         raise Refusal("--variance belongs to DDPM. Use --sampler ddpm, or leave --variance out.")
+    clip = options.clip or said.clip
+    if clip != "dynamic" and (options.percentile is not None or options.limit is not None):
+        raise Refusal("--percentile and --limit belong to dynamic thresholding. Use --clip dynamic, or leave them out.")
     chosen = replace(said, name=name)
-    given = {key: getattr(options, key) for key in ("eta", "variance", "clip") if getattr(options, key) is not None}
-    return replace(chosen, **given)
-
-
-def labels_of(info: ModelInfo, text: str | None, count: int) -> tuple[int | None, ...]:
-    """One label index a sample (None: no class) from names or indices; one for all, or one each. Raises Refusal."""
-    if text is None:
-        return (None,) * count if info.labels else ()
-    if not info.labels:
-        raise Refusal(f"The model {info.ref.name} knows no labels. Leave --label out.")
-    # A name may itself hold a comma: the whole text is tried first.
-    parts = [text] if text in info.labels else [part.strip() for part in text.split(",")]
-    labels = tuple(_label(info, part) for part in parts)
-    if len(labels) == 1:
-        return labels * count
-    if len(labels) != count:
-        raise Refusal(f"--label lists {len(labels)} labels for {count} samples. Give one, or one for each.")
-    return labels
-
-
-def _label(info: ModelInfo, text: str) -> int | None:
-    if text in info.labels:
-        return info.labels.index(text)
-    if text.lower() in ("none", "null"):
-        return None
-    if text.isdecimal() and int(text) < len(info.labels):
-        return int(text)
-    shown = ", ".join(info.labels[:20]) + (", ..." if len(info.labels) > 20 else "")
-    raise Refusal(f"The model {info.ref.name} has no label {text!r}. Its labels are {shown}.")
+    names = ("eta", "variance", "clip", "percentile", "limit")
+    return replace(chosen, **{key: getattr(options, key) for key in names if getattr(options, key) is not None})
