@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from core.classifier_folder import open_classifier
 from core.cli import COMMANDS
 from tests.conftest import Result
 
@@ -389,6 +390,29 @@ def test_that_a_run_ends_without_signal_where_that_is_asked(command, folder: Pat
     base = ("train", folder, "--size", 8, "--batch", 4, "--steps", 1, "--device", "cpu", "--zero-snr")
     assert command(*base, "--out", "run")[0] == 0
     assert json.loads(Path("run/scheduler/scheduler_config.json").read_text())["rescale_betas_zero_snr"] is True
+
+
+@pytest.fixture
+def many(tmp_path: Path) -> Path:
+    """Two classes of twelve 8 × 8 grey pictures."""
+    for name, value in (("dark", 30), ("light", 220)):
+        (tmp_path / "many" / name).mkdir(parents=True)
+        for index in range(12):
+            Image.fromarray(np.full((8, 8), value + index, dtype=np.uint8)).save(tmp_path / f"many/{name}/{index}.png")
+    return tmp_path / "many"
+
+
+@pytest.mark.parametrize("clean", [False, True])
+def test_that_a_classifier_is_trained_on_noise_or_on_clean_pictures(command, many: Path, clean: bool) -> None:
+    base = ("train", many, "--size", 8, "--batch", 4, "--device", "cpu", "--classifier", "--schedule", "cosine")
+    said = ("--clean",) if clean else ()
+    assert command(*base, *said, "--out", "judge", "--steps", 2)[0] == 0
+    classifier = open_classifier(Path("judge"))
+    assert (classifier.info.labels, classifier.info.noisy) == (("dark", "light"), not clean)
+    assert classifier.info.schedule.name == "cosine"
+    resumed = ("train", many, "--out", "judge", "--resume", "--steps", 3)
+    assert "classifier sees" in refused(command(*resumed, "--classifier", *(() if clean else ("--clean",))))
+    assert command(*resumed, "--classifier", *said)[0] == 0
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,8 @@ WITHOUT_TORCH = [
     *("core.forward", "core.images", "core.inversion_plan", "core.likeness", "core.measures", "core.messages"),
     *("core.morph_plan", "core.noise", "core.paths", "core.process", "core.render", "core.requests"),
     *("core.schedules", "core.startup", "core.store", "core.training.dataset", "core.training.history"),
-    *("core.training.ablation", "core.training.order", "core.training.presets", "core.training.runs"),
+    *("core.training.ablation", "core.training.combinations", "core.training.order", "core.training.presets"),
+    "core.training.runs",
 ]
 
 
