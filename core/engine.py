@@ -401,12 +401,15 @@ class Engine:
         self.post(ClassifierOpened(opened.recogniser.info, str(opened.folder)))
 
     def _snapshot(self, job: int) -> None:
+        from core.classifier_folder import is_classifier
         from core.train_worker import TrainWorker
 
         worker = next((worker for worker in self._workers if worker.number == job), None)
         if not isinstance(worker, TrainWorker):
             raise Refusal("This training is over. Open its folder instead.")
-        self._open_model(str(worker.session.snapshot()))
+        folder = worker.session.snapshot()
+        opens = self._open_classifier if is_classifier(folder) else self._open_model
+        opens(str(folder))
 
     def _add_model(self, model: Model, folder: str = "") -> None:
         self.library.add_model(model)

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from core.classifier import Classifier
-from core.classifier_folder import OpenClassifier, find_classifier, open_classifier
+from core.classifier_folder import OpenClassifier, find_classifier, is_classifier, open_classifier
 from core.errors import Refusal
 from core.evaluation.inception import open_inception
 from core.levels import CLEAN, Level
@@ -42,7 +42,7 @@ def open_recogniser(name_or_path: str | Path, device: str = "cpu") -> OpenRecogn
     Raises Refusal, in words, for everything else.
     """
     file = Path(name_or_path)
-    if file.suffix.lower() in WEIGHTS and not file.is_dir():
+    if file.suffix.lower() in WEIGHTS and not file.is_dir() and not is_classifier(file.parent.parent):
         return OpenRecogniser(open_inception(file, device), file)
     folder = find_classifier(name_or_path)
     return OpenRecogniser(NetworkRecogniser(open_classifier(folder)), folder)

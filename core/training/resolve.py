@@ -26,6 +26,8 @@ UNINTERRUPTED_FLOPS = {"cpu": 1.5e10, "cuda": 2e13, "mps": 1e12}
 """Of the network's way forward on one micro-batch; the way back, twice as long, nobody can interrupt."""
 CLASSIFIER_WEIGHT_DECAY = 0.05
 """Of a noisy classifier (Dhariwal & Nichol 2021, appendix H); diffusion models are trained without."""
+CLASSIFIER_SHIFT = 16
+"""Of a picture's side, by up to which share it is moved: what the published classifiers get from random crops."""
 FEWEST = 4
 """Pictures of a micro-batch, however large the network: fewer would leave most of the arithmetic unused."""
 
@@ -80,6 +82,7 @@ def resolved(
         timestep_sampler=order.timestep_sampler,
         weight_decay=CLASSIFIER_WEIGHT_DECAY if classifies else 0.0,
         noised=order.noised,
+        shift=data.pictures.shape[1] // CLASSIFIER_SHIFT if classifies else 0,
     )
     return request, data, begin
 

@@ -104,6 +104,7 @@ def test_that_half_the_bytes_are_opened_as_float32(tmp_path: Path) -> None:
 @pytest.mark.parametrize("inside", ["", "classifier", "scheduler", "diffuscope.json", CONFIG, WEIGHTS])
 def test_that_a_folder_is_found_by_anything_in_it(folder: Path, inside: str) -> None:
     assert find_classifier(folder / inside) == folder
+    assert open_recogniser(folder / inside).folder == folder
 
 
 def test_that_a_recogniser_is_opened_with_its_folder(folder: Path) -> None:
