@@ -62,8 +62,9 @@ class ModelProduct:
             with contextlib.suppress(Refusal):
                 base = read_info(origin.out)
                 description, licence = description or base.description, licence or base.licence
-        # Clamping x0_hat alone pulls it away from eps_hat, which ruins guidance; only eps needs it near pure noise.
-        sampler = SamplerSpec("ddim", clip="clamp" if request.prediction == "eps" else "none")
+        # Clamping x0_hat alone pulls it away from eps_hat, which ruins guidance; only what says little of x_0 near pure
+        # noise needs it.
+        sampler = SamplerSpec("ddim", clip="clamp" if request.prediction in ("eps", "mean") else "none")
         info = base or ModelInfo(ModelRef("", ""), (), request.schedule, request.prediction, sampler=sampler)
         self.info = replace(
             info,
