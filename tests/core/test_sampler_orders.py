@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterator
 from itertools import pairwise
 
 import numpy as np
@@ -14,70 +12,21 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from core.denoiser import Denoiser
-from core.levels import Level, Path
 from core.paths import make_path, spaced_timesteps
 from core.requests import ScheduleSpec
-from core.samplers import Step, ddim, ddpm, dpmpp, heun
+from core.samplers import ddim, ddpm
 from core.schedules import make_schedule
-from tests.toys import ONE_D, TWO_D, MixtureDenoiser
+from tests.convergence import MIXTURES, ORDERS, WALKS, errors, even_path, last
+from tests.toys import ONE_D, MixtureDenoiser
 
-FROM, TO = -5.5, 5.5  # log-SNR
-
-MIXTURES = {"1-D": ONE_D, "2-D": TWO_D}
 STEPS = (12, 16, 24, 32, 48, 64)
-
-
-def no_noise() -> Tensor:
-    raise AssertionError("this walk draws no noise")
-
-
-WALKS: dict[str, Callable[[Denoiser, Path, Tensor], Iterator[Step]]] = {
-    "ddim": lambda denoise, path, x: ddim(denoise, path, x, None, eta=0.0, noise=no_noise),
-    "heun": lambda denoise, path, x: heun(denoise, path, x, None),
-    "dpmpp": lambda denoise, path, x: dpmpp(denoise, path, x, None),
-}
-ORDERS = {"ddim": 1, "heun": 2, "dpmpp": 2}
-
-
-def even_path(steps: int, start: float = FROM, end: float = TO) -> Path:
-    """Levels evenly apart in log-SNR."""
-    at = np.linspace(start, end, steps + 1)
-    return tuple(Level(0.0, math.sqrt(1 / (1 + math.exp(-s))), math.sqrt(1 / (1 + math.exp(s)))) for s in at)
-
-
-def last(steps: Iterator[Step]) -> Tensor:
-    *_, step = steps
-    return step.x_next
-
-
-def solution(mixture: MixtureDenoiser, x: Tensor, start: Level, end: Level) -> Tensor:
-    """The probability-flow ODE d(x / alpha) / d(sigma / alpha) = eps (Song et al. 2021, eq. 14), by SciPy."""
-    scipy_integrate = pytest.importorskip("scipy.integrate")
-
-    def slope(s: float, y: np.ndarray) -> np.ndarray:
-        alpha = 1 / math.sqrt(1 + s * s)
-        level = Level(0.0, alpha, s * alpha)
-        return mixture(torch.from_numpy(y).reshape(x.shape) * alpha, level, None).eps_hat.numpy().ravel()
-
-    span = (start.sigma / start.alpha, end.sigma / end.alpha)
-    y = (x / start.alpha).numpy().ravel()
-    found = scipy_integrate.solve_ivp(slope, span, y, method="DOP853", rtol=1e-11, atol=1e-12)
-    return torch.from_numpy(found.y[:, -1]).reshape(x.shape) * end.alpha
-
-
-def errors(sampler: str, mixture: MixtureDenoiser) -> list[float]:
-    """Root mean square error where the walk ends, for each of STEPS."""
-    x = torch.randn(64, mixture.means.shape[1], generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    path = even_path(1)
-    exact = solution(mixture, x, path[0], path[-1])
-    ends = (last(WALKS[sampler](mixture, even_path(steps), x)) for steps in STEPS)
-    return [float((end - exact).square().mean().sqrt()) for end in ends]
 
 
 @pytest.mark.parametrize("mixture", MIXTURES)
 @pytest.mark.parametrize("sampler", WALKS)
 def test_that_the_error_falls_with_the_order_of_the_method(sampler: str, mixture: str) -> None:
-    found = errors(sampler, MIXTURES[mixture])
+    pytest.importorskip("scipy")
+    found = errors(MIXTURES[mixture], {sampler: STEPS})[sampler]
     slope = -np.polyfit(np.log(STEPS), np.log(found), 1)[0]
     assert slope == pytest.approx(ORDERS[sampler], abs=0.25)
     assert all(later < earlier for earlier, later in pairwise(found))
