@@ -13,6 +13,7 @@ from core.requests import (
     ClipPolicy,
     GradientPlace,
     InversionConvention,
+    MetricName,
     MixName,
     PredictionKind,
     SamplerName,
@@ -33,6 +34,7 @@ usage: main.py [IMAGE | FOLDER | MODEL ...]     open the window
        main.py invert IMAGE --model M ...       a picture's latent, and the picture made of it again
        main.py interpolate A B --model M ...    from picture to picture through their latents
        main.py train FOLDER --out RUN ...       train a model on a folder of pictures
+       main.py evaluate --model M --data FOLDER ...   its likelihood, and how far its samples are from the pictures
        main.py screenshots DIR [--quick]        pictures of the window for the documentation
 
 main.py COMMAND --help tells more about a command."""
@@ -55,6 +57,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     _add_invert(commands.add_parser("invert", help="a picture's latent and its reconstruction", allow_abbrev=False))
     _add_interpolate(commands.add_parser("interpolate", help="from picture to picture", allow_abbrev=False))
     _add_train(commands.add_parser("train", help="train a model on a folder", allow_abbrev=False))
+    _add_evaluate(commands.add_parser("evaluate", help="measure a model on a folder", allow_abbrev=False))
     return parser.parse_args(arguments)
 
 
@@ -189,6 +192,35 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
     _add_reporting(parser)
 
 
+def _add_evaluate(parser: argparse.ArgumentParser) -> None:
+    parser.description = "How many bits pictures cost a model, and how far its samples are from them."
+    _option(parser, "--model", "a bundled model's name, or a model folder in the diffusers layout", required=True)
+    _option(parser, "--data", "pictures it is measured on, or sub-folders of them", type=Path, required=True,
+            metavar="FOLDER")  # fmt: skip
+    parser.add_argument("--nll", action="store_true", help="bits a value by the variational bound (the default)")
+    parser.add_argument("--distance", action="store_true", help="of samples from the pictures")
+    _option(parser, "--count", "pictures, and samples (default 200)", type=whole(2, 1_000_000), default=200,
+            metavar="N")  # fmt: skip
+    _option(parser, "--timesteps", "of --nll: strata of t (default 50), or all", type=strata, metavar="K")
+    _option(parser, "--draws", "of --nll: of noise for each picture and t (default 1)", type=whole(1, 1000),
+            metavar="D")  # fmt: skip
+    _option(parser, "--sampler", "of --distance: one or several", choices=get_args(SamplerName), nargs="+")
+    _option(parser, "--steps", "of --distance: network evaluations, one or several (default 50)", nargs="+",
+            type=whole(1, 10_000), metavar="S")  # fmt: skip
+    _option(parser, "--spacing", "of --distance", type=spacing, metavar="NAME")
+    _option(parser, "--eta", "of DDIM", type=fraction, metavar="E")
+    _option(parser, "--guidance", "of --distance: w of eps = (1 + w) eps_c - w eps_u", type=number, metavar="W")
+    _option(parser, "--features", "a classifier's name or folder, or a file with Inception's weights", metavar="NAME")
+    _option(parser, "--metric", "default kernel; frechet where there are enough samples", choices=get_args(MetricName))
+    _option(parser, "--batch", "samples drawn together (default 50)", type=whole(1, 4096), default=50, metavar="B")
+    parser.add_argument("--unlabelled", action="store_true", help="tell the model no classes")
+    _option(parser, "--variance", "of the reverse step", choices=get_args(VarianceName))
+    _option(parser, "--clip", "of x0_hat to the data's range (default: clamp for --nll)", choices=get_args(ClipPolicy))
+    _add_seed(parser)
+    _add_network(parser)
+    _add_reporting(parser)
+
+
 def _add_image(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("image", metavar="IMAGE", help="a picture file, or a bundled sample's name")
 
@@ -298,6 +330,11 @@ def pair(text: str) -> tuple[int, int]:
     if len(given) != 2:
         raise argparse.ArgumentTypeError(f"{text!r} is not two timesteps: the first and the last")
     return given[0], given[1]
+
+
+def strata(text: str) -> int | str:
+    """A number of timesteps, or all of them."""
+    return text if text == "all" else whole(2, 10_000)(text)
 
 
 def spacing(text: str) -> str:

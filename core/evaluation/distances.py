@@ -164,7 +164,7 @@ class DistanceMeasuring:
             asked = list(classes[start : start + AT_ONCE])
             recognised: list[bool] = []
             if any(label is not None for label in asked):
-                said = self._recogniser.log_probabilities(x, CLEAN).argmax(dim=1).tolist()
+                said = self._recogniser.log_probabilities(x, CLEAN, self._check).argmax(dim=1).tolist()
                 recognised = [a == b for a, b in zip(asked, said, strict=True) if a is not None]
             yield features, recognised
 

@@ -20,7 +20,7 @@ from torch.nn import functional as F
 
 from core.errors import Refusal
 from core.levels import Level
-from core.library import Check
+from core.library import Check, never
 from core.messages import ClassifierInfo
 from core.requests import ModelRef, ScheduleSpec
 from core.weights_file import digest, look_through
@@ -182,10 +182,10 @@ class Inception:
             features.append(self._features(_resized(picture[None].to(self._device), self._resize), check))
         return torch.cat(features)
 
-    def log_probabilities(self, x: Tensor, level: Level) -> Tensor:
+    def log_probabilities(self, x: Tensor, level: Level, check: Check = never) -> Tensor:
         raise Refusal("This Inception network gives features alone: choose a classifier to recognise classes.")
 
-    def gradient(self, x: Tensor, level: Level, labels: Tensor) -> tuple[Tensor, Tensor]:
+    def gradient(self, x: Tensor, level: Level, labels: Tensor, check: Check = never) -> tuple[Tensor, Tensor]:
         raise Refusal("This Inception network never met noise, so it cannot guide: choose a noisy classifier.")
 
     def release(self) -> None:

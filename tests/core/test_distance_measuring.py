@@ -39,7 +39,8 @@ class Means:
         quarters = torch.nn.functional.avg_pool2d(x, 2).flatten(1)
         return quarters[:, : self.info.features]
 
-    def log_probabilities(self, x: Tensor, level: Level) -> Tensor:
+    def log_probabilities(self, x: Tensor, level: Level, check=lambda: None) -> Tensor:
+        check()
         assert level is CLEAN
         mean = x.mean(dim=(1, 2, 3))
         return torch.stack((-(mean + 0.5).square(), -(mean - 0.5).square()), dim=1)
