@@ -10,7 +10,7 @@ from core.classifier_config import classifier_network
 from core.device import auto_precision
 from core.errors import Refusal
 from core.library import NetworkModel
-from core.requests import Precision
+from core.requests import Precision, PredictionKind
 from core.schedules import make_schedule
 from core.training.checkpoint import read_request
 from core.training.combinations import objection
@@ -58,6 +58,7 @@ def resolved(
     else:
         network = replace(network, out_channels=answered(network.in_channels, order.variance))
     flops = _flops(network, data.pictures.shape[1])
+    prediction = base.info.prediction if base else order.prediction
     classifies = order.task == "classifier"
     request = TrainRequest(
         data_name=data.name,
@@ -65,7 +66,7 @@ def resolved(
         network=network,
         labels=data.classes,
         schedule=base.info.schedule if base else order.schedule,
-        prediction=base.info.prediction if base else order.prediction,
+        prediction=prediction,
         steps=order.steps,
         minutes=order.minutes,
         batch=order.batch,
@@ -73,7 +74,7 @@ def resolved(
         lr=order.lr,
         label_dropout=0.0 if classifies else 0.1,
         flip=order.flip,
-        precision=_precision(order, device, flops),
+        precision=_precision(order, prediction, device, flops),
         micro_batch=micro_batch(flops, device, order.batch),
         base=base.info.ref if base else None,
         task=order.task,
@@ -136,11 +137,11 @@ def _refuse_to_begin_from(base: NetworkModel, order: TrainOrder) -> None:
         )
 
 
-def _precision(order: TrainOrder, device: str, flops: int) -> Precision:
+def _precision(order: TrainOrder, prediction: PredictionKind, device: str, flops: int) -> Precision:
     """What "auto" means; of a mean, which differs little from x_t, half of the digits would be left in bfloat16."""
     if order.precision != "auto":
         return order.precision
-    return "float32" if order.prediction == "mean" else auto_precision(device, flops)
+    return "float32" if prediction == "mean" else auto_precision(device, flops)
 
 
 def _flops(network: UNetConfig, side: int) -> int:

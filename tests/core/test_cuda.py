@@ -14,8 +14,9 @@ from core.messages import ModelInfo
 from core.requests import ModelRef, SampleRequest, SamplerSpec, ScheduleSpec
 from core.training.order import TrainOrder
 from core.training.session import Drawn, TrainingSession
+from core.training.trainer import Trainer
 from core.unet import UNet, UNetConfig, prepare
-from tests.core.halves import DATA, TINY
+from tests.core.halves import DATA, REQUEST, TINY
 
 pytestmark = [pytest.mark.cuda, pytest.mark.skipif(not torch.cuda.is_available(), reason="needs an NVIDIA GPU")]
 
@@ -134,3 +135,12 @@ def test_that_a_training_learns_is_cancelled_and_goes_on(tmp_path):
     assert losses.shape == (40,)
     assert losses[-10:].mean() < losses[:5].mean()
     assert drawn[-1].pictures.shape == (2, 8, 8, 1)
+
+
+@pytest.mark.parametrize("prediction", ["eps", "mean"])
+@pytest.mark.parametrize(("objective", "variance"), [("weighted", "fixed"), ("vlb", "range"), ("hybrid", "diagonal")])
+def test_that_an_objective_is_the_same_there_as_on_the_cpu(objective, variance, prediction) -> None:
+    network = replace(TINY, out_channels=1 if variance == "fixed" else 2)
+    request = replace(REQUEST, network=network, objective=objective, variance=variance, prediction=prediction)
+    here, there = ([step.loss for step in Trainer(request, DATA, device=device).steps()] for device in ("cpu", "cuda"))
+    assert there == pytest.approx(here, rel=1e-2)
