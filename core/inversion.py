@@ -16,8 +16,9 @@ from core.levels import Level, Path
 from core.library import Library
 from core.process import ddim_step
 from core.requests import InversionConvention, InvertRequest, SamplerSpec
-from core.run import Exact, Guidance, Run
+from core.run import Exact, Run
 from core.samplers import Before, Step
+from core.steering import Guidance
 from core.store import DEFAULT_CAP
 
 

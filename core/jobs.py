@@ -34,10 +34,11 @@ from core.requests import (
     SeedEnd,
     Start,
 )
-from core.run import Exact, Guidance, Run, Work, condition_of, denoiser_of, nothing
+from core.run import Exact, Run, Work, nothing
 from core.samplers import Before, Step, StepNoise
 from core.sampling_plan import check_fits, is_continued
 from core.schedules import make_schedule
+from core.steering import Guidance, condition_of, denoiser_of
 from core.store import DEFAULT_CAP
 
 FindRun = Callable[[str], Run | None]

@@ -24,8 +24,8 @@ from core.likelihood import Posterior, vlb_terms
 from core.messages import Likelihood, ModelInfo, frozen
 from core.process import posterior, transition_variance
 from core.requests import LikelihoodRequest
-from core.run import condition_of
 from core.schedules import make_schedule
+from core.steering import condition_of
 from core.training.dataset import PictureFolder
 
 AT_ONCE = 16

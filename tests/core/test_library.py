@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import torch
 
-from core.jobs import condition_of
 from core.library import Library, NetworkModel
 from core.model_folder import open_model
 from core.requests import ModelRef
 from core.schedules import make_schedule
+from core.steering import condition_of
 
 
 def test_that_a_new_model_takes_the_devices_memory_of_the_one_before() -> None:
