@@ -2,41 +2,22 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Mapping
 from pathlib import Path
-from typing import BinaryIO
 
 from pyqtgraph.exporters import Exporter, ImageExporter
 from PySide6.QtCore import QBuffer, QIODevice, QRectF
 from PySide6.QtGui import QPainter
 from PySide6.QtSvg import QSvgGenerator
 
+from app import plot_files
+from app.plot_files import PNG_SCALE
 from app.widgets.large_plot import LargePlot
 from core.errors import Refusal
-from core.files import check_writable, write_file
-
-PNG_SCALE = 2
-"""Pixels of the PNG for one on the screen, so that it can be printed."""
-
-FORMATS: Mapping[str, str] = {
-    ".svg": "Scalable picture (*.svg)",
-    ".png": "Picture (*.png)",
-    ".csv": "Table of numbers (*.csv)",
-}
 
 
 def export(plot: LargePlot, path: Path) -> None:
     """Write what the plot shows, in the format of the path's ending. Raises Refusal; an older file stays then."""
-    check_writable(path, *FORMATS)
-    make = {".svg": svg, ".png": png, ".csv": table}[path.suffix.lower()]
-    content = make(plot)
-
-    def write(stream: BinaryIO) -> None:
-        stream.write(content)
-
-    write_file(path, write)
+    plot_files.write(path, {".svg": lambda: svg(plot), ".png": lambda: png(plot), ".csv": lambda: table(plot)})
 
 
 def svg(plot: LargePlot) -> bytes:
@@ -76,9 +57,9 @@ def png(plot: LargePlot) -> bytes:
 def table(plot: LargePlot) -> bytes:
     """A row a timestep, a column a curve; floats as Python writes them, which reads back to the same bits."""
     columns = [plot.table.of(curve.schedule) for curve in plot.curves]
-    text = io.StringIO(newline="")
-    rows = csv.writer(text)
-    rows.writerow(["t", *(f"{plot.table.axis} {curve.label}" for curve in plot.curves)])
-    for t in range(max(map(len, columns), default=0)):
-        rows.writerow([t, *(repr(float(column[t])) if t < len(column) else "" for column in columns)])
-    return text.getvalue().encode("utf-8")
+    rows: list[list[str | float]] = [["t", *(f"{plot.table.axis} {curve.label}" for curve in plot.curves)]]
+    rows += [
+        [str(t), *(float(column[t]) if t < len(column) else "" for column in columns)]
+        for t in range(max(map(len, columns), default=0))
+    ]
+    return plot_files.table(rows)

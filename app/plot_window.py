@@ -9,7 +9,8 @@ from PySide6.QtCore import Qt, Slot
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QCheckBox, QFileDialog, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
-from app.plot_export import FORMATS, export
+from app.plot_export import export
+from app.plot_files import FORMATS
 from app.theme import GRID, PANEL_PADDING, font
 from app.widgets.controls import Choice, label
 from app.widgets.curves import KEYS, SHOWN, Curve, curve_of

@@ -1,0 +1,131 @@
+"""A plot as a file: which formats there are, how one is chosen, and the drawing of those that draw themselves."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import BinaryIO
+
+from PySide6.QtCore import QBuffer, QIODevice, QObject, QRectF, QSizeF, Qt, Signal
+from PySide6.QtGui import QImage, QPainter
+from PySide6.QtSvg import QSvgGenerator
+from PySide6.QtWidgets import QFileDialog, QWidget
+
+from app.widgets.drawn_plot import DrawnPlot, Table
+from core.errors import Refusal
+from core.files import check_writable, write_file
+
+PNG_SCALE = 2
+"""Pixels of the PNG for one on the screen, so that it can be printed."""
+
+FORMATS: Mapping[str, str] = {
+    ".svg": "Scalable picture (*.svg)",
+    ".png": "Picture (*.png)",
+    ".csv": "Table of numbers (*.csv)",
+}
+
+
+class PlotSaver(QObject):
+    """Saves the plots it watches where the person says.
+
+    Signals: ``saved(Path)``; ``refused(message, details)``.
+    """
+
+    saved = Signal(object)
+    refused = Signal(str, str)
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._window = parent
+
+    def watch(self, plot: DrawnPlot) -> None:
+        """Answer what the plot's menu asks."""
+        plot.export_wanted.connect(lambda ending: self.choose(plot, ending))
+
+    def choose(self, plot: DrawnPlot, ending: str) -> QFileDialog:
+        """Ask where the file is to go; the window stays usable meanwhile."""
+        name = "".join(letter if letter.isalnum() else "-" for letter in plot.title.lower()).strip("-")
+        dialog = QFileDialog(self._window, "Save the plot", f"{name or 'plot'}{ending}", FORMATS[ending])
+        dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
+        dialog.setDefaultSuffix(ending.removeprefix("."))
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.fileSelected.connect(lambda chosen: self.save(plot, Path(chosen)))
+        dialog.open()
+        return dialog
+
+    def save(self, plot: DrawnPlot, path: Path) -> bool:
+        """Write it; False where that could not be, which ``refused`` says."""
+        try:
+            export(plot, path)
+        except Refusal as refusal:
+            self.refused.emit(str(refusal), refusal.details)
+            return False
+        self.saved.emit(path)
+        return True
+
+
+def export(plot: DrawnPlot, path: Path) -> None:
+    """Write what the plot shows, in the format of the path's ending. Raises Refusal; an older file stays then."""
+    write(path, {".svg": lambda: svg(plot), ".png": lambda: png(plot), ".csv": lambda: table(plot.table())})
+
+
+def write(path: Path, make: Mapping[str, Callable[[], bytes]]) -> None:
+    """Make and write the content for the path's ending. Raises Refusal; an older file stays then."""
+    check_writable(path, *make)
+    content = make[path.suffix.lower()]()
+
+    def write_content(stream: BinaryIO) -> None:
+        stream.write(content)
+
+    write_file(path, write_content)
+
+
+def svg(plot: DrawnPlot) -> bytes:
+    size = plot.export_size()
+    buffer = QBuffer()
+    buffer.open(QIODevice.OpenModeFlag.WriteOnly)
+    drawing = QSvgGenerator(QSvgGenerator.SvgVersion.Svg11)
+    drawing.setOutputDevice(buffer)
+    drawing.setSize(size)
+    drawing.setViewBox(QRectF(0, 0, size.width(), size.height()))
+    drawing.setResolution(plot.logicalDpiX())
+    drawing.setTitle(plot.title)
+    _paint(plot, QPainter(drawing))
+    return bytes(buffer.data().data())
+
+
+def png(plot: DrawnPlot) -> bytes:
+    image = QImage(plot.export_size() * PNG_SCALE, QImage.Format.Format_RGB32)
+    image.setDevicePixelRatio(PNG_SCALE)
+    _paint(plot, QPainter(image))
+    buffer = QBuffer()
+    buffer.open(QIODevice.OpenModeFlag.WriteOnly)
+    if not image.save(buffer, "PNG"):  # type: ignore[call-overload]  # the stubs ask for bytes, which it refuses
+        raise Refusal("The picture could not be made. Make the window smaller and try again.")
+    return bytes(buffer.data().data())
+
+
+def table(rows: Table) -> bytes:
+    """Floats as Python writes them, which reads back to the same bits; nothing where there is no number."""
+    text = io.StringIO(newline="")
+    writer = csv.writer(text)
+    for row in rows:
+        writer.writerow([_cell(value) for value in row])
+    return text.getvalue().encode("utf-8")
+
+
+def _cell(value: str | float) -> str:
+    if isinstance(value, str):
+        return value
+    return "" if math.isnan(value) else repr(value)
+
+
+def _paint(plot: DrawnPlot, painter: QPainter) -> None:
+    size = QSizeF(plot.export_size())
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    painter.fillRect(QRectF(0, 0, size.width(), size.height()), plot.surface)
+    plot.draw(painter, size)
+    painter.end()
