@@ -67,6 +67,7 @@ STAGES: tuple[tuple[str, str, str], ...] = (
     ("invert", "Invert", "app.stages.invert:InvertStage"),
     ("morph", "Morph", "app.stages.morph:MorphStage"),
     ("train", "Train", "app.stages.train:TrainStage"),
+    ("measure", "Measure", "app.stages.measure:MeasureStage"),
 )
 """Key, title and class of each stage, in the order of their tabs; a stage is made when it is first shown."""
 
@@ -76,6 +77,7 @@ WHAT_STAGES_DO = {
     "invert": "A picture's way up to its latent, and back",
     "morph": "From picture to picture, by way of their latents",
     "train": "A model of your own, from a folder of pictures",
+    "measure": "How good a model is: bits, distances, and what decides between two",
 }
 NARROW = 1190
 """Below this width (pixels) there is no room for both side panels: they fold away by themselves."""
@@ -310,6 +312,8 @@ class MainWindow(QMainWindow):
         verb, name = self.stage.drop_verbs(event.mimeData()), found.paths[0].name if found.paths else "the picture"
         if found.kind == "model":
             return "open this model", name
+        if found.kind == "classifier":
+            return self.stage.classifier_verb, name
         if found.kind == "folder":
             return verb, f"the pictures in {name}"
         if len(found.paths) > 1:

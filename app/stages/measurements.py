@@ -1,0 +1,84 @@
+"""The measurements of this session, as the engine tells of them, and what can be asked of it for one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject, Signal, Slot
+
+from app.stages.measure_kinds import KindName
+from app.stages.measure_record import Record
+from core.messages import EngineState, ModelInfo, Status
+from core.requests import MeasureRequest
+from core.training.dataset import PictureFolder
+
+if TYPE_CHECKING:
+    from app.bridge import Bridge
+
+
+class Measurements(QObject):
+    """Attributes: ``records``, in the order in which they were asked for.
+
+    Signals: ``changed(Record, message)`` after a message of the engine; ``listed()`` when there is one more or less.
+    """
+
+    changed = Signal(object, object)
+    listed = Signal()
+
+    def __init__(self, bridge: Bridge, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._bridge = bridge
+        self.records: tuple[Record, ...] = ()
+        bridge.message.connect(self._receive)
+
+    @property
+    def live(self) -> Record | None:
+        """The one that is queued, at work or paused."""
+        return next((record for record in self.records if record.is_live), None)
+
+    def of(self, job: int | None) -> Record | None:
+        return next((record for record in self.records if record.job == job), None)
+
+    def shown(self, kind: KindName | None) -> tuple[Record, ...]:
+        """Those of a kind whose curves are drawn."""
+        return tuple(record for record in self.records if record.kind == kind and record.shown and record.result)
+
+    def start(self, kind: KindName, request: MeasureRequest, data: PictureFolder, model: ModelInfo) -> Record:
+        """Queue a measurement."""
+        job = self._bridge.measure(request, data)
+        record = Record(job, kind, request, model.ref.name, data.name, model.labels)
+        self.records = (*self.records, record)
+        self.listed.emit()
+        return record
+
+    def pause_or_resume(self, record: Record) -> None:
+        if record.is_live:
+            (self._bridge.resume if record.state == "paused" else self._bridge.pause)(record.job)
+
+    def stop(self, record: Record) -> None:
+        """What was measured stays."""
+        if record.is_live:
+            self._bridge.cancel(record.job)
+
+    def forget(self, record: Record) -> None:
+        """Take one that has ended off the list."""
+        if not record.is_live:
+            self.records = tuple(other for other in self.records if other is not record)
+            self.listed.emit()
+
+    @Slot(object)
+    def _receive(self, message: object) -> None:
+        record = self.of(getattr(message, "job", None))
+        if record is not None and record.is_live and record.receive(message):
+            self.changed.emit(record, message)
+            if not record.is_live and record.result is None:  # nothing came of it
+                self.forget(record)
+
+
+def waits_for(record: Record, status: Status) -> str:
+    """What a measurement makes way for at this moment, "" where for nothing."""
+    if record.state not in ("queued", "running") or status.job == record.job:
+        return ""
+    if status.state is EngineState.SAMPLING and status.job is not None:
+        return f"run {status.job}"
+    return "the model that is being opened" if status.state is EngineState.LOADING else ""
