@@ -72,14 +72,18 @@ def _only(data: PictureFolder, which: np.ndarray[Any, np.dtype[np.bool_]]) -> Pi
 
 
 def accuracy(
-    network: Classifier, request: TrainRequest, data: PictureFolder, check: Callable[[], None] = lambda: None
+    network: Classifier,
+    request: TrainRequest,
+    data: PictureFolder,
+    check: Callable[[], None] = lambda: None,
+    most: int = MEASURED,
 ) -> dict[str, Any]:
     """The share of pictures whose class is recognised at evenly spread noise levels, or of clean ones alone.
 
-    At most ``MEASURED`` evenly spread pictures; their noise depends on t alone. A JSON object of ``pictures`` (how
+    At most ``most`` evenly spread pictures; their noise depends on t alone. A JSON object of ``pictures`` (how
     many), ``timesteps`` and ``recognised`` (0..1, one for each of them); empty where there are no pictures.
     """
-    few = slice(None, None, -(-len(data) // MEASURED) or 1)
+    few = slice(None, None, -(-len(data) // most) or 1)
     x0 = torch.from_numpy(data.pictures[few]).permute(0, 3, 1, 2).float() / 127.5 - 1
     labels = torch.from_numpy(data.labels[few])
     if not len(x0):
