@@ -42,6 +42,12 @@ def read_folder(folder: Path) -> FolderContents:
     if index is not None:
         _check_index(read_json(index))
     config_file = inside(folder, "unet/config.json") or inside(folder, "config.json")
+    if config_file is None and (folder / "classifier" / "config.json").is_file():
+        raise Refusal(
+            f"“{folder.name}” is a classifier: it recognises pictures and draws none. Open it where a classifier is asked "
+            "for, to guide or to judge.",
+            str(folder),
+        )
     if config_file is None:
         raise Refusal(
             f"“{folder.name}” is not a model folder: it has neither unet/config.json nor config.json. "

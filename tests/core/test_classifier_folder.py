@@ -17,7 +17,7 @@ from core.classifier_folder import find_classifier, open_classifier, read_classi
 from core.errors import Refusal
 from core.levels import CLEAN
 from core.messages import ClassifierInfo
-from core.model_folder import save_model
+from core.model_folder import read_info, save_model
 from core.recognisers import open_recogniser
 from core.requests import ModelRef, ScheduleSpec
 from tests.core.test_classifier import pictures, tiny
@@ -128,6 +128,11 @@ def test_that_what_is_no_classifier_is_refused_in_words(tmp_path: Path) -> None:
     for path, words in (("model", "draws pictures"), ("empty", "no classifier/config.json"), ("none", "no classifier")):
         with pytest.raises(Refusal, match=words):
             open_recogniser(tmp_path / path)
+
+
+def test_that_a_classifier_is_not_taken_for_a_model(folder: Path) -> None:
+    with pytest.raises(Refusal, match="is a classifier: it recognises pictures and draws none"):
+        read_info(folder)
 
 
 Spoil = Callable[[Path], object]
