@@ -44,8 +44,8 @@ def read_folder(folder: Path) -> FolderContents:
     config_file = inside(folder, "unet/config.json") or inside(folder, "config.json")
     if config_file is None and (folder / "classifier" / "config.json").is_file():
         raise Refusal(
-            f"“{folder.name}” is a classifier: it recognises pictures and draws none. Open it where a classifier is asked "
-            "for, to guide or to judge.",
+            f"“{folder.name}” is a classifier: it recognises pictures and draws none. Open it where a classifier is "
+            "asked for, to guide or to judge.",
             str(folder),
         )
     if config_file is None:

@@ -41,8 +41,8 @@ class Recipe:
 
 
 RECIPES = (
-    Recipe("digits-judge", False, 2500, 1, "tells clean handwritten digits apart, 32 × 32 grey; it never guides"),
-    Recipe("digits-guide", True, 5000, 0, "tells noisy handwritten digits apart, 32 × 32 grey; it never judges"),
+    Recipe("digits-judge", False, 1500, 1, "tells clean handwritten digits apart, 32 × 32 grey; it never guides"),
+    Recipe("digits-guide", True, 3000, 0, "tells noisy handwritten digits apart, 32 × 32 grey; it never judges"),
 )
 
 
@@ -77,11 +77,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Make the bundled classifiers of digits.")
     parser.add_argument("--out", type=Path, required=True, help="folder for the data, the runs and the classifiers")
     parser.add_argument("--threads", type=int, default=1, help="1 is best while others use the machine")
+    parser.add_argument("--only", choices=[recipe.name for recipe in RECIPES], help="one of the two")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     try:
         train, held_out = prepare_data(options.out)
         for recipe in RECIPES:
+            if options.only not in (None, recipe.name):
+                continue
             run = options.out / "runs" / recipe.name
             report = train_on_folder(
                 train,
