@@ -132,7 +132,7 @@ class Commands(QObject):
 
     @Slot(object)
     def open_path(self, path: Path) -> None:
-        """Open a picture, a model folder or the pictures of a folder."""
+        """Open a picture, a model's or a classifier's folder, or the pictures of a folder."""
         self._window.stage.errors.dismiss()
         try:
             self.open_offer(offer_of((path,)))
@@ -157,6 +157,8 @@ class Commands(QObject):
     def open_offer(self, found: Offer) -> None:
         if found.kind == "model":
             self.open_model(str(found.paths[0]))
+        elif found.kind == "classifier":
+            self.open_classifier(found.paths[0])
         elif found.kind == "pictures" or not self._window.stage.handle_folder(found.paths[0]):
             self.loader.open(files(found))
 
@@ -228,6 +230,12 @@ class Commands(QObject):
     def _list_models(self) -> None:
         recent = [(path.name, str(path)) for path in self._window.settings.recent_models]
         self._window.sources.models.set_models([*((model.name, model.name) for model in models()), *recent])
+
+    def open_classifier(self, folder: Path) -> None:
+        """Where the stage that is shown has no use for one, it is to guide in Denoise."""
+        if not self._window.stage.handle_classifier(folder):
+            self._window.state.move(stage="denoise")
+            self._window.stage.handle_classifier(folder)
 
     # Stage
 

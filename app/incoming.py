@@ -17,7 +17,7 @@ from core.errors import Refusal
 from core.images import OpenedImage, from_pixels, open_image
 from resources import samples
 
-Kind = Literal["pictures", "model", "folder"]
+Kind = Literal["pictures", "model", "classifier", "folder"]
 
 PICTURE_ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".ppm", ".pgm", ".jp2", ".avif")
 _RAW_FORMATS = ("image/png", "image/jpeg", "image/webp", "image/tiff", "image/bmp", "image/gif")
@@ -26,7 +26,7 @@ _NOTHING = "There is no picture in this. Drop or paste a picture file, a model f
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """What lies on the pointer or the clipboard: pictures, a model folder, or a folder of pictures.
+    """What lies on the pointer or the clipboard: pictures, a model's or a classifier's folder, or a folder of pictures.
 
     ``paths`` is empty for a picture that comes as data.
     """
@@ -54,18 +54,28 @@ def is_model_folder(path: Path) -> bool:
     return any((path / name).is_file() for name in ("model_index.json", "unet/config.json", "config.json"))
 
 
+def is_classifier_folder(path: Path) -> bool:
+    """Whether a folder is that of a classifier."""
+    return (path / "classifier" / "config.json").is_file()
+
+
 def offer_of(paths: Sequence[Path]) -> Offer:
     """What these files and folders are. Raises Refusal with the reason why they are of no use."""
     if not paths:
         raise Refusal(_NOTHING)
     first = paths[0]
     if len(paths) == 1 and first.is_dir():
+        if is_classifier_folder(first):
+            return Offer("classifier", (first,))
         if is_model_folder(first):
             return Offer("model", (first,))
         if pictures_in(first):
             return Offer("folder", (first,))
-        raise Refusal(f"{first.name} holds neither a model nor pictures.")
+        raise Refusal(f"{first.name} holds neither a model, a classifier nor pictures.")
     if first.suffix == ".safetensors":
+        whole = first.parent.parent
+        if is_classifier_folder(whole):
+            return Offer("classifier", (whole,))
         folder = next(
             (f for f in (first.parent, first.parent.parent) if (f / "model_index.json").is_file()), first.parent
         )

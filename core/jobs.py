@@ -240,16 +240,18 @@ def stored_values(work: Work, step: int, frame: int | None = None) -> Signed | N
 
 def preview(model: Model, step: Step) -> Preview:
     """The pictures of a step: what the network was given and what it saw in it; job numbers are the engine's."""
-    x_t = step.x_t.cpu().numpy()
-    x0_hat = step.prediction.x0_hat
+    x_t, prediction = step.x_t.cpu().numpy(), step.prediction
+    x0_hat = prediction.x0_hat
     return Preview(
         job=0,
         step=step.index,
         level=step.level,
         x_t=frozen(model.spec.to_picture(x_t)),
         x0_hat=None if x0_hat is None else frozen(model.spec.to_picture(x0_hat.float().cpu().numpy())),
-        eps_hat=_signed(step.prediction.eps_hat),
+        eps_hat=_signed(prediction.eps_hat),
         x_t_range=(float(x_t.min()), float(x_t.max())),
+        difference=_signed(prediction.difference),
+        gradient=_signed(prediction.gradient),
     )
 
 

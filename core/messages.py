@@ -171,6 +171,7 @@ class Recognised:
 @dataclass(frozen=True, slots=True)
 class Preview:
     """State ``step`` of a run and what the network sees in it; x0_hat and eps_hat are None where not yet computed.
+    ``difference`` and ``gradient`` are those of ``Inspection``, where guidance has computed them.
 
     Of a morph the samples are these ``frames``; without any they are the end points' pictures on their way up.
     """
@@ -183,6 +184,8 @@ class Preview:
     eps_hat: Signed | None
     x_t_range: tuple[float, float]
     frames: tuple[int, ...] = ()
+    difference: Signed | None = None
+    gradient: Signed | None = None
 
 
 @dataclass(frozen=True, slots=True)

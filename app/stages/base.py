@@ -17,7 +17,8 @@ from core.images import OpenedImage
 class Stage(QWidget):
     """A page of the window.
 
-    Subclasses set ``key`` (as in ``Cursor.stage``) and ``title``, put their widgets into ``content`` and override
+    Subclasses set ``key`` (as in ``Cursor.stage``), ``title`` and ``classifier_verb``, what is done here with a
+    classifier that is dropped; they put their widgets into ``content`` and override
     what they need. ``errors`` is the stage's own error bar, above the content.
 
     Signals: ``hint_changed(str)``, one line for the status bar; ``commands_changed()`` when ``commands`` has changed.
@@ -25,6 +26,7 @@ class Stage(QWidget):
 
     key: ClassVar[str] = ""
     title: ClassVar[str] = ""
+    classifier_verb: ClassVar[str] = "guide with this classifier"
 
     hint_changed = Signal(str)
     commands_changed = Signal()
@@ -69,6 +71,10 @@ class Stage(QWidget):
 
     def handle_folder(self, folder: Path) -> bool:
         """Take a dropped folder of pictures; False where this stage has no use for one."""
+        return False
+
+    def handle_classifier(self, folder: Path) -> bool:
+        """Take a dropped classifier's folder; False where this stage has no use for one."""
         return False
 
     def activate(self) -> None:

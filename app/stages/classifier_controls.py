@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import cast
 
 from PySide6.QtCore import QSignalBlocker, Signal, Slot
@@ -104,7 +105,7 @@ class ClassifierControls(QWidget):
 
     def opened(self, info: ClassifierInfo, folder: str) -> bool:
         """Choose a classifier that is open now, if it is the one that is waited for; whether it was."""
-        is_awaited = self.awaited != "" and self.awaited in (info.ref.name, folder)
+        is_awaited = self.awaited != "" and self.awaited in (info.ref.name, folder, Path(folder).name)
         if is_awaited:
             self.awaited = ""
             self._chosen = info.ref.sha256
@@ -120,11 +121,13 @@ class ClassifierControls(QWidget):
         """A classifier is being opened, to be chosen as soon as it is there."""
         self.awaited = name_or_path
         self._show_note()
+        self.changed.emit()
 
     def give_up(self) -> None:
-        """Opening failed: the choice from before stays."""
-        self.awaited = ""
+        """What was waited for cannot guide: none does."""
+        self.awaited, self._chosen = "", NOBODY
         self._list()
+        self.changed.emit()
 
     # What is chosen
 
@@ -221,7 +224,6 @@ class ClassifierControls(QWidget):
             name = key.removeprefix(CLOSED)
             self.expect(name)
             self.wanted.emit(name)
-            self.changed.emit()
         else:
             self.awaited = ""
             self._chosen = key

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QMimeData, Slot
 from PySide6.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
 from app.stages.base import Stage
+from app.stages.classifier_desk import ClassifierDesk
 from app.stages.denoise_controls import DenoiseControls
-from app.stages.denoise_plan import first_state, path_of
+from app.stages.denoise_fields import GUIDANCE, START
+from app.stages.denoise_pages import DenoisePages
+from app.stages.denoise_plan import HINT, first_state, hint_of, path_of
 from app.stages.denoise_settings import branch, resolve, settings_of
+from app.stages.guidance_sheet import GuidanceSheet
 from app.stages.readiness import WAITING_HINT, Readiness, live_run, pause_or_resume
 from app.stages.run_instruments import RunButtons
 from app.stages.shown_run import ShownRun
@@ -25,9 +30,6 @@ from core.schedules import make_schedule
 
 if TYPE_CHECKING:
     from app.bridge import Bridge
-
-HINT = "Ctrl+Enter denoises, Space pauses, Esc stops; drag the slider back through every step."
-CLAMP_HINT = "Clamping x₀ alone works against guidance: under More, choose to re-derive ε, or not to clip."
 
 
 class DenoiseStage(Stage):
@@ -47,6 +49,9 @@ class DenoiseStage(Stage):
         self.view, self.instruments = self.shown.view, self.shown.instruments
         self.transport, self.strip = self.instruments.transport, self.instruments.strip
         self.plots = self.instruments.plots
+        self.sheet = GuidanceSheet(state, bridge, self)
+        self.desk = ClassifierDesk(state, bridge, self.controls.classifier, self)
+        self.pages = DenoisePages(self.view, self.sheet, self.buttons.sheet)
         self._lay_out()
         self._connect()
         self.controls.seed.set_seed(state.seed)
@@ -56,13 +61,13 @@ class DenoiseStage(Stage):
     def _lay_out(self) -> None:
         beside, buttons = self.controls.more.add_beside, self.buttons
         beside(buttons.run, 2)
-        for button in (buttons.pause, buttons.step, buttons.stop, buttons.branch):
+        for button in (buttons.pause, buttons.step, buttons.stop, buttons.branch, buttons.sheet):
             beside(button)
         column = QVBoxLayout(self.content)
         column.setContentsMargins(PANEL_PADDING, GRID, PANEL_PADDING, GRID)
         column.setSpacing(GRID)
         column.addWidget(self.controls)
-        column.addWidget(self.view, 1)
+        column.addWidget(self.pages, 1)
 
     def _connect(self) -> None:
         self.buttons.run.clicked.connect(self.run)
@@ -70,6 +75,15 @@ class DenoiseStage(Stage):
         self.buttons.step.clicked.connect(self.step)
         self.buttons.stop.clicked.connect(self.stop)
         self.buttons.branch.clicked.connect(self.branch)
+        self.pages.turned.connect(self._plan)
+        self.sheet.page.changed.connect(self._plan)
+        self.sheet.opened.connect(self._open_cell)
+        self.sheet.moved.connect(self._show_buttons)
+        self.sheet.said.connect(self.hint_changed)
+        self.sheet.failed.connect(self.errors.show_error)
+        self.desk.refused.connect(self.errors.show_error)
+        self.transport.position_requested.connect(self.pages.leave_sheet)
+        self.strip.frame_clicked.connect(self.pages.leave_sheet)
         self.controls.changed.connect(self._plan)
         self.controls.seed_changed.connect(self.state.set_seed)
         self.controls.conversion.conversion_changed.connect(self.state.set_conversion)
@@ -91,8 +105,9 @@ class DenoiseStage(Stage):
 
     @property
     def commands(self) -> frozenset[str]:
+        can_go_back = self.pages.is_sheet or self.view.cell is not None
         buttons = {
-            "stop": self.buttons.stop.isEnabled() or self.readiness.waits or self.view.cell is not None,
+            "stop": self.buttons.stop.isEnabled() or self.readiness.waits or can_go_back,
             "toggle": self.buttons.pause.isEnabled() or self.shown.run is not None,
             "step": self.buttons.step.isEnabled(),
             "branch": self.buttons.branch.isEnabled(),
@@ -103,20 +118,28 @@ class DenoiseStage(Stage):
         return (self.plots, self.instruments.equation, self.instruments.algorithm)
 
     def bottom_widgets(self) -> Sequence[QWidget]:
-        return (self.transport, self.strip)
+        return (self.transport, self.instruments.recognition, self.strip)
 
     def drop_verbs(self, mime: QMimeData) -> str:
         return "denoise it"
 
     def handle_drop(self, image: OpenedImage) -> None:
         super().handle_drop(image)
+        self.pages.leave_sheet()
         self.controls.start.set_value("picture")
+        self.controls.tabs.set_current(START)
         self.controls.more.set_open(True)
+
+    def handle_classifier(self, folder: Path) -> bool:
+        self.controls.tabs.set_current(GUIDANCE)
+        self.controls.more.set_open(True)
+        self.desk.open(folder)
+        return True
 
     def activate(self) -> None:
         self.hint_changed.emit(HINT)
         self.shown.activate()
-        if self.shown.run is None:
+        if self.shown.run is None or self.pages.is_sheet:
             self._plan()
         self.transport.setFocus()
 
@@ -129,9 +152,16 @@ class DenoiseStage(Stage):
 
     @Slot()
     def run(self) -> None:
-        """Draw new samples with the settings of the controls; where the model is still loading, then."""
-        if not self.readiness.must_wait(self.run) and self.buttons.run.isEnabled():
-            self.controls.seed.next()
+        """Draw new samples with the settings of the controls, or a whole sheet; where the model is loading, then."""
+        if self.readiness.must_wait(self.run) or not self.buttons.run.isEnabled():
+            return
+        self.controls.seed.next()
+        if self.pages.is_sheet:
+            self.errors.dismiss()
+            self._lend_picture(self._request())
+            self.pages.render_sheet()
+            self._show_buttons()
+        else:
             self._submit(self._request)
 
     @Slot()
@@ -145,10 +175,14 @@ class DenoiseStage(Stage):
     @Slot()
     def stop(self) -> None:
         run = self._live()
-        if run is not None:
+        if self.pages.is_sheet and self.sheet.is_busy:
+            self.sheet.stop()
+        elif run is not None:
             self._bridge.cancel(run.job)
         elif self.readiness.waits:
             self.readiness.forget()
+        elif self.pages.is_sheet:
+            self.pages.leave_sheet()
         else:
             self.view.enlarge(None)
 
@@ -179,37 +213,50 @@ class DenoiseStage(Stage):
             self.errors.show_error(str(refusal), refusal.details)
             return
         self.errors.dismiss()
-        if isinstance(request.start, FromImage) and self.state.image is not None:
-            self._bridge.add_image(self.state.image)
+        self._lend_picture(request)
         self.shown.expected.add(self._bridge.submit(request))
         self._show_buttons()
 
+    def _lend_picture(self, request: SampleRequest) -> None:
+        """The engine has to know the picture that a run begins from."""
+        if isinstance(request.start, FromImage) and self.state.image is not None:
+            self._bridge.add_image(self.state.image)
+
     def _request(self) -> SampleRequest:
-        model, image, conversion = self.state.model, self.state.image, self.state.conversion
-        if model is None:
+        return resolve(self.controls.settings(), self._model(), self._picture())
+
+    def _model(self) -> ModelInfo:
+        if self.state.model is None:
             raise Refusal("No model is open. Open one on the left.")
-        picture = ImageRef(image.sha256, conversion) if image is not None and conversion is not None else None
-        return resolve(self.controls.settings(), model, picture)
+        return self.state.model
+
+    def _picture(self) -> ImageRef | None:
+        image, conversion = self.state.image, self.state.conversion
+        return ImageRef(image.sha256, conversion) if image is not None and conversion is not None else None
 
     # What follows from settings, model and picture
 
     @Slot()
     def _plan(self) -> None:
         """Show the timesteps that these settings would visit, or why they cannot be had."""
+        self._planned = None
         if self.state.model is None:
             return
         try:
-            self._planned = self._request()
+            if not self.controls.classifier.awaited:
+                self._planned = self._request()
+                self.pages.plan_sheet(self.controls.settings(), self.state.model, self._picture())
         except Refusal as refusal:
             self._planned = None
             self.errors.show_error(str(refusal), refusal.details)
         else:
             self.errors.dismiss()
+        if self._planned is not None:
             self.plots.set_timesteps(self._planned.timesteps)
+            self.plots.set_band(self._planned.interval)
             if self.shown.run is None:
                 self._show_plan(self._planned, self.state.model)
-            clamps = self._planned.sampler.clip == "clamp" and self._planned.guidance > 0
-            self.hint_changed.emit(CLAMP_HINT if clamps else HINT)
+            self.hint_changed.emit(hint_of(self._planned, self.pages.is_sheet))
         self._show_buttons()
 
     def _show_plan(self, request: SampleRequest, model: ModelInfo) -> None:
@@ -246,7 +293,12 @@ class DenoiseStage(Stage):
         run, live = self.shown.run, self._live()
         can_branch = run is not None and self.state.cursor.step < run.steps and self.state.cursor.step <= run.stored
         can_run = ready and self._planned is not None
-        self.buttons.show(can_run=can_run or self.readiness.is_starting, can_branch=ready and can_branch, live=live)
+        self.buttons.show(
+            can_run=can_run or self.readiness.is_starting,
+            can_branch=ready and can_branch,
+            live=live,
+            waits=self.pages.is_sheet and self.sheet.is_busy,
+        )
         self.commands_changed.emit()
         if can_run:
             self.readiness.catch_up()
@@ -257,6 +309,15 @@ class DenoiseStage(Stage):
         self.commands_changed.emit()
 
     # Runs
+
+    @Slot(int, int)
+    def _open_cell(self, job: int, sample: int) -> None:
+        """The trajectory of a cell: its row's run, with that sample enlarged."""
+        run = self.state.runs[job]
+        self.sheet.mark(job, sample)
+        self.pages.leave_sheet()
+        self.state.move(stage=self.key, run=job, step=run.stored, t=int(run.path[run.stored].t))
+        self.view.enlarge(sample if len(run.sampling.samples) > 1 else None)
 
     def _live(self) -> Run | None:
         """The run that Pause, Step and Stop are about: the one looked at if it is under way, else the engine's."""
@@ -274,8 +335,10 @@ class DenoiseStage(Stage):
     @Slot(object)
     def _receive(self, message: object) -> None:
         self.shown.receive(message)
+        self.sheet.receive(message)
         if isinstance(message, Failed):
             job = message.job
-            if job in self.shown.expected or self.shown.is_own(job) or (job is None and self.shown.active):
+            is_own = job in self.shown.expected or job in self.sheet.jobs or self.shown.is_own(job)
+            if is_own or (job is None and self.shown.active):
                 self.readiness.forget()
                 self.errors.show_error(message.message, message.details)

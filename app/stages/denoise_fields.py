@@ -108,7 +108,11 @@ class DenoiseFields(QWidget):
         self.tabs.add(START, "Start", start, "How many samples, and what they begin from")
         stand_above(
             self,
-            (stacked(self.label, self.own_labels, self.sampler, self.seed), stacked(self.guidance), stacked(self.steps)),
+            (
+                stacked(self.label, self.own_labels, self.sampler, self.seed),
+                stacked(self.guidance),
+                stacked(self.steps),
+            ),
             self.more,
             self.tabs,
         )

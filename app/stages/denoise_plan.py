@@ -1,4 +1,5 @@
-"""Where a run would begin, shown before it is run: the same numbers that the engine starts from, without torch."""
+"""A run that could be made: where it would begin, by the numbers that the engine starts from, and what is worth knowing
+of its settings. Without torch."""
 
 from __future__ import annotations
 
@@ -18,8 +19,21 @@ from core.process import marginal
 from core.requests import FromImage, SampleRequest
 from core.schedules import make_schedule
 
+HINT = "Ctrl+Enter denoises, Space pauses, Esc stops; drag the slider back through every step."
+SHEET_HINT = "Ctrl+Enter renders the sheet, a click on a picture opens its trajectory, Esc stops."
+BOTH_HINT = "Both guide: w and the classifier, which adds up. For one alone set w to 0, or choose no classifier."
+CLAMP_HINT = "Clamping x₀ alone works against guidance: under More, choose to re-derive ε, or not to clip."
 LARGEST = 1_000_000
 """Numbers that are drawn for this; more would hold up the window."""
+
+
+def hint_of(request: SampleRequest, is_sheet: bool) -> str:
+    """What is most worth knowing of these settings."""
+    if request.classifier is not None and request.guidance not in (0, -1):
+        return BOTH_HINT
+    if request.sampler.clip == "clamp" and request.guidance > 0:
+        return CLAMP_HINT
+    return SHEET_HINT if is_sheet else HINT
 
 
 def path_of(request: SampleRequest) -> Path:

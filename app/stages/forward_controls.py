@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from PySide6.QtCore import QSignalBlocker, Signal, Slot
-from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QVBoxLayout, QWidget
 
 from app.stages.forward_scene import schedule_named
+from app.stages.sampling_controls import stacked
 from app.theme import GRID
 from app.widgets.controls import Choice, MoreSection, NumberEdit, SeedBox, ValueSlider, label
 from core.requests import ScheduleSpec
@@ -70,6 +71,11 @@ class ForwardControls(QWidget):
         )
         self.beta_start = _beta("First β", "β of the first step; DDPM: 0.0001.")
         self.beta_end = _beta("Last β", "β of the last step; DDPM: 0.02.")
+        self.zero_snr = QCheckBox("Zero SNR at the end")
+        self.zero_snr.setToolTip(
+            "Shifts and scales √ᾱ so that at the last timestep nothing of the picture is left (Lin et al. 2024, "
+            "algorithm 1).\nThere ε is x_t itself and says nothing of x₀: a network has to predict v, x₀ or the mean."
+        )
         self.more = MoreSection("More")
         self._lay_out()
         self.schedule.value_changed.connect(self._named)
@@ -79,6 +85,7 @@ class ForwardControls(QWidget):
         self.mapping.value_changed.connect(self._mapped)
         self.beta_start.valueChanged.connect(self._ended)
         self.beta_end.valueChanged.connect(self._ended)
+        self.zero_snr.toggled.connect(self._rescaled)
 
     def _lay_out(self) -> None:
         first = QHBoxLayout()
@@ -100,7 +107,7 @@ class ForwardControls(QWidget):
             ends.addWidget(text)
             ends.addWidget(edit)
         second.addWidget(self._ends)
-        second.addWidget(self.mapping, 1)
+        second.addWidget(stacked(self.mapping, self.zero_snr), 1)
         self.more.add(folded)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
@@ -114,9 +121,10 @@ class ForwardControls(QWidget):
     def set_spec(self, spec: ScheduleSpec) -> None:
         """Show a schedule without a signal."""
         self._spec = spec
-        table = make_schedule(spec)
-        for widget in (self.schedule, self.T, self.beta_start, self.beta_end):
-            widget.blockSignals(True)
+        table = make_schedule(replace(spec, zero_snr=False))
+        blocked = [
+            QSignalBlocker(widget) for widget in (self.schedule, self.T, self.beta_start, self.beta_end, self.zero_snr)
+        ]
         if spec.name not in self.schedule.options():
             self.schedule.set_options({**SCHEDULES, spec.name: "The model's own"})
         self.schedule.set_value(spec.name)
@@ -125,8 +133,9 @@ class ForwardControls(QWidget):
         self.beta_end.setValue(float(table.betas[-1]))
         self._ends.setVisible(spec.name in WITH_ENDS)
         self.beta_start.setEnabled(spec.name != "constant")
-        for widget in (self.schedule, self.T, self.beta_start, self.beta_end):
-            widget.blockSignals(False)
+        self.zero_snr.setChecked(spec.zero_snr)
+        self.zero_snr.setEnabled(spec.name != "drawn")
+        del blocked
 
     def set_seed(self, seed: int) -> None:
         with QSignalBlocker(self.seed):
@@ -144,6 +153,10 @@ class ForwardControls(QWidget):
     def _ended(self, _beta: float) -> None:
         start = None if self._spec.name == "constant" else self.beta_start.value()
         self.schedule_chosen.emit(replace(self._spec, beta_start=start, beta_end=self.beta_end.value()))
+
+    @Slot(bool)
+    def _rescaled(self, is_on: bool) -> None:
+        self.schedule_chosen.emit(replace(self._spec, zero_snr=is_on))
 
     @Slot(str)
     def _mapped(self, mapping: str) -> None:

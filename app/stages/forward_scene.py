@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -20,6 +20,8 @@ Values = NDArray[np.float32]
 
 LARGEST = 720
 """Pixels of the longer side at which a picture is shown; larger ones are scaled down so that the slider stays fluid."""
+LARGEST_LOG_SNR = 1000.0
+"""Stands for the infinite one where nothing, or nothing but the picture, is left."""
 STRIP_SIDE = 96
 STRIP_LENGTH = 10
 
@@ -92,14 +94,17 @@ def strip_times(T: int) -> tuple[int, ...]:
 
 def same_noise(t: int, here: Schedule, there: Schedule) -> int:
     """The time of another schedule at which a picture is as noisy as at ``t`` of this one: nearest in log-SNR."""
-    return t if here.spec == there.spec else int(np.abs(there.log_snr - here.log_snr[t]).argmin())
+    if here.spec == there.spec:
+        return t
+    wanted, known = (np.maximum(log_snr, -LARGEST_LOG_SNR) for log_snr in (here.log_snr[t], there.log_snr))
+    return int(np.abs(known - wanted).argmin())
 
 
 def snr_words(level: Level) -> str:
     """The signal-to-noise ratio in numbers of fixed width: plain, in decibels, as natural logarithm."""
     decibels = 10 * level.log_snr / math.log(10)
-    plain = f"{level.snr:9.4f}" if 1e-3 <= level.snr < 1e4 else f"{level.snr:9.2e}"
-    return f"SNR {plain}   {decibels:+7.2f} dB   ln {level.log_snr:+8.3f}"
+    plain = f"{level.snr:9.4f}" if 1e-3 <= level.snr < 1e4 or level.snr == 0 else f"{level.snr:9.2e}"
+    return f"SNR {plain}   {decibels:+7.2f} dB   ln {level.log_snr:+8.3f}".replace("inf", "∞")
 
 
 def drawn_from(schedule: Schedule, count: int = 8) -> tuple[tuple[float, float], ...]:
@@ -115,6 +120,8 @@ def drawn_from(schedule: Schedule, count: int = 8) -> tuple[tuple[float, float],
 
 
 def schedule_named(name: str, before: ScheduleSpec) -> ScheduleSpec:
-    """The schedule of this name with as many timesteps; a drawn one begins as the present one."""
-    points = drawn_from(make_schedule(before)) if name == "drawn" else ()
-    return ScheduleSpec(name, before.T, points=points)  # type: ignore[arg-type]
+    """The schedule of this name with as many timesteps, and as little signal at its end; a drawn one begins as the
+    present one and ends where it is drawn."""
+    if name == "drawn":
+        return ScheduleSpec("drawn", before.T, points=drawn_from(make_schedule(replace(before, zero_snr=False))))
+    return ScheduleSpec(name, before.T, zero_snr=before.zero_snr)  # type: ignore[arg-type]

@@ -23,7 +23,9 @@ CLAMPED = ("clamped to [−1, 1]",)
 
 
 class RunView(QWidget):
-    """The three panes of a run; a click on a sample enlarges it, another click brings the others back.
+    """The panes of a run; a click on a sample enlarges it, another click brings the others back.
+
+    What guides a run has panes of its own, which are there only for runs that are guided.
 
     Attributes: ``cell``, the enlarged sample or None. Signals: ``shown(int)``, the step to which all panes now
     belong; ``cell_changed()``.
@@ -47,7 +49,17 @@ class RunView(QWidget):
         self.x0_hat.setToolTip("What the network takes the picture to be: x̂₀ = (x_t − σ_t ε̂) / α_t (DDPM, eq. 15)")
         self.eps_hat = PicturePane("eps", r"\hat{\epsilon}")
         self.eps_hat.setToolTip("The noise that the network sees in x_t: ε̂ = ε_θ(x_t, t) (DDPM, eq. 11)")
-        self.pictures = PictureRow([self.x_t, self.x0_hat, self.eps_hat])
+        self.difference = PicturePane("guidance", r"\epsilon_c - \epsilon_u")
+        self.difference.setToolTip(
+            "What the label changes in the noise that the network sees; classifier-free guidance adds it w times "
+            "(Ho & Salimans 2022, eq. 6)"
+        )
+        self.gradient = PicturePane("gradient", r"\nabla \log p(y|x_t)")
+        self.gradient.setToolTip(
+            "Where x_t would have to change for the classifier to be surer of the class, before the scale s "
+            "(Dhariwal & Nichol 2021, section 4)"
+        )
+        self.pictures = PictureRow([self.x_t, self.x0_hat, self.eps_hat, self.difference, self.gradient])
         self.pictures.cell_clicked.connect(self._clicked)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
@@ -62,6 +74,7 @@ class RunView(QWidget):
             pane.set_names()
             pane.set_busy(False)
             pane.set_placeholder(why if pane is self.x_t else "")
+        self._offer(is_guided=False, is_classified=False)
 
     def show_start(self, pictures: Picture, value_range: tuple[float, float], t: float) -> None:
         """Where a run would begin, before it is run: uint8 (n, H, W, C) and the range of the numbers behind it."""
@@ -77,13 +90,21 @@ class RunView(QWidget):
         """
         if self._run is None or run.job != self._run.job:
             self.cell = None
+            self._offer(run.sampling.guidance != 0 and bool(run.sampling.labels), run.sampling.classifier is not None)
         self._run, self._step = run, step
         self._sight = self._sights.see(run.job, step)
         self._paint()
         if self._sight is not None and self._sight.is_complete:
             self.shown.emit(step)
-        elif not is_coming:
-            self._sights.ask(run.job, step)
+        if self._sight is None or not self._sight.is_complete:
+            wanted = step
+        else:
+            wanted = self._guided_step(run)
+            guided = self._sights.see(run.job, wanted)
+            if guided is not None and self._is_whole(guided):
+                return
+        if not is_coming:
+            self._sights.ask(run.job, wanted)
 
     def thumbnail(self, job: int, step: int) -> NDArray[np.uint8] | None:
         """The enlarged (or first) sample of a stored state, uint8 (H, W, C)."""
@@ -99,9 +120,25 @@ class RunView(QWidget):
         """Show one sample alone, or all of them."""
         if cell != self.cell and self._run is not None:
             self.cell = cell
+            for pane in (self.difference, self.gradient):
+                pane.set_signed(None)  # of other samples
             self.pictures.fit()
             self._paint()
             self.cell_changed.emit()
+
+    def _offer(self, is_guided: bool, is_classified: bool) -> None:
+        """Panes appear only where they mean something; what they showed was another run's."""
+        for pane in (self.difference, self.gradient):
+            pane.set_signed(None)
+            pane.set_caption("")
+        self.difference.setVisible(is_guided)
+        self.gradient.setVisible(is_classified)
+
+    def _is_whole(self, sight: Sight) -> bool:
+        """Whether all that the panes of guidance could show of a state is known."""
+        lacks_difference = not self.difference.isHidden() and sight.difference is None
+        lacks_gradient = not self.gradient.isHidden() and sight.gradient is None
+        return sight.is_complete and not lacks_difference and not lacks_gradient
 
     @Slot(int)
     def _clicked(self, cell: int) -> None:
@@ -110,11 +147,15 @@ class RunView(QWidget):
 
     @Slot(int, int, object)
     def _learned(self, job: int, step: int, sight: Sight) -> None:
-        if self._run is not None and (job, step) == (self._run.job, self._step):
+        if self._run is None or job != self._run.job:
+            return
+        if step == self._step:
             self._sight = sight
             self._paint()
             if sight.is_complete:
                 self.shown.emit(step)
+        elif step == self._guided_step(self._run) and self._sight is not None:
+            self._paint()
 
     @Slot()
     def _give_up(self) -> None:
@@ -142,6 +183,24 @@ class RunView(QWidget):
             self.eps_hat.set_signed(None if sight.eps_hat is None else self._cut(sight.eps_hat))
             self.eps_hat.set_placeholder("No noise is left.")
             self.eps_hat.set_caption(when + which)
+        self._paint_guidance(run, sight, which)
+
+    def _paint_guidance(self, run: Run, sight: Sight, which: str) -> None:
+        """What guides the state; at the data, what has guided the last step to them. What was seen last stays, dimmed,
+        until that is known."""
+        step = self._guided_step(run)
+        before = sight if step == self._step else self._sights.see(run.job, step)
+        signed = (None, None) if before is None else (before.difference, before.gradient)
+        for pane, values in zip((self.difference, self.gradient), signed, strict=True):
+            pane.set_busy(values is None)
+            if values is not None:
+                pane.set_signed(self._cut(values))
+                pane.set_caption(f"t = {run.path[step].t:.0f}{which}")
+
+    def _guided_step(self, run: Run) -> int:
+        """The state whose guidance is shown: nothing guides the data themselves."""
+        is_guided = not (self.difference.isHidden() and self.gradient.isHidden())
+        return self._step - 1 if is_guided and run.path[self._step].is_clean and self._step > 0 else self._step
 
     def _number(self) -> int | None:
         """Which sample of its batch is shown alone, if one is."""
@@ -161,6 +220,8 @@ class RunView(QWidget):
         self.x_t.set_names(samples, CLAMPED if low < -1 or high > 1 else ())
         self.x0_hat.set_names([f"x̂₀ of {sample}" for sample in samples], CLAMPED)
         self.eps_hat.set_names([f"ε̂ of {sample}" for sample in samples])
+        self.difference.set_names([f"ε_c − ε_u of {sample}" for sample in samples])
+        self.gradient.set_names([f"∇ log p(y | x_t) of {sample}" for sample in samples])
 
     def _cut(self, batch: Batch) -> Batch:
         return batch if self.cell is None else batch[self.cell : self.cell + 1]

@@ -9,7 +9,8 @@ from PySide6.QtCore import QObject, Signal, Slot
 from app.stages.run_instruments import RunInstruments
 from app.stages.run_view import RunView
 from app.state import AppState, Cursor, Run, stage_of
-from core.messages import Preview, RunEnded, RunPaused, RunStarted
+from core.messages import Inspection, Preview, Recognised, RunEnded, RunPaused, RunStarted
+from core.requests import InspectStep
 
 if TYPE_CHECKING:
     from app.bridge import Bridge
@@ -41,6 +42,7 @@ class ShownRun(QObject):
         self._job: int | None = None
         self._followed: tuple[int | None, int] | None = None
         self._left: int | None = None
+        self._recognised: dict[int, dict[int, tuple[float, ...]]] = {}
         strip = self.instruments.strip
         self.view.shown.connect(self._shown)
         self.view.cell_changed.connect(self._fill_strip)
@@ -101,6 +103,7 @@ class ShownRun(QObject):
             self.turned.emit(run.job)
             self.expected.discard(run.job)
             self.instruments.show_run(run)
+            self._show_recognised()
         step = min(cursor.step, run.stored)
         self.instruments.show_state(run, step)
         self.view.show_state(run, step, is_coming=self.follows and run.state == "running")
@@ -111,6 +114,10 @@ class ShownRun(QObject):
         """Take what the engine says of a run."""
         self.view.receive(message)
         match message:
+            case Recognised(job=job, step=step, log_p=log_p):
+                self._recognise(job, step, log_p)
+            case Inspection(request=InspectStep(run=job, step=step, frame=None), log_p=log_p) if log_p:
+                self._recognise(job, step, log_p)
             case RunStarted(job=job) if job in self.expected:
                 self.follows = True
                 if self.active:
@@ -125,6 +132,16 @@ class ShownRun(QObject):
                 if self.follows and self.active:
                     self._move(self._state.runs[job], step)
                 self.show()
+
+    def _recognise(self, job: int, step: int, log_p: tuple[float, ...]) -> None:
+        """What the guiding classifier made of a state."""
+        self._recognised.setdefault(job, {})[step] = log_p
+        if job == self._job:
+            self._show_recognised()
+
+    def _show_recognised(self) -> None:
+        if self._job is not None:
+            self.instruments.show_recognised(self._recognised.get(self._job, {}), self.view.cell)
 
     def _move(self, run: Run, step: int) -> None:
         self._state.move(stage=self._key, run=run.job, step=step, t=int(run.path[step].t))
@@ -166,4 +183,5 @@ class ShownRun(QObject):
         run = self.run
         if run is not None:
             self.instruments.refill(run, self._state.cursor.step)
+            self._show_recognised()
             self.moved.emit()

@@ -19,12 +19,17 @@ KEPT_BYTES = 64 * 2**20
 
 @dataclass(frozen=True)
 class Sight:
-    """What is known of a state. Pictures uint8 (n, H, W, C), eps_hat float32 (n, C, H, W); None: not yet."""
+    """What is known of a state. Pictures uint8 (n, H, W, C), the others float32 (n, C, H, W); None: not yet.
+
+    Where guidance works, ``difference`` is eps_c - eps_u and ``gradient`` that of the classifier's log p(y | x_t).
+    """
 
     x_t: Picture
     x_t_range: tuple[float, float] | None
     x0_hat: Picture | None
     eps_hat: Signed | None
+    difference: Signed | None = None
+    gradient: Signed | None = None
 
     @property
     def is_complete(self) -> bool:
@@ -32,7 +37,8 @@ class Sight:
 
     @property
     def nbytes(self) -> int:
-        return sum(part.nbytes for part in (self.x_t, self.x0_hat, self.eps_hat) if part is not None)
+        parts = (self.x_t, self.x0_hat, self.eps_hat, self.difference, self.gradient)
+        return sum(part.nbytes for part in parts if part is not None)
 
 
 class Memory:
@@ -93,14 +99,22 @@ class Sights(QObject):
             self._learn(
                 message.job,
                 message.step,
-                Sight(message.x_t, message.x_t_range, message.x0_hat, message.eps_hat),
+                Sight(
+                    message.x_t,
+                    message.x_t_range,
+                    message.x0_hat,
+                    message.eps_hat,
+                    message.difference,
+                    message.gradient,
+                ),
             )
         elif isinstance(message, Inspection) and isinstance(message.request, InspectStep):
             job, step = message.request.run, message.request.step
             self._asked = None  # whoever asked: of two questions that wait, the engine answers the newer alone
             known = self.see(job, step)
             value_range = known.x_t_range if known else None
-            self._learn(job, step, Sight(message.x_t, value_range, message.x0_hat, message.eps_hat))
+            guidance = message.difference, message.gradient
+            self._learn(job, step, Sight(message.x_t, value_range, message.x0_hat, message.eps_hat, *guidance))
         elif isinstance(message, Failed):
             self._asked = None
             self.failed.emit()

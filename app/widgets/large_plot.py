@@ -196,7 +196,7 @@ class LargePlot(QWidget):
         return np.linspace(0, self._T - 1, curve.schedule.T)
 
     def _positive(self, values: Table) -> Table:
-        return np.where(values > 0, values, np.nan) if self.is_log else values
+        return np.where((values > 0 if self.is_log else np.isfinite(values)), values, np.nan)
 
     @Slot(object)
     def _dragged(self, line: pg.InfiniteLine) -> None:

@@ -76,12 +76,11 @@ class PictureRow(QWidget):
             return
         width, height = self.width(), self.height()
 
-        def side(columns: int) -> int:
+        def side(columns: int) -> tuple[int, int]:
+            """How large the squares are, and then how few places stay empty."""
             rows = -(-len(shown) // columns)
-            return min(
-                (width - (columns - 1) * GRID) // columns,
-                height // rows - CAPTION_HEIGHT,
-            )
+            largest = min((width - (columns - 1) * GRID) // columns, height // rows - CAPTION_HEIGHT)
+            return largest, len(shown) - rows * columns
 
         columns = max(range(len(shown), 0, -1), key=side)
         rows = -(-len(shown) // columns)

@@ -36,6 +36,8 @@ MARK = 5
 """Radius in pixels of what marks a place on the curve."""
 DOT = 1.75
 GRADIENT_STOPS = 33
+BAND = 0.18
+"""Opacity of the shade under a curve."""
 
 Table = NDArray[np.float64]
 
@@ -63,6 +65,7 @@ class SchedulePanel(QWidget):
         self._visited: tuple[int, ...] = ()
         self._points: tuple[Point, ...] = ()
         self._chosen: int | None = None
+        self._band: tuple[int, int] | None = None
 
         self._drawn = QPixmap()
 
@@ -87,6 +90,12 @@ class SchedulePanel(QWidget):
         self._visited = tuple(timesteps)
         self._redraw()
 
+    def set_band(self, band: tuple[int, int] | None) -> None:
+        """Shade the times between two; None shades nothing."""
+        if band != self._band:
+            self._band = band
+            self._redraw()
+
     def set_cursor(self, t: float) -> None:
         self._update_strip()
         self._cursor = min(max(t, 0.0), self._T - 1.0)
@@ -99,7 +108,7 @@ class SchedulePanel(QWidget):
 
     def value(self, t: float) -> float:
         """The table at t, between two timesteps the straight line; before the first the first."""
-        return float(np.interp(t, np.arange(self._T), self._values)) if len(self._values) else math.nan
+        return _at(self._values, t) if len(self._values) else math.nan
 
     def text(self, t: float) -> str:
         """The value at t as it is printed, always equally wide."""
@@ -118,8 +127,9 @@ class SchedulePanel(QWidget):
         return high - (y - rect.top()) / rect.height() * (high - low)
 
     def place(self, t: float, value: float) -> QPointF:
-        """Where (t, value) is drawn."""
+        """Where (t, value) is drawn; what is infinitely low, at the bottom."""
         rect, (low, high) = self.plot_rect(), self._range
+        value = max(value, low) if value == -math.inf else value
         return QPointF(
             rect.left() + t / max(1, self._T - 1) * rect.width(),
             rect.top() + (high - value) / (high - low) * rect.height(),
@@ -145,7 +155,7 @@ class SchedulePanel(QWidget):
         right = float(self.width())
         if len(self._ghost_values):
             at = self._cursor / max(1, self._T - 1) * (len(self._ghost_values) - 1)
-            ghost = float(np.interp(at, np.arange(len(self._ghost_values)), self._ghost_values))
+            ghost = _at(self._ghost_values, at)
             right = self._print_left_of(painter, metrics, right, _printed(ghost, self.quantity.decimals), quiet) - GRID
         if len(self._values):
             ink = signal_colour(self._signal()) if self._coloured() else text
@@ -203,8 +213,9 @@ class SchedulePanel(QWidget):
             return 0.0, 1.0
         low, high = float(self._values.min(initial=0.0)), float(self._values.max(initial=0.0))
         if self.quantity.table == "log_snr":
-            if len(self._ghost_values):
-                low, high = min(low, float(self._ghost_values.min())), max(high, float(self._ghost_values.max()))
+            every = np.concatenate((self._values, self._ghost_values))
+            every = every[np.isfinite(every)]  # without any signal at its end a schedule falls below every number
+            low, high = float(every.min(initial=0.0)), float(every.max(initial=0.0))
             return math.floor(low), math.ceil(high) if high > math.floor(low) else math.floor(low) + 1.0
         # Variances of a ghost may be fifty times larger; the curve itself stays readable.
         step = 10.0 ** math.floor(math.log10(high)) if high > 0 else 1.0
@@ -228,6 +239,11 @@ class SchedulePanel(QWidget):
         painter = QPainter(drawn)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         ink, quiet = QColor(palette().text), QColor(palette().quiet)
+        if self._band is not None:
+            guided, rect = colour("guidance"), self.plot_rect()
+            guided.setAlphaF(BAND)
+            left, right = (self.place(t, 0).x() for t in self._band)
+            painter.fillRect(QRectF(left, rect.top(), max(1.0, right - left), rect.height()), guided)
         # A ghost with another T is laid over the same width.
         painter.setPen(QPen(quiet, 1, Qt.PenStyle.DashLine))
         painter.setClipRect(self.plot_rect())
@@ -253,7 +269,7 @@ class SchedulePanel(QWidget):
         """Where (times, values) are drawn: ``place`` of all of them."""
         rect, (low, high) = self.plot_rect(), self._range
         x = rect.left() + times / max(1, self._T - 1) * rect.width()
-        y = rect.top() + (high - values) / (high - low) * rect.height()
+        y = rect.top() + (high - np.where(values == -np.inf, low, values)) / (high - low) * rect.height()
         return QPolygonF([QPointF(*point) for point in zip(x.tolist(), y.tolist(), strict=True)])
 
     def _gradient(self) -> QLinearGradient:
@@ -280,5 +296,14 @@ class SchedulePanel(QWidget):
         painter.drawEllipse(at, MARK - 1.5, MARK - 1.5)
 
 
+def _at(values: Table, t: float) -> float:
+    """A table between two of its entries, which need not be finite."""
+    before = int(min(max(t, 0), len(values) - 1))
+    share = t - before
+    if share <= 0 or before == len(values) - 1:
+        return float(values[before])
+    return float(values[before] + share * (values[before + 1] - values[before]))
+
+
 def _printed(value: float, decimals: int) -> str:
-    return f"{value: .{decimals}f}".replace("-", "\u2212")
+    return f"{value: .{decimals}f}".replace("-", "\u2212").replace("inf", "\u221e")

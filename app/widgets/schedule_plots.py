@@ -112,6 +112,11 @@ class SchedulePlots(QWidget):
             panel.set_visited(timesteps)
         self.shown_changed.emit()
 
+    def set_band(self, ends: tuple[int, int] | None) -> None:
+        """Shade the times between two, both counted: where guidance works, if it does not everywhere (None)."""
+        for panel in self.panels:
+            panel.set_band(None if ends is None else (min(ends), max(ends)))
+
     def set_editable(self, points: Sequence[Point] | None) -> None:
         """Control points (t / (T - 1), alpha_bar) that the person may move; None: the curve cannot be edited."""
         self._points = ControlPoints.of(points) if points else None

@@ -29,6 +29,7 @@ from core.messages import (
     ModelOpened,
     Preview,
     Progress,
+    Recognised,
     Refined,
     RunEnded,
     RunPaused,
@@ -194,6 +195,8 @@ class FakeBridge(QObject):
             self.say(Progress(job, done + 1, run.total, 40.0, 1.0, 1000 * (done + 2)))
             if misses:
                 self.say(Refined(job, done + 1, misses))
+            if isinstance(run.request, SampleRequest) and run.request.classifier is not None:
+                self.say(Recognised(job, done, tuple(-2.0 / (done + 1) for _ in run.request.samples)))
             if run.state == "paused":
                 self.say(RunPaused(job, done + 1))
             if done + 1 == run.total and not isinstance(run.request, MorphRequest):
@@ -250,9 +253,19 @@ class FakeBridge(QObject):
         shape = (count, *model.event_shape)
         signed = frozen(np.full(shape, grey / 255 - 0.5, np.float32))
         picture = _picture(shape, grey)
-        answer = Inspection(request, level, picture, picture, signed, signed, 20.0)
+        run = self.state.runs[request.run].request if isinstance(request, InspectStep) else None
+        answer = Inspection(request, level, picture, picture, signed, signed, 20.0, **self._guidance(run, signed))
         self.say(answer)
         return answer
+
+    @staticmethod
+    def _guidance(run: RunRequest | None, signed: np.ndarray) -> dict[str, Any]:
+        """What guides a state of a run, where something does."""
+        if not isinstance(run, SampleRequest):
+            return {}
+        difference = {"difference": signed} if run.guidance and run.labels else {}
+        log_p = tuple(-1.0 - sample for sample in range(len(signed)))
+        return difference | ({"gradient": signed, "log_p": log_p} if run.classifier else {})
 
     def say(self, message: Message) -> None:
         self.message.emit(message)
@@ -264,7 +277,9 @@ class FakeBridge(QObject):
         picture = _picture(shape, 250 - 240 * step // run.steps)
         eps = frozen(np.full(shape, 1 - step / run.steps, np.float32)) if with_hats else None
         known = with_hats or level.is_clean
-        return Preview(job, step, level, picture, picture if known else None, eps, (-2.0, 2.0), frames)
+        guidance = self._guidance(run.request, eps) if eps is not None else {}
+        guidance.pop("log_p", None)
+        return Preview(job, step, level, picture, picture if known else None, eps, (-2.0, 2.0), frames, **guidance)
 
     def _has(self, job: int, step: int, frame: int | None) -> bool:
         run = self.state.runs[job]

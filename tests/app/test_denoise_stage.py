@@ -659,7 +659,7 @@ def test_that_tab_walks_from_the_basic_controls_over_the_buttons_to_the_pictures
     stage.controls.label.setFocus()
     qtbot.waitUntil(lambda: stage.window().focusWidget() is not None)
     names = []
-    for _ in range(12):
+    for _ in range(13):
         widget = stage.window().focusWidget()
         names.append(widget.accessibleName() or widget.text())
         stage.window().focusNextChild()
@@ -673,6 +673,7 @@ def test_that_tab_walks_from_the_basic_controls_over_the_buttons_to_the_pictures
         "Steps, slider",
         "More",
         "Denoise",
+        "Sheet",
         stage.view.x_t.accessibleName(),
         stage.view.x0_hat.accessibleName(),
         stage.view.eps_hat.accessibleName(),

@@ -123,7 +123,7 @@ def link() -> QMimeData:
         (lambda _folder: of_text("hello"), "no picture in this"),
         (lambda _folder: QMimeData(), "no picture in this"),
         (lambda _folder: link(), "only a link"),
-        (lambda folder: of_files(folder), "neither a model nor pictures"),
+        (lambda folder: of_files(folder), "neither a model, a classifier nor pictures"),
         (lambda folder: of_files(folder / "gone.png"), "is not there"),
     ],
 )

@@ -1,0 +1,55 @@
+"""What stands in the middle of Denoise: the run, or the guidance sheet in its place."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Signal, Slot
+from PySide6.QtWidgets import QPushButton, QStackedWidget, QWidget
+
+from app.stages.denoise_settings import DenoiseSettings
+from app.stages.guidance_plan import SheetPlan, plan
+from app.stages.guidance_sheet import GuidanceSheet
+from core.messages import ModelInfo
+from core.requests import ImageRef
+
+
+class DenoisePages(QStackedWidget):
+    """``button`` is checked while the sheet is looked at. Signals: ``turned()`` to the other page."""
+
+    turned = Signal()
+
+    def __init__(self, run: QWidget, sheet: GuidanceSheet, button: QPushButton, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._sheet, self._button = sheet, button
+        self._planned: SheetPlan | None = None
+        self.addWidget(run)
+        self.addWidget(sheet.page)
+        button.toggled.connect(self._turn)
+
+    @property
+    def is_sheet(self) -> bool:
+        return self._button.isChecked()
+
+    @Slot()
+    def leave_sheet(self) -> None:
+        """Show the run."""
+        self._button.setChecked(False)
+
+    def plan_sheet(self, settings: DenoiseSettings, model: ModelInfo, picture: ImageRef | None) -> None:
+        """Show what the sheet would be, while it is looked at. Raises Refusal where it cannot be had."""
+        page = self._sheet.page
+        page.set_possible(model, settings.classifier.info if settings.classifier else None)
+        self._planned = None
+        if self.is_sheet:
+            over, values, by = page.rows()
+            self._planned = plan(settings, over, values, by, model, picture)
+            self._sheet.show_plan(self._planned)
+
+    def render_sheet(self) -> None:
+        """Make the runs of the sheet shown."""
+        if self._planned is not None:
+            self._sheet.render(self._planned)
+
+    @Slot(bool)
+    def _turn(self, is_sheet: bool) -> None:
+        self.setCurrentIndex(1 if is_sheet else 0)
+        self.turned.emit()

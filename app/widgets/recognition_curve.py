@@ -1,0 +1,118 @@
+"""What a classifier makes of a run: log p(y | x_t) of every sample along the run, right under its slider."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+from PySide6.QtCore import QPointF, QRectF, QSize, Qt
+from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen, QPolygonF
+from PySide6.QtWidgets import QSizePolicy, QWidget
+
+from app.theme import GRID, colour, font, palette, theme
+from app.widgets.caption import paint_symbol
+from app.widgets.rail import Rail
+
+SYMBOL = r"\log p(y|x_t)"
+MARGIN = 4
+FAINT = 90
+"""Opacity (0..255) of the samples that are not looked at."""
+
+
+class RecognitionCurve(QWidget):
+    """A thin line for each sample and a thick one for the sample looked at, or for the mean; the cursor's value is
+    printed on the left. Positions lie where they lie on ``rail``, whichever way the run goes.
+
+    Attributes: ``values`` by step, ``cell`` (the sample looked at, None: all), ``current``.
+    """
+
+    def __init__(self, rail: Rail, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._rail = rail
+        self.values: dict[int, tuple[float, ...]] = {}
+        self.cell: int | None = None
+        self.current = 0
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.setAccessibleName("log p of the class, by the guiding classifier")
+        self.setToolTip(
+            "log p(y | x_t): how sure the guiding classifier is that x_t shows the class asked for, along the run;\n"
+            "0 is certain. Thin lines: the samples; the thick one: the sample enlarged, else the mean of all."
+        )
+        theme().theme_changed.connect(self.update)
+
+    def set_values(self, values: Mapping[int, tuple[float, ...]]) -> None:
+        """What is known of which states: log p of every sample, by step."""
+        self.values = dict(values)
+        self._describe()
+        self.update()
+
+    def set_current(self, step: int) -> None:
+        if step != self.current:
+            self.current = step
+            self._describe()
+            self.update()
+
+    def set_cell(self, cell: int | None) -> None:
+        if cell != self.cell:
+            self.cell = cell
+            self._describe()
+            self.update()
+
+    def value(self, step: int) -> float:
+        """That of the sample looked at, or the mean; NaN where nothing is known."""
+        values = self.values.get(step)
+        if not values:
+            return math.nan
+        return sum(values) / len(values) if self.cell is None else values[self.cell]
+
+    def place(self, step: int, value: float) -> QPointF:
+        """Where a value of a state is drawn: log p = 0 at the top."""
+        x = self.mapFromGlobal(self._rail.mapToGlobal(QPointF(self._rail.place_of(step), 0))).x()
+        return QPointF(x, MARGIN + min(1.0, value / self._lowest()) * (self.height() - 2 * MARGIN))
+
+    def text(self) -> str:
+        """The value at the cursor, always equally wide."""
+        value = self.value(self.current)
+        return "" if math.isnan(value) else f"{value:8.3f}".replace("-", "\u2212")
+
+    def sizeHint(self) -> QSize:
+        return QSize(296, 5 * GRID)
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(160, 5 * GRID)
+
+    def paintEvent(self, _event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        ink, quiet = colour("gradient"), QColor(palette().quiet)
+        paint_symbol(painter, SYMBOL, QPointF(0, 14), 13, ink)
+        painter.setFont(font("caption", numbers=True))
+        painter.setPen(ink)
+        painter.drawText(QRectF(0, self.height() - 16, 9 * GRID, 14), Qt.AlignmentFlag.AlignLeft, self.text())
+        first, last = self.place(0, 0), self.place(self._rail.maximum(), 0)
+        painter.setPen(quiet)
+        ends = QRectF(0, 0, first.x() - 6, self.height())
+        painter.drawText(ends, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignTop, "0")
+        lowest = f"{self._lowest():.3g}".replace("-", "\u2212")
+        painter.drawText(ends, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignBottom, lowest)
+        painter.setPen(QPen(QColor(palette().line), 1))
+        painter.drawLine(first, last)
+        steps = sorted(self.values)
+        faint = QColor(ink)
+        faint.setAlpha(FAINT)
+        painter.setPen(QPen(faint, 1))
+        for sample in range(max((len(self.values[step]) for step in steps), default=0)):
+            painter.drawPolyline(QPolygonF([self.place(step, self.values[step][sample]) for step in steps]))
+        painter.setPen(QPen(ink, 2))
+        painter.drawPolyline(QPolygonF([self.place(step, self.value(step)) for step in steps]))
+        if self.current in self.values:
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(colour("t"))
+            painter.drawEllipse(self.place(self.current, self.value(self.current)), 3.5, 3.5)
+
+    def _lowest(self) -> float:
+        """The log p at the bottom, below 0."""
+        return min((min(values) for values in self.values.values() if values), default=-1.0) or -1e-6
+
+    def _describe(self) -> None:
+        self.setAccessibleDescription(f"at the cursor {self.text().strip()}" if self.text() else "not known yet")
