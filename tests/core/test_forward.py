@@ -90,3 +90,11 @@ def test_that_torch_is_not_imported(module: str) -> None:
     )
     root = Path(__file__).resolve().parents[2]
     assert subprocess.run([sys.executable, "-c", code], cwd=root, timeout=60).returncode == 0
+
+
+def test_that_at_zero_terminal_snr_nothing_but_the_noise_is_left() -> None:
+    schedule = make_schedule(ScheduleSpec(zero_snr=True))
+    forward = Forward(picture(4, 5, 3), schedule, 3)
+    assert np.array_equal(forward.at(999), forward.eps)
+    assert not np.allclose(forward.at(998), forward.eps, atol=1e-6)
+    assert forward.strip((0, 500, 999)).shape == (3, 4, 5, 3)

@@ -201,3 +201,21 @@ def test_that_arrays_and_tensors_get_the_same_answer_and_keep_their_type() -> No
         assert array.dtype == np.float32
         assert tensor.dtype == torch.float32
         np.testing.assert_allclose(array, tensor.numpy(), rtol=1e-6, atol=1e-6)
+
+
+def test_that_from_a_level_without_any_signal_every_formula_of_a_step_is_defined() -> None:
+    """At alpha 0 x_t says nothing of x_0, so the posterior is q(x_prev | x_0) and DDIM's step a marginal."""
+    top, below = Level(999.0, 0.0, 1.0), Level.from_alpha_bar(998.0, 0.3)
+    x0, x_t = np.array([0.5, -1.0]), np.array([2.0, 0.3])
+    mean, variance = process.posterior(x0, x_t, top, below)
+    np.testing.assert_allclose(mean, below.alpha * x0)
+    assert variance == pytest.approx(below.sigma**2)
+    assert process.transition_variance(below, top) == 1
+    assert process.transition_variance(top, top) == 0
+    for eta in (0.0, 0.5, 1.0):
+        mean, std = process.ddim_step(x0, x_t, top, below, eta)
+        assert std == pytest.approx(eta * below.sigma)
+        np.testing.assert_allclose(mean, below.alpha * x0 + math.sqrt(below.sigma**2 - std**2) * x_t)
+    np.testing.assert_allclose(process.ddim_step(x0, x_t, below, top, 0.0)[0], x_t)
+    of_x0, of_x_t, _ = process.posterior_weights(top, below)
+    assert (of_x0, of_x_t) == (below.alpha, 0)

@@ -79,3 +79,25 @@ def test_that_integer_states_come_back_as_they_are() -> None:
     states = np.arange(10).reshape(2, 5)
     trajectory.put(0, states)
     assert np.array_equal(trajectory.frame(0), states)
+
+
+@pytest.mark.parametrize("cap", [150_000, 450_000, 10**9])
+def test_that_a_walk_that_remembers_keeps_what_it_saw_beside_its_key_frames_under_the_cap(cap: int) -> None:
+    trajectory = Trajectory(40, (4, 1, 32, 32), cap, remembers=True)
+    rng = np.random.default_rng(1)
+    seen = [rng.standard_normal(trajectory.shape).astype(np.float32) for _ in range(41)]
+    for step, x0_hat in enumerate(seen):
+        trajectory.put(step, x0_hat * 2, np.zeros(5056, np.uint8), None if step == 0 else x0_hat)
+    assert trajectory.nbytes <= cap
+    keys = [step for step in range(41) if trajectory.is_key(step)]
+    assert len(keys) == 41 if cap == 10**9 else len(keys) < 41
+    for step in range(1, 41):
+        before = trajectory.before(step)
+        assert (before is not None) == (step in keys)
+        if before is not None:
+            assert np.array_equal(before, seen[step])
+    assert trajectory.before(0) is None
+    with_memory, stored = trajectory.nbytes, sum(seen[step].nbytes for step in keys if step)
+    trajectory.put(keys[-1], seen[-1], np.zeros(0, np.uint8), seen[-1])  # again: counted once
+    assert trajectory.nbytes == with_memory
+    assert stored < with_memory
