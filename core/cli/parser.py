@@ -35,6 +35,7 @@ usage: main.py [IMAGE | FOLDER | MODEL ...]     open the window
        main.py interpolate A B --model M ...    from picture to picture through their latents
        main.py train FOLDER --out RUN ...       train a model on a folder of pictures
        main.py evaluate --model M --data FOLDER ...   its likelihood, and how far its samples are from the pictures
+       main.py ablation FOLDER --out DIR ...    what DDPM's table 2 compares, on a folder of pictures
        main.py screenshots DIR [--quick]        pictures of the window for the documentation
 
 main.py COMMAND --help tells more about a command."""
@@ -58,6 +59,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     _add_interpolate(commands.add_parser("interpolate", help="from picture to picture", allow_abbrev=False))
     _add_train(commands.add_parser("train", help="train a model on a folder", allow_abbrev=False))
     _add_evaluate(commands.add_parser("evaluate", help="measure a model on a folder", allow_abbrev=False))
+    _add_ablation(commands.add_parser("ablation", help="DDPM's table 2 on a folder", allow_abbrev=False))
     return parser.parse_args(arguments)
 
 
@@ -189,6 +191,26 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--resume", action="store_true", help="go on from the run's last checkpoint, if there is one")
     _add_seed(parser, default=None)
     _add_network(parser)
+    _add_reporting(parser)
+
+
+def _add_ablation(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        "DDPM's ablation (Ho et al. 2020, table 2): the mean or the noise predicted, by the bound or L_simple, with a "
+        "learned or a fixed variance, trained equally long and measured. The same command goes on where it was stopped."
+    )
+    parser.add_argument("folder", metavar="FOLDER", type=Path, help="pictures, or sub-folders of pictures")
+    _option(parser, "--out", "where the trainings lie side by side", type=Path, required=True, metavar="DIR")
+    _option(parser, "--steps", "of each training", type=whole(1, 100_000_000), metavar="N")
+    _option(parser, "--size", "side of the pictures in pixels (default 32)", type=whole(8, 1024), metavar="N")
+    _option(parser, "--preset", "size of the network (default small)", choices=get_args(PresetName))
+    _option(parser, "--batch", "pictures a step (default 64)", type=whole(1, 65_536), metavar="B")
+    _option(parser, "--lr", "learning rate (default 0.001)", type=positive, metavar="R")
+    parser.add_argument("--hybrid", action="store_true", help="and L_hybrid with a learned variance (Nichol 2021)")
+    _option(parser, "--held-out", "measure on these pictures in place of FOLDER's", type=Path, metavar="FOLDER")
+    _option(parser, "--features", "a classifier's name or folder, or a file with Inception's weights", metavar="NAME")
+    _option(parser, "--device", "auto, cpu, cuda, cuda:1, mps (default auto)", default="auto", metavar="NAME")
+    _add_seed(parser, default=None)
     _add_reporting(parser)
 
 

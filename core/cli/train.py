@@ -36,7 +36,7 @@ def train(options: argparse.Namespace) -> int:
     device = pick_device(options.device)
     base = _base(options, before, device)
     progress = Progress(options.progress)
-    with _interrupt() as interrupted:
+    with interrupting() as interrupted:
         watcher = _Watcher(progress, interrupted)
         done = train_on_folder(
             options.folder,
@@ -148,7 +148,7 @@ class _Watcher:
 
 
 @contextmanager
-def _interrupt() -> Iterator[list[bool]]:
+def interrupting() -> Iterator[list[bool]]:
     """A list that is filled by the first Ctrl-C; the second one interrupts at once."""
     pressed: list[bool] = []
 

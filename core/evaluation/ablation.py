@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from core.evaluation.plans import Draws, distance_request, likelihood_request
 from core.messages import ClassifierInfo, Distances, Likelihood, ModelInfo
-from core.requests import DistanceRequest, LikelihoodRequest, SamplerSpec
+from core.requests import DistanceRequest, LikelihoodRequest, SamplerSpec, VarianceName
 from core.training.ablation import Figures
 from core.training.dataset import PictureFolder
 
@@ -26,11 +26,13 @@ def likelihood_of(info: ModelInfo, data: PictureFolder, seed: int = 0) -> Likeli
 def distances_of(
     models: Mapping[str, ModelInfo], data: PictureFolder, features: ClassifierInfo, seed: int = 0
 ) -> DistanceRequest:
-    """As many samples of each model, drawn by DDPM's own steps with the variance that it has, from the same seeds;
-    a curve is the key of a model. Raises Refusal where the steps do not fit."""
+    """As many samples of each model, drawn by DDPM's own steps from the same seeds, with the posterior's variance or a
+    learned range's: a learned diagonal is that of single timesteps, and says nothing of fewer. A curve is the key of a
+    model. Raises Refusal where the steps do not fit."""
     trials = []
     for place, (key, info) in enumerate(models.items()):
-        sampler = SamplerSpec("ddpm", variance="small" if info.variance == "fixed" else "learned", clip="clamp")
+        variance: VarianceName = "learned" if info.variance == "range" else "small"
+        sampler = SamplerSpec("ddpm", variance=variance, clip="clamp")
         draws = Draws(info, SAMPLES, BATCH, seed, STEPS, sampler)
         trials.append(draws.trial(key, float(place), draws.request()))
     return distance_request(trials, data, features.ref, seed=seed)

@@ -1,7 +1,8 @@
 """DDPM's ablation (Ho et al. 2020, table 2) on a person's own pictures: six trainings of one length that differ in what
 the network predicts, in the objective, and in whether the variance is learned. Torch-free.
 
-All six have one parent folder, where ``ablation.json`` says what they have in common and which of them diverged.
+All six have one parent folder, where ``ablation.json`` says what they have in common, which of them diverged, and what
+was measured of the others.
 """
 
 from __future__ import annotations
@@ -106,6 +107,19 @@ class Ablation:
 
 
 @dataclass(frozen=True, slots=True)
+class Figures:
+    """What was measured of a cell, with standard errors; None where it was not. ``distance`` is that of the metric
+    ``metric`` in the features of the classifier ``features``."""
+
+    bits_per_dim: float | None = None
+    bits_error: float | None = None
+    distance: float | None = None
+    distance_error: float | None = None
+    metric: str = ""
+    features: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """How far a cell has come: ``run`` is what its folder says, None where it was not begun; ``diverged`` the step
     whose loss was no number any more, None where there was none."""
@@ -113,6 +127,7 @@ class Outcome:
     cell: Cell
     run: RunSummary | None
     diverged: int | None = None
+    figures: Figures = Figures()
 
     @property
     def is_over(self) -> bool:
@@ -145,7 +160,7 @@ def begin(ablation: Ablation, folder: Path) -> None:
         return
     if (folder / SUMMARY).exists() or (folder / "model_index.json").exists():
         raise Refusal(f"{folder} holds a model already. Name another folder for the ablation.")
-    _write(ablation, {}, folder)
+    _write(ablation, {}, {}, folder)
 
 
 def read(folder: Path) -> Ablation:
@@ -161,13 +176,21 @@ def read(folder: Path) -> Ablation:
 
 def note_divergence(folder: Path, cell: Cell, step: int) -> None:
     """Keep that a cell has diverged; it is not trained again. Raises Refusal where it cannot be written."""
-    _write(read(folder), {**_diverged(folder), cell.key: step}, folder)
+    _write(read(folder), {**_diverged(folder), cell.key: step}, _figures(folder), folder)
+
+
+def note_figures(folder: Path, figures: Mapping[str, Figures]) -> None:
+    """Keep what was measured, by the cells' keys. Raises Refusal where it cannot be written."""
+    _write(read(folder), _diverged(folder), {**_figures(folder), **figures}, folder)
 
 
 def outcomes(folder: Path) -> tuple[Outcome, ...]:
     """How far each of its trainings has come, in the table's order. Raises Refusal where there is no ablation."""
-    diverged = _diverged(folder)
-    return tuple(Outcome(cell, _run(folder / cell.key), diverged.get(cell.key)) for cell in read(folder).cells)
+    diverged, figures = _diverged(folder), _figures(folder)
+    return tuple(
+        Outcome(cell, _run(folder / cell.key), diverged.get(cell.key), figures.get(cell.key, Figures()))
+        for cell in read(folder).cells
+    )
 
 
 def list_ablations(runs: tuple[RunSummary, ...] = ()) -> tuple[Path, ...]:
@@ -200,8 +223,23 @@ def _diverged(folder: Path) -> dict[str, int]:
     return {cell.key: fields.whole(cell.key, 0) for cell in (*TABLE, HYBRID) if cell.key in fields.data}
 
 
-def _write(ablation: Ablation, diverged: Mapping[str, int], folder: Path) -> None:
-    data: dict[str, Any] = {"format": 1, **dataclasses.asdict(ablation), "diverged": dict(diverged)}
+def _figures(folder: Path) -> dict[str, Figures]:
+    found = read_json(folder / FILE).get("figures")
+    by_key = found if isinstance(found, dict) else {}
+    names = {item.name for item in dataclasses.fields(Figures)}
+    return {
+        cell.key: Figures(
+            **{n: field_from_json(Figures, n, value) for n, value in by_key[cell.key].items() if n in names}
+        )
+        for cell in (*TABLE, HYBRID)
+        if isinstance(by_key.get(cell.key), dict)
+    }
+
+
+def _write(ablation: Ablation, diverged: Mapping[str, int], figures: Mapping[str, Figures], folder: Path) -> None:
+    measured = {key: dataclasses.asdict(value) for key, value in figures.items()}
+    data: dict[str, Any] = {"format": 1, **dataclasses.asdict(ablation)}
+    data |= {"diverged": dict(diverged), "figures": measured}
     text = json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -210,7 +210,7 @@ def every_aim() -> Iterator[Aim]:
 
 
 @pytest.mark.parametrize(
-    "model", [None, *(replace(DIGITS, prediction=p, variance=v) for p in "v eps".split() for v in VARIANCES)]
+    "model", [None, *(replace(DIGITS, prediction=p, variance=v) for p in ("v", "eps") for v in VARIANCES)]
 )
 def test_that_whatever_is_wished_what_comes_of_it_can_be_trained(model) -> None:
     for wished in every_aim():

@@ -18,10 +18,12 @@ from core.training.ablation import (
     TABLE,
     WINDOW,
     Ablation,
+    Figures,
     begin,
     exploded_at,
     list_ablations,
     note_divergence,
+    note_figures,
     outcomes,
     read,
 )
@@ -100,6 +102,17 @@ def test_that_it_is_known_which_cells_are_over(tmp_path) -> None:
     assert [outcome.diverged for outcome in found] == [None, None, 17, None, None, None]
     assert [outcome.run is not None for outcome in found] == [True, True, True, False, False, False]
     assert read(tmp_path) == DIGITS
+
+
+def test_that_what_was_measured_is_remembered_beside_what_diverged(tmp_path) -> None:
+    begin(DIGITS, tmp_path)
+    note_divergence(tmp_path, TABLE[2], 17)
+    measured = Figures(3.5, 0.1, 0.02, 0.003, "kernel", "digits-judge")
+    note_figures(tmp_path, {TABLE[0].key: measured, TABLE[1].key: Figures(4.0, 0.2)})
+    note_figures(tmp_path, {TABLE[1].key: Figures(4.5, 0.2)})
+    found = outcomes(tmp_path)
+    assert [outcome.figures for outcome in found[:3]] == [measured, Figures(4.5, 0.2), Figures()]
+    assert found[2].diverged == 17
 
 
 def test_that_strange_cells_in_the_file_are_passed_over(tmp_path) -> None:
