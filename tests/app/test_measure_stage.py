@@ -98,19 +98,19 @@ def test_that_bundled_pictures_are_there_before_a_folder_is_chosen(qapp, qtbot) 
     dock = Dock(stage)
     qtbot.addWidget(dock)
     stage.activate()
-    assert stage.data is not None
-    assert len(stage.data) >= 10
+    assert stage.pictures.data is not None
+    assert len(stage.pictures.data) >= 10
     assert "bundled digits" in stage.page.data.advice.text()
     assert not stage.primary_action.isEnabled()
     assert "No model is open" in stage.page.cost.text()
 
 
 def test_that_a_folder_is_read_at_the_models_size_and_what_is_made_of_it_is_said(scene) -> None:
-    assert scene.stage.data.pictures.shape == (12, 32, 32, 1)
+    assert scene.stage.pictures.data.pictures.shape == (12, 32, 32, 1)
     assert "cropped to squares and scaled to 32 × 32" in scene.stage.page.data.advice.text()
     assert "measured at 32 × 32" in scene.stage.page.data.facts.text()
     scene.bridge.ready(COLOURFUL)
-    assert scene.stage.data.pictures.shape[1:3] == (16, 16)
+    assert scene.stage.pictures.data.pictures.shape[1:3] == (16, 16)
     assert "taken as equal red, green and blue" in scene.stage.page.data.advice.text()
 
 
@@ -124,7 +124,7 @@ def test_that_a_folder_without_pictures_is_refused_and_the_one_before_stays(scen
     (tmp_path / "empty").mkdir()
     scene.stage.handle_folder(tmp_path / "empty")
     assert "no pictures" in scene.stage.errors.message()
-    assert scene.stage.data.name == "things"
+    assert scene.stage.pictures.data.name == "things"
 
 
 def test_that_the_cost_is_said_and_in_time_once_the_network_has_answered(scene) -> None:
@@ -159,7 +159,7 @@ def test_that_a_comparison_without_a_feature_network_says_where_to_open_one(qapp
     stage.controls.kind.set_value("distance")
     assert "Features of" in stage.page.cost.text()
     assert not stage.primary_action.isEnabled()
-    stage.open_features(folder)
+    stage.features.open(str(folder))
     assert bridge.calls[-1] == ("open_classifier", str(folder))
     bridge.know(JUDGE)
     assert stage.controls.features.value() == JUDGE.ref.sha256
@@ -238,7 +238,7 @@ def test_that_the_class_is_told_or_not(scene) -> None:
 @pytest.mark.parametrize(("kind", "control", "value", "seen", "wanted"), DISTANCE_CASES)
 def test_that_every_control_of_a_distance_is_in_the_request(scene, kind, control, value, seen, wanted) -> None:
     scene.turn(kind)
-    before = scene.stage._planned
+    before = scene.stage.intent.request
     turn(getattr(scene.controls, control), value)
     scene.start()
     assert isinstance(scene.request(), DistanceRequest)
@@ -499,7 +499,7 @@ def test_that_a_clicked_point_shows_its_samples_and_opens_as_a_run(scene) -> Non
     scene.qtbot.mouseClick(plot, Qt.MouseButton.LeftButton, pos=at.toPoint())
     assert parts.samples.isVisibleTo(scene.dock)
     assert parts.samples.title.text() == "DPM-Solver++ 2M, 10"
-    point = scene.stage._at[1]
+    point = scene.stage.points.at[1]
     assert (parts.samples.sheet.rows[0].pictures == point.pictures).all()
     assert "recognised" in parts.samples.words.toolTip()
     parts.samples.open.click()
