@@ -87,6 +87,10 @@ class Bridge(QObject):
     def open_model(self, name_or_path: str) -> None:
         self._engine.open_model(name_or_path)
 
+    def know_model(self, name_or_path: str) -> None:
+        """Open a model beside the window's, so that measurements can name it."""
+        self._engine.know_model(name_or_path)
+
     def add_image(self, image: OpenedImage) -> None:
         self._engine.add_image(image)
 

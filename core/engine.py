@@ -27,6 +27,7 @@ from core.messages import (
     ClassifierOpened,
     EngineState,
     Message,
+    ModelKnown,
     ModelOpened,
     Preview,
     RunPaused,
@@ -104,6 +105,10 @@ class Engine:
     def open_model(self, name_or_path: str) -> None:
         """Open a bundled model or a folder; answered by ``ModelOpened`` or ``Failed``."""
         self._order(lambda: self._open_model(name_or_path))
+
+    def know_model(self, name_or_path: str) -> None:
+        """Open a model beside the one that is worked with; answered by ``ModelKnown`` or ``Failed``."""
+        self._order(lambda: self._open_model(name_or_path, ModelKnown))
 
     def add_model(self, model: Model) -> None:
         """Make a model that is already in memory known."""
@@ -381,7 +386,7 @@ class Engine:
             what(token)
             self._something.set()
 
-    def _open_model(self, name_or_path: str) -> None:
+    def _open_model(self, name_or_path: str, says: type[ModelOpened | ModelKnown] = ModelOpened) -> None:
         from core.library import NetworkModel
         from core.model_folder import find_model, open_model
 
@@ -389,7 +394,7 @@ class Engine:
         self._say_status(EngineState.LOADING)
         try:
             opened = open_model(find_model(name_or_path), self.device)
-            self._add_model(NetworkModel(opened), str(opened.folder))
+            self._add_model(NetworkModel(opened), str(opened.folder), says)
         finally:
             self._say_status(before.state, before.job)
 
@@ -411,9 +416,9 @@ class Engine:
         opens = self._open_classifier if is_classifier(folder) else self._open_model
         opens(str(folder))
 
-    def _add_model(self, model: Model, folder: str = "") -> None:
+    def _add_model(self, model: Model, folder: str = "", says: type[ModelOpened | ModelKnown] = ModelOpened) -> None:
         self.library.add_model(model)
-        self.post(ModelOpened(model.info, folder))
+        self.post(says(model.info, folder))
 
     # Messages
 

@@ -100,6 +100,14 @@ class ModelOpened:
 
 
 @dataclass(frozen=True, slots=True)
+class ModelKnown:
+    """A model is open beside the one that is worked with, so that requests can name it."""
+
+    info: ModelInfo
+    folder: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class ClassifierInfo:
     """A noisy classifier that is open in the engine. ``labels`` are its classes' names in index order; ``schedule`` is
     the one it has met noise of, and ``features`` the length of what it answers before its last layer. ``noisy`` says
@@ -385,6 +393,7 @@ class Measured:
 Message = (
     Status
     | ModelOpened
+    | ModelKnown
     | ClassifierOpened
     | Recognised
     | MeasureStarted

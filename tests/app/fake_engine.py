@@ -102,6 +102,9 @@ class FakeBridge(QObject):
     def open_model(self, name_or_path: str) -> None:
         self.calls.append(("open_model", name_or_path))
 
+    def know_model(self, name_or_path: str) -> None:
+        self.calls.append(("know_model", name_or_path))
+
     def add_image(self, image: OpenedImage) -> None:
         self.images[image.sha256] = image
 

@@ -10,6 +10,7 @@ from safetensors.numpy import load_file
 from core.messages import (
     EngineState,
     Failed,
+    ModelKnown,
     ModelOpened,
     RunEnded,
     RunPaused,
@@ -165,6 +166,22 @@ def test_that_the_model_in_training_is_pinned_and_samples_while_it_trains(listen
     assert toy.ended(run).reason == "finished"
     assert np.isfinite(toy.final(run)).all()
     assert toy.ended(job) is None
+
+
+def test_that_a_model_can_be_known_beside_the_one_that_is_worked_with(listening, pictures, ordered) -> None:
+    toy = listening()
+    order = ordered(steps=1, samples=0)
+    job = toy.engine.train(order, pictures)
+    toy.wait(lambda: toy.ended(job))
+    toy.engine.know_model(str(order.out))
+    toy.wait(lambda: toy.of(ModelKnown))
+    (known,) = toy.of(ModelKnown)
+    assert known.folder == str(order.out)
+    assert len(toy.of(ModelOpened)) == 1
+    request = toy.model.request(model=known.info.ref, schedule=known.info.schedule, labels=(0, 1), timesteps=(500,))
+    assert toy.ended(toy.run(request)).reason == "finished"
+    toy.engine.know_model("nowhere")
+    toy.wait(lambda: toy.of(Failed))
 
 
 def test_that_no_model_is_taken_from_a_training_that_is_over(listening, pictures, ordered) -> None:
