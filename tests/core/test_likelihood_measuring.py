@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from core.dataspec import ImageSpec
+from core.denoiser import LearnedVariance
 from core.errors import Cancelled, Refusal
 from core.evaluation import measurement_of
 from core.evaluation.strata import coarse_first, edges, times_within
@@ -259,6 +260,37 @@ def test_that_clamping_keeps_a_wild_model_within_the_range() -> None:
     held = measured(toy, data, request(toy, data, clip="clamp"))
     assert held.bits_per_dim < wild.bits_per_dim
     assert held.distortion.max() <= 255
+
+
+@pytest.mark.parametrize(("v", "fixed"), [(1.0, "large"), (-1.0, "small")])
+def test_that_a_learned_variance_at_an_end_of_its_range_costs_what_the_fixed_one_does(v, fixed) -> None:
+    data, toy = folder(), Toy()
+    toy.info = replace(toy.info, variance="range")
+    plain = toy.denoiser
+
+    def learned(*arguments, **settings):
+        denoise = plain(*arguments, **settings)
+
+        def look(x_t, level, condition):
+            return replace(denoise(x_t, level, condition), learned=LearnedVariance("range", torch.full_like(x_t, v)))
+
+        return look
+
+    expected = measured(toy, data, request(toy, data, variance=fixed))
+    toy.denoiser = learned
+    found = measured(toy, data, request(toy, data, variance="learned"))
+    assert found.terms[1:] == pytest.approx(expected.terms[1:], rel=1e-5, abs=1e-9)
+    if fixed == "small":
+        assert found.terms[0] == pytest.approx(expected.terms[0], rel=1e-5)
+
+
+def test_that_a_schedule_that_ends_without_signal_is_measured_too() -> None:
+    data, toy = folder(), Toy()
+    spec = ScheduleSpec("cosine", 50, zero_snr=True)
+    found = measured(toy, data, request(toy, data, schedule=spec, timesteps=tuple(range(49, -1, -1))))
+    assert np.isfinite(found.terms).all()
+    assert found.prior == 0
+    assert found.distortion[-1] == pytest.approx(25, rel=0.3)  # the standard deviation of the data: 0.2 of a range of 2
 
 
 @pytest.mark.parametrize(
