@@ -716,12 +716,23 @@ def loop(network: Any, scheduler: Any, shape: tuple[int, ...], timesteps: list[i
     return x
 
 
-@pytest.mark.parametrize("sampler", ["DDIMScheduler", "DDPMScheduler"])
-def test_that_a_folder_written_by_diffusers_opens_here(tmp_path: Path, sampler: str) -> None:
+@pytest.mark.parametrize(
+    ("sampler", "settings"),
+    [
+        ("DDIMScheduler", {}),
+        ("DDPMScheduler", {}),
+        ("DDPMScheduler", {"variance_type": "learned_range", "num_train_timesteps": 4000}),
+        ("DDPMScheduler", {"thresholding": True, "sample_max_value": 1.5, "prediction_type": "sample"}),
+        ("DDIMScheduler", {"rescale_betas_zero_snr": True, "prediction_type": "v_prediction"}),
+    ],
+    ids=str,
+)
+def test_that_a_folder_written_by_diffusers_opens_here(tmp_path: Path, sampler: str, settings: dict[str, Any]) -> None:
     diffusers = pytest.importorskip("diffusers")
-    theirs = diffusers.UNet2DModel(**TINY).eval()
-    theirs.load_state_dict(quiet(network_of(**TINY)).state_dict())
-    scheduler = getattr(diffusers, sampler)(beta_schedule="squaredcos_cap_v2")
+    shape = {**TINY, "out_channels": 2 if "variance_type" in settings else 1}
+    theirs = diffusers.UNet2DModel(**shape).eval()
+    theirs.load_state_dict(quiet(network_of(**shape)).state_dict())
+    scheduler = getattr(diffusers, sampler)(beta_schedule="squaredcos_cap_v2", **settings)
     diffusers.DDPMPipeline(theirs, scheduler).save_pretrained(tmp_path / "model")
     opened = open_model(tmp_path / "model")
     assert opened.notes == ()
