@@ -10,6 +10,7 @@ from core.errors import Refusal
 from core.requests import VarianceKind
 from core.training.order import PresetName
 from core.unet_config import UNetConfig
+from core.unet_size import unet_parameters
 
 COARSEST = 8
 """Pictures are halved down to about this side."""
@@ -122,41 +123,6 @@ def parameters_of(
 ) -> int | None:
     """How many numbers the preset's network learns; None where it cannot be made for this size."""
     try:
-        return _parameters(network_of(preset, size, channels, classes, variance))
+        return unet_parameters(network_of(preset, size, channels, classes, variance))
     except Refusal:
         return None
-
-
-def _parameters(config: UNetConfig) -> int:
-    """Those of a network with a middle and with resampling by convolution, as all presets have."""
-    widths, hidden, layers = config.block_out_channels, config.time_hidden, config.layers_per_block
-
-    def linear(inputs: int, outputs: int) -> int:
-        return (inputs + 1) * outputs
-
-    def convolution(inputs: int, outputs: int, side: int = 3) -> int:
-        return (inputs * side * side + 1) * outputs
-
-    def residual(inputs: int, outputs: int) -> int:
-        shortcut = convolution(inputs, outputs, 1) if inputs != outputs else 0
-        both = convolution(inputs, outputs) + convolution(outputs, outputs)
-        return 2 * (inputs + outputs) + both + linear(hidden, 2 * outputs) + shortcut
-
-    def attention(width: int) -> int:
-        inner = width // (config.attention_head_dim or width) * (config.attention_head_dim or width)
-        return 2 * width + 3 * linear(width, inner) + linear(inner, width)
-
-    total = convolution(config.in_channels, widths[0]) + 2 * widths[0] + convolution(widths[0], config.out_channels)
-    total += linear(widths[0], hidden) + linear(hidden, hidden) + (config.num_class_embeds or 0) * hidden
-    total += 2 * residual(widths[-1], widths[-1]) + attention(widths[-1])
-    for level, width in enumerate(widths):
-        attended = attention(width) if "Attn" in config.down_block_types[level] else 0
-        finer, coarser = widths[max(level - 1, 0)], widths[min(level + 1, len(widths) - 1)]
-        down = [finer] + [width] * (layers - 1)
-        carried = [coarser] + [width] * layers
-        kept = [width] * layers + [finer]
-        total += sum(residual(inputs, width) for inputs in down) + attended * layers
-        total += sum(residual(a + b, width) for a, b in zip(carried, kept, strict=True)) + attended * (layers + 1)
-        if level < len(widths) - 1:  # to the coarser resolution, and back from it
-            total += convolution(width, width) + convolution(coarser, coarser)
-    return total

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from core.classifier import AttentionPool, Classifier
-from core.classifier_config import PRESETS, ClassifierConfig, classifier_network
+from core.classifier_config import PRESETS, ClassifierConfig, classifier_network, classifier_parameters
 from core.classifier_folder import OpenClassifier
 from core.errors import Refusal
 from core.levels import CLEAN, Level
@@ -228,6 +228,7 @@ def test_that_every_preset_can_be_built(preset: PresetName, size: int, channels:
         network = Classifier(config)
     assert config.event_shape == (channels, size, size)
     assert network.flops(size, size) > 0
+    assert classifier_parameters(preset, size, channels, 10) == sum(each.numel() for each in network.parameters())
     side = size // config.encoder.side_multiple
     assert config.tokens == side * side == len(network.pool.positions) - 1
 
@@ -253,6 +254,7 @@ def test_that_flops_are_those_of_torch() -> None:
 def test_that_sizes_which_cannot_be_halved_are_refused(size: int) -> None:
     with pytest.raises(Refusal, match="multiple of"):
         classifier_network("small", size, 1)
+    assert classifier_parameters("small", size, 1, 10) is None
 
 
 @pytest.mark.parametrize(
