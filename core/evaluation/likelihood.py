@@ -67,8 +67,9 @@ class LikelihoodMeasuring:
         denoise = model.denoiser(device, request.precision, between_batches=breathe, within=check)
         self._denoise: Denoiser = denoise if request.clip == "none" else Clipped(denoise, "clamp")
         self._posterior = Posterior(self._schedule, dtype=torch.float64)
+        self._order = coarse_first(len(self._edges) - 1)
         self._shifts = np.random.default_rng(_entropy(request.seed)).random(len(self._edges) - 1)
-        self.total = sum(1 for block in self._blocks() for k in self._order for _ in self._pieces(block, k))
+        self.total = sum(self._count(block) for block in self._blocks())
 
     def work(self) -> Iterator[Part]:
         known = _Known(self._request.timesteps[::-1], np.diff(self._edges), self._prior())
@@ -89,10 +90,6 @@ class LikelihoodMeasuring:
                     known.complete(block)
                 yield Part(done, known.result())
 
-    @property
-    def _order(self) -> tuple[int, ...]:
-        return coarse_first(len(self._edges) - 1)
-
     def _blocks(self) -> Iterator[Times]:
         """Places in the request's pictures that are worked on together."""
         start, size = 0, FIRST_BLOCK
@@ -100,6 +97,14 @@ class LikelihoodMeasuring:
             end = min(start + size, len(self._request.pictures))
             yield np.arange(start, end)
             start, size = end, min(2 * size, LARGEST_BLOCK)
+
+    def _count(self, block: Times) -> int:
+        """Pieces of a block; where a stratum is a single timestep they need not be laid out to be counted."""
+        wide = np.flatnonzero(np.diff(self._edges) > 1)
+        single = len(self._order) - len(wide)
+        return single * -(-len(block) * self._request.draws // AT_ONCE) + sum(
+            1 for k in wide for _ in self._pieces(block, int(k))
+        )
 
     def _pieces(self, block: Times, k: int) -> Iterator[tuple[int, Times, Times]]:
         """t, places of pictures and numbers of draws: what goes through the network together in stratum ``k``."""
