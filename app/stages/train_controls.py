@@ -15,6 +15,8 @@ from app.stages.train_technique import TechniqueControls
 from app.theme import GRID
 from app.widgets.controls import Choice, MoreSection, label
 from app.widgets.number_field import Duration
+from core.classifier_config import PRESETS as CLASSIFIERS
+from core.classifier_config import classifier_parameters
 from core.messages import ModelInfo
 from core.training.dataset import PictureFolder
 from core.training.order import PresetName
@@ -151,10 +153,10 @@ class TrainControls(QWidget):
         channels, classes = (data.pictures.shape[3], len(data.classes)) if data is not None else (3, 0)
         draws = self.aim.task == "diffusion"
         options, words = {}, []
-        for name, preset in PRESETS.items():
-            count = parameters_of(name, side, channels, classes) if draws else None
+        for name in PRESETS:
+            count = (parameters_of if draws else classifier_parameters)(name, side, channels, classes)
             options[name] = name if count is None else f"{name}, {millions(count)}"
-            words.append(f"{name.capitalize()}. {preset.words}")
+            words.append(f"{name.capitalize()}. {PRESETS[name].words if draws else CLASSIFIERS[name].words}")
         with QSignalBlocker(self.preset):
             self.preset.set_options(options)
             self.preset.set_value(self._own_preset)

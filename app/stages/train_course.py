@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from app.stages.train_aim import Aim
 from app.stages.train_folder import read_run_folder
+from core.classifier_config import classifier_parameters
 from core.messages import (
     Failed,
     Picture,
@@ -125,7 +126,8 @@ class Course:
 def ordered(order: TrainOrder, data: PictureFolder, job: int, aim: Aim) -> Course:
     """A training that was asked for and has not begun."""
     side, channels = data.pictures.shape[1], data.pictures.shape[3]
-    own = None if order.base is not None else parameters_of(order.preset, side, channels, len(data.classes))
+    count = parameters_of if order.task == "diffusion" else classifier_parameters
+    own = None if order.base is not None else count(order.preset, side, channels, len(data.classes))
     return Course(
         folder=order.out,
         name=order.out.name,

@@ -319,6 +319,14 @@ def test_that_a_classifier_greys_what_means_nothing_to_it(scene, folder):
     assert controls.samples.isEnabled()
 
 
+def test_that_a_classifier_has_networks_of_its_own(scene):
+    _, _, stage = scene
+    controls = stage.setup.controls
+    controls.goal.set_value("classifier")
+    assert PRESETS["small"].words not in controls.preset.toolTip()
+    assert "For minutes on two CPU cores" in controls.preset.toolTip()
+
+
 def test_that_a_folder_without_classes_trains_no_classifier(scene, tmp_path):
     _, _, stage = scene
     stage.handle_folder(a_folder(tmp_path / "plain", {"": 6}))
