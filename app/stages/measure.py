@@ -65,6 +65,7 @@ class MeasureStage(Stage):
         self.page.fill(self.content)
         self._connect()
         self._model_changed()
+        self.instruments.show_idea(self.kind, self.view.key)
 
     def _connect(self) -> None:
         page, controls, parts, state = self.page, self.controls, self.instruments, self.state

@@ -14,7 +14,7 @@ from itertools import product
 
 from app import formulas
 from app.formulas import Formula, Listing, inversion, sampling
-from app.stages import train_maths
+from app.stages import measure_formulas, train_maths
 from app.widgets import plot_tables, schedule_quantities
 from app.widgets.typesetter import drawing
 from core.requests import SamplerName
@@ -54,6 +54,7 @@ def _entries() -> Iterator[Formula | Listing]:
     for one in vars(formulas).values():
         if isinstance(one, Formula | Listing):
             yield one
+    yield from measure_formulas.FORMULAS
     for asked_at, refined in product("ts", (False, True)):
         yield inversion(asked_at, refined)
     samplers: tuple[SamplerName, ...] = ("ddpm", "ddim", "heun", "dpmpp")

@@ -13,6 +13,7 @@ from app.formulas import FORWARD
 from app.stages.denoise import DenoiseStage
 from app.stages.forward import ForwardStage
 from app.stages.invert import InvertStage
+from app.stages.measure import MeasureStage
 from app.stages.morph import MorphStage
 from app.stages.train import TrainStage
 from app.state import AppState
@@ -25,6 +26,7 @@ from resources import FORMULAS
 from resources.recipes.formulas import shown
 from tests.app.fake_engine import FakeBridge
 
+STAGES = (ForwardStage, DenoiseStage, InvertStage, MorphStage, TrainStage, MeasureStage)
 AGAIN = "Run python -m resources.recipes.formulas."
 
 
@@ -37,7 +39,7 @@ def test_that_what_lies_ready_is_what_the_library_draws(latex: str) -> None:
     assert drawn_before()[latex] == drawing(latex), AGAIN
 
 
-@pytest.mark.parametrize("make", [ForwardStage, DenoiseStage, InvertStage, MorphStage, TrainStage])
+@pytest.mark.parametrize("make", STAGES)
 def test_that_a_stage_shows_nothing_that_does_not_lie_ready(qtbot: QtBot, make: type) -> None:
     state = AppState()
     stage = make(state, FakeBridge(state))
