@@ -197,8 +197,11 @@ class ClassifierControls(QWidget):
                 towards = {NAMESAKE: "the label"} | towards
             if self._own:
                 towards[OWN] = ", ".join(info.labels[place] for place in self._own)
+            is_news = NAMESAKE in towards and NAMESAKE not in self.target.options()
             with QSignalBlocker(self.target):
                 self.target.set_options(towards)
+                if is_news:
+                    self.target.set_value(NAMESAKE)
         for control in (self.scale, self.at, self.target):
             control.setVisible(info is not None)
         self._show_note()

@@ -188,10 +188,10 @@ class DenoiseControls(DenoiseFields):
         has_null = self._model is not None and self._model.null_label is not None
         self.label.setEnabled(self._model is not None and bool(self._model.labels))
         self.guidance.setEnabled(has_null)
-        guides = (has_null and self.guidance.value() not in (0, -1)) or self.classifier.info is not None
+        adds_label = has_null and self.guidance.value() not in (0, -1)
         for slider in (self.first, self.last):
-            slider.setEnabled(guides)
-        self.rescale.setEnabled(guides)
+            slider.setEnabled(adds_label or self.classifier.info is not None)
+        self.rescale.setEnabled(adds_label)
         self.classifier.set_is_ancestral(sampler == "ddpm")
         self.start_t.setVisible(from_picture)
         self.temperature.setVisible(not from_picture)

@@ -9,7 +9,7 @@ from typing import TypeVar, cast
 
 from core.errors import Refusal
 from core.messages import ClassifierInfo, ModelInfo
-from core.paths import model_timesteps, partial_timesteps
+from core.paths import make_path, model_timesteps, partial_timesteps
 from core.requests import (
     MAX_BRANCHES,
     ClassifierSpec,
@@ -24,6 +24,8 @@ from core.requests import (
     SpacingName,
     branch_depth,
 )
+from core.sampling_plan import check_fits
+from core.schedules import make_schedule
 
 Labels = tuple[int | None, ...]
 Label = TypeVar("Label")
@@ -113,7 +115,7 @@ def resolve(settings: DenoiseSettings, model: ModelInfo, picture: ImageRef | Non
         start = FromImage(picture)
         timesteps = partial_timesteps(timesteps, settings.start_t)
     labels = deal(settings.labels, settings.count) if model.labels else ()
-    return SampleRequest(
+    request = SampleRequest(
         model=model.ref,
         schedule=model.schedule,
         timesteps=timesteps,
@@ -131,6 +133,8 @@ def resolve(settings: DenoiseSettings, model: ModelInfo, picture: ImageRef | Non
         classifier=_classifier(settings.classifier, labels, settings.count, model),
         temperature=1.0 if settings.from_picture else settings.temperature,
     )
+    check_fits(request, model, make_path(make_schedule(model.schedule), timesteps, model.final_alpha_bar))
+    return request
 
 
 def _classifier(

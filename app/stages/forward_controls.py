@@ -72,6 +72,7 @@ class ForwardControls(QWidget):
         self.beta_start = _beta("First β", "β of the first step; DDPM: 0.0001.")
         self.beta_end = _beta("Last β", "β of the last step; DDPM: 0.02.")
         self.zero_snr = QCheckBox("Zero SNR at the end")
+        self.zero_snr.setAccessibleName("Zero SNR at the end")
         self.zero_snr.setToolTip(
             "Shifts and scales √ᾱ so that at the last timestep nothing of the picture is left (Lin et al. 2024, "
             "algorithm 1).\nThere ε is x_t itself and says nothing of x₀: a network has to predict v, x₀ or the mean."

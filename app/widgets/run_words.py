@@ -14,6 +14,8 @@ from core.requests import (
 )
 
 LABELS_SHOWN = 16
+SAMPLERS = {"ddim": "DDIM", "ddpm": "DDPM", "heun": "Heun", "dpmpp": "DPM++ 2M"}
+VARIANCES = {"small": "β̃_t", "large": "β_t", "learned": "learned"}
 
 
 def origin(run: Run) -> str:
@@ -32,7 +34,7 @@ def progress(run: Run) -> str:
 
 
 def summary(request: RunRequest) -> str:
-    """A run in a line: "DDIM 50 · w 1.5", "invert 50 · refined 2", "slerp 9 · DDIM 50"."""
+    """A run in a line: "DDIM 50 · w 1.5", "DDPM 9 · s 4 digits-guide", "invert 50 · refined 2", "slerp 9 · DDIM 50"."""
     if isinstance(request, InvertRequest):
         words = [f"invert {request.steps}"]
         if request.refinements:
@@ -47,8 +49,11 @@ def summary(request: RunRequest) -> str:
             words.insert(0, f"sample {request.cells[0] + 1}")
     if any(label is not None for label in request.labels):
         words.append(f"w {request.guidance:g}")
-    if isinstance(request, SampleRequest) and request.sampler.name == "ddim" and request.sampler.eta:
-        words.append(f"η {request.sampler.eta:g}")
+    if isinstance(request, SampleRequest):
+        if request.classifier is not None:
+            words.append(f"s {request.classifier.scale:g} {request.classifier.model.name}")
+        if request.sampler.name == "ddim" and request.sampler.eta:
+            words.append(f"η {request.sampler.eta:g}")
     return " · ".join(words)
 
 
@@ -62,8 +67,23 @@ def description(run: Run) -> str:
             *_what(request),
             f"{request.steps} steps, spacing {request.spacing}",
             f"guidance w = {request.guidance:g}, labels {shown}{more}" if request.labels else "no labels",
+            *(_guidance(request) if isinstance(request, SampleRequest) else ()),
         )
     )
+
+
+def _guidance(request: SampleRequest) -> tuple[str, ...]:
+    """What else guides, and when."""
+    words: list[str] = []
+    if request.classifier is not None:
+        spec = request.classifier
+        at = f", gradient at {'the mean' if spec.at == 'mean' else spec.at}" if request.sampler.name == "ddpm" else ""
+        words.append(f"classifier {spec.model.name}, scale s = {spec.scale:g}{at}")
+    if request.interval is not None:
+        words.append(f"guided from t = {max(request.interval)} down to {min(request.interval)}")
+    if request.rescale:
+        words.append(f"guidance rescaled by {request.rescale:g}")
+    return tuple(words)
 
 
 def _what(request: RunRequest) -> tuple[str, ...]:
@@ -80,20 +100,30 @@ def _what(request: RunRequest) -> tuple[str, ...]:
             f"seed {request.seed}, {request.precision}, clip {request.sampler.clip}",
         )
     starts = {FromImage: ("from the picture",), FromLatent: ("from the latent of an inversion",)}
+    temperature = f", temperature {request.temperature:g}" if request.temperature != 1 else ""
     return (
         _sampler(request),
-        f"seed {request.seed}, {len(request.samples)} samples, {request.precision}, clip {request.sampler.clip}",
+        f"seed {request.seed}, {len(request.samples)} samples, {request.precision}{_clip(request)}{temperature}",
         *starts.get(type(request.start), ()),
     )
 
 
 def _walk(request: SampleRequest | MorphRequest) -> str:
-    return f"{request.sampler.name.upper()} {request.steps}"
+    return f"{SAMPLERS[request.sampler.name]} {request.steps}"
 
 
 def _sampler(request: SampleRequest | MorphRequest) -> str:
-    eta = f", η = {request.sampler.eta:g}" if request.sampler.name == "ddim" else ""
-    return f"{request.sampler.name.upper()}{eta}"
+    sampler = request.sampler
+    noise = {"ddim": f", η = {sampler.eta:g}", "ddpm": f", variance {VARIANCES[sampler.variance]}"}
+    return f"{SAMPLERS[sampler.name]}{noise.get(sampler.name, '')}"
+
+
+def _clip(request: SampleRequest) -> str:
+    sampler = request.sampler
+    if sampler.clip != "dynamic":
+        return f", clip {sampler.clip}"
+    limit = "" if sampler.limit is None else f", at most {sampler.limit:g}"
+    return f", clip dynamic at {100 * sampler.percentile:g} %{limit}"
 
 
 def _mixing(request: MorphRequest) -> str:

@@ -350,3 +350,46 @@ def test_that_every_control_has_a_name_and_a_tooltip(scene):
                     continue
                 assert widget.accessibleName(), name
                 assert widget.toolTip(), name
+
+
+def test_that_zero_snr_leaves_nothing_of_the_picture_at_the_end_and_says_what_that_means(scene):
+    state, _, stage = scene
+    hints = []
+    stage.hint_changed.connect(hints.append)
+    state.move(t=999)
+    before = x_t(stage)
+    stage.controls.zero_snr.setChecked(True)
+    assert state.schedule == ScheduleSpec("linear", zero_snr=True)
+    assert "predict v, x_0 or the posterior mean" in hints[-1]
+    image = state.image
+    height, width, channels = image.pixels.shape
+    eps = initial_noise(42, (channels, height, width)).transpose(1, 2, 0)
+    assert_close(x_t(stage), np.clip(np.rint((eps + 1) * 127.5), 0, 255))
+    assert not np.array_equal(x_t(stage), before)
+    assert "SNR    0.0000" in stage.snr.text()
+    assert "-∞" in stage.snr.text()
+    log_snr = next(panel for panel in stage.plots.panels if panel.quantity.table == "log_snr")
+    assert log_snr.text(999).strip() == "−∞"
+    assert log_snr.text(998).strip() == f"{make_schedule(state.schedule).log_snr[998]:.3f}".replace("-", "−")
+    assert log_snr.place(999, log_snr.value(999)).y() == log_snr.plot_rect().bottom()
+    assert not log_snr.grab().isNull()
+
+
+def test_that_the_ends_of_beta_are_those_before_rescaling_and_a_drawn_schedule_ends_where_it_is_drawn(scene):
+    state, _, stage = scene
+    stage.controls.zero_snr.setChecked(True)
+    assert stage.controls.beta_end.value() == 0.02
+    stage.controls.schedule.set_value("cosine")
+    assert state.schedule == ScheduleSpec("cosine", zero_snr=True)
+    stage.controls.schedule.set_value("drawn")
+    assert not state.schedule.zero_snr
+    assert not stage.controls.zero_snr.isEnabled()
+
+
+@pytest.mark.parametrize("rescaled", ["here", "there", "both"])
+def test_that_a_level_without_signal_has_its_place_in_every_schedule(rescaled):
+    linear, cosine = ScheduleSpec("linear"), ScheduleSpec("cosine")
+    here = make_schedule(replace(linear, zero_snr=rescaled != "there"))
+    there = make_schedule(replace(cosine, zero_snr=rescaled != "here"))
+    assert there.alpha_bar[same_noise(500, here, there)] == pytest.approx(here.alpha_bar[500], abs=2e-3)
+    assert same_noise(999, here, there) > 900

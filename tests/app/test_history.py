@@ -117,7 +117,7 @@ def test_that_a_branch_hangs_under_its_run_and_says_where_it_left(scene):
     assert shown(history, 0, 0).splitlines()[0] == "Run 2, branch at 2"
     assert "DDPM 2" in shown(history, 0, 0)
     tooltip = history.topLevelItem(0).child(0).data(0, Qt.ItemDataRole.ToolTipRole)
-    assert tooltip.splitlines()[:2] == ["Run 2, branch at 2", "DDPM"]
+    assert tooltip.splitlines()[:2] == ["Run 2, branch at 2", "DDPM, variance β̃_t"]
 
 
 def test_that_choosing_a_run_moves_the_cursor_to_its_last_state(scene, qtbot):

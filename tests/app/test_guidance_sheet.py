@@ -1,0 +1,267 @@
+"""The guidance sheet: one run a row, the same noise in each column, every cell a trajectory, the whole a file."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from app.stages.denoise import DenoiseStage
+from app.stages.denoise_settings import ClassifierSettings, DenoiseSettings
+from app.stages.guidance_export import figure
+from app.stages.guidance_plan import plan, values_of
+from app.state import AppState
+from core.errors import Refusal
+from tests.app.fake_engine import DIGITS, GUIDE, Dock, FakeBridge
+
+WITHOUT_LABELS = replace(DIGITS, labels=(), null_label=None)
+
+
+@pytest.fixture
+def scene(qtbot):
+    """Denoise with a model, about to make 3 steps of 2 samples, its sheet of 2 rows open."""
+    state = AppState()
+    bridge = FakeBridge(state)
+    stage = DenoiseStage(state, bridge)
+    dock = Dock(stage)
+    qtbot.addWidget(dock)
+    dock.show()
+    state.move(stage="denoise")
+    stage.activate()
+    bridge.ready()
+    stage.controls.steps.set_value(3)
+    stage.controls.count.set_value(2)
+    stage.buttons.sheet.setChecked(True)
+    stage.sheet.page.values.setText("0, 3")
+    stage.sheet.page.values.editingFinished.emit()
+    yield state, bridge, stage
+    state.deleteLater()
+
+
+def render(scene):
+    """Press the button; the jobs of the rows."""
+    _, _, stage = scene
+    stage.buttons.run.click()
+    return stage.sheet.jobs
+
+
+# On paper
+
+
+def test_that_rows_differ_in_w_alone_and_share_their_noise():
+    made = plan(DenoiseSettings(labels=(3,), count=4, seed=7), "w", (0.0, 1.0, 4.0), "noise", DIGITS)
+    assert [request.guidance for request in made.requests] == [0, 1, 4]
+    assert len({replace(request, guidance=0.0) for request in made.requests}) == 1
+    assert made.requests[0].seed == 7
+    assert (made.rows, made.columns) == (("w = 0", "w = 1", "w = 4"), ("1", "2", "3", "4"))
+
+
+def test_that_columns_by_label_are_all_classes_once():
+    made = plan(DenoiseSettings(labels=(3,), count=4), "w", (1.0,), "labels", DIGITS)
+    assert made.columns == DIGITS.labels
+    assert made.requests[0].labels == tuple(range(10))
+
+
+def test_that_without_labels_of_its_own_a_model_goes_to_the_classifiers():
+    settings = DenoiseSettings(classifier=ClassifierSettings(GUIDE), count=4)
+    made = plan(settings, "scale", (0.0, 8.0), "labels", WITHOUT_LABELS)
+    assert made.columns == GUIDE.labels
+    assert [request.classifier.scale for request in made.requests] == [0, 8]
+    assert all(request.classifier.labels == tuple(range(10)) for request in made.requests)
+    assert made.rows == ("s = 0", "s = 8")
+
+
+@pytest.mark.parametrize(
+    ("over", "by", "words"),
+    [("w", "noise", "no null label"), ("scale", "noise", "No classifier"), ("scale", "labels", "knows no labels")],
+)
+def test_that_a_sheet_that_cannot_be_had_is_refused_with_what_to_do(over, by, words):
+    with pytest.raises(Refusal, match=words):
+        plan(DenoiseSettings(), over, (1.0,), by, WITHOUT_LABELS)
+
+
+@pytest.mark.parametrize("text", ["", "one, two", "1, nan", ", ".join(map(str, range(17)))])
+def test_that_rows_that_are_no_numbers_are_refused(text):
+    with pytest.raises(Refusal, match=r"0, 0\.5, 1, 2, 4"):
+        values_of(text, "w")
+
+
+def test_that_less_than_no_guidance_is_refused():
+    assert values_of("-1 0", "w") == (-1, 0)
+    with pytest.raises(Refusal, match="−1"):
+        values_of("-2", "w")
+
+
+# On the screen
+
+
+def test_that_the_sheet_to_come_is_there_before_anything_runs(scene):
+    _, bridge, stage = scene
+    assert stage.sheet.page.isVisible()
+    assert not stage.view.isVisible()
+    assert stage.sheet.page.sheet.rows == ("w = 0", "w = 3")
+    assert stage.sheet.page.sheet.columns == ("0", "1")
+    assert stage.buttons.run.text() == "Render sheet"
+    assert bridge.submitted == []
+
+
+def test_that_rendering_queues_a_run_for_each_row(scene):
+    _, bridge, _ = scene
+    assert render(scene) == (1, 2)
+    assert [request.guidance for request in bridge.submitted] == [0, 3]
+    assert {request.count for request in bridge.submitted} == {2}
+
+
+@pytest.mark.parametrize(
+    ("control", "value", "rows", "columns"),
+    [
+        ("values", "1, 2, 5", ("w = 1", "w = 2", "w = 5"), ("0", "1")),
+        ("by", "labels", ("w = 0", "w = 3"), DIGITS.labels),
+        ("over", "scale", ("s = 0", "s = 3"), ("0", "1")),
+    ],
+)
+def test_that_every_control_of_the_sheet_is_in_its_runs(scene, control, value, rows, columns):
+    _, bridge, stage = scene
+    bridge.know()
+    stage.controls.classifier.choice.set_value(GUIDE.ref.sha256)
+    widget = getattr(stage.sheet.page, control)
+    if control == "values":
+        widget.setText(value)
+        widget.editingFinished.emit()
+    else:
+        widget.set_value(value)
+    assert (stage.sheet.page.sheet.rows, stage.sheet.page.sheet.columns) == (rows, columns)
+    render(scene)
+    assert len(bridge.submitted) == len(rows)
+    assert {request.count for request in bridge.submitted} == {len(columns)}
+    varied = [(request.guidance, request.classifier.scale) for request in bridge.submitted]
+    assert len(set(varied)) == len(rows)
+
+
+def test_that_cells_fill_while_their_row_is_made_and_are_finished_with_it(scene):
+    _, bridge, stage = scene
+    sheet = stage.sheet.page.sheet
+    first, second = render(scene)
+    bridge.advance(first, 2)
+    assert [sheet.has(cell) for cell in range(4)] == [True, True, False, False]
+    assert not sheet.is_finished(0)
+    bridge.advance(first, 1)
+    bridge.end(first)
+    assert [sheet.is_finished(cell) for cell in range(4)] == [True, True, False, False]
+    bridge.run_to_end(second)
+    assert sheet.is_finished(3)
+    assert not stage.sheet.is_busy
+
+
+def test_that_rows_being_made_do_not_move_the_run_looked_at(scene):
+    state, bridge, stage = scene
+    stage.buttons.sheet.setChecked(False)
+    stage.buttons.run.click()
+    bridge.run_to_end(1)
+    stage.buttons.sheet.setChecked(True)
+    for job in render(scene):
+        bridge.run_to_end(job)
+    assert state.cursor.run == 1
+
+
+def test_that_a_cell_opens_as_the_whole_trajectory_of_its_sample(scene):
+    state, bridge, stage = scene
+    for job in render(scene):
+        bridge.run_to_end(job)
+    stage.sheet.page.sheet.cell_clicked.emit(3)
+    assert (state.cursor.run, state.cursor.step, stage.view.cell) == (2, 3, 1)
+    assert stage.view.isVisible()
+    assert stage.view.x_t.content.shape[0] == 1
+    stage.transport.position_requested.emit(1)
+    assert state.cursor.step == 1
+    assert stage.view.cell == 1
+    stage.buttons.sheet.setChecked(True)
+    assert stage.sheet.page.sheet.current == 3
+    assert stage.sheet.page.sheet.is_finished(3), "the sheet is still there"
+
+
+def test_that_escape_stops_the_row_and_those_that_wait_and_then_leads_back(scene):
+    _, bridge, stage = scene
+    first, second = render(scene)
+    bridge.advance(first, 1)
+    assert stage.buttons.stop.isEnabled()
+    stage.stop()
+    assert [call for call in bridge.calls if call[0] == "cancel"] == [("cancel", second), ("cancel", first)]
+    bridge.end(first, "stopped")
+    stage.stop()
+    assert stage.view.isVisible()
+
+
+def test_that_a_row_that_fails_is_said_and_the_others_go_on(scene):
+    _, bridge, stage = scene
+    first, second = render(scene)
+    bridge.fail(first, "It broke.")
+    assert stage.errors.message() == "It broke."
+    bridge.run_to_end(second)
+    assert stage.sheet.page.sheet.is_finished(2)
+
+
+def test_that_another_seed_plans_another_sheet(scene):
+    _, bridge, stage = scene
+    for job in render(scene):
+        bridge.run_to_end(job)
+    stage.controls.seed.set_seed(5)
+    assert not stage.sheet.page.sheet.has(0)
+    render(scene)
+    assert bridge.submitted[-1].seed == 5
+
+
+def test_that_nonsense_for_rows_is_refused_in_words_and_nothing_is_rendered(scene):
+    _, _, stage = scene
+    stage.sheet.page.values.setText("much")
+    stage.sheet.page.values.editingFinished.emit()
+    assert "numbers separated by commas" in stage.errors.message()
+    assert not stage.buttons.run.isEnabled()
+    stage.sheet.page.values.setText("1")
+    stage.sheet.page.values.editingFinished.emit()
+    assert stage.errors.message() == ""
+    assert stage.buttons.run.isEnabled()
+
+
+def test_that_only_what_the_model_can_be_asked_for_is_offered(scene):
+    _, bridge, stage = scene
+    assert "classifier" in stage.sheet.page.over.refusal("scale")
+    bridge.ready(WITHOUT_LABELS)
+    assert "null label" in stage.sheet.page.over.refusal("w")
+    assert "no null label" in stage.errors.message()
+    bridge.know()
+    stage.controls.classifier.choice.set_value(GUIDE.ref.sha256)
+    assert stage.sheet.page.over.value() == "scale"
+    assert stage.errors.message() == ""
+
+
+def test_that_the_sheet_is_saved_with_all_its_pictures_at_their_places(scene, tmp_path):
+    _, bridge, stage = scene
+    assert not stage.sheet.page.save.isEnabled()
+    for job in render(scene):
+        bridge.run_to_end(job)
+    said = []
+    stage.hint_changed.connect(said.append)
+    stage.sheet.write(tmp_path / "sheet.png")
+    assert "sheet.png" in said[-1]
+    pixels = np.asarray(Image.open(tmp_path / "sheet.png").convert("L"))
+    cells = pixels[-8 - 2 * 98 : -8, -8 - 2 * 98 : -8]  # 32 pixels three times as large, and a gap
+    assert (cells == 10).sum() == 4 * 96 * 96
+    assert (cells == 255).sum() == cells.size - 4 * 96 * 96
+
+
+def test_that_a_sheet_without_pictures_is_not_saved(scene, tmp_path):
+    _, _, stage = scene
+    stage.sheet.write(tmp_path / "sheet.png")
+    assert "Render the sheet first" in stage.errors.message()
+    assert not (tmp_path / "sheet.png").exists()
+
+
+def test_that_pixels_of_the_file_are_those_of_the_pictures(qapp):
+    picture = np.arange(16, dtype=np.uint8).reshape(4, 4, 1) * 16
+    image = figure(("w = 0",), ("1", "2"), {1: picture})
+    right = image.width() - 8 - 2 - 96
+    top = image.height() - 8 - 2 - 96
+    assert [image.pixelColor(right + 24 * x + 5, top + 24 * 3 + 5).red() for x in range(4)] == [192, 208, 224, 240]
