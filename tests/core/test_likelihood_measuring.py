@@ -13,7 +13,7 @@ from core.errors import Cancelled, Refusal
 from core.evaluation import measurement_of
 from core.evaluation.strata import coarse_first, edges, times_within
 from core.library import Library
-from core.messages import Likelihood
+from core.messages import Likelihood, Measured
 from core.requests import DataRef, LikelihoodRequest, ScheduleSpec
 from core.schedules import make_schedule
 from core.training.dataset import PictureFolder
@@ -344,3 +344,17 @@ def test_that_the_order_goes_from_coarse_to_fine_and_meets_everything_once() -> 
         order = coarse_first(count)
         assert sorted(order) == list(range(count))
     assert coarse_first(9)[:5] == (0, 8, 4, 2, 6)
+
+
+def test_that_the_engine_measures_what_the_code_alone_measures_though_a_run_goes_ahead(listening) -> None:
+    heard, data = listening(Toy(seconds=0.001)), folder()
+    asked = request(heard.model, data, timesteps=(59, 30, 10, 0), draws=3)
+    job = heard.engine.measure(asked, data)
+    heard.engine.submit(heard.model.request())
+    heard.wait(lambda: heard.ended(job))
+    told = heard.of(Measured)[-1]
+    alone = measured(Toy(), data, asked)
+    assert heard.ended(job).reason == "finished"
+    assert told.done == told.total
+    assert told.result.bits_per_dim == alone.bits_per_dim
+    assert np.array_equal(told.result.terms, alone.terms)
