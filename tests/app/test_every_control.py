@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from PySide6.QtWidgets import QCheckBox, QLineEdit, QWidget
 
 from app.bridge import Bridge
 from app.stages.base import Stage
+from app.stages.classifier_controls import ClassifierControls
 from app.stages.denoise import DenoiseStage
 from app.stages.invert import InvertStage
 from app.stages.morph import MorphStage
@@ -26,7 +28,7 @@ from core.images import OpenedImage, from_pixels
 from core.messages import EngineState, Preview, TrainingSamples, TrainingStarted, TrainingTick
 from core.requests import Conversion, MorphRequest
 from tests.app.fake_engine import Dock
-from tests.app.tiny import SIDE, tiny_model
+from tests.app.tiny import SIDE, tiny_classifier, tiny_model
 
 KINDS = (Choice, ValueSlider, SeedBox, NumberField, Duration, ConversionBox, QLineEdit, QCheckBox)
 PATIENCE = 20_000
@@ -42,7 +44,7 @@ def picture() -> OpenedImage:
 class Scene:
     """A stage on an engine, and what came out of it."""
 
-    def __init__(self, qtbot, kind: type[Stage]) -> None:
+    def __init__(self, qtbot, kind: type[Stage], classifier: Path, learned: bool = False) -> None:
         self.qtbot = qtbot
         self.state = AppState()
         engine = Engine(device="cpu")
@@ -53,8 +55,10 @@ class Scene:
         self.dock = Dock(self.stage)
         qtbot.addWidget(self.dock)
         self.bridge.start()
-        engine.add_model(tiny_model())
-        self.wait(lambda: self.state.model is not None and self.state.status.state is EngineState.IDLE)
+        engine.add_model(tiny_model(learned))
+        self.bridge.open_classifier(str(classifier))
+        self.wait(lambda: self.state.model is not None and self.state.classifiers)
+        self.wait(lambda: self.state.status.state is EngineState.IDLE)
         self.state.set_image(picture())
         self.state.set_conversion(Conversion((SIDE, SIDE), 1))
         self.dock.show()
@@ -65,10 +69,12 @@ class Scene:
         self.qtbot.waitUntil(lambda: bool(condition()), timeout=PATIENCE)
 
     def turn(self, control: str, value: Any) -> None:
-        turn(getattr(self.controls, control), value)
+        turn(attrgetter(control)(self.controls), self.state.classifiers[0].ref.sha256 if value == GUIDE else value)
 
     @property
     def controls(self) -> QWidget:
+        if isinstance(self.stage, DenoiseStage) and self.stage.pages.is_sheet:
+            return self.stage.sheet.page
         return self.stage.setup.controls if isinstance(self.stage, TrainStage) else self.stage.controls
 
     def run(self) -> list[np.ndarray]:
@@ -84,6 +90,8 @@ class Scene:
         if isinstance(self.stage, InvertStage) and self.stage.trips.is_busy:
             return False
         if isinstance(self.stage, MorphStage) and self.stage.shown.expected:
+            return False
+        if isinstance(self.stage, DenoiseStage) and self.stage.sheet.is_busy:
             return False
         return bool(self.state.runs) and all(run.state == "finished" for run in self.state.runs.values())
 
@@ -129,17 +137,32 @@ def differ(before: list[np.ndarray], after: list[np.ndarray]) -> bool:
     return not alike or any(not np.array_equal(a, b) for a, b in zip(before, after, strict=True))
 
 
+GUIDE = "the classifier that is open"
 DENOISE: list[tuple[str, Any, Given]] = [
     ("label", "1", {}),
     ("own_labels", "b, b, a", {"label": "own", "own_labels": "a"}),
     ("guidance", 3.0, {}),
     ("steps", 5, {}),
     ("sampler", "ddpm", {}),
+    ("sampler", "heun", {}),
+    ("sampler", "dpmpp", {}),
     ("eta", 0.8, {}),
     ("variance", "large", {"sampler": "ddpm"}),
+    ("variance", "learned", {"sampler": "ddpm", "learned": True}),
     ("spacing", "trailing", {}),
     ("hand", "900, 100", {"spacing": "hand", "hand": "900, 500"}),
     ("clip", "clamp", {}),
+    ("clip", "dynamic", {"clip": "rederive"}),
+    ("percentile", 60.0, {"clip": "dynamic"}),
+    ("limit", 1.1, {"clip": "dynamic"}),
+    ("first", 500, {"guidance": 3.0}),
+    ("last", 500, {"guidance": 3.0}),
+    ("rescale", 0.7, {"guidance": 3.0}),
+    ("classifier.choice", GUIDE, {}),
+    ("classifier.scale", 6.0, {"classifier.choice": GUIDE}),
+    ("classifier.target", "1", {"classifier.choice": GUIDE}),
+    ("classifier.at", "mean", {"sampler": "ddpm", "classifier.choice": GUIDE}),
+    ("temperature", 0.5, {}),
     ("count", 3, {}),
     ("precision", "bfloat16", {}),
     ("start", "picture", {}),
@@ -147,6 +170,7 @@ DENOISE: list[tuple[str, Any, Given]] = [
     ("seed", 5, {}),
     ("conversion", INVERTED, {"start": "picture"}),
 ]
+SHEET: list[tuple[str, Any, Given]] = [("over", "scale", {}), ("values", "1, 2", {}), ("by", "labels", {})]
 INVERT: list[tuple[str, Any, Given]] = [
     ("method", "edit", {}),
     ("label", "1", {}),
@@ -206,12 +230,17 @@ BY_TIME = {"every"}
 """What only shows after seconds of training; the order that it makes is tested beside the other widgets of Train."""
 
 
+@pytest.fixture(scope="module")
+def classifier(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny_classifier(tmp_path_factory.mktemp("classifiers") / "tiny-guide")
+
+
 @pytest.fixture
-def made(qtbot) -> Iterator[Callable[[type[Stage]], Scene]]:
+def made(qtbot, classifier) -> Iterator[Callable[..., Scene]]:
     scenes: list[Scene] = []
 
-    def make(kind: type[Stage]) -> Scene:
-        scenes.append(Scene(qtbot, kind))
+    def make(kind: type[Stage], learned: bool = False) -> Scene:
+        scenes.append(Scene(qtbot, kind, classifier, learned))
         return scenes[-1]
 
     yield make
@@ -223,13 +252,13 @@ def compared(made, begin: Callable[[Scene], None], kind: type[Stage], control: s
     """Whether turning the control changes what comes out, with all else alike."""
     results = []
     for turned in (False, True):
-        scene = made(kind)
+        scene = made(kind, learned=given.get("learned", False))
         begin(scene)
         for name, before in given.items():
-            if name != "ends":
+            if name not in ("ends", "learned"):
                 scene.turn(name, before)
         if turned:
-            assert getattr(scene.controls, control).isEnabled(), "a control that is greyed cannot be turned"
+            assert attrgetter(control)(scene.controls).isEnabled(), "a control that is greyed cannot be turned"
             scene.turn(control, value)
         results.append(scene.run())
     return differ(*results)
@@ -240,6 +269,17 @@ def test_that_every_control_of_denoise_reaches_the_engine(made, control, value, 
     def begin(scene: Scene) -> None:
         for name, small in (("steps", 3), ("count", 2), ("label", "0")):
             scene.turn(name, small)
+
+    assert compared(made, begin, DenoiseStage, control, value, given)
+
+
+@pytest.mark.parametrize(("control", "value", "given"), SHEET)
+def test_that_every_control_of_the_guidance_sheet_reaches_the_engine(made, control, value, given) -> None:
+    def begin(scene: Scene) -> None:
+        for name, small in (("steps", 2), ("count", 1), ("label", "0"), ("classifier.choice", GUIDE)):
+            scene.turn(name, small)
+        scene.stage.buttons.sheet.setChecked(True)
+        scene.turn("values", "0, 2")
 
     assert compared(made, begin, DenoiseStage, control, value, given)
 
@@ -294,6 +334,18 @@ def test_that_every_control_of_train_reaches_the_engine(made, folder, control, v
     ("kind", "cases"), [(DenoiseStage, DENOISE), (InvertStage, INVERT), (MorphStage, MORPH), (TrainStage, TRAIN)]
 )
 def test_that_no_control_is_forgotten_here(made, kind, cases) -> None:
-    controls = made(kind).controls
-    there = {name for name, widget in vars(controls).items() if isinstance(widget, KINDS) and not name.startswith("_")}
+    there = set(named(made(kind).controls))
     assert there - BY_TIME == {control for control, _value, _given in cases}
+
+
+def test_that_no_control_of_the_guidance_sheet_is_forgotten_here(made) -> None:
+    assert set(named(made(DenoiseStage).stage.sheet.page)) == {control for control, _value, _given in SHEET}
+
+
+def named(panel: QWidget) -> Iterator[str]:
+    """The controls of a panel, and those of the panels that it names its own."""
+    for name, widget in vars(panel).items():
+        if isinstance(widget, KINDS) and not name.startswith("_"):
+            yield name
+        elif isinstance(widget, ClassifierControls):
+            yield from (f"{name}.{inner}" for inner in named(widget))
