@@ -32,7 +32,9 @@ Pictures = NDArray[np.uint8]
 class DistanceMeasuring:
     """The work of a ``DistanceRequest``: features of the reference, then trial by trial its samples and distances.
 
-    Samples are judged as the pictures they would be saved as: 8 bits, clamped to the data's range.
+    Samples are judged as the pictures they would be saved as: 8 bits, clamped to the data's range. A classifier's
+    features are divided by their root mean square over the reference, because the kernel is made for values about 1;
+    those of a network with published figures stay as they are.
     """
 
     def __init__(
@@ -50,7 +52,7 @@ class DistanceMeasuring:
         if not request.trials:
             raise Refusal("There is nothing to measure: name at least one trial.")
         self._request, self._library, self._device = request, library, device
-        self._check, self._breathe = check, breathe
+        self._check, self._breathe, self._scale = check, breathe, 1.0
         self._recogniser = library.recogniser(request.features)
         for trial in request.trials:
             self._check_fit(trial, data)
@@ -73,14 +75,15 @@ class DistanceMeasuring:
             reference.append(looked)
             done += 1
             yield Part(done, None)
-        theirs, real = np.concatenate(reference), float("nan")
+        self._scale = _scale_of(np.concatenate(reference), self._recogniser)
+        theirs, real = self._scale * np.concatenate(reference), float("nan")
         if len(self._real):
             outside: list[Features] = []
             for looked in self._features(self._real):
                 outside.append(looked)
                 done += 1
                 yield Part(done, None)
-            real = self._distance(np.concatenate(outside), theirs).value
+            real = self._distance(self._scale * np.concatenate(outside), theirs).value
             done += 1
             yield Part(done, self._result([], len(theirs), real))
         points: list[DistancePoint] = []
@@ -124,7 +127,7 @@ class DistanceMeasuring:
                 yield
 
     def _point(self, trial: Trial, drawn: _Drawn, reference: Features) -> DistancePoint:
-        features = np.concatenate(drawn.features)
+        features = self._scale * np.concatenate(drawn.features)
         distance = self._distance(features, reference)
         precision, recall = precision_and_recall(features, reference, self._request.neighbours, self._breathe)
         return DistancePoint(
@@ -196,7 +199,7 @@ class DistanceMeasuring:
     def _check_fit(self, trial: Trial, data: PictureFolder) -> None:
         model, info = self._library.model(trial.request.model).info, self._recogniser.info
         pictures_as(data, model.event_shape, model.ref.name)
-        if info.event_shape[1:] != model.event_shape[1:] and not _takes_any_size(self._recogniser):
+        if info.event_shape[1:] != model.event_shape[1:] and not _is_published(self._recogniser):
             height, width = info.event_shape[1:]
             raise Refusal(
                 f"“{info.ref.name}” looks at pictures of {width} × {height} pixels, “{model.ref.name}” makes others. "
@@ -224,8 +227,16 @@ def _as_input(pictures: Pictures, channels: int) -> torch.Tensor:
     return x.mean(dim=1, keepdim=True) if channels == 1 else x[:, :1].expand(-1, channels, -1, -1)
 
 
-def _takes_any_size(recogniser: Recogniser) -> bool:
-    return bool(getattr(recogniser, "resizes", False))
+def _is_published(recogniser: Recogniser) -> bool:
+    """Whether it is a network whose distances are compared across papers; those take pictures of any size."""
+    return bool(getattr(recogniser, "published", False))
+
+
+def _scale_of(reference: Features, recogniser: Recogniser) -> float:
+    if _is_published(recogniser):
+        return 1.0
+    size = float(np.sqrt(np.square(reference).mean()))
+    return 1 / size if size > 0 else 1.0
 
 
 def _samples_of(trial: Trial) -> int:

@@ -158,12 +158,13 @@ SHAPES: Mapping[str, tuple[int, ...]] = {
 
 
 class Inception:
-    """The network as a ``Recogniser`` of features alone. ``resizes``: it takes pictures of any size.
+    """The network as a ``Recogniser`` of features alone. ``published``: its features are compared as they are, and it
+    takes pictures of any size.
 
     The normalisations are folded into the convolutions, so features agree with other programs' to about 1e-5.
     """
 
-    resizes = True
+    published = True
 
     def __init__(
         self, info: ClassifierInfo, weights: Mapping[str, Tensor], resize: Resize, device: str = "cpu"

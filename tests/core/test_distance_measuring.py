@@ -98,13 +98,14 @@ def test_that_the_distance_is_that_of_the_samples_a_run_draws() -> None:
         list(run.steps())
         drawn.append(toy.spec.to_picture(run.trajectory.frame(ALL_STEPS)))
     samples = np.concatenate(drawn)
-    reference = data.pictures[list(request.pictures)]
-    expected = kernel_distance(features_of(samples), features_of(reference), seed=5)
+    reference = features_of(data.pictures[list(request.pictures)])
+    size = np.sqrt((reference**2).mean())
+    expected = kernel_distance(features_of(samples) / size, reference / size, seed=5)
     (point,) = result.points
     assert (point.series, point.x, point.count) == ("DDIM", ALL_STEPS, 40)
     assert point.value == pytest.approx(expected.value, rel=1e-4, abs=1e-9)
     assert point.error == pytest.approx(expected.error, rel=1e-4)
-    assert (point.precision, point.recall) == precision_and_recall(features_of(samples), features_of(reference))
+    assert (point.precision, point.recall) == precision_and_recall(features_of(samples), reference)
     assert np.array_equal(point.pictures, samples[:16])
     assert result.reference == 40
     assert result.dimensions == 4
@@ -255,6 +256,23 @@ def test_that_a_feature_network_for_another_size_is_refused_in_words() -> None:
     data = PictureFolder("eights", x, np.zeros(20, dtype=np.int64), ())
     with pytest.raises(Refusal, match="4 × 4"):
         work_of(toy, data, distance_request(plain(toy), data, Means().info.ref))
+
+
+def test_that_the_size_of_a_classifiers_features_does_not_matter_but_that_of_published_ones_does() -> None:
+    class Louder(Means):
+        def features(self, x: Tensor, check) -> Tensor:
+            return 100 * super().features(x, check)
+
+    class Published(Louder):
+        published = True
+
+    toy, data = Toy(), folder()
+    request = distance_request(plain(toy), data, Means().info.ref, metric="frechet")
+    soft, loud, published = (measured(toy, data, request, one()).points[0] for one in (Means, Louder, Published))
+    assert loud.value == pytest.approx(soft.value, rel=1e-4)
+    reference = features_of(data.pictures[list(request.pictures)])
+    assert published.value == pytest.approx(loud.value * 1e4 * (reference**2).mean(), rel=1e-4)
+    assert soft.precision == loud.precision == published.precision
 
 
 def test_that_one_serves_colour_features_to_grey_pictures() -> None:
