@@ -2,6 +2,7 @@
 
 import json
 import math
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -77,11 +78,18 @@ def test_that_bits_are_counted_in_strata_and_over_all_timesteps(command: Command
     other = figures(command(*base, "--timesteps", 6, "--variance", "small", "--clip", "none"))
     assert (other["variance"], other["clip"]) == ("small", "none")
     assert other["bits_per_dim"] != found["bits_per_dim"]
-    exact = figures(
-        command("evaluate", "--model", model, "--data", pictures, "--count", 2, "--timesteps", "all", "--json")
-    )
-    assert exact["exact"]
-    assert exact["strata"] == [1] * 1000
+
+
+def test_that_all_timesteps_are_exact(command: Command, model: Path, pictures: Path, tmp_path: Path) -> None:
+    short = tmp_path / "short"
+    shutil.copytree(model, short)
+    scheduler = short / "scheduler" / "scheduler_config.json"
+    scheduler.write_text(json.dumps(json.loads(scheduler.read_text()) | {"num_train_timesteps": 40}))
+    few = ("evaluate", "--model", short, "--data", pictures, "--count", 2, "--json")
+    found = figures(command(*few, "--timesteps", "all"))
+    assert found["exact"]
+    assert found["strata"] == [1] * 40
+    assert found["bits_per_dim"] == pytest.approx(found["prior"] + sum(found["terms"]), rel=1e-9)
 
 
 def test_that_classes_are_told_to_the_model_unless_it_is_not_to_know(
