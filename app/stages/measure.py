@@ -27,7 +27,8 @@ from app.stages.measure_view import names_of
 from app.stages.measure_words import entry
 from app.stages.measurements import Measurements, waits_for
 from app.state import AppState
-from core.messages import Failed, RunEnded, RunPaused
+from core.messages import Distances, Failed, RunEnded, RunPaused
+from core.requests import MetricName
 
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QWidget
@@ -65,7 +66,7 @@ class MeasureStage(Stage):
         self.page.fill(self.content)
         self._connect()
         self._model_changed()
-        self.instruments.show_idea(self.kind, self.view.key)
+        self.instruments.show_idea(self.kind, self.view.key, self._metric())
 
     def _connect(self) -> None:
         page, controls, parts, state = self.page, self.controls, self.instruments, self.state
@@ -221,6 +222,7 @@ class MeasureStage(Stage):
     def _look_at(self, record: Record | None) -> None:
         self._record = record
         self.points.leave()
+        self.view.plot.point_at(None)
         self.view.plot.choose(None)
         self.flush()
 
@@ -266,12 +268,19 @@ class MeasureStage(Stage):
         else:
             self.page.show_result()
             self.view.show_record(self._record, together, self._note(), waits_for(self._record, self.state.status))
-        self.instruments.show_idea(kind, self.view.key)
+        self.instruments.show_idea(kind, self.view.key, self._metric())
         self.instruments.show_bottom(kind, together, self.points.at, dict(names_of(together, kind)))
         status = self.state.status
         entries = [entry(record, waits_for(record, status)) for record in reversed(self.measurements.records)]
         self.instruments.list.set_entries(entries, None if self._record is None else self._record.job)
         self._show_buttons()
+
+    def _metric(self) -> MetricName:
+        """Of the result looked at, else the one that is chosen."""
+        result = None if self._record is None else self._record.result
+        if isinstance(result, Distances):
+            return result.metric
+        return cast(MetricName, self.controls.distance.metric_choice.value())
 
     def _note(self) -> str:
         record = self._record

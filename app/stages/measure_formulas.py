@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from app.formulas import Formula
 from app.stages.measure_kinds import KindName
+from core.requests import MetricName
 
 _X_T = r"\textcolor{x_t}{x_t}"
 _X_PREV = r"\textcolor{x_t}{x_{t-1}}"
@@ -38,6 +39,12 @@ FRECHET = Formula(
     (),
     "Heusel et al. 2017, eq. 6",
 )
+KERNEL = Formula(
+    "Kernel distance",
+    r"\mathrm{E}\,k(x, x') + \mathrm{E}\,k(y, y') - 2\,\mathrm{E}\,k(x, y)",
+    (),
+    "Bińkowski et al. 2018, eq. 2: k(x, y) = (x·y / d + 1)³, x of samples, y of pictures",
+)
 GUIDED = Formula(
     "Guidance",
     rf"{_EPS_HAT} = (1 + w)\,{_EPS_HAT}_c - w\,{_EPS_HAT}_u",
@@ -48,11 +55,11 @@ POSTERIOR = Formula(
     "What is shared", rf"p_\theta({_X_0} \mid {_X_T})", (), "Ho et al. 2020, section 4.3: samples of it are the rows"
 )
 
-FORMULAS = (BOUND, TERM, ERROR, DISTORTION, RATE, FRECHET, GUIDED, POSTERIOR)
+FORMULAS = (BOUND, TERM, ERROR, DISTORTION, RATE, FRECHET, KERNEL, GUIDED, POSTERIOR)
 
 
-def formula_of(kind: KindName, view: str) -> Formula:
+def formula_of(kind: KindName, view: str, metric: MetricName = "kernel") -> Formula:
     """What is beside a plot of this kind of measurement."""
     if kind == "likelihood":
         return {"terms": TERM, "mse": ERROR, "distortion": DISTORTION, "rate": RATE}.get(view, BOUND)
-    return {"coarse": POSTERIOR, "fidelity": GUIDED}.get(kind, FRECHET)
+    return {"coarse": POSTERIOR, "fidelity": GUIDED}.get(kind, KERNEL if metric == "kernel" else FRECHET)

@@ -22,6 +22,7 @@ from app.widgets.labels import Lines
 from app.widgets.measure_list import MeasureList
 from app.widgets.sample_sheet import SampleSheet, SheetRow
 from core.messages import DistancePoint, Likelihood
+from core.requests import MetricName
 
 HEIGHT = 14 * GRID
 COARSE_IDEA = "Rows share x_t: what is the same in a row was decided before t, what differs comes after it."
@@ -83,9 +84,9 @@ class MeasureInstruments:
     def right(self) -> Sequence[QWidget]:
         return (self.equation, self.about, label("Measurements", "caption"), self.list)
 
-    def show_idea(self, kind: KindName, view: str) -> None:
+    def show_idea(self, kind: KindName, view: str, metric: MetricName) -> None:
         """The mathematics of what is plotted."""
-        formula: Formula = formula_of(kind, view)
+        formula: Formula = formula_of(kind, view, metric)
         self.equation.set_formula(formula.latex, {})
         self.equation.setToolTip(formula.paper)
         about = VIEWS[kind][view].about if kind in VIEWS else COARSE_IDEA

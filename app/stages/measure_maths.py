@@ -98,7 +98,8 @@ def distance_frame(records: Sequence[Record], view: str, *, log_x: bool, log_y: 
     x_name = {"fidelity": "recall", "seconds": "seconds for all samples"}.get(view, x_name)
     real = [result.real for result in results if math.isfinite(result.real)] if view in ("value", "seconds") else []
     levels = tuple(("real pictures", value) for value in dict.fromkeys(real))
-    return Frame(x_name, y_names.get(view, view), log_x=log_x, log_y=log_y, levels=levels)
+    y_zero = view in ("value", "seconds")
+    return Frame(x_name, y_names.get(view, view), log_x=log_x, log_y=log_y, y_zero=y_zero, levels=levels)
 
 
 def series_of(result: Distances) -> tuple[str, ...]:
@@ -155,7 +156,21 @@ def _distance_curve(result: Distances, series: str, view: str, name: str, style:
         error = np.array([point.error for point in points])
     else:
         error = np.array([_binomial(share, point.count) for share, point in zip(y.tolist(), points, strict=True)])
-    return MeasuredCurve(name, x, y, error, style, tuple(f"{number(point.x)}" for point in points))
+    return MeasuredCurve(name, x, y, error, style, tuple(_note(point, view) for point in points))
+
+
+def _note(point: DistancePoint, view: str) -> str:
+    """Which point it is, and where it lies when that is no number of its own."""
+    named = {
+        "Classifier-free guidance": f"w = {point.x:g}",
+        "Classifier guidance": f"scale {point.x:g}",
+        "Temperature": f"temperature {point.x:g}",
+        "Skipped": f"{100 * point.x:g} % skipped",
+        "": f"{point.count:,} samples",
+    }
+    said = named.get(point.series, f"{point.x:g} evaluations")
+    beside = {"fidelity": f", recall {point.recall:.3f}", "seconds": f", {point.seconds:.1f} s"}
+    return said + beside.get(view, "")
 
 
 def _binomial(share: float, count: int) -> float:

@@ -26,7 +26,6 @@ class MeasurePage:
         self.cost = label("", "quiet")
         self.cost.setWordWrap(True)
         self.smaller = QPushButton()
-        self.smaller.setProperty("role", "flat")
         self.smaller.setToolTip("Take this smaller choice; what it costs in certainty is said beside the result")
         self.data, self.view = MeasureData(), MeasureView()
         self._coarse_words = label(IDLE_COARSE, "quiet")
@@ -62,7 +61,7 @@ class MeasurePage:
     def say_cost(self, words: str, proposal: str) -> None:
         """What the settings would take, and what would take less."""
         self.cost.setText(words)
-        self.smaller.setText(proposal)
+        self.smaller.setText(f"Take {proposal}")
         self.smaller.setVisible(bool(proposal))
 
     def show_buttons(self, *, can_start: bool, busy: bool, paused: bool) -> None:

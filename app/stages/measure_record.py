@@ -67,7 +67,7 @@ class Record:
                 return f"{METRICS[metric]} {_with_error(points[0].value, points[0].error)}"
             case Distances(points=points, metric=metric) if points:
                 best = min(points, key=lambda point: point.value)
-                return f"{METRICS[metric]} down to {_with_error(best.value, best.error)}"
+                return f"{METRICS[metric]} down to {_with_error(best.value, best.error)} ({best.series}, {best.x:g})"
         return ""
 
     def receive(self, message: object) -> bool:

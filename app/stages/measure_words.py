@@ -13,7 +13,12 @@ from core.evaluation.plans import series_of
 from core.messages import DistancePoint, Distances, Likelihood
 from core.requests import DistanceRequest, LikelihoodRequest, SampleRequest
 
-CLIPS = {"none": "x̂₀ not clipped", "clamp": "x̂₀ clamped", "rederive": "x̂₀ clamped, ε̂ re-derived", "dynamic": "dynamic"}
+CLIPS = {
+    "none": "x₀ not clipped",
+    "clamp": "x₀ clamped",
+    "rederive": "x₀ clamped, ε re-derived",
+    "dynamic": "x₀ thresholded dynamically",
+}
 
 
 def beside(record: Record) -> str:
@@ -27,7 +32,7 @@ def beside(record: Record) -> str:
 
 def entry(record: Record, waits: str) -> Entry:
     """The record in the list."""
-    title = f"{record.model}: {KINDS[record.kind].lower()}"
+    title = f"{KINDS[record.kind]}: {record.model}"
     state = record.state
     if record.is_live and waits:
         state = f"waiting for {waits}"

@@ -142,7 +142,7 @@ def test_that_a_smaller_choice_is_proposed_where_it_takes_long_and_one_click_tak
     scene.bridge.say(Inspection(look, None, np.zeros((1, 1, 1, 1)), None, None, None, 100.0))  # type: ignore[arg-type]
     scene.controls.pictures.set_value(12)
     scene.controls.timesteps.set_value(1000)
-    assert scene.stage.page.smaller.text() == "50 timesteps: about 60 s"
+    assert scene.stage.page.smaller.text() == "Take 50 timesteps: about 60 s"
     scene.stage.page.smaller.click()
     assert scene.controls.timesteps.value() == 50
     assert not scene.stage.page.smaller.isVisibleTo(scene.stage)
@@ -427,7 +427,7 @@ def test_that_two_models_are_drawn_over_each_other_and_told_apart(scene) -> None
     job = scene.measure(shift=0.1)
     plot, parts = scene.stage.view.plot, scene.stage.instruments
     assert [curve.name for curve in plot.curves] == ["digits", "cosine"]
-    assert [entry.title for entry in parts.list.entries] == ["cosine: likelihood", "digits: likelihood"]
+    assert [entry.title for entry in parts.list.entries] == ["Likelihood: cosine", "Likelihood: digits"]
     assert [a.name for a in parts.accounting.accounts] == ["digits", "cosine"]
     parts.list.item(1).setCheckState(Qt.CheckState.Unchecked)
     assert [curve.name for curve in plot.curves] == ["cosine"]
@@ -475,7 +475,7 @@ def test_that_what_stands_beside_a_distance_is_said(scene) -> None:
         "50 steps",
         "DDIM",
         "leading spacing",
-        "x̂₀ clamped",
+        "x₀ clamped",
         "k = 3",
     ):
         assert words in beside, words
