@@ -168,8 +168,11 @@ def sampling(sampler: SamplerName, guided: bool = False, classifier: bool = Fals
     if sampler == "ddpm":
         guide = (_GUIDE,) if guided else ()
         eps = _EPS_HAT if guided else _ASKED
-        mean = rf"\frac{{1}}{{\sqrt{{\alpha_t}}}}\left({_X_T} - \frac{{1 - \alpha_t}}{{\sqrt{{1 - {_AB}}}}}{eps}\right)"
-        pull = rf" + s\,\sigma_t^2 {_GRADIENT}" if classifier else ""
+        mean = (
+            rf"\frac{{1}}{{\sqrt{{\alpha_t}}}}\left({_X_T} - "
+            rf"\frac{{1 - \alpha_t}}{{\sqrt{{1 - {_AB}}}}}{eps}\right)"
+        )
+        shifted = (rf"  $\mu = {mean}$", rf"  ${_X_PREV} = \mu + s\,\sigma_t^2 {_GRADIENT} + \sigma_t {_Z}$")
         return Listing(
             "Algorithm 2  Sampling (DDPM)",
             (
@@ -177,10 +180,10 @@ def sampling(sampler: SamplerName, guided: bool = False, classifier: bool = Fals
                 r"for $\textcolor{t}{t} = T-1, \ldots, 0$ do",
                 *guide,
                 rf"  ${_Z} \sim \mathcal{{N}}(0, I)$ if $\textcolor{{t}}{{t}} > 0$, else ${_Z} = 0$",
-                rf"  ${_X_PREV} = {mean}{pull} + \sigma_t {_Z}$",
+                *(shifted if classifier else (rf"  ${_X_PREV} = {mean} + \sigma_t {_Z}$",)),
                 *_END,
             ),
-            "Ho et al. 2020, Algorithm 2",
+            "Ho et al. 2020, Algorithm 2" + ("; Dhariwal & Nichol 2021, algorithm 1" if classifier else ""),
         )
     if sampler == "heun":
         update = (f"  {_EULER}", f"  but for the last: {_MEAN_OF_BOTH}", f"    and again {_EULER}")

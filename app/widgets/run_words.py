@@ -34,7 +34,7 @@ def progress(run: Run) -> str:
 
 
 def summary(request: RunRequest) -> str:
-    """A run in a line: "DDIM 50 · w 1.5", "DDPM 9 · s 4 digits-guide", "invert 50 · refined 2", "slerp 9 · DDIM 50"."""
+    """A run in a line: "DDIM 50 · w 1.5", "DDPM 100 · s 4", "invert 50 · refined 2", "slerp 9 · DDIM 50"."""
     if isinstance(request, InvertRequest):
         words = [f"invert {request.steps}"]
         if request.refinements:
@@ -47,11 +47,12 @@ def summary(request: RunRequest) -> str:
             words.insert(0, f"SDEdit t {request.timesteps[0]}")
         if len(request.cells) == 1:
             words.insert(0, f"sample {request.cells[0] + 1}")
-    if any(label is not None for label in request.labels):
+    classifier = request.classifier if isinstance(request, SampleRequest) else None
+    if any(label is not None for label in request.labels) and (request.guidance or classifier is None):
         words.append(f"w {request.guidance:g}")
     if isinstance(request, SampleRequest):
-        if request.classifier is not None:
-            words.append(f"s {request.classifier.scale:g} {request.classifier.model.name}")
+        if classifier is not None:
+            words.append(f"s {classifier.scale:g}")
         if request.sampler.name == "ddim" and request.sampler.eta:
             words.append(f"η {request.sampler.eta:g}")
     return " · ".join(words)

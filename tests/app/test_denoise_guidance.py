@@ -12,8 +12,8 @@ from PySide6.QtCore import QMimeData, QUrl
 from app.incoming import Offer, offer
 from app.stages.denoise import DenoiseStage
 from app.stages.denoise_settings import ClassifierSettings, DenoiseSettings, misfit, resolve, settings_of
-from app.state import AppState
-from app.widgets.run_words import summary
+from app.state import AppState, Run
+from app.widgets.run_words import description, summary
 from core.codec import from_json, to_json
 from core.errors import Refusal
 from core.messages import ClassifierOpened
@@ -407,6 +407,13 @@ def test_that_samplers_have_the_names_that_people_know(sampler, words):
     assert summary(resolve(DenoiseSettings(SamplerSpec(sampler), labels=(3,)), DIGITS)) == words
 
 
-def test_that_a_line_of_the_history_names_the_classifier():
-    settings = DenoiseSettings(guidance=0.0, classifier=ClassifierSettings(GUIDE, (1,), 4.0))
-    assert summary(resolve(settings, WITHOUT_LABELS)) == "DDIM 50 · s 4 digits-guide"
+def test_that_a_run_in_the_history_says_what_guided_it():
+    settings = DenoiseSettings(guidance=0.0, labels=(3,), classifier=ClassifierSettings(GUIDE, (1,), 4.0))
+    assert summary(resolve(settings, DIGITS)) == "DDIM 50 · s 4"
+    assert summary(resolve(replace(settings, guidance=1.0), DIGITS)) == "DDIM 50 · w 1 · s 4"
+    request = whole_request()
+    words = description(Run(1, request, (), request.steps))
+    assert "classifier digits-guide, scale s = 3, gradient at the mean" in words
+    assert "guided from t = 800 down to 100" in words
+    assert "guidance rescaled by 0.5" in words
+    assert "clip dynamic at 90 %, at most 4, temperature 0.9" in words
