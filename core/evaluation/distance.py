@@ -17,6 +17,7 @@ FRECHET_SAMPLES = 5
 """Samples for each dimension of the features, below which a Frechet distance says more of n than of the samples."""
 GROUPS = 10
 BLOCK = 512
+SMALLEST_STRATUM = 4
 JACKKNIFED_DIMENSIONS = 512
 """Above it every covariance's root takes seconds, and the Frechet distance goes without an error."""
 
@@ -53,23 +54,34 @@ def frechet(a: Features, b: Features, seed: int = 0, breathe: Callable[[], None]
     return Distance(value, _jackknife(np.array(left_out)))
 
 
-def kernel_distance(a: Features, b: Features, seed: int = 0, breathe: Callable[[], None] = _nothing) -> Distance:
+def kernel_distance(
+    a: Features,
+    b: Features,
+    seed: int = 0,
+    breathe: Callable[[], None] = _nothing,
+    strata: NDArray[np.int64] | None = None,
+) -> Distance:
     """The squared maximum mean discrepancy with the kernel (x y / d + 1)^3, unbiased (Binkowski et al. 2018).
 
-    It may be negative, about 0 where both sets come from one distribution, whatever n is. The error is a jackknife's,
-    a tenth of either set, drawn with ``seed``, left out at a time. Both need at least two samples.
+    It may be negative, about 0 where both sets come from one distribution, whatever n is. ``strata`` (int64, as many as
+    ``a``) says which samples were drawn as a class of a fixed size: two of one class meet more seldom then than among
+    independent draws, and pairs are weighted so that the estimate stays unbiased. The error is a jackknife's, a tenth
+    of either set, drawn with ``seed``, left out at a time. Both need at least two samples.
     """
     groups = max(1, min(GROUPS, len(a) // 2, len(b) // 2))
-    mine = [a[rows] for rows in _groups(len(a), seed, groups)]
-    theirs = [b[rows] for rows in _groups(len(b), seed + 1, groups)]
-    sums = _KernelSums(
-        _within(mine, breathe), _within(theirs, breathe), _between(mine, theirs, breathe), _sizes(mine), _sizes(theirs)
-    )
+    drawn_as = _large_strata(np.zeros(len(a), dtype=np.int64) if strata is None else strata)
+    ours = _Pairs.of(a, drawn_as, _groups(len(a), seed, groups, drawn_as), breathe)
+    theirs = _Pairs.of(b, np.zeros(len(b), dtype=np.int64), _groups(len(b), seed + 1, groups), breathe)
+    between = _between(ours.parts, theirs.parts, breathe)
     every = np.arange(groups)
-    value = sums.unbiased(every)
+
+    def estimate(kept: NDArray[np.int64]) -> float:
+        both = between[np.ix_(kept, kept)].sum() / (ours.count(kept) * theirs.count(kept))
+        return float(ours.mean(kept) + theirs.mean(kept) - 2 * both)
+
     if groups < 2:
-        return Distance(value, float("nan"))
-    return Distance(value, _jackknife(np.array([sums.unbiased(every[every != group]) for group in every])))
+        return Distance(estimate(every), float("nan"))
+    return Distance(estimate(every), _jackknife(np.array([estimate(every[every != group]) for group in every])))
 
 
 def precision_and_recall(
@@ -106,38 +118,47 @@ def _frechet(a: _Moments, b: _Moments) -> float:
 
 
 @dataclass(frozen=True, slots=True)
-class _KernelSums:
-    """Sums of the kernel over pairs, (groups, groups): within either set, without a point's pair with itself, and
-    between both; and the groups' sizes."""
+class _Pairs:
+    """A set in groups, and sums of the kernel over its pairs of different points: ``sums`` (groups, groups), of those
+    ``alike`` in their stratum (groups, groups, strata), and ``sizes`` (groups, strata)."""
 
-    a: Features
-    b: Features
-    both: Features
-    sizes_a: NDArray[np.int64]
-    sizes_b: NDArray[np.int64]
+    parts: list[Features]
+    sums: Features
+    alike: Features
+    sizes: NDArray[np.int64]
 
-    def unbiased(self, kept: NDArray[np.int64]) -> float:
-        """The unbiased estimate from these groups of either set."""
-        n, m = int(self.sizes_a[kept].sum()), int(self.sizes_b[kept].sum())
-        pairs = np.ix_(kept, kept)
-        within = self.a[pairs].sum() / (n * (n - 1)) + self.b[pairs].sum() / (m * (m - 1))
-        return float(within - 2 * self.both[pairs].sum() / (n * m))
+    @classmethod
+    def of(
+        cls, points: Features, strata: NDArray[np.int64], groups: list[NDArray[np.int64]], breathe: Callable[[], None]
+    ) -> _Pairs:
+        parts = [points[rows] for rows in groups]
+        members = [(strata[rows][:, None] == np.arange(strata.max() + 1)).astype(np.float64) for rows in groups]
+        sums, alike = np.zeros((len(parts), len(parts))), np.zeros((len(parts), len(parts), strata.max() + 1))
+        for i, part in enumerate(parts):
+            breathe()
+            for j in range(i + 1):
+                kernel = _kernel(part, parts[j])
+                if i == j:
+                    np.fill_diagonal(kernel, 0)
+                sums[i, j] = sums[j, i] = kernel.sum()
+                alike[i, j] = alike[j, i] = ((kernel @ members[j]) * members[i]).sum(axis=0)
+        return cls(parts, sums, alike, np.array([one.sum(axis=0) for one in members]).astype(np.int64))
+
+    def count(self, kept: NDArray[np.int64]) -> int:
+        return int(self.sizes[kept].sum())
+
+    def mean(self, kept: NDArray[np.int64]) -> float:
+        """The kernel's mean over pairs of independent points, from these groups: pairs of one stratum, of which there
+        are N (N - 1) instead of N^2, weigh as much more."""
+        sizes, pairs = self.sizes[kept].sum(axis=0), np.ix_(kept, kept)
+        alike = self.alike[pairs].sum(axis=(0, 1))
+        apart = self.sums[pairs].sum() - alike.sum()
+        return float((apart + (alike * sizes / (sizes - 1)).sum()) / sizes.sum() ** 2)
 
 
 def _kernel(a: Features, b: Features) -> Features:
     kernel: Features = (a @ b.T / a.shape[1] + 1) ** 3
     return kernel
-
-
-def _within(parts: list[Features], breathe: Callable[[], None]) -> Features:
-    sums = np.zeros((len(parts), len(parts)))
-    for i, part in enumerate(parts):
-        breathe()
-        own = _kernel(part, part)
-        sums[i, i] = own.sum() - np.trace(own)
-        for j in range(i):
-            sums[i, j] = sums[j, i] = _kernel(part, parts[j]).sum()
-    return sums
 
 
 def _between(a: list[Features], b: list[Features], breathe: Callable[[], None]) -> Features:
@@ -148,14 +169,25 @@ def _between(a: list[Features], b: list[Features], breathe: Callable[[], None]) 
     return sums
 
 
-def _sizes(parts: list[Features]) -> NDArray[np.int64]:
-    return np.array([len(part) for part in parts], dtype=np.int64)
+def _large_strata(strata: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Strata 0..k-1 of at least four, so that pairs are left where a group is left out; smaller ones become one."""
+    names, numbers, sizes = np.unique(strata, return_inverse=True, return_counts=True)
+    large = np.flatnonzero(sizes >= SMALLEST_STRATUM)
+    renamed = np.full(len(names), len(large))
+    renamed[large] = np.arange(len(large))
+    found = renamed[numbers]
+    few = 0 < int((found == len(large)).sum()) < SMALLEST_STRATUM
+    return np.asarray(np.minimum(found, len(large) - 1) if few and len(large) else found, dtype=np.int64)
 
 
-def _groups(count: int, seed: int, groups: int = GROUPS) -> list[NDArray[np.int64]]:
-    """Numbers 0..count-1 dealt out at random into groups of about one size."""
+def _groups(
+    count: int, seed: int, groups: int = GROUPS, strata: NDArray[np.int64] | None = None
+) -> list[NDArray[np.int64]]:
+    """Numbers 0..count-1 dealt out at random into groups of about one size, each with its share of every stratum."""
     order = np.random.default_rng(abs(seed)).permutation(count)
-    return [np.sort(part) for part in np.array_split(order, groups)]
+    if strata is not None:
+        order = order[np.argsort(strata[order], kind="stable")]
+    return [np.sort(order[group::groups]) for group in range(groups)]
 
 
 def _jackknife(left_out: NDArray[np.float64]) -> float:

@@ -128,7 +128,7 @@ class DistanceMeasuring:
 
     def _point(self, trial: Trial, drawn: _Drawn, reference: Features) -> DistancePoint:
         features = self._scale * np.concatenate(drawn.features)
-        distance = self._distance(features, reference)
+        distance = self._distance(features, reference, _strata_of(trial))
         precision, recall = precision_and_recall(features, reference, self._request.neighbours, self._breathe)
         return DistancePoint(
             series=trial.series,
@@ -144,9 +144,10 @@ class DistanceMeasuring:
             pictures=frozen(np.concatenate(drawn.pictures)[:SHOWN]),
         )
 
-    def _distance(self, features: Features, reference: Features) -> Distance:
-        measure = frechet if self._metric == "frechet" else kernel_distance
-        return measure(features, reference, self._request.seed, self._breathe)
+    def _distance(self, features: Features, reference: Features, strata: NDArray[np.int64] | None = None) -> Distance:
+        if self._metric == "frechet":
+            return frechet(features, reference, self._request.seed, self._breathe)
+        return kernel_distance(features, reference, self._request.seed, self._breathe, strata)
 
     def _result(self, points: Sequence[DistancePoint], reference: int, real: float) -> Distances:
         dimensions = self._recogniser.info.features
@@ -241,6 +242,17 @@ def _scale_of(reference: Features, recogniser: Recogniser) -> float:
 
 def _samples_of(trial: Trial) -> int:
     return len(trial.request.samples) * trial.batches
+
+
+def _strata_of(trial: Trial) -> NDArray[np.int64]:
+    """The class that each sample was drawn as, the same number of each in every batch; -1 for none."""
+    request = trial.request
+    labels: Sequence[int | None] = request.labels
+    if request.classifier is not None and all(label is None for label in labels):
+        labels = request.classifier.labels
+    asked = labels or (None,) * request.count
+    classes = [-1 if asked[cell] is None else asked[cell] for cell in request.samples]
+    return np.tile(np.array(classes, dtype=np.int64), trial.batches)
 
 
 def _pieces(pictures: int) -> int:

@@ -137,3 +137,31 @@ def test_that_others_are_served_between_blocks() -> None:
     served: list[int] = []
     kernel_distance(cloud(40, 2, 0), cloud(40, 2, 1), breathe=lambda: served.append(1))
     assert len(served) >= 10
+
+
+def test_that_classes_of_fixed_sizes_leave_the_kernel_distance_unbiased() -> None:
+    centres = np.array([[3.0, 0.0], [0.0, 3.0], [-3.0, 0.0], [0.0, -3.0]])
+    labels = np.arange(24) % 4
+
+    def drawn(rng: np.random.Generator, classes: np.ndarray) -> np.ndarray:
+        return centres[classes] + rng.normal(0, 0.3, (len(classes), 2))
+
+    told, untold = [], []
+    for seed in range(150):
+        rng = np.random.default_rng(seed)
+        samples, reference = drawn(rng, labels), drawn(rng, rng.integers(0, 4, 40))
+        told.append(kernel_distance(samples, reference, strata=labels).value)
+        untold.append(kernel_distance(samples, reference).value)
+    assert abs(np.mean(told)) < 3 * np.std(told) / math.sqrt(150)
+    assert np.mean(untold) < -10 * np.std(untold) / math.sqrt(150)
+
+
+def test_that_classes_too_small_for_pairs_are_taken_together() -> None:
+    a, b = cloud(30, 3, 0), cloud(30, 3, 1)
+    plain = kernel_distance(a, b).value
+    assert kernel_distance(a, b, strata=np.arange(30)).value == pytest.approx(plain, rel=1e-9)
+    mixed = np.array([0] * 27 + [1, 2, 3])
+    assert kernel_distance(a, b, strata=mixed).value == pytest.approx(plain, rel=1e-9)
+    few = kernel_distance(a, b, strata=np.array([0] * 20 + [1] * 4 + [2, 3, 4, 5, 6, 7]))
+    assert math.isfinite(few.value)
+    assert math.isfinite(few.error)
