@@ -142,6 +142,14 @@ def test_that_an_ablation_goes_on_with_its_own_settings_alone(command, folder, s
     assert "its steps is 1" in err
 
 
+def test_that_an_ablation_goes_on_with_its_own_pictures_alone(command, folder, short) -> None:
+    command(*arguments(folder, "--steps", "1"))
+    (folder / "a" / "0.png").unlink()
+    code, _out, err = command(*arguments(folder))
+    assert code == 2
+    assert "not the pictures of this ablation" in err
+
+
 def test_that_figures_have_their_errors() -> None:
     assert with_error(3.14159, 0.01, 3) == "3.142 ± 0.010"
     assert with_error(3.14159, None, 2) == "3.14"

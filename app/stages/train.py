@@ -9,13 +9,16 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QMimeData, QTimer, Slot
 from PySide6.QtWidgets import QApplication, QPushButton, QStackedWidget, QVBoxLayout, QWidget
 
+from app.stages.ablation import AblationDesk
 from app.stages.base import Stage
 from app.stages.folder_dialog import choose_folder
 from app.stages.train_course import Course
 from app.stages.train_film import TrainFilm
+from app.stages.train_hints import ABLATION as ABLATION_HINT
 from app.stages.train_hints import hint, open_hint, said_when_open
 from app.stages.train_instruments import TrainInstruments
 from app.stages.train_length import is_longer, propose
+from app.stages.train_listing import Listing
 from app.stages.train_loader import FolderLoader
 from app.stages.train_runs import StoredRuns
 from app.stages.train_settings import name_of, order_of
@@ -38,7 +41,7 @@ from core.messages import (
     TrainingTick,
 )
 from core.training.dataset import PictureFolder
-from core.training.runs import list_runs, new_run_folder
+from core.training.runs import new_run_folder
 from resources import FOLDER as RESOURCES
 
 if TYPE_CHECKING:
@@ -58,7 +61,8 @@ class TrainStage(Stage):
         super().__init__(state, parent)
         self.trainings = Trainings(bridge, self)
         self._course: Course | None = None
-        """The training looked at; None: a new one is being prepared."""
+        """The training looked at; None: a new one is being prepared, or it is the ablation."""
+        self._at_ablation = False
         self.setup = TrainSetup(FolderLoader(bridge, self))
         self.stored = StoredRuns(bridge, self)
         self.view = TrainView()
@@ -66,9 +70,13 @@ class TrainStage(Stage):
         self.transport, self.strip = self.instruments.transport, self.instruments.strip
         self.runs = self.instruments.runs
         self.film = TrainFilm(self.view, self.instruments, self)
+        self.ablation = AblationDesk(state, bridge, self.trainings, self)
+        self.instruments.bottom.addWidget(self.ablation.table)
+        self._listing = Listing(self.runs, self.trainings, self.ablation)
         self._pages = QStackedWidget()
         self._pages.addWidget(self.setup)
         self._pages.addWidget(self.view)
+        self._pages.addWidget(self.ablation.view)
         column = QVBoxLayout(self.content)
         column.setContentsMargins(PANEL_PADDING, GRID, PANEL_PADDING, GRID)
         column.addWidget(self._pages)
@@ -86,6 +94,14 @@ class TrainStage(Stage):
         setup.changed.connect(self._show_buttons)
         setup.refused.connect(self.errors.show_error)
         setup.accepted.connect(self.errors.dismiss)
+        setup.ablation.clicked.connect(self.prepare_ablation)
+        ablation = self.ablation
+        ablation.opened.connect(self._look_at_ablation)
+        ablation.changed.connect(self._ablation_changed)
+        ablation.cell_chosen.connect(self._look_at)
+        ablation.refused.connect(self.errors.show_error)
+        ablation.folder_wanted.connect(self._choose_pictures_of_ablation)
+        ablation.view.new.clicked.connect(self._prepare)
         view.use.clicked.connect(self.use)
         view.pause.clicked.connect(self._pause_or_resume)
         view.stop.clicked.connect(self._stop)
@@ -108,11 +124,15 @@ class TrainStage(Stage):
 
     @property
     def primary_action(self) -> QPushButton:
+        if self._at_ablation:
+            return self.ablation.view.next
         return self.setup.start if self._course is None else self.view.use
 
     @property
     def commands(self) -> frozenset[str]:
         course = self._course
+        if self._at_ablation:
+            return frozenset({"stop", "toggle"} if self.ablation.is_busy else ())
         if course is None:
             return frozenset({"stop"} if self.setup.loader.folder is not None else ())
         return frozenset({"toggle", "stop"} if course.is_live or self.view.cell is not None else {"toggle"})
@@ -171,7 +191,9 @@ class TrainStage(Stage):
     @Slot()
     def stop(self) -> None:
         """Show all samples again; else stop the training looked at, or the reading of a folder."""
-        if self._course is None:
+        if self._at_ablation:
+            self.ablation.stop()
+        elif self._course is None:
             self.setup.cancel()
         elif self.view.cell is not None:
             self.view.enlarge(None)
@@ -184,7 +206,9 @@ class TrainStage(Stage):
             self.trainings.stop(self._course)
 
     def toggle(self) -> None:
-        if self._course is not None and self._course.is_live:
+        if self._at_ablation:
+            self.ablation.ablations.pause_or_resume()
+        elif self._course is not None and self._course.is_live:
             self._pause_or_resume()
         else:
             self.transport.toggle_play()
@@ -228,21 +252,38 @@ class TrainStage(Stage):
 
     @Slot()
     def _go_back(self) -> None:
-        self._look_at(self.trainings.live)
+        live = self.trainings.live
+        if self.ablation.ablations.owns(live):
+            self._look_at_ablation()
+        else:
+            self._look_at(live)
+
+    @Slot()
+    def prepare_ablation(self) -> None:
+        """Look at the ablation of the pictures and settings that were prepared."""
+        if self.setup.data is not None:
+            self.errors.dismiss()
+            self.ablation.prepare(self.setup.controls.settings(), self.setup.data)
+
+    @Slot(str)
+    def _choose_pictures_of_ablation(self, name: str) -> None:
+        choose_folder(self, f"Where are the pictures “{name}”?", self.ablation.load)
 
     @Slot(object)
     def _chosen(self, folder: Path | None) -> None:
         """A training was chosen from the list."""
         self.errors.dismiss()
         known = self.trainings.of(folder)
-        if folder is None or known is not None:
+        if folder is not None and self._listing.is_ablation(folder):
+            self.ablation.open(folder)
+        elif folder is None or known is not None:
             self._look_at(known)
         else:
             self.stored.open(next(run for run in self.runs.runs if run.folder == folder))
 
     @Slot(object)
     def _look_at(self, course: Course | None) -> None:
-        self._course = course
+        self._course, self._at_ablation = course, False
         self.view.say_used("")
         self.view.enlarge(None)
         if course is not None and not course.is_live:
@@ -250,10 +291,26 @@ class TrainStage(Stage):
         self._show()
         self._say_hint()
 
+    @Slot()
+    def _look_at_ablation(self) -> None:
+        self._course, self._at_ablation = None, True
+        self.film.show(None)
+        self._pages.setCurrentWidget(self.ablation.view)
+        self.instruments.bottom.setCurrentWidget(self.ablation.table)
+        self.ablation.show()
+        self._list_runs()
+        self._say_hint()
+
+    @Slot()
+    def _ablation_changed(self) -> None:
+        if self._at_ablation:
+            self.instruments.show_idea(self.ablation.aim)
+            self.commands_changed.emit()
+
     def _show(self) -> None:
         course = self._course
         self._pages.setCurrentWidget(self.setup if course is None else self.view)
-        self.runs.look_at(None if course is None else course.folder)
+        self._listing.mark(course, at_ablation=False)
         self.film.show(course)
         self.flush()
 
@@ -285,7 +342,9 @@ class TrainStage(Stage):
         live, course = self.trainings.live, self._course
         can_train = live is None and self.state.status.state is not EngineState.FAILED
         self.setup.show_buttons(can_train=can_train, at_work="" if live is None else live.name)
-        if course is None:
+        if self._at_ablation:
+            self.ablation.show()
+        elif course is None:
             self.instruments.show_idea(self.setup.controls.aim)
         else:
             can_resume = can_train and self.stored.reading is None and is_longer(self.view.length, course)
@@ -293,11 +352,11 @@ class TrainStage(Stage):
         self.commands_changed.emit()
 
     def _say_hint(self) -> None:
-        self.hint_changed.emit(hint(self._course, bool(self.runs.runs), self.trainings.live))
+        said = ABLATION_HINT if self._at_ablation else hint(self._course, bool(self.runs.runs), self.trainings.live)
+        self.hint_changed.emit(said)
 
     def _list_runs(self) -> None:
-        self.runs.set_runs(list_runs(), self.trainings.states())
-        self.runs.look_at(None if self._course is None else self._course.folder)
+        self._listing.renew(self._course, at_ablation=self._at_ablation)
 
     # What the engine says
 
@@ -307,7 +366,7 @@ class TrainStage(Stage):
             if course is self._course and not self._refresh.isActive():
                 self._refresh.start(REFRESH_MS)
             return
-        if isinstance(message, Failed):
+        if isinstance(message, Failed) and not (message.diverged and self.ablation.ablations.owns(course)):
             self.errors.show_error(message.message, message.details)
         if isinstance(message, RunPaused) and message.reason:
             self.errors.show_error(message.reason)
@@ -337,3 +396,4 @@ class TrainStage(Stage):
         """The window is closed: nothing that is read is wanted any more."""
         self.setup.loader.cancel()
         self.stored.cancel()
+        self.ablation.leave()

@@ -151,10 +151,13 @@ class TrainControls(QWidget):
             self.preset.setToolTip(f"The network of “{name}”, which is trained further.")
             return
         channels, classes = (data.pictures.shape[3], len(data.classes)) if data is not None else (3, 0)
-        draws = self.aim.task == "diffusion"
+        aim, draws = self.aim, self.aim.task == "diffusion"
         options, words = {}, []
         for name in PRESETS:
-            count = (parameters_of if draws else classifier_parameters)(name, side, channels, classes)
+            if draws:
+                count = parameters_of(name, side, channels, classes, aim.variance)
+            else:
+                count = classifier_parameters(name, side, channels, classes)
             options[name] = name if count is None else f"{name}, {millions(count)}"
             words.append(f"{name.capitalize()}. {PRESETS[name].words if draws else CLASSIFIERS[name].words}")
         with QSignalBlocker(self.preset):

@@ -126,8 +126,6 @@ class Course:
 def ordered(order: TrainOrder, data: PictureFolder, job: int, aim: Aim) -> Course:
     """A training that was asked for and has not begun."""
     side, channels = data.pictures.shape[1], data.pictures.shape[3]
-    count = parameters_of if order.task == "diffusion" else classifier_parameters
-    own = None if order.base is not None else count(order.preset, side, channels, len(data.classes))
     return Course(
         folder=order.out,
         name=order.out.name,
@@ -137,13 +135,22 @@ def ordered(order: TrainOrder, data: PictureFolder, job: int, aim: Aim) -> Cours
         pictures=data.source,
         job=job,
         classes=data.classes,
-        parameters=own,
+        parameters=_parameters_of(order, side, channels, len(data.classes)),
         batch=order.batch,
         precision="" if order.precision == "auto" else order.precision,
         aim=aim,
         total=order.steps,
         minutes=order.minutes,
     )
+
+
+def _parameters_of(order: TrainOrder, side: int, channels: int, classes: int) -> int | None:
+    """How many numbers are learned; None where a model that is fine-tuned brings its own."""
+    if order.base is not None:
+        return None
+    if order.task == "classifier":
+        return classifier_parameters(order.preset, side, channels, classes)
+    return parameters_of(order.preset, side, channels, classes, order.variance)
 
 
 def stored(summary: RunSummary, history: History) -> Course:

@@ -8,6 +8,7 @@ NEW = "Drop a folder; sub-folders are classes. Ctrl+Enter starts."
 EARLIER = " F10: earlier trainings."
 LIVE = "Space pauses, Esc stops and keeps, Ctrl+Enter uses the model."
 ENDED = "Drag the slider to see it learn. Ctrl+Enter uses the model, Resume goes on."
+ABLATION = "Click a title to look at one training alone. Space pauses, Esc stops and keeps; it can be gone on with."
 CLASSIFIER = "Ctrl+Enter opens the classifier, Resume goes on."
 
 

@@ -7,12 +7,15 @@ from pathlib import Path
 from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
+from app.stages.ablation_view import WHAT
 from app.stages.train_controls import TrainControls
 from app.stages.train_data import DataView
 from app.stages.train_loader import FolderLoader
 from app.theme import GRID
 from app.widgets.controls import PrimaryButton
 from core.training.dataset import PictureFolder
+
+ABLATION = "Train all that the paper compares, with network, batch, learning rate, schedule and seed as chosen here."
 
 
 class TrainSetup(QWidget):
@@ -38,8 +41,10 @@ class TrainSetup(QWidget):
         self.controls = TrainControls()
         self.start = PrimaryButton("Start")
         self.back = QPushButton()
+        self.ablation = QPushButton("Ablation…")
         self.view = DataView()
         self.controls.more.add_beside(self.start, 2)
+        self.controls.more.add_beside(self.ablation)
         self.controls.more.add_beside(self.back)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
@@ -84,10 +89,19 @@ class TrainSetup(QWidget):
             return f"{self.data.name} has no sub-folders, and so no classes to tell apart."
         return ""
 
+    @property
+    def why_not_ablation(self) -> str:
+        """What keeps an ablation from being prepared, "" where nothing does."""
+        if self.data is not None and self.controls.settings().fine_tune:
+            return "An ablation trains from the start: leave fine-tuning out."
+        return self.why_not
+
     def _show_start(self) -> None:
         why = self.why_not
         self.start.setEnabled(self._can_train and not why)
         self.start.setToolTip(why or "Train a network on these pictures (Ctrl+Enter)")
+        self.ablation.setEnabled(self._can_train and self.why_not_ablation == "")
+        self.ablation.setToolTip(self.why_not_ablation or f"{ABLATION}\n{WHAT}")
         self.view.say(why if self.data is not None and not self._at_work and self.loader.folder is None else "")
 
     @Slot()

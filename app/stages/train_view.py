@@ -24,11 +24,8 @@ from core.messages import Picture
 
 USE = {
     "diffusion": ("Use this model", "Open the model as it is now in every stage (Ctrl+Enter)"),
-    "classifier": (
-        "Use for guidance",
-        "Open the classifier as it was last saved: Denoise can be guided by it (Ctrl+Enter)",
-    ),
-    "judge": ("Use as a judge", "Open the classifier as it was last saved: Measure can judge by it (Ctrl+Enter)"),
+    "classifier": ("Use for guidance", "Open the classifier as it is now: Denoise can be guided by it (Ctrl+Enter)"),
+    "judge": ("Use as a judge", "Open the classifier as it is now: Measure can judge by it (Ctrl+Enter)"),
 }
 
 

@@ -70,12 +70,12 @@ class Trainings(QObject):
             self._bridge.cancel(course.job)
 
     def use(self, course: Course) -> None:
-        """Open the model as it is, or the classifier as it was last saved, in every stage."""
+        """Open the model or classifier as it is, in every stage."""
         self._awaits = course
-        if course.aim.task == "classifier":
-            self._bridge.open_classifier(str(course.folder))
-        elif course.is_live and course.job is not None:
+        if course.is_live and course.job is not None:
             self._bridge.snapshot(course.job)
+        elif course.aim.task == "classifier":
+            self._bridge.open_classifier(str(course.folder))
         else:
             self._bridge.open_model(str(course.folder))
 

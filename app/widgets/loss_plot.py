@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QLineF, QPointF, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QMouseEvent, QPainter, QPaintEvent, QPen, QPolygonF, QResizeEvent
+from PySide6.QtGui import QColor, QFontMetrics, QMouseEvent, QPainter, QPaintEvent, QPen, QPolygonF, QResizeEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from app.theme import GRID, colour, font, palette, theme
@@ -23,6 +23,8 @@ AXIS = 44
 MARGIN = 8
 MANTISSAS = (1.0, 2.0, 5.0)
 TICKS = 6
+APART = 12
+"""The least height between two numbers beside the axis."""
 
 Losses = NDArray[np.float32]
 
@@ -57,7 +59,8 @@ class LossPlot(QWidget):
         self._moments: tuple[int, ...] = ()
         self._placeholder = ""
         self._name, self._unit = "Loss", ""
-        self._range = (0.1, 1.0)
+        self._own_range = self._range = (0.1, 1.0)
+        self._given_range: tuple[float, float] | None = None
         self._raw: list[QLineF] | None = None
         self._curve = QPolygonF()
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
@@ -73,10 +76,24 @@ class LossPlot(QWidget):
         good = losses[np.isfinite(losses) & (losses > 0)]
         if len(good):
             low, high = float(good.min()), float(good.max())
-            self._range = low / 1.1, max(high, 2 * low) * 1.1
+            self._own_range = low / 1.1, max(high, 2 * low) * 1.1
+        self._range = self._given_range or self._own_range
         self._raw = None
         self.setAccessibleDescription(self.summary())
         self.update()
+
+    @property
+    def own_range(self) -> tuple[float, float]:
+        """The least and the largest loss, with a margin."""
+        return self._own_range
+
+    def set_range(self, given: tuple[float, float] | None) -> None:
+        """The ends of the axis, to compare with other curves; None: its own."""
+        if given != self._given_range:
+            self._given_range = given
+            self._range = given or self._own_range
+            self._raw = None
+            self.update()
 
     def set_moments(self, steps: Sequence[int]) -> None:
         """The steps after which samples were drawn."""
@@ -108,9 +125,16 @@ class LossPlot(QWidget):
         named = f"{self._name} in {self._unit}" if self._unit else self._name
         return f"{named}, mean of {SMOOTHED} steps" if len(self.losses) else named
 
+    def _fitting_heading(self, metrics: QFontMetrics) -> str:
+        """As much of it as there is room for, in words that are whole."""
+        room = self.width() - MARGIN - metrics.horizontalAdvance(f"  {self.summary()} ")
+        whole = self.heading()
+        fitting = (whole, whole.partition(", mean")[0], self._name)
+        return next((text for text in fitting if metrics.horizontalAdvance(text) <= room), self._name)
+
     def summary(self) -> str:
         """The mean of the last steps as it is printed."""
-        return f"{self.means[-1]:.4f}" if len(self.means) and math.isfinite(self.means[-1]) else ""
+        return loss_text(float(self.means[-1])) if len(self.means) and math.isfinite(self.means[-1]) else ""
 
     def plot_rect(self) -> QRectF:
         return QRectF(AXIS, HEADER, max(1, self.width() - AXIS - MARGIN), self.height() - HEADER - FOOTER)
@@ -147,7 +171,7 @@ class LossPlot(QWidget):
         surfaces, rect = palette(), self.plot_rect()
         painter.setFont(font("caption", numbers=True))
         painter.setPen(QColor(surfaces.quiet))
-        painter.drawText(QPointF(0, 13), self.heading())
+        painter.drawText(QPointF(0, 13), self._fitting_heading(painter.fontMetrics()))
         painter.setPen(QPen(QColor(surfaces.line), 1))
         painter.drawLine(rect.bottomLeft(), rect.bottomRight())
         if not len(self.losses):
@@ -172,13 +196,17 @@ class LossPlot(QWidget):
 
     def _paint_axes(self, painter: QPainter, rect: QRectF) -> None:
         surfaces = palette()
+        before = math.inf
         for value in loss_ticks(*self._range):
             y = self.place(1, value).y()
+            if before - y < APART:  # in a low plot there is no room for all
+                continue
+            before = y
             painter.setPen(QPen(QColor(surfaces.line), 1, Qt.PenStyle.DotLine))
             painter.drawLine(QPointF(rect.left(), y), QPointF(rect.right(), y))
             painter.setPen(QColor(surfaces.quiet))
             box = QRectF(0, y - 8, AXIS - 6, 16)
-            painter.drawText(box, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, f"{value:g}")
+            painter.drawText(box, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, _short(value))
         for step in step_ticks(self._last()):
             text, x = f"{step:,}", self._x_of(step)
             width = painter.fontMetrics().horizontalAdvance(text)
@@ -231,6 +259,19 @@ class LossPlot(QWidget):
     def _ends(self) -> tuple[float, float]:
         rect = self.plot_rect()
         return rect.left(), rect.right()
+
+
+def loss_text(loss: float) -> str:
+    """A loss in figures that mean something: 0.0312, 23.4567, 1,204.5."""
+    return f"{loss:.4f}" if abs(loss) < 100 else f"{loss:,.1f}"
+
+
+def _short(value: float) -> str:
+    """A round number with room for five characters: 0.05, 200, 50k, 2M."""
+    for size, letter in ((1e9, "G"), (1e6, "M"), (1e4, "k")):
+        if value >= size:
+            return f"{value / (1e3 if letter == 'k' else size):g}{letter}"
+    return f"{value:g}"
 
 
 def loss_ticks(low: float, high: float) -> tuple[float, ...]:

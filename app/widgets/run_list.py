@@ -19,7 +19,7 @@ FOLDER = Qt.ItemDataRole.UserRole
 
 
 class RunList(QListWidget):
-    """One entry for a new training, then one for each run, in two lines.
+    """One entry for a new training, then one for each run, in two lines; runs that belong together have one.
 
     Signals: ``chosen(Path or None)`` when the person chooses a run's folder, or a new training.
     """
@@ -38,17 +38,29 @@ class RunList(QListWidget):
         self.set_runs(())
         self.currentItemChanged.connect(self._changed)
 
-    def set_runs(self, runs: Sequence[RunSummary], states: Mapping[Path, str] | None = None) -> None:
-        """Show these; ``states`` by folder say of those at work what they do, such as "running"."""
+    def set_runs(
+        self,
+        runs: Sequence[RunSummary],
+        states: Mapping[Path, str] | None = None,
+        groups: Mapping[Path, tuple[str, str]] | None = None,
+    ) -> None:
+        """Show these; ``states`` by folder say of those at work what they do, such as "running". The folders ``groups``
+        stand for the runs in them, each with its words and what else is to be said of it."""
         kept = self.current()
         self.runs = tuple(runs)
+        left = dict(groups or {})
         with QSignalBlocker(self):
             self.clear()
             self._add(NEW, None, "Choose pictures and settings, and begin")
             for run in runs:
+                if run.folder.parent in (groups or {}):
+                    self._add_group(run.folder.parent, left)
+                    continue
                 at_work = (states or {}).get(run.folder)
                 said = at_work or words(run, "finished" if run.finished else "stopped")
                 self._add(f"{run.name}\n{said}", run.folder, description(run))
+            for folder in tuple(left):
+                self._add_group(folder, left)
         self.look_at(kept)
 
     def look_at(self, folder: Path | None) -> None:
@@ -67,6 +79,12 @@ class RunList(QListWidget):
     def focusInEvent(self, event: QFocusEvent) -> None:
         with QSignalBlocker(self):  # a list without a current entry would choose its first
             super().focusInEvent(event)
+
+    def _add_group(self, folder: Path, left: dict[Path, tuple[str, str]]) -> None:
+        """Where the newest of its runs stands, once."""
+        if folder in left:
+            words, says = left.pop(folder)
+            self._add(f"{folder.name}\n{words}", folder, says)
 
     def _add(self, text: str, folder: Path | None, tooltip: str) -> None:
         item = QListWidgetItem(text)

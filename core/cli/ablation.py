@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,18 @@ from core.messages import ClassifierInfo, Distances, Likelihood
 from core.model_folder import open_model
 from core.recognisers import open_recogniser
 from core.requests import MeasureRequest
-from core.training.ablation import FILE, Ablation, Cell, Outcome, begin, note_divergence, note_figures, outcomes, read
+from core.training.ablation import (
+    FILE,
+    Ablation,
+    Cell,
+    Outcome,
+    begin,
+    check_pictures,
+    note_divergence,
+    note_figures,
+    outcomes,
+    read,
+)
 from core.training.dataset import PictureFolder, open_folder
 from core.training.session import TrainingSession
 from core.training.trainer import TrainStep
@@ -39,6 +50,9 @@ def ablation(options: argparse.Namespace) -> int:
     progress = Progress(options.progress)
     with _stopping(progress) as check:
         data = _opened(options.folder, plan.size, check)
+        check_pictures(plan, data)
+        if not plan.data_sha256:
+            plan = replace(plan, data_sha256=data.sha256)
         begin(plan, options.out)
         work = _Work(options.out, pick_device(options.device), data, check, progress)
         for outcome in outcomes(options.out):

@@ -24,6 +24,7 @@ from core.errors import Refusal
 from core.files import write_file, write_refusal
 from core.json_file import Fields, read_json
 from core.requests import PredictionKind, ScheduleSpec, VarianceKind
+from core.training.dataset import PictureFolder
 from core.training.order import ObjectiveName, PresetName, TimestepSamplerName, TrainOrder
 from core.training.runs import FILE as SUMMARY
 from core.training.runs import RunSummary, read_summary, runs_folder
@@ -70,6 +71,7 @@ class Ablation:
     data_name: str
     size: int
     steps: int
+    data_sha256: str = ""
     preset: PresetName = "small"
     batch: int = 64
     seed: int = 0
@@ -147,6 +149,15 @@ def exploded_at(losses: NDArray[np.float32]) -> int | None:
         return None
     near = np.flatnonzero(~far)
     return int(near[-1]) + 1 + WINDOW
+
+
+def check_pictures(ablation: Ablation, data: PictureFolder) -> None:
+    """Raise Refusal unless these are the pictures that its trainings learn."""
+    if ablation.data_sha256 not in ("", data.sha256):
+        raise Refusal(
+            f"These are not the pictures of this ablation, “{ablation.data_name}”: some were added, removed or "
+            "changed. Give the same folder, unchanged, or begin another ablation."
+        )
 
 
 # ------------------------------------------------------------------------------------------------ files

@@ -7,7 +7,7 @@ import pytest
 from PySide6.QtCore import QPoint, Qt
 from pytestqt.qtbot import QtBot
 
-from app.widgets.loss_plot import LossPlot, loss_ticks, smoothed, step_ticks
+from app.widgets.loss_plot import LossPlot, _short, loss_text, loss_ticks, smoothed, step_ticks
 
 
 @pytest.fixture
@@ -89,3 +89,34 @@ def test_that_the_axis_has_few_round_losses(low: float, high: float, ticks: tupl
 )
 def test_that_the_axis_has_few_round_steps(last: int, ticks: tuple[int, ...]) -> None:
     assert step_ticks(last) == ticks
+
+
+@pytest.mark.parametrize(
+    ("loss", "text"), [(0.03125, "0.0312"), (23.45678, "23.4568"), (1204.52, "1,204.5"), (123456.7, "123,456.7")]
+)
+def test_that_a_loss_is_printed_in_figures_that_mean_something(loss: float, text: str) -> None:
+    assert loss_text(loss) == text
+
+
+def test_that_round_numbers_have_room_beside_the_axis() -> None:
+    assert [_short(value) for value in (0.05, 200.0, 5000.0, 50_000.0, 2e6)] == ["0.05", "200", "5000", "50k", "2M"]
+
+
+def test_that_a_common_axis_holds_until_it_is_taken_away(plot: LossPlot) -> None:
+    plot.set_losses(falling(100))
+    own = plot.place(1, 0.1).y()
+    plot.set_range((0.001, 1000.0))
+    assert plot.place(1, 0.1).y() != own
+    plot.set_losses(falling(120))
+    assert plot.place(1, 1.0).y() == pytest.approx((plot.place(1, 0.001).y() + plot.place(1, 1000.0).y()) / 2)
+    plot.set_range(None)
+    assert plot.place(1, 0.1).y() == pytest.approx(own)
+
+
+def test_that_a_heading_without_room_is_shorter_and_whole(plot: LossPlot) -> None:
+    plot.set_words("L_vlb", "bits/dim", "the bound")
+    plot.set_losses(falling(100))
+    metrics = plot.fontMetrics()
+    assert plot._fitting_heading(metrics) == "L_vlb in bits/dim, mean of 100 steps"
+    plot.resize(metrics.horizontalAdvance("L_vlb in bits/dim    0.0100    "), plot.height())
+    assert plot._fitting_heading(metrics) == "L_vlb in bits/dim"

@@ -600,14 +600,15 @@ def test_that_a_classifier_is_opened_to_guide_or_to_judge(scene, folder, goal, w
     stage.handle_folder(folder)
     stage.setup.controls.goal.set_value(goal)
     job = begun(stage)
-    run = bridge.trained[-1][0].out
     stage.view.use.click()
-    assert bridge.calls[-1] == ("open_classifier", str(run))
+    assert bridge.calls[-1] == ("snapshot", job)
     bridge.say(ModelOpened(DIGITS))
     assert words not in stage.view.state.text()
     bridge.say(ClassifierOpened(GUIDE))
     assert f"“digits-guide” {words}" in stage.view.state.text()
     bridge.say(RunEnded(job, "finished", 5, 1.0))
+    stage.view.use.click()
+    assert bridge.calls[-1] == ("open_classifier", str(bridge.trained[-1][0].out))
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,40 @@
+"""The list of trainings beside Train: those on the disk, those at work, and ablations in the place of their runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from app.stages.ablation import AblationDesk
+from app.stages.ablation_record import words_of_group
+from app.stages.train_course import Course
+from app.stages.trainings import Trainings
+from app.widgets.run_list import RunList
+from core.training.ablation import FILE, list_ablations
+from core.training.runs import list_runs
+
+
+class Listing:
+    """Keeps a list true, and marked where it is looked at."""
+
+    def __init__(self, runs: RunList, trainings: Trainings, ablation: AblationDesk) -> None:
+        self._runs, self._trainings, self._ablation = runs, trainings, ablation
+
+    def renew(self, course: Course | None, *, at_ablation: bool) -> None:
+        """A training has begun, moved on or ended."""
+        runs = list_runs()
+        groups = {folder: words_of_group(folder) for folder in list_ablations(runs)}
+        self._runs.set_runs(runs, self._trainings.states(), groups)
+        self.mark(course, at_ablation=at_ablation)
+
+    def mark(self, course: Course | None, *, at_ablation: bool) -> None:
+        """Mark the training looked at; one of an ablation's by the ablation."""
+        record = self._ablation.record
+        is_part = at_ablation or self._ablation.ablations.owns(course)
+        if is_part and record is not None:
+            self._runs.look_at(record.folder)
+        else:
+            self._runs.look_at(None if course is None else course.folder)
+
+    @staticmethod
+    def is_ablation(folder: Path | None) -> bool:
+        return folder is not None and (folder / FILE).is_file()
