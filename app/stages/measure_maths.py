@@ -14,6 +14,7 @@ from app.widgets.measured_curve import MeasuredCurve, Values, number
 from app.widgets.plot_layout import Frame
 from core.evaluation.strata import edges
 from core.messages import DistancePoint, Distances, Likelihood
+from core.requests import LikelihoodRequest
 
 DDPM_REVERSE = (1000, 900, 800, 700, 600, 500, 400, 300)
 DDPM_RATE = (1.77581, 0.11994, 0.05415, 0.02866, 0.01507, 0.00716, 0.00282, 0.00081)
@@ -121,6 +122,35 @@ def point_at(records: Sequence[Record], curve: int, point: int) -> tuple[Record,
                     return record, points_of(record.result, series)[point]
                 curve -= 1
     return None
+
+
+def paired(records: Sequence[Record], names: Mapping[int, str]) -> str:
+    """Of two likelihoods of the same pictures and draws: who needs fewer bits, beyond two standard errors of the
+    difference picture by picture; "" where they cannot be compared so."""
+    if len(records) != 2:
+        return ""
+    one, other = records
+    a, b = one.result, other.result
+    if not (isinstance(a, Likelihood) and isinstance(b, Likelihood)) or not _met_the_same(one, other):
+        return ""
+    count = min(len(a.per_picture), len(b.per_picture))
+    if count < 2:
+        return ""
+    differences = a.per_picture[:count] - b.per_picture[:count]
+    mean, error = float(differences.mean()), float(differences.std(ddof=1)) / math.sqrt(count)
+    first, second = names[one.job], names[other.job]
+    said = f"Paired over {count:,} pictures, {first} − {second} is {number(mean, 3)} ± {number(error, 2)} bits a value"
+    if abs(mean) <= 2 * error:
+        return f"{said}: no difference beyond two standard errors."
+    return f"{said}: {second if mean > 0 else first} needs fewer."
+
+
+def _met_the_same(one: Record, other: Record) -> bool:
+    """Whether they are of the same pictures, noised as often from the same seed."""
+    a, b = one.request, other.request
+    if not (isinstance(a, LikelihoodRequest) and isinstance(b, LikelihoodRequest)):
+        return False
+    return (a.data.sha256, a.pictures, a.draws, a.seed) == (b.data.sha256, b.pictures, b.draws, b.seed)
 
 
 def _likelihood_curve(result: Likelihood, T: int, view: str, name: str, style: int) -> MeasuredCurve:

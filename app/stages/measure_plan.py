@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from app.stages.measure_settings import MeasureSettings, why_not
 from core.errors import Refusal
@@ -106,6 +106,7 @@ def draws_of(settings: MeasureSettings, model: ModelInfo) -> Draws:
         spacing=settings.spacing,
         guidance=settings.guidance if settings.kind != "fidelity" and model.null_label is not None else 0.0,
         precision=settings.precision,
+        labels=settings.labels,
     )
 
 
@@ -115,6 +116,8 @@ def coarse_plan(settings: MeasureSettings, model: ModelInfo | None) -> tuple[Sam
         raise Refusal("No model is open. Open one on the left.")
     if not settings.shared:
         raise Refusal("Write down at least one share of the way, such as 1, 0.5, under More.")
+    if settings.labels is None and model.labels:  # one sample has one class: which one follows from the seed
+        settings = replace(settings, labels=(settings.seed % len(model.labels),))
     parent = parent_of(draws_of(settings, model).request())
     return parent, sharing(parent, sorted(settings.shared, reverse=True), settings.copies)
 

@@ -18,6 +18,7 @@ from core.messages import ClassifierInfo, ModelInfo
 from core.requests import ClipPolicy, MetricName, SamplerName, SamplerSpec, SpacingName, VarianceName
 
 FOLDER, FILE, NONE_OPEN = "folder", "file", "none"
+EACH, NO_CLASS = "each", "none"
 BROWSING = {FOLDER: "Open a folder…", FILE: "Open Inception weights…"}
 METRICS = {"kernel": "kernel distance", "frechet": "Fréchet distance"}
 COLUMNS = 3
@@ -43,7 +44,7 @@ class DistanceControls(QWidget):
         self.set_classifiers(())
 
     def controls(self) -> dict[str, QWidget]:
-        own = ("features", "metric_choice", "neighbours", "sampler", "steps", "spacing", "clip", "guidance")
+        own = ("features", "metric_choice", "neighbours", "sampler", "steps", "spacing", "clip", "guidance", "label")
         return {name: getattr(self, name) for name in own} | self.sweeps.controls()
 
     # What there is
@@ -60,6 +61,10 @@ class DistanceControls(QWidget):
         if model.sampler.clip in self.clip.options():
             self.clip.set_value(model.sampler.clip)
         self.guidance.setEnabled(model.null_label is not None)
+        self.label.setVisible(bool(model.labels))
+        classes = {str(index): name for index, name in enumerate(model.labels)}
+        unlabelled = {NO_CLASS: "no class"} if model.null_label is not None else {}
+        self.label.set_options({EACH: "each in turn"} | unlabelled | classes)
 
     def set_classifiers(self, classifiers: Sequence[ClassifierInfo]) -> None:
         """Those that are open: any may compare, but one that guides never judges itself."""
@@ -97,8 +102,13 @@ class DistanceControls(QWidget):
             steps=int(self.steps.value()),
             spacing=cast(SpacingName, self.spacing.value()),
             guidance=self.guidance.value() if self.guidance.isEnabled() else 0.0,
+            labels=self._labels(),
         )
         return self.sweeps.fill(settings)
+
+    def _labels(self) -> tuple[int, ...] | None:
+        chosen = self.label.value()
+        return {EACH: None, NO_CLASS: ()}[chosen] if chosen in (EACH, NO_CLASS) else (int(chosen),)
 
     def _spec(self) -> SamplerSpec:
         base = self._model.sampler if self._model is not None else SamplerSpec()
@@ -153,6 +163,12 @@ class DistanceControls(QWidget):
         )
         self.spacing = spacing_choice()
         self.clip = clip_choice()
+        self.label = Choice(
+            "Class",
+            {EACH: "each in turn"},
+            tooltip="Which class the samples are asked to be: each of the model's in turn, none,\n"
+            "or one alone. Coarse to fine is one sample: in turn means that the seed says which.",
+        )
         self.guidance = guidance_slider(says.guidance, "Both answers take twice the evaluations.")
 
     def _lay_out(self) -> None:
@@ -164,7 +180,7 @@ class DistanceControls(QWidget):
         rows = (
             (self.features, self.metric_choice, self.guidance),
             (self.spacing, self.clip, self.neighbours),
-            (self.sampler, self.steps),
+            (self.sampler, self.steps, self.label),
         )
         for row, widgets in enumerate(rows, 1):
             for column, widget in enumerate(widgets):
@@ -173,7 +189,7 @@ class DistanceControls(QWidget):
             grid.setColumnStretch(column, 1)
 
     def _connect(self) -> None:
-        for choice in (self.metric_choice, self.sampler, self.spacing, self.clip):
+        for choice in (self.metric_choice, self.sampler, self.spacing, self.clip, self.label):
             choice.value_changed.connect(self._changed)
         self.features.value_changed.connect(self._features_chosen)
         for slider in (self.neighbours, self.steps, self.guidance):

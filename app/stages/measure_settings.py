@@ -20,10 +20,11 @@ class MeasureSettings:
 
     Of a likelihood: ``pictures`` of the folder, each noised ``draws`` times at ``timesteps`` of all t (T and more: at
     all), with the reverse ``variance``; ``labelled`` tells the network their classes. Of distances: ``samples`` a
-    point, drawn by ``sampler`` in ``steps`` steps; ``features`` is the hash of the network whose features are compared.
-    ``compared`` samplers have ``evaluations`` of the network each; guidance is swept over ``ws``, ``scales`` (of the
-    classifier ``guide``, by its hash) and ``temperatures``; ``skipped`` shares of the reverse process are left out.
-    Coarse to fine draws ``copies`` that share x_t where ``shared`` of the way is still to go.
+    point, drawn by ``sampler`` in ``steps`` steps, of the classes ``labels`` in turn (None: all, (): none);
+    ``features`` is the hash of the network whose features are compared. ``compared`` samplers have ``evaluations`` of
+    the network each; guidance is swept over ``ws``, ``scales`` (of the classifier ``guide``, by its hash) and
+    ``temperatures``; ``skipped`` shares of the reverse process are left out. Coarse to fine draws ``copies`` that share
+    x_t where ``shared`` of the way is still to go.
     """
 
     kind: KindName = "likelihood"
@@ -41,6 +42,7 @@ class MeasureSettings:
     steps: int = 50
     spacing: SpacingName = "leading"
     guidance: float = 0.0
+    labels: tuple[int, ...] | None = None
     compared: tuple[SamplerName, ...] = plans.SAMPLERS
     evaluations: tuple[int, ...] = plans.EVALUATIONS
     ws: tuple[float, ...] = plans.GUIDANCE

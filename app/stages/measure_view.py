@@ -16,7 +16,7 @@ from PySide6.QtWidgets import (
 )
 
 from app.stages.measure_kinds import FIRST_VIEW, VIEWS, KindName
-from app.stages.measure_maths import distance_curves, distance_frame, has, likelihood_curves, likelihood_frame
+from app.stages.measure_maths import distance_curves, distance_frame, has, likelihood_curves, likelihood_frame, paired
 from app.stages.measure_record import Record
 from app.stages.measure_words import beside, progress_words
 from app.theme import GRID
@@ -112,7 +112,8 @@ class MeasureView(QWidget):
         self.headline.setText("" if record is None else record.headline or record.model)
         self.beside.setText("" if record is None else beside(record))
         remark = record.result.note if record is not None and isinstance(record.result, Distances) else ""
-        self.note.setText(" ".join(filter(None, (remark, note))))
+        compared = paired(together, names_of(together, self._kind)) if self._kind == "likelihood" else ""
+        self.note.setText(" ".join(filter(None, (compared, remark, note))))
         self.note.setVisible(bool(self.note.text()))
         if record is not None and live:
             self.bar.setValue(round(1000 * record.progress))

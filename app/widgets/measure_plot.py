@@ -122,7 +122,7 @@ class MeasurePlot(DrawnPlot):
         return found
 
     def sizeHint(self) -> QSize:
-        return QSize(560, 320)
+        return QSize(560, 200)
 
     def minimumSizeHint(self) -> QSize:
         return QSize(260, 140)

@@ -43,11 +43,12 @@ class MeasuredCurve:
         return self.error if len(self.error) else np.full(len(self.x), np.nan)
 
     def words(self, point: int, x_name: str, y_name: str) -> str:
-        """A point in a line: "DDIM: 20 steps · kernel distance 0.0123 ± 0.0004"."""
-        note = self.notes[point] if point < len(self.notes) else f"{x_name} {number(float(self.x[point]))}"
+        """A point in a line: "DDIM: 20 steps · kernel distance 0.0123 ± 0.0004"; the units stand at the axes."""
+        at = f"{x_name.partition(',')[0]} {number(float(self.x[point]))}"
+        note = self.notes[point] if point < len(self.notes) else at
         error = float(self.errors[point])
         spread = f" ± {number(error, 2)}" if math.isfinite(error) else ""
-        return f"{self.name}: {note} · {y_name} {number(float(self.y[point]))}{spread}"
+        return f"{self.name}: {note} · {y_name.partition(',')[0]} {number(float(self.y[point]))}{spread}"
 
 
 def number(value: float, digits: int = 4) -> str:

@@ -68,6 +68,7 @@ CASES: list[tuple[str, Any, Given]] = [
     ("spacing", "trailing", DISTANCE),
     ("clip", "clamp", DISTANCE),
     ("guidance", 3.0, DISTANCE),
+    ("label", "1", DISTANCE),
     ("evaluations", "3", SAMPLERS),
     ("use_ddim", False, SAMPLERS),
     ("use_heun", False, SAMPLERS),
@@ -87,13 +88,10 @@ class MeasureScene(Scene):
     """Measure on an engine, with a folder of noise and two networks to compare in."""
 
     def __init__(self, qtbot, folder: Path, networks: dict[str, Path]) -> None:
-        super().__init__(qtbot, MeasureStage)
-        self.hashes: dict[str, str] = {}
-        for name, path in networks.items():
-            known = len(self.state.classifiers)
-            self.stage.features.open(str(path))
-            self.wait(lambda known=known: len(self.state.classifiers) > known)
-            self.hashes[name] = self.state.classifiers[-1].ref.sha256
+        super().__init__(qtbot, MeasureStage, networks["guide"])
+        self.stage.features.open(str(networks["judge"]))
+        self.wait(lambda: set(networks) <= {one.ref.name for one in self.state.classifiers})
+        self.hashes = {one.ref.name: one.ref.sha256 for one in self.state.classifiers}
         self.controls.features.set_value(self.hashes["judge"])
         self.stage.handle_folder(folder)
         self.wait(lambda: self.stage.pictures.data is not None and self.stage.pictures.data.name == "noise")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -197,6 +198,9 @@ DISTANCE_CASES = [
     ("distance", "spacing", "trailing", lambda r: (first(r).spacing, first(r).timesteps[0]), ("trailing", 999)),
     ("distance", "clip", "none", lambda r: first(r).sampler.clip, "none"),
     ("distance", "guidance", 2.0, lambda r: first(r).guidance, 2.0),
+    ("distance", "label", "3", lambda r: set(first(r).labels), {3}),
+    ("distance", "label", "none", lambda r: set(first(r).labels), {None}),
+    ("coarse", "label", "7", None, (7,)),
     ("distance", "seed", 9, lambda r: (first(r).seed, r.seed), (9, 9)),
     ("distance", "precision", "bfloat16", lambda r: first(r).precision, "bfloat16"),
     ("distance", "features", GUIDE.ref.sha256, lambda r: r.features, GUIDE.ref),
@@ -241,6 +245,9 @@ def test_that_every_control_of_a_distance_is_in_the_request(scene, kind, control
     before = scene.stage.intent.request
     turn(getattr(scene.controls, control), value)
     scene.start()
+    if kind == "coarse":
+        assert scene.bridge.submitted[0].labels == wanted
+        return
     assert isinstance(scene.request(), DistanceRequest)
     assert seen(scene.request()) == wanted
     assert scene.request() != before
@@ -368,16 +375,12 @@ def test_that_bits_stand_in_the_papers_accounting() -> None:
 def test_that_the_rate_of_all_timesteps_is_the_sum_of_the_later_terms() -> None:
     T = 6
     terms = np.array([1.0, 0.5, 0.25, 0.125, 0.0625, 0.03125])
-    from dataclasses import replace
-
     made = replace(likelihood(), timesteps=np.arange(T), terms=terms, prior=0.01)
     expected = [0.01 + sum(terms[s] for s in range(T) if s > t) for t in range(T)]
     np.testing.assert_allclose(rate(made, T), expected)
 
 
 def test_that_the_rate_of_strata_counts_every_timestep_once() -> None:
-    from dataclasses import replace
-
     made = replace(likelihood(), timesteps=np.array([0, 2, 5]), terms=np.array([1.0, 0.1, 0.01]), prior=0.0)
     # 0 | 1 2 3 | 4 5 6 7: after x_2 come 3 of its own and four of the next
     np.testing.assert_allclose(rate(made, 8), [3 * 0.1 + 4 * 0.01, 0.1 + 4 * 0.01, 2 * 0.01])
@@ -435,6 +438,24 @@ def test_that_two_models_are_drawn_over_each_other_and_told_apart(scene) -> None
     parts.list.setCurrentRow(0)
     scene.qtbot.keyClick(parts.list, Qt.Key.Key_Delete)
     assert [record.job for record in scene.stage.measurements.records] == [job - 1]
+
+
+def test_that_two_models_are_compared_picture_by_picture(scene) -> None:
+    scene.measure()
+    scene.bridge.ready(ModelInfo(ModelRef("cosine", "a" * 64), DIGITS.event_shape, ScheduleSpec("cosine"), "eps"))
+    scene.measure()
+    rng = np.random.default_rng(0)
+    hard = rng.uniform(1, 5, 12)  # pictures differ far more than the models do
+    one, other = scene.stage.measurements.records
+    one.result = replace(likelihood(), per_picture=hard + 0.1 + 0.01 * rng.standard_normal(12))
+    other.result = replace(likelihood(), per_picture=hard)
+    scene.stage.flush()
+    note = scene.stage.view.note.text()
+    assert note.startswith("Paired over 12 pictures, digits − cosine is 0.")
+    assert "cosine needs fewer" in note
+    one.result = replace(likelihood(), per_picture=hard + 0.1 * rng.standard_normal(12))
+    scene.stage.flush()
+    assert "no difference beyond two standard errors" in scene.stage.view.note.text()
 
 
 def test_that_a_result_stays_while_settings_change_and_is_said_to_be_of_others(scene) -> None:
@@ -529,8 +550,6 @@ def test_that_a_plot_of_what_was_not_measured_is_not_offered(scene) -> None:
     scene.turn("distance")
     job = scene.start()
     scene.bridge.begin_measure(job)
-    from dataclasses import replace
-
     made = distances(scene.request())
     unlabelled = replace(made, points=tuple(replace(point, recognised=float("nan")) for point in made.points))
     scene.bridge.say_measured(job, unlabelled, 10)
