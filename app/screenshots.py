@@ -14,6 +14,7 @@ from PySide6.QtWidgets import QApplication
 
 from app.bridge import Bridge
 from app.settings import Settings
+from app.stages.measure import MeasureStage
 from app.stages.train import TrainStage
 from app.state import AppState, Run
 from app.theme import SchemeName, theme
@@ -30,6 +31,8 @@ PATIENCE = 120.0
 """Seconds that anything asked of the window may take."""
 TRAINED = 12
 """Steps of the training that is shown."""
+MEASURED, TIMESTEPS = 12, 40
+"""Pictures and timesteps of the measurement that is shown."""
 FEW = 4
 """Steps of everything where it has to be quick."""
 
@@ -54,6 +57,7 @@ def make(folder: str, quick: bool = False) -> int:
                 photographer.invert()
                 photographer.morph()
                 photographer.train()
+                photographer.measure()
     print(*photographer.written, sep="\n")
     return 0
 
@@ -130,6 +134,18 @@ class Photographer:
         self._window.registry["run"].trigger()
         self._until(lambda: self._state.training is not None and self._state.training.state == "finished")
         self._photograph("train")
+
+    def measure(self) -> None:
+        """What the bundled digits cost in bits, timestep by timestep."""
+        self._state.move(stage="measure")
+        stage = self._window.stage
+        assert isinstance(stage, MeasureStage)
+        self._until(lambda: stage.intent.can_begin)
+        stage.controls.pictures.set_value(FEW if self._quick else MEASURED)
+        stage.controls.likelihood.timesteps.set_value(FEW if self._quick else TIMESTEPS)
+        self._window.registry["run"].trigger()
+        self._until(lambda: self._state.measuring is not None and self._state.measuring.state == "finished")
+        self._photograph("measure")
 
     def _run(self, stage: str, runs: int) -> list[Run]:
         """What the stage's button makes, finished."""

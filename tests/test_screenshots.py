@@ -21,7 +21,7 @@ def test_that_the_window_photographs_every_stage_in_both_schemes(tmp_path: Path)
         cwd=tmp_path, capture_output=True, text=True, timeout=280,
     )  # fmt: skip
     assert (done.returncode, done.stderr) == (0, "")
-    stages = ["forward", "denoise", "invert", "morph", "train"] if resources.models() else ["forward"]
+    stages = ["forward", "denoise", "invert", "morph", "train", "measure"] if resources.models() else ["forward"]
     for stage in stages:
         with (
             Image.open(tmp_path / "shots" / f"{stage}.png") as dark,
