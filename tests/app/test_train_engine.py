@@ -96,3 +96,26 @@ def test_that_a_loss_that_is_no_number_any_more_is_said_in_words(stage, qtbot, m
     qtbot.waitUntil(lambda: stage.errors.message() != "", timeout=60_000)
     assert "no longer a number" in stage.errors.message()
     assert stage.trainings.live is None
+
+
+@pytest.mark.parametrize(("goal", "points"), [("classifier", 8), ("judge", 1)])
+def test_that_a_classifier_is_trained_measured_and_opened(stage, qtbot, folder, goal, points) -> None:
+    for name, shade in (("dark", 40), ("light", 200)):
+        for number in range(6, 12):  # one in ten is kept aside
+            pixels = np.full((16, 16), shade + number, np.uint8)
+            Image.fromarray(pixels).save(folder / name / f"{number}.png")
+    stage.handle_folder(folder)
+    stage.setup.controls.goal.set_value(goal)
+    stage.setup.controls.duration.set_duration(steps=2)
+    stage.setup.start.click()
+    course = stage._course
+    qtbot.waitUntil(lambda: course.state == "finished", timeout=60_000)
+    assert len(course.accuracy) == points
+    assert all(0 <= share <= 1 for _t, share in course.accuracy)
+    assert stage.view.results.currentWidget() is stage.view.accuracy
+    assert stage.view.accuracy.points == course.accuracy
+    stage.view.use.click()
+    qtbot.waitUntil(lambda: bool(stage.state.classifiers), timeout=60_000)
+    (opened,) = stage.state.classifiers
+    assert (opened.labels, opened.noisy) == (("dark", "light"), goal == "classifier")
+    assert ("can guide" if goal == "classifier" else "can judge") in stage.view.state.text()
