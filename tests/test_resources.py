@@ -1,10 +1,16 @@
+import json
 import re
 from pathlib import Path
 
 import pytest
+import torch
 
 import resources
+from core.classifier_folder import bundled_classifiers, read_classifier
+from core.conversion import convert, default_conversion
 from core.images import open_image
+from core.levels import CLEAN
+from core.recognisers import open_recogniser
 
 ROOT = Path(resources.__file__).parent
 PHOTOS = ROOT / "samples" / "photos"
@@ -31,3 +37,32 @@ def test_that_every_bundled_model_is_small_and_states_its_licence() -> None:
         size = sum(path.stat().st_size for path in model.path.rglob("*") if path.is_file())
         assert size <= 8_000_000, model.name
         assert (model.path / "LICENCE.md").stat().st_size > 100
+
+
+def test_that_every_bundled_classifier_is_small_and_states_its_licence_and_what_it_was_never_shown() -> None:
+    names = bundled_classifiers()
+    assert names == ("digits-guide", "digits-judge")
+    for name in names:
+        folder = ROOT / "classifiers" / name
+        assert sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) <= 900_000, name
+        assert "CC BY-SA 3.0" in (folder / "LICENCE.md").read_text()
+        info = read_classifier(name)
+        assert "CC BY-SA 3.0" in info.licence
+        assert info.labels == tuple("0123456789")
+        assert info.event_shape == (1, 32, 32)
+        assert info.noisy == (name == "digits-guide")
+        told = json.loads((folder / "diffuscope.json").read_text())["provenance"]["held_out"]
+        assert told["pictures"] == 1000
+        assert told["recognised"][0] >= (0.97 if name == "digits-judge" else 0.96)
+        assert len(told["recognised"]) == len(told["timesteps"])
+
+
+def test_that_the_bundled_classifiers_recognise_the_sample_digits() -> None:
+    for name in bundled_classifiers():
+        recogniser = open_recogniser(name).recogniser
+        for sample in (ROOT / "samples" / "digits").glob("*.png"):
+            pixels = open_image(sample).pixels
+            picture = convert(pixels, default_conversion(pixels, (32, 32), 1))
+            x = torch.from_numpy(picture).permute(2, 0, 1)[None].float() / 127.5 - 1
+            label = int(recogniser.log_probabilities(x, CLEAN).argmax())
+            assert str(label) in sample.stem, (name, sample.name)
