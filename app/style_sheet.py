@@ -59,6 +59,10 @@ QPushButton[role="flat"] {{ background: transparent; border-color: transparent; 
 QPushButton[role="flat"]:hover {{ background: {c.line}; }}
 QPushButton[role="flat"]:focus {{ border-color: {c.quiet}; }}
 
+QPushButton[role="link"] {{ background: transparent; border: none; padding: 0; min-height: 20px; text-align: left; }}
+QPushButton[role="link"]:hover, QPushButton[role="link"]:focus {{ text-decoration: underline; }}
+QPushButton[role="link"]:disabled {{ color: {c.quiet}; }}
+
 QComboBox:disabled, QAbstractSpinBox:disabled {{ color: {c.quiet}; background: transparent; }}
 
 QToolButton {{ background: transparent; border: 1px solid transparent; border-radius: {radius}px; padding: 3px 8px; }}

@@ -13,6 +13,7 @@ from app.stages.ablation_record import AblationRecord, aim_of
 from app.stages.ablation_table import AblationTable
 from app.stages.ablation_view import AblationView
 from app.stages.ablations import Ablations
+from app.stages.folder_dialog import choose_folder
 from app.stages.train_aim import Aim
 from app.stages.train_loader import FolderLoader
 from app.stages.train_settings import TrainSettings
@@ -37,14 +38,13 @@ class AblationDesk(QObject):
     """Attributes: ``view``, the page; ``table``; ``ablations``; ``measuring``.
 
     Signals: ``opened()`` when another ablation is to be looked at; ``changed()``; ``cell_chosen(Course)``;
-    ``refused(message, details)``; ``folder_wanted(str)`` with the name of the pictures that are no longer there.
+    ``refused(message, details)``.
     """
 
     opened = Signal()
     changed = Signal()
     cell_chosen = Signal(object)
     refused = Signal(str, str)
-    folder_wanted = Signal(str)
 
     def __init__(self, state: AppState, bridge: Bridge, trainings: Trainings, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -179,7 +179,7 @@ class AblationDesk(QObject):
         if data is None:
             self._pending = step
             if record.pictures is None or not record.pictures.is_dir():
-                self.folder_wanted.emit(record.plan.data_name)
+                choose_folder(self.view, f"Where are the pictures “{record.plan.data_name}”?", self.load)
             else:
                 self.load(record.pictures)
         elif step == "train":

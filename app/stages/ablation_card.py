@@ -26,7 +26,7 @@ class AblationCard(QWidget):
         super().__init__(parent)
         self._place = place
         self.title = QPushButton()
-        self.title.setProperty("role", "flat")
+        self.title.setProperty("role", "link")
         self.title.clicked.connect(self._choose)
         self.state = label("", "caption")
         self.samples = PicturePane("x_0", "x_0")
@@ -37,7 +37,6 @@ class AblationCard(QWidget):
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         head = QHBoxLayout()
         head.setSpacing(GRID)
-        head.setContentsMargins(-GRID - 1, 0, 0, 0)  # the title's own padding
         head.addWidget(self.title)
         head.addStretch(1)
         head.addWidget(self.state)
@@ -114,4 +113,5 @@ def with_error(value: float | None, error: float | None, decimals: int) -> str:
     """A figure with its standard error, a dash where nobody knows."""
     if value is None:
         return DASH
-    return f"{value:.{decimals}f}" + ("" if error is None else f" ± {error:.{decimals}f}")
+    decimals = decimals if abs(value) < 100 else 1
+    return f"{value:,.{decimals}f}" + ("" if error is None else f" ± {error:,.{decimals}f}")

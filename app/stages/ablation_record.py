@@ -26,12 +26,21 @@ class CellRecord:
     course: Course | None = None
     diverged: int | None = None
     figures: Figures = field(default_factory=Figures)
+    _looked: tuple[int, int | None] = (0, None)
+    """How many losses were looked through for an explosion, and its step."""
+
+    @property
+    def exploded(self) -> int | None:
+        """The step from which on the loss is far above what it was, None where it is not."""
+        if self._looked[0] != self.step and self.course is not None:
+            self._looked = self.step, exploded_at(self.course.losses)
+        return self._looked[1]
 
     @property
     def name(self) -> str:
         """ "ε, L_simple", "μ̃, L, learned Σ"."""
         cell = self.cell
-        variance = VARIANCES[cell.variance] if cell.objective != "simple" else ""
+        variance = VARIANCES[cell.variance] if cell.objective == "vlb" else ""
         return ", ".join(filter(None, (ROWS[cell.prediction], LOSSES[cell.objective], variance)))
 
     @property
@@ -55,8 +64,7 @@ class CellRecord:
         if course is None:
             return "waits for its turn"
         if course.state == "finished":
-            exploded = exploded_at(course.losses)
-            return "trained" if exploded is None else f"exploded at step {exploded:,}"
+            return "trained" if self.exploded is None else f"exploded at step {self.exploded:,}"
         return f"{course.state}, step {course.step:,} of {course.total or 0:,}"
 
     @property

@@ -62,6 +62,7 @@ class AblationView(QWidget):
             "The classifier in whose features samples are compared with pictures. Train a clean classifier on the\n"
             "same folder to have one that knows these pictures."
         )
+        self.judge.setMinimumWidth(26 * GRID)
         self.common = QCheckBox("One axis")
         self.common.setToolTip("Draw all curves of losses counted in the same on one axis, to compare them")
         self._grid = QGridLayout()

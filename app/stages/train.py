@@ -100,7 +100,6 @@ class TrainStage(Stage):
         ablation.changed.connect(self._ablation_changed)
         ablation.cell_chosen.connect(self._look_at)
         ablation.refused.connect(self.errors.show_error)
-        ablation.folder_wanted.connect(self._choose_pictures_of_ablation)
         ablation.view.new.clicked.connect(self._prepare)
         view.use.clicked.connect(self.use)
         view.pause.clicked.connect(self._pause_or_resume)
@@ -264,10 +263,6 @@ class TrainStage(Stage):
         if self.setup.data is not None:
             self.errors.dismiss()
             self.ablation.prepare(self.setup.controls.settings(), self.setup.data)
-
-    @Slot(str)
-    def _choose_pictures_of_ablation(self, name: str) -> None:
-        choose_folder(self, f"Where are the pictures “{name}”?", self.ablation.load)
 
     @Slot(object)
     def _chosen(self, folder: Path | None) -> None:

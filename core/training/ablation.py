@@ -31,7 +31,7 @@ from core.training.runs import RunSummary, read_summary, runs_folder
 
 FILE = "ablation.json"
 WINDOW = 50
-"""Steps whose median is the loss at a moment: single batches of the bound are far apart."""
+"""Steps whose median is taken together: single batches of the bound are far apart."""
 EXPLODED = 10.0
 """A loss so many times its least one has diverged, where it stays there."""
 
@@ -138,17 +138,19 @@ class Outcome:
 
 
 def exploded_at(losses: NDArray[np.float32]) -> int | None:
-    """The step (1 is the first) from which to the end the median of ``WINDOW`` losses is more than ``EXPLODED`` times
-    the least before it; None where the last one is not. losses (n,), NaN where nobody knows one."""
-    if len(losses) < 2 * WINDOW:
+    """The step (1 is the first) from which to the end the median of every ``WINDOW`` losses is more than ``EXPLODED``
+    times the least before; None where the last one is not. losses (n,), NaN where nobody knows one."""
+    count = len(losses) // WINDOW
+    if count < 2:
         return None
-    windows = np.lib.stride_tricks.sliding_window_view(losses.astype(np.float64), WINDOW)
-    medians = np.nanmedian(np.where(np.isnan(windows).all(1, keepdims=True), np.inf, windows), axis=1)
+    windows = losses[len(losses) - count * WINDOW :].reshape(count, WINDOW).astype(np.float64)
+    known = np.flatnonzero(np.isfinite(windows).any(axis=1))
+    medians = np.nanmedian(windows[known], axis=1)
     far = medians > EXPLODED * np.minimum.accumulate(medians)
-    if not far[-1]:
+    if not len(far) or not far[-1]:
         return None
-    near = np.flatnonzero(~far)
-    return int(near[-1]) + 1 + WINDOW
+    first = int(known[np.flatnonzero(~far)[-1] + 1])
+    return len(losses) - (count - first) * WINDOW + 1
 
 
 def check_pictures(ablation: Ablation, data: PictureFolder) -> None:

@@ -354,7 +354,7 @@ def test_that_an_ablation_on_the_disk_is_shown_and_gone_on_with(scene, qtbot):
 
 def test_that_the_pictures_of_an_ablation_are_asked_for_where_they_are_gone(scene, qtbot, monkeypatch, tmp_path):
     asked = []
-    monkeypatch.setattr("app.stages.train.choose_folder", lambda parent, title, take: asked.append((title, take)))
+    monkeypatch.setattr("app.stages.ablation.choose_folder", lambda parent, title, take: asked.append((title, take)))
     _, bridge, stage = scene
     desk = prepared(stage)
     desk.view.next.click()
@@ -421,3 +421,4 @@ def test_that_figures_are_printed_with_their_errors():
     assert figures(one) == "3.142 ± 0.010 bits/dim · distance 0.2500 ± 0.1250"
     assert figures(CellRecord(TABLE[0])) == ""
     assert with_error(None, 0.1, 2) == "–"
+    assert with_error(11488.807, 234.153, 3) == "11,488.8 ± 234.2"

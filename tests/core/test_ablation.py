@@ -157,6 +157,12 @@ def test_that_single_batches_and_unknown_losses_do_not_count() -> None:
     assert exploded_at(values) is None
 
 
+def test_that_losses_nobody_knows_have_not_exploded() -> None:
+    assert exploded_at(losses((0.1, 100), (np.nan, 100))) is None
+    assert exploded_at(losses((np.nan, 200))) is None
+    assert exploded_at(losses((0.1, 100), (np.nan, 100), (9.0, 100))) == 201
+
+
 @given(st.integers(100, 400), st.floats(0.01, 10), st.integers(0, 2**32 - 1))
 def test_that_no_scale_of_the_loss_makes_it_explode(count, scale, seed) -> None:
     values = np.random.default_rng(seed).uniform(0.5, 1.0, count).astype(np.float32)
