@@ -61,7 +61,7 @@ def likelihood_curves(records: Sequence[Record], view: str, names: Mapping[int, 
     return tuple(curves)
 
 
-def likelihood_frame(view: str, *, log_x: bool, log_y: bool) -> Frame:
+def likelihood_frame(view: str, T: int, *, log_x: bool, log_y: bool) -> Frame:
     names = {
         "terms": ("t", "L_t, bits a value"),
         "mse": ("t", "mean squared error of ε̂"),
@@ -69,7 +69,8 @@ def likelihood_frame(view: str, *, log_x: bool, log_y: bool) -> Frame:
         "rate": ("reverse steps, T − t", "rate, bits a value"),
         "rate_distortion": ("rate, bits a value", "distortion, 0 … 255"),
     }[view]
-    return Frame(*names, log_x=log_x, log_y=log_y)
+    span = {"terms": (0.0, T - 1.0), "mse": (0.0, T - 1.0), "distortion": (0.0, T), "rate": (0.0, T)}.get(view, ())
+    return Frame(*names, log_x=log_x, log_y=log_y, x_span=span)
 
 
 def distance_curves(records: Sequence[Record], view: str, names: Mapping[int, str]) -> tuple[MeasuredCurve, ...]:

@@ -48,7 +48,7 @@ class Pace(QObject):
             case Progress(job=job, rate=rate) if rate > 0 and job in self._state.runs:
                 self._hear_run(self._state.runs[job], rate)
             case Inspection(request=InspectImage(model=model), milliseconds=took) if took > 0:
-                self._rates[model.sha256, 0] = 1000 / took
+                self._rates[model.sha256, 0] = max(1000 / took, self._rates.get((model.sha256, 0), 0.0))
 
     def _hear_run(self, run: Run, rate: float) -> None:
         if isinstance(run.request, SampleRequest):

@@ -135,7 +135,8 @@ class MeasureView(QWidget):
             else "Nothing of this is known of what is drawn."
         )
         if self._kind == "likelihood":
-            curves, frame = likelihood_curves(together, key, names), likelihood_frame(key, log_x=log_x, log_y=log_y)
+            T = max((one.length for one in together), default=1)
+            curves, frame = likelihood_curves(together, key, names), likelihood_frame(key, T, log_x=log_x, log_y=log_y)
         else:
             curves, frame = (
                 distance_curves(together, key, names),

@@ -13,6 +13,8 @@ from core.evaluation.plans import series_of
 from core.messages import DistancePoint, Distances, Likelihood
 from core.requests import DistanceRequest, LikelihoodRequest, SampleRequest
 
+KNOWN_FROM = 0.02
+"""Share of a measurement from which on its own rate says how long the rest takes."""
 CLIPS = {
     "none": "x₀ not clipped",
     "clamp": "x₀ clamped",
@@ -50,7 +52,7 @@ def progress_words(record: Record, waits: str) -> str:
         return f"Paused at {100 * record.progress:.0f} %."
     if record.state == "queued" or not record.total:
         return "Beginning."
-    left = "" if record.eta is None or not record.done else f", {duration(record.eta)} left"
+    left = "" if record.eta is None or record.progress < KNOWN_FROM else f", {duration(record.eta)} left"
     return f"{100 * record.progress:.0f} % measured{left}."
 
 

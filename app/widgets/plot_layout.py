@@ -26,8 +26,11 @@ TICK_HEIGHT, TICK_WIDTH = 44, 80
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """What the axes are: names with units, and whether they are logarithmic. ``x_zero`` and ``y_zero`` draw 0 too;
-    ``levels`` are horizontal lines, each with its name, such as what real pictures reach."""
+    """What the axes are: names with units, and whether they are logarithmic.
+
+    ``x_zero`` and ``y_zero`` draw 0 too; ``x_span`` is drawn whole, whatever is known of it; ``levels`` are horizontal
+    lines, each with its name, such as what real pictures reach.
+    """
 
     x_name: str = "x"
     y_name: str = "y"
@@ -35,6 +38,7 @@ class Frame:
     log_y: bool = False
     x_zero: bool = False
     y_zero: bool = True
+    x_span: tuple[float, ...] = ()
     levels: tuple[tuple[str, float], ...] = ()
 
 
@@ -71,7 +75,8 @@ class Layout:
 
 def lay_out(curves: Sequence[MeasuredCurve], frame: Frame, size: QSizeF) -> Layout:
     """The layout of these curves in a drawing of ``size``."""
-    x_axis = axis_of([curve.x[np.isfinite(curve.y)] for curve in curves], is_log=frame.log_x, from_zero=frame.x_zero)
+    known = [curve.x[np.isfinite(curve.y)] for curve in curves]
+    x_axis = axis_of([*known, np.array(frame.x_span)], is_log=frame.log_x, from_zero=frame.x_zero)
     bars = [bar for curve in curves for bar in _bars(curve, is_log=frame.log_y)]
     levels = np.array([value for _name, value in frame.levels])
     y_axis = axis_of([*(curve.y for curve in curves), *bars, levels], is_log=frame.log_y, from_zero=frame.y_zero)

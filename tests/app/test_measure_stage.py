@@ -320,6 +320,27 @@ def test_that_what_is_known_is_drawn_while_the_rest_is_measured(scene) -> None:
     assert not scene.stage.primary_action.isEnabled()
 
 
+def test_that_the_axis_holds_every_timestep_while_few_are_known(scene) -> None:
+    job = scene.start()
+    scene.bridge.begin_measure(job)
+    scene.bridge.say_measured(job, likelihood(known=1), 1)
+    scene.stage.flush()
+    laid = scene.stage.view.plot._laid()
+    assert laid.x.low <= 0
+    assert laid.x.high >= 999
+
+
+def test_that_how_long_it_takes_is_said_once_that_is_known(scene) -> None:
+    job = scene.start()
+    scene.bridge.begin_measure(job, total=1000)
+    scene.bridge.say_measured(job, likelihood(known=1), 1, eta=5000)
+    scene.stage.flush()
+    assert scene.stage.view.progress.text() == "0 % measured."
+    scene.bridge.say_measured(job, likelihood(known=1), 100, eta=200)
+    scene.stage.flush()
+    assert scene.stage.view.progress.text() == "10 % measured, about 3 min left."
+
+
 def test_that_a_measurement_is_paused_resumed_and_stopped_and_what_is_known_stays(scene) -> None:
     job = scene.start()
     scene.bridge.begin_measure(job)
