@@ -68,6 +68,7 @@ KEYS_WITHOUT_COMMAND: Mapping[str, str] = {
     "↑ ↓ in Morph": "Along the way down of the frame shown",
     "Ctrl+arrows, Delete": "In a schedule drawn by hand: choose a point (← →), move it (↑ ↓), remove it",
     "F2": "In the history: name the run",
+    "Ctrl+E": "On a plot of a measurement: save it, copy its numbers",
 }
 
 
