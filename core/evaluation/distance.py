@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Features = NDArray[np.float64]
+Strata = tuple[NDArray[np.int64] | None, NDArray[np.int64] | None]
 
 FRECHET_SAMPLES = 5
 """Samples for each dimension of the features, below which a Frechet distance says more of n than of the samples."""
@@ -59,19 +60,18 @@ def kernel_distance(
     b: Features,
     seed: int = 0,
     breathe: Callable[[], None] = _nothing,
-    strata: NDArray[np.int64] | None = None,
+    strata: Strata = (None, None),
 ) -> Distance:
     """The squared maximum mean discrepancy with the kernel (x y / d + 1)^3, unbiased (Binkowski et al. 2018).
 
     It may be negative, about 0 where both sets come from one distribution, whatever n is. ``strata`` (int64, as many as
-    ``a``) says which samples were drawn as a class of a fixed size: two of one class meet more seldom then than among
-    independent draws, and pairs are weighted so that the estimate stays unbiased. The error is a jackknife's, a tenth
-    of either set, drawn with ``seed``, left out at a time. Both need at least two samples.
+    ``a`` and as ``b``) says which samples were drawn as a class of a fixed size: two of one class meet more seldom then
+    than among independent draws, and pairs are weighted so that the estimate stays unbiased. The error is a
+    jackknife's, a tenth of either set, drawn with ``seed``, left out at a time. Both need at least two samples.
     """
     groups = max(1, min(GROUPS, len(a) // 2, len(b) // 2))
-    drawn_as = _large_strata(np.zeros(len(a), dtype=np.int64) if strata is None else strata)
-    ours = _Pairs.of(a, drawn_as, _groups(len(a), seed, groups, drawn_as), breathe)
-    theirs = _Pairs.of(b, np.zeros(len(b), dtype=np.int64), _groups(len(b), seed + 1, groups), breathe)
+    ours = _Pairs.of(a, strata[0], seed, groups, breathe)
+    theirs = _Pairs.of(b, strata[1], seed + 1, groups, breathe)
     between = _between(ours.parts, theirs.parts, breathe)
     every = np.arange(groups)
 
@@ -129,8 +129,15 @@ class _Pairs:
 
     @classmethod
     def of(
-        cls, points: Features, strata: NDArray[np.int64], groups: list[NDArray[np.int64]], breathe: Callable[[], None]
+        cls,
+        points: Features,
+        drawn_as: NDArray[np.int64] | None,
+        seed: int,
+        number: int,
+        breathe: Callable[[], None],
     ) -> _Pairs:
+        strata = _large_strata(np.zeros(len(points), dtype=np.int64) if drawn_as is None else drawn_as)
+        groups = _groups(len(points), seed, number, strata)
         parts = [points[rows] for rows in groups]
         members = [(strata[rows][:, None] == np.arange(strata.max() + 1)).astype(np.float64) for rows in groups]
         sums, alike = np.zeros((len(parts), len(parts))), np.zeros((len(parts), len(parts), strata.max() + 1))

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from core.errors import Refusal
 from core.evaluation.distance import Distance, frechet, kernel_distance, may_use_frechet, precision_and_recall
 from core.evaluation.measuring import Check, Part, check_data, pictures_as
-from core.evaluation.plans import evaluations_of
+from core.evaluation.plans import evaluations_of, some_pictures
 from core.jobs import SampleRun
 from core.levels import CLEAN
 from core.library import Library, Recogniser
@@ -59,7 +59,8 @@ class DistanceMeasuring:
         shape = library.model(request.trials[0].request.model).info.event_shape
         pictures = pictures_as(data, shape, request.trials[0].request.model.name)
         self._reference = pictures[list(request.pictures)]
-        self._real = pictures[list(self._apart(len(data)))]
+        self._labels, self._outside = data.labels, self._apart(data)
+        self._real = pictures[self._outside]
         counts = [_samples_of(trial) for trial in request.trials]
         dimensions = self._recogniser.info.features
         whole = all(may_use_frechet(count, len(self._reference), dimensions) for count in counts)
@@ -83,7 +84,7 @@ class DistanceMeasuring:
                 outside.append(looked)
                 done += 1
                 yield Part(done, None)
-            real = self._distance(self._scale * np.concatenate(outside), theirs).value
+            real = self._distance(self._scale * np.concatenate(outside), theirs, self._labels[self._outside]).value
             done += 1
             yield Part(done, self._result([], len(theirs), real))
         points: list[DistancePoint] = []
@@ -144,9 +145,10 @@ class DistanceMeasuring:
             pictures=frozen(np.concatenate(drawn.pictures)[:SHOWN]),
         )
 
-    def _distance(self, features: Features, reference: Features, strata: NDArray[np.int64] | None = None) -> Distance:
+    def _distance(self, features: Features, reference: Features, drawn_as: NDArray[np.int64] | None) -> Distance:
         if self._metric == "frechet":
             return frechet(features, reference, self._request.seed, self._breathe)
+        strata = drawn_as, self._labels[list(self._request.pictures)]
         return kernel_distance(features, reference, self._request.seed, self._breathe, strata)
 
     def _result(self, points: Sequence[DistancePoint], reference: int, real: float) -> Distances:
@@ -188,14 +190,13 @@ class DistanceMeasuring:
         classes = [ours.get(name) if name is not None else None for name in names]
         return tuple(classes[cell] for cell in request.samples)
 
-    def _apart(self, total: int) -> tuple[int, ...]:
+    def _apart(self, data: PictureFolder) -> list[int]:
         """As many pictures outside of the reference as there are samples; none where the folder has not that many."""
         wanted = max(_samples_of(trial) for trial in self._request.trials)
-        outside = np.setdiff1d(np.arange(total), self._request.pictures)
+        outside = np.setdiff1d(np.arange(len(data)), self._request.pictures)
         if len(outside) < wanted:
-            return ()
-        chosen = np.random.default_rng(abs(self._request.seed)).permutation(outside)[:wanted]
-        return tuple(int(index) for index in np.sort(chosen))
+            return []
+        return [int(outside[place]) for place in some_pictures(data.labels[outside], wanted, self._request.seed)]
 
     def _check_fit(self, trial: Trial, data: PictureFolder) -> None:
         model, info = self._library.model(trial.request.model).info, self._recogniser.info

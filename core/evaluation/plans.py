@@ -8,6 +8,7 @@ from itertools import cycle, islice
 from typing import cast
 
 import numpy as np
+from numpy.typing import NDArray
 
 from core.errors import Refusal
 from core.messages import ModelInfo
@@ -204,7 +205,7 @@ def distance_request(
     return DistanceRequest(
         trials=tuple(trials),
         data=data_ref(data),
-        pictures=some_pictures(len(data), reference or samples, seed),
+        pictures=some_pictures(data.labels, reference or samples, seed),
         features=features,
         metric=metric,
         neighbours=neighbours,
@@ -233,7 +234,7 @@ def likelihood_request(
         model=info.ref,
         schedule=info.schedule,
         data=data_ref(data),
-        pictures=some_pictures(len(data), pictures, seed),
+        pictures=some_pictures(data.labels, pictures, seed),
         timesteps=likelihood_timesteps(info, timesteps),
         draws=draws,
         seed=seed,
@@ -256,7 +257,13 @@ def data_ref(data: PictureFolder) -> DataRef:
     return DataRef(data.name, data.sha256)
 
 
-def some_pictures(total: int, count: int, seed: int) -> tuple[int, ...]:
-    """``count`` of the pictures 0..total-1 (all, where there are no more), drawn with ``seed``, rising."""
+def some_pictures(labels: NDArray[np.int64], count: int, seed: int) -> tuple[int, ...]:
+    """``count`` of the pictures with these labels (all, where there are no more), drawn with ``seed``, rising: of every
+    class its share."""
+    total = len(labels)
+    if count >= total:
+        return tuple(range(total))
     order = np.random.default_rng(abs(seed)).permutation(total)
-    return tuple(sorted(int(index) for index in order[:count]))
+    by_class = order[np.argsort(labels[order], kind="stable")]
+    spread = (np.arange(count) + 0.5) * total / count
+    return tuple(sorted(by_class[spread.astype(np.int64)].tolist()))

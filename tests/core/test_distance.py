@@ -150,18 +150,19 @@ def test_that_classes_of_fixed_sizes_leave_the_kernel_distance_unbiased() -> Non
     for seed in range(150):
         rng = np.random.default_rng(seed)
         samples, reference = drawn(rng, labels), drawn(rng, rng.integers(0, 4, 40))
-        told.append(kernel_distance(samples, reference, strata=labels).value)
+        told.append(kernel_distance(samples, reference, strata=(labels, None)).value)
+        told.append(kernel_distance(reference, samples, strata=(None, labels)).value)
         untold.append(kernel_distance(samples, reference).value)
-    assert abs(np.mean(told)) < 3 * np.std(told) / math.sqrt(150)
+    assert abs(np.mean(told)) < 3 * np.std(told) / math.sqrt(150)  # either way round is one draw
     assert np.mean(untold) < -10 * np.std(untold) / math.sqrt(150)
 
 
 def test_that_classes_too_small_for_pairs_are_taken_together() -> None:
     a, b = cloud(30, 3, 0), cloud(30, 3, 1)
     plain = kernel_distance(a, b).value
-    assert kernel_distance(a, b, strata=np.arange(30)).value == pytest.approx(plain, rel=1e-9)
+    assert kernel_distance(a, b, strata=(np.arange(30), None)).value == pytest.approx(plain, rel=1e-9)
     mixed = np.array([0] * 27 + [1, 2, 3])
-    assert kernel_distance(a, b, strata=mixed).value == pytest.approx(plain, rel=1e-9)
-    few = kernel_distance(a, b, strata=np.array([0] * 20 + [1] * 4 + [2, 3, 4, 5, 6, 7]))
+    assert kernel_distance(a, b, strata=(mixed, mixed)).value == pytest.approx(plain, rel=1e-9)
+    few = kernel_distance(a, b, strata=(np.array([0] * 20 + [1] * 4 + [2, 3, 4, 5, 6, 7]), None))
     assert math.isfinite(few.value)
     assert math.isfinite(few.error)

@@ -148,9 +148,23 @@ def test_that_the_reference_is_as_large_as_the_samples_and_drawn_from_the_seed()
     trials = guidance_sweep(Draws(info(), samples=30, batch=20))
     asked = distance_request(trials, folder(), GUIDE, seed=4)
     assert len(asked.pictures) == 40
-    assert asked.pictures == some_pictures(100, 40, 4)
+    assert asked.pictures == some_pictures(folder().labels, 40, 4)
     assert asked.pictures != distance_request(trials, folder(), GUIDE, seed=5).pictures
     assert len(distance_request(trials, folder(30), GUIDE).pictures) == 30
+
+
+def test_that_some_pictures_are_of_every_class_its_share() -> None:
+    labels = np.repeat(np.arange(4), (100, 50, 30, 20))
+    chosen = some_pictures(labels, 40, 1)
+    assert np.bincount(labels[list(chosen)]).tolist() == [20, 10, 6, 4]
+    assert len(set(chosen)) == 40
+    assert list(chosen) == sorted(chosen)
+    assert chosen != some_pictures(labels, 40, 2)
+    counts = np.zeros(200)
+    for seed in range(400):
+        counts[list(some_pictures(labels, 40, seed))] += 1
+    assert counts.min() > 40  # each of them 80 times on average
+    assert some_pictures(labels, 500, 0) == tuple(range(200))
 
 
 @settings(max_examples=50, deadline=None)
