@@ -17,6 +17,10 @@ from app.widgets.run_list import RunList
 from app.widgets.transport import Transport
 
 
+FILM = "What the model draws along the way appears here, as a film of its learning."
+NO_FILM = "A classifier draws no pictures: what it learns is to tell classes apart."
+
+
 class TrainInstruments:
     """The instruments of Train, moved together along the moments at which samples were drawn."""
 
@@ -31,9 +35,8 @@ class TrainInstruments:
         self.transport.entry.setAccessibleName("Training step")
         self.transport.entry.setToolTip("Type a step and press Enter to go to the samples nearest to it")
         self.bottom = QStackedWidget()
-        self.bottom.addWidget(
-            label("What the model draws along the way appears here, as a film of its learning.", "caption")
-        )
+        self.waiting = label("", "caption")
+        self.bottom.addWidget(self.waiting)
         self.bottom.addWidget(column_of(self.transport, self.strip, spacing=GRID // 2))
         self._aim: Aim | None = None
         self.show_idea(Aim())
@@ -64,6 +67,7 @@ class TrainInstruments:
     def _show_maths(self, aim: Aim, state: str, loss: float | None) -> None:
         if aim != self._aim:
             self._aim = aim
+            self.waiting.setText(FILM if aim.task == "diffusion" else NO_FILM)
             listing = algorithm_of(aim)
             self.algorithm.set_algorithm(listing.title, listing.lines)
             self.algorithm.setToolTip(listing.paper)

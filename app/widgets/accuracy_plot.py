@@ -15,7 +15,7 @@ HEADER = 24
 FOOTER = 34
 MARGIN = 12
 GRID_LINES = (0.0, 0.25, 0.5, 0.75, 1.0)
-WAITING = "How well it tells the classes apart appears here when the training has ended."
+WAITING = "How well it tells the classes apart appears here when it is next saved, at the latest at its end."
 
 
 class AccuracyPlot(QWidget):

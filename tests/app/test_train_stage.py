@@ -310,6 +310,7 @@ def test_that_a_classifier_greys_what_means_nothing_to_it(scene, folder):
         assert not control.isEnabled()
         assert "predicts no noise" in control.toolTip()
     assert "draws no pictures" in controls.samples.toolTip()
+    assert "draws no pictures" in stage.instruments.waiting.text()
     assert controls.schedule.isEnabled()
     controls.goal.set_value("judge")
     assert not controls.schedule.isEnabled()
