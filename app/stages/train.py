@@ -159,7 +159,7 @@ class TrainStage(Stage):
             self.setup.open(EXAMPLE, is_example=True)
         self.flush()
         self._say_hint()
-        (self.setup.start if self._course is None else self.transport).setFocus()
+        (self.primary_action if self._course is None else self.transport).setFocus()
 
     def deactivate(self) -> None:
         self.transport.stop()
@@ -344,6 +344,7 @@ class TrainStage(Stage):
         else:
             can_resume = can_train and self.stored.reading is None and is_longer(self.view.length, course)
             self.view.show_buttons(course, can_resume=can_resume, can_use=course.saved is not None or course.step > 0)
+            self.view.show_as_part(course, is_part=self.ablation.ablations.owns(course))
         self.commands_changed.emit()
 
     def _say_hint(self) -> None:

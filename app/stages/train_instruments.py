@@ -16,7 +16,6 @@ from app.widgets.filmstrip import Filmstrip
 from app.widgets.run_list import RunList
 from app.widgets.transport import Transport
 
-
 FILM = "What the model draws along the way appears here, as a film of its learning."
 NO_FILM = "A classifier draws no pictures: what it learns is to tell classes apart."
 

@@ -147,6 +147,11 @@ class TrainView(QWidget):
         self.stop.setVisible(live)
         self.length.setVisible(not live)
 
+    def show_as_part(self, course: Course, *, is_part: bool) -> None:
+        """One of an ablation is as long as the others: it is gone on with from there alone."""
+        self.pause.setVisible(course.is_live or not is_part)
+        self.length.setVisible(not course.is_live and not is_part)
+
     def show_moment(self, course: Course, index: int | None) -> None:
         """The samples of one moment; None: there are none yet."""
         if index is None:

@@ -251,6 +251,8 @@ def test_that_one_training_can_be_looked_at_alone_and_left_again(scene):
     assert stage.view.name.text() == TABLE[1].key
     assert stage.primary_action is stage.view.use
     assert stage.runs.current() == desk.record.folder
+    assert not stage.view.length.isVisible(), "its cells are equally long"
+    assert not stage.view.pause.isVisible()
     stage.runs.setCurrentRow(0)
     stage.runs.setCurrentRow(1)
     assert stage.primary_action is desk.view.next
