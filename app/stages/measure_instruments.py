@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QHBoxLayout, QPushButton, QStackedWidget, QVBoxLay
 from app.formulas import Formula
 from app.stages.measure_formulas import formula_of
 from app.stages.measure_kinds import VIEWS, KindName
-from app.stages.measure_maths import account
+from app.stages.measure_maths import account, note_of
 from app.stages.measure_record import Record
 from app.stages.measure_words import point_words
 from app.theme import GRID
@@ -54,8 +54,7 @@ class PointSamples(QWidget):
         self.open.clicked.connect(self.opened)
 
     def show_point(self, record: Record, point: DistancePoint) -> None:
-        at = f"{point.series}, {point.x:g}" if point.series else f"{point.count:,} samples"
-        self.title.setText(at)
+        self.title.setText(", ".join(filter(None, (point.series, note_of(point)))))
         self.words.set_lines(point_words(record, point))
         self.sheet.set_rows((SheetRow("", "", point.pictures),) if len(point.pictures) else ())
 

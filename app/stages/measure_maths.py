@@ -187,10 +187,10 @@ def _distance_curve(result: Distances, series: str, view: str, name: str, style:
         error = np.array([point.error for point in points])
     else:
         error = np.array([_binomial(share, point.count) for share, point in zip(y.tolist(), points, strict=True)])
-    return MeasuredCurve(name, x, y, error, style, tuple(_note(point, view) for point in points))
+    return MeasuredCurve(name, x, y, error, style, tuple(note_of(point, view) for point in points))
 
 
-def _note(point: DistancePoint, view: str) -> str:
+def note_of(point: DistancePoint, view: str = "") -> str:
     """Which point it is, and where it lies when that is no number of its own."""
     named = {
         "Classifier-free guidance": f"w = {point.x:g}",

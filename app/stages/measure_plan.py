@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from app.stages.measure_settings import MeasureSettings, why_not
 from core.errors import Refusal
 from core.evaluation.coarse_to_fine import Sharing, parent_of, sharing
+from core.evaluation.distance import FRECHET_SAMPLES, may_use_frechet
 from core.evaluation.plans import (
     Draws,
     classifier_sweep,
@@ -69,6 +70,12 @@ def plan(
     judge = next((one for one in classifiers if one.ref.sha256 == settings.features), None)
     if judge is None:
         raise Refusal("Open a network whose features are compared: under More, at “Features of”.")
+    if judge.labels and judge.event_shape[1:] != model.event_shape[1:]:  # Inception, without labels, takes any size
+        sizes = "{2} × {1}".format(*judge.event_shape), "{2} × {1}".format(*model.event_shape)
+        raise Refusal(
+            f"“{judge.ref.name}” looks at pictures of {sizes[0]} pixels, “{model.ref.name}” makes {sizes[1]}. "
+            "Open another network under More, at “Features of”."
+        )
     return distance_request(
         trials_of(settings, model, classifiers),
         data,
@@ -120,6 +127,22 @@ def coarse_plan(settings: MeasureSettings, model: ModelInfo | None) -> tuple[Sam
         settings = replace(settings, labels=(settings.seed % len(model.labels),))
     parent = parent_of(draws_of(settings, model).request())
     return parent, sharing(parent, sorted(settings.shared, reverse=True), settings.copies)
+
+
+def fallback(request: MeasureRequest, classifiers: Sequence[ClassifierInfo]) -> str:
+    """What is measured instead of a Fréchet distance where there are too few samples or pictures for it, in words."""
+    if not isinstance(request, DistanceRequest) or request.metric != "frechet":
+        return ""
+    judge = next((one for one in classifiers if one.ref == request.features), None)
+    reference = len(request.pictures)
+    if judge is None or all(
+        may_use_frechet(trial.batches * trial.request.count, reference, judge.features) for trial in request.trials
+    ):
+        return ""
+    return (
+        f"A Fréchet distance of {judge.features:,} features needs {FRECHET_SAMPLES * judge.features:,} samples and as "
+        "many pictures: the kernel distance is measured instead."
+    )
 
 
 def cost_of(request: MeasureRequest) -> int:

@@ -167,6 +167,24 @@ def test_that_a_comparison_without_a_feature_network_says_where_to_open_one(qapp
     assert stage.primary_action.isEnabled()
 
 
+def test_that_features_of_another_size_are_refused_before_anything_is_drawn(scene) -> None:
+    scene.bridge.ready(COLOURFUL)
+    scene.turn("distance")
+    assert "looks at pictures of 32 × 32 pixels, “faces” makes 16 × 16" in scene.stage.page.cost.text()
+    assert not scene.stage.primary_action.isEnabled()
+    scene.bridge.know(replace(JUDGE, ref=ModelRef("inception", "b" * 64), labels=(), event_shape=(3, 299, 299)))
+    scene.controls.features.set_value("b" * 64)
+    assert scene.stage.primary_action.isEnabled()
+
+
+def test_that_too_few_samples_for_a_frechet_distance_are_said_before(scene) -> None:
+    scene.turn("distance")
+    scene.controls.metric_choice.set_value("frechet")
+    assert "needs 160 samples and as many pictures: the kernel distance" in scene.stage.page.cost.text()
+    scene.controls.metric_choice.set_value("kernel")
+    assert "Fréchet" not in scene.stage.page.cost.text()
+
+
 # Requests
 
 LIKELIHOOD_CASES = [
@@ -540,7 +558,7 @@ def test_that_a_clicked_point_shows_its_samples_and_opens_as_a_run(scene) -> Non
     at = plot.place(2, 1)
     scene.qtbot.mouseClick(plot, Qt.MouseButton.LeftButton, pos=at.toPoint())
     assert parts.samples.isVisibleTo(scene.dock)
-    assert parts.samples.title.text() == "DPM-Solver++ 2M, 10"
+    assert parts.samples.title.text() == "DPM-Solver++ 2M, 10 evaluations"
     point = scene.stage.points.at[1]
     assert (parts.samples.sheet.rows[0].pictures == point.pictures).all()
     assert "recognised" in parts.samples.words.toolTip()
