@@ -84,7 +84,7 @@ class AblationView(QWidget):
         for widget in (self.pause, self.stop, self.steps, self.hybrid, self.judge, self.common):
             row.addWidget(widget)
         body = QWidget()
-        self._grid.setContentsMargins(0, 0, 0, 0)
+        self._grid.setContentsMargins(0, 0, GRID, 0)
         self._grid.setHorizontalSpacing(2 * GRID)
         self._grid.setVerticalSpacing(GRID)
         body.setLayout(self._grid)

@@ -72,6 +72,7 @@ def test_that_an_ablation_is_trained_one_of_it_diverges_and_the_rest_is_measured
     assert [one.state for one in desk.record.cells] == ["trained", "diverged at step 1", "trained"]
     assert stage.errors.message() == ""
     assert all(np.isfinite(one.course.losses).all() for one in desk.record.trained)
+    assert [one.course.step for one in desk.record.trained] == [2, 2]
     desk.show()
     desk.view.next.click()
     qtbot.waitUntil(lambda: not desk.is_busy, timeout=120_000)
