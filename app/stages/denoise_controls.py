@@ -162,7 +162,8 @@ class DenoiseControls(DenoiseFields):
 
     def _show_labels(self, labels: Labels) -> None:
         names = self._model.labels if self._model else ()
-        if labels == tuple(range(len(names))) and names:
+        in_turn = tuple(range(min(len(names), max(2, int(self.count.value())))))  # fewer samples than classes
+        if names and labels in (tuple(range(len(names))), in_turn):
             key = EACH
         elif len(labels) == 1:
             key = NOBODY if labels[0] is None else str(labels[0])

@@ -27,12 +27,13 @@ from app.widgets.transport import Transport
 from core.errors import Refusal
 from core.messages import Failed
 from core.requests import ScheduleSpec
-from core.schedules import Schedule, check_prediction, make_schedule
+from core.schedules import Schedule, make_schedule
 
 if TYPE_CHECKING:
     from app.bridge import Bridge
 
 HINT = "Drag the slider, or drop a picture of your own."
+ZERO_HINT = "Nothing is left at the last t: a network must predict v, x₀ or the mean there, not ε."
 
 
 class ForwardStage(Stage):
@@ -150,18 +151,10 @@ class ForwardStage(Stage):
             self.controls.set_spec(self.state.schedule)
             return
         self.errors.dismiss()
-        self.hint_changed.emit(self._what_is_lost(spec))
+        self.hint_changed.emit(ZERO_HINT if spec.zero_snr else HINT)
         t = round(self.state.cursor.t * (schedule.T - 1) / max(1, self._schedule.T - 1))
         self.state.set_schedule(spec)
         self._go(t)
-
-    def _what_is_lost(self, spec: ScheduleSpec) -> str:
-        """What a schedule keeps a network from learning, if it does; else the stage's own hint."""
-        try:
-            check_prediction(spec, "eps")
-        except Refusal as refusal:
-            return str(refusal)
-        return HINT
 
     @Slot(tuple)
     def _draw(self, points: tuple[tuple[float, float], ...]) -> None:

@@ -129,6 +129,16 @@ def test_that_eps_is_refused_where_nothing_of_the_picture_is_left(scene):
     assert stage.buttons.run.isEnabled()
 
 
+def test_that_fewer_samples_than_classes_are_shown_again_as_each_in_turn(scene):
+    _, bridge, stage = scene
+    press(scene)
+    bridge.run_to_end(1)
+    stage.controls.label.set_value("7")
+    stage.controls.set_settings(settings_of(bridge.submitted[0]))
+    assert stage.controls.label.value() == "each"
+    assert press(scene).labels == (0, 1, 2)
+
+
 # Choosing a classifier
 
 
@@ -245,9 +255,9 @@ def test_that_two_kinds_of_guidance_at_once_are_pointed_out(scene):
     hints = []
     stage.hint_changed.connect(hints.append)
     guide(scene)
-    assert "Both guide" in hints[-1]
+    assert "which adds up" in hints[-1]
     stage.controls.guidance.set_value(0)
-    assert "Both guide" not in hints[-1]
+    assert "which adds up" not in hints[-1]
 
 
 def test_that_controls_that_would_do_nothing_cannot_be_turned(scene):

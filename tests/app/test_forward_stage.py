@@ -360,7 +360,7 @@ def test_that_zero_snr_leaves_nothing_of_the_picture_at_the_end_and_says_what_th
     before = x_t(stage)
     stage.controls.zero_snr.setChecked(True)
     assert state.schedule == ScheduleSpec("linear", zero_snr=True)
-    assert "predict v, x_0 or the posterior mean" in hints[-1]
+    assert "must predict v, x₀ or the mean" in hints[-1]
     image = state.image
     height, width, channels = image.pixels.shape
     eps = initial_noise(42, (channels, height, width)).transpose(1, 2, 0)
