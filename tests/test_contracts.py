@@ -101,7 +101,7 @@ def test_that_what_the_window_needs_at_its_start_brings_no_torch() -> None:
     assert not brought & ({"torch"} | QT)
 
 
-@pytest.mark.parametrize("module", ["app.window", "app.application"])
+@pytest.mark.parametrize("module", ["app.window", "app.application", "app.stages.train"])
 def test_that_the_window_brings_no_torch(module: str) -> None:
     brought = imported_in_a_fresh_process(f"import os\nos.environ['QT_QPA_PLATFORM'] = 'offscreen'\nimport {module}")
     assert "PySide6" in brought
