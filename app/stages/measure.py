@@ -194,6 +194,8 @@ class MeasureStage(Stage):
         """Say what these settings would take, or why they cannot be had."""
         self.intent.renew()
         self.page.say_cost(self.intent.words, self.intent.proposal_words)
+        if self.kind == "coarse" and self.intent.can_begin:
+            self.coarse.show_plan(*self.intent.coarse())
         self._show_buttons()
         self._show_note()
 

@@ -84,16 +84,16 @@ class CoarseToFine(QObject):
         done = len(self.jobs) - len(self.live)
         return f"{done} of {len(self.jobs)} runs made." if self.live else ""
 
+    def show_plan(self, parent: SampleRequest, shares: Sequence[Sharing]) -> None:
+        """Before there is anything: the sheets as they would be, all of them to come."""
+        if self._parent is None:
+            self._lay(parent, shares)
+
     def begin(self, parent: SampleRequest, shares: Sequence[Sharing]) -> None:
         """Submit the run and its branches."""
         self.stop()
-        self._shares, self._steps = tuple(shares), progress_steps(parent, FRAMES)
         self._ended, self._missing = set(), []
-        copies = len(shares[0].runs)
-        self._width = copies + 1
-        page = self.page
-        page.way.set_cells(("",), [f"t = {parent.timesteps[step]}" for step in self._steps])
-        page.shared.set_cells([f"t = {row.t}" for row in shares], ["x_t", *(str(n + 1) for n in range(copies))])
+        self._lay(parent, shares)
         self._parent = self._bridge.submit(parent)
         self._cells = {
             self._bridge.submit(run): row * self._width + column + 1
@@ -101,6 +101,14 @@ class CoarseToFine(QObject):
             for column, run in enumerate(share.runs)
         }
         self.changed.emit()
+
+    def _lay(self, parent: SampleRequest, shares: Sequence[Sharing]) -> None:
+        self._shares, self._steps = tuple(shares), progress_steps(parent, FRAMES)
+        copies = len(shares[0].runs)
+        self._width = copies + 1
+        names = ["x_t", *(str(n + 1) for n in range(copies))]
+        self.page.way.set_cells(("",), [f"t = {parent.timesteps[step]}" for step in self._steps])
+        self.page.shared.set_cells([f"t = {row.t}" for row in shares], names)
 
     def stop(self) -> None:
         for job in self.live:

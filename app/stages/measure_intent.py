@@ -5,7 +5,7 @@ from __future__ import annotations
 from app.stages.measure_controls import MeasureControls
 from app.stages.measure_pace import Pace, duration
 from app.stages.measure_pictures import Pictures
-from app.stages.measure_plan import Proposal, coarse_plan, cost_of, cost_of_run, fallback, plan, smaller
+from app.stages.measure_plan import Proposal, coarse_plan, cost_of, cost_of_run, plan, remarks, smaller
 from app.state import AppState
 from core.errors import Refusal
 from core.evaluation.coarse_to_fine import Sharing
@@ -37,8 +37,8 @@ class Intent:
         self.can_begin = True
         seconds = self._pace.seconds(model.ref, cost)
         took = f", {duration(seconds)}" if seconds is not None else ""
-        instead = "" if self.request is None else fallback(self.request, self._state.classifiers)
-        self.words = f"{cost:,} evaluations of the network{took}. {instead}".rstrip()
+        remark = "" if self.request is None else remarks(self.request, self._state.classifiers)
+        self.words = f"{cost:,} evaluations of the network{took}. {remark}".rstrip()
         self.proposal = smaller(self._controls.settings(), seconds)
         if self.proposal is not None and seconds is not None:
             self.proposal_words = f"{self.proposal.words}: {duration(seconds * self.proposal.share)}"

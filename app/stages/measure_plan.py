@@ -26,6 +26,8 @@ from core.training.dataset import PictureFolder
 
 LONG = 300.0
 """Seconds from which on something smaller is proposed."""
+SURE_PICTURES = 100
+"""Fewer than these say little of a distance."""
 QUICK_TIMESTEPS, QUICK_STEPS, QUICK_PICTURES, QUICK_SAMPLES = 50, 20, 50, 100
 
 
@@ -129,20 +131,24 @@ def coarse_plan(settings: MeasureSettings, model: ModelInfo | None) -> tuple[Sam
     return parent, sharing(parent, sorted(settings.shared, reverse=True), settings.copies)
 
 
-def fallback(request: MeasureRequest, classifiers: Sequence[ClassifierInfo]) -> str:
-    """What is measured instead of a Fréchet distance where there are too few samples or pictures for it, in words."""
-    if not isinstance(request, DistanceRequest) or request.metric != "frechet":
+def remarks(request: MeasureRequest, classifiers: Sequence[ClassifierInfo]) -> str:
+    """What one should know of a distance before it is measured: that there are too few pictures, or too few of both for
+    the metric that is chosen."""
+    if not isinstance(request, DistanceRequest):
         return ""
+    said, reference = [], len(request.pictures)
+    if reference < SURE_PICTURES:
+        said.append(f"Only {reference} pictures to compare with: a distance to so few says little.")
     judge = next((one for one in classifiers if one.ref == request.features), None)
-    reference = len(request.pictures)
-    if judge is None or all(
-        may_use_frechet(trial.batches * trial.request.count, reference, judge.features) for trial in request.trials
-    ):
-        return ""
-    return (
-        f"A Fréchet distance of {judge.features:,} features needs {FRECHET_SAMPLES * judge.features:,} samples and as "
-        "many pictures: the kernel distance is measured instead."
-    )
+    if request.metric == "frechet" and judge is not None:
+        counts = [trial.batches * trial.request.count for trial in request.trials]
+        if not all(may_use_frechet(count, reference, judge.features) for count in counts):
+            needed = FRECHET_SAMPLES * judge.features
+            said.append(
+                f"A Fréchet distance of {judge.features:,} features needs {needed:,} samples and as many pictures: the "
+                "kernel distance is measured instead."
+            )
+    return " ".join(said)
 
 
 def cost_of(request: MeasureRequest) -> int:

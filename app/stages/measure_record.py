@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 from app.stages.measure_kinds import KindName
+from app.widgets.measured_curve import number
 from core.messages import (
     Distances,
     Failed,
@@ -98,4 +99,4 @@ def _bits(bits: float, error: float) -> str:
 
 
 def _with_error(value: float, error: float) -> str:
-    return f"{value:.4g} ± {error:.2g}" if math.isfinite(error) else f"{value:.4g}"
+    return f"{number(value)} ± {number(error, 2)}" if math.isfinite(error) else number(value)

@@ -177,6 +177,22 @@ def test_that_features_of_another_size_are_refused_before_anything_is_drawn(scen
     assert scene.stage.primary_action.isEnabled()
 
 
+def test_that_too_few_pictures_to_compare_with_are_said_to_be(scene) -> None:
+    assert "says little" not in scene.stage.page.cost.text()
+    scene.turn("distance")
+    assert "Only 12 pictures to compare with" in scene.stage.page.cost.text()
+
+
+def test_that_coarse_to_fine_is_laid_out_before_anything_is_drawn(scene) -> None:
+    scene.turn("coarse")
+    page = scene.stage.coarse.page
+    assert page.shared.rows == ("t = 980", "t = 740", "t = 480", "t = 220")
+    assert page.shared.columns == ("x_t", "1", "2", "3", "4")
+    scene.controls.copies.set_value(2)
+    assert page.shared.columns == ("x_t", "1", "2")
+    assert not scene.bridge.submitted
+
+
 def test_that_too_few_samples_for_a_frechet_distance_are_said_before(scene) -> None:
     scene.turn("distance")
     scene.controls.metric_choice.set_value("frechet")
