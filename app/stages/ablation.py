@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
 from app.stages.ablation_measuring import AblationMeasuring
-from app.stages.ablation_record import AblationRecord, aim_of
+from app.stages.ablation_record import AblationRecord, aim_of, how_far
 from app.stages.ablation_table import AblationTable
 from app.stages.ablation_view import AblationView
 from app.stages.ablations import Ablations
@@ -253,8 +253,8 @@ class AblationDesk(QObject):
         self.changed.emit()
 
     def _show_state(self, record: AblationRecord) -> None:
-        over, plan = sum(one.is_over for one in record.cells), record.plan
-        doing = "not begun" if not record.is_begun else f"{over} of {len(record.cells)} trained"
+        diverged, plan = sum(one.diverged is not None for one in record.cells), record.plan
+        doing = how_far(len(record.trained), diverged, len(record.cells)) if record.is_begun else "not begun"
         if self.measuring.is_live:
             doing = f"measuring, {self.measuring.progress:.0%}"
         elif self._loader.folder is not None:

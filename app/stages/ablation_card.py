@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Signal, Slot
-from PySide6.QtWidgets import QHBoxLayout, QPushButton, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from app.stages.ablation_record import CellRecord, aim_of
 from app.stages.train_maths import words_of
@@ -33,23 +33,22 @@ class AblationCard(QWidget):
         self.samples.setMinimumSize(96, 12 * GRID)
         self.plot = LossPlot()
         self.plot.setFixedHeight(CURVE)
+        self.plot.setMinimumWidth(12 * GRID)
         self.measured = label("", "caption")
+        for words in (self.title, self.state, self.measured):  # the columns are equally wide, whatever is said in them
+            words.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
-        head = QHBoxLayout()
-        head.setSpacing(GRID)
-        head.addWidget(self.title)
-        head.addStretch(1)
-        head.addWidget(self.state)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(2)
-        column.addLayout(head)
+        column.addWidget(self.title)
+        column.addWidget(self.state)
         column.addWidget(self.samples, 1)
         column.addWidget(self.plot)
         column.addWidget(self.measured)
 
-    def show_cell(self, one: CellRecord, plan: Ablation) -> None:
-        """The training as far as it has come."""
+    def show_cell(self, one: CellRecord, plan: Ablation, *, is_measured: bool) -> None:
+        """The training as far as it has come; ``is_measured``: there are figures of some."""
         course, words = one.course, words_of(aim_of(plan, one.cell))
         self.title.setText(one.name)
         self.title.setEnabled(course is not None)
@@ -66,7 +65,7 @@ class AblationCard(QWidget):
             self.plot.set_moments(course.moments)
             self._show_samples(one)
         self.measured.setText(figures(one))
-        self.measured.setVisible(bool(self.measured.text()))
+        self.measured.setVisible(is_measured)
         self.measured.setToolTip(meaning(one))
 
     def _show_samples(self, one: CellRecord) -> None:
@@ -91,12 +90,12 @@ class AblationCard(QWidget):
 
 
 def figures(one: CellRecord) -> str:
-    """ "3.142 ± 0.010 bits/dim · distance 0.0210 ± 0.0030"."""
+    """ "3.142 ± 0.010 bits/dim", and in a line of its own "distance 0.0210 ± 0.0030"."""
     found = one.figures
     bits = with_error(found.bits_per_dim, found.bits_error, 3)
     distance = with_error(found.distance, found.distance_error, 4)
     parts = (f"{bits} bits/dim" if bits != DASH else "", f"distance {distance}" if distance != DASH else "")
-    return " · ".join(filter(None, parts))
+    return "\n".join(parts)
 
 
 def meaning(one: CellRecord) -> str:

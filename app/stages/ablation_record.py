@@ -150,6 +150,12 @@ def words_of_group(folder: Path) -> tuple[str, str]:
         plan, found = read(folder), outcomes(folder)
     except (Refusal, OSError):
         return "", ""
-    over = sum(outcome.is_over for outcome in found)
+    diverged = sum(outcome.diverged is not None for outcome in found)
+    trained = sum(outcome.is_over for outcome in found) - diverged
     what = f"DDPM's table 2 on {plan.data_name}, {plan.steps:,} steps each\n{folder}"
-    return f"ablation · {over} of {len(found)} trained", what
+    return f"ablation · {how_far(trained, diverged, len(found))}", what
+
+
+def how_far(trained: int, diverged: int, total: int) -> str:
+    """ "3 of 6 trained, 1 diverged"."""
+    return f"{trained} of {total} trained" + (f", {diverged} diverged" if diverged else "")

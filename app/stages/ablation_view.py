@@ -22,6 +22,7 @@ from app.theme import GRID
 from app.widgets.controls import Choice, PrimaryButton, label
 from app.widgets.number_field import NumberField
 from app.widgets.status import Hint
+from core.training.ablation import Figures
 
 NOTHING = ""
 """No classifier: no distance either."""
@@ -62,7 +63,7 @@ class AblationView(QWidget):
             "The classifier in whose features samples are compared with pictures. Train a clean classifier on the\n"
             "same folder to have one that knows these pictures."
         )
-        self.judge.setMinimumWidth(26 * GRID)
+        self.judge.setMinimumWidth(32 * GRID)
         self.common = QCheckBox("One axis")
         self.common.setToolTip("Draw all curves of losses counted in the same on one axis, to compare them")
         self._grid = QGridLayout()
@@ -107,7 +108,7 @@ class AblationView(QWidget):
         self._make_cards(len(record.cells))
         self.name.setText(record.name)
         for card, one in zip(self.cards, record.cells, strict=True):
-            card.show_cell(one, record.plan)
+            card.show_cell(one, record.plan, is_measured=any(other.figures != Figures() for other in record.cells))
         self._share_axes()
 
     def set_judges(self, names: dict[str, str]) -> None:

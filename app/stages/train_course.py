@@ -64,6 +64,8 @@ class Course:
     saved: int | None = None
     seconds: float = 0.0
     notes: tuple[str, ...] = ()
+    diverged: int | None = None
+    """The step whose loss was no number any more, where it failed by that."""
     accuracy: tuple[tuple[int, float], ...] = ()
     """Of a classifier: (t, share of the pictures kept aside that it recognised), as it was last saved."""
 
@@ -102,8 +104,8 @@ class Course:
             case RunEnded(reason=reason):
                 self.state, self.eta = reason, None
                 self.progress = 1.0 if reason == "finished" else self.progress
-            case Failed():
-                self.state, self.eta = "failed", None
+            case Failed(diverged=diverged):
+                self.state, self.eta, self.diverged = "failed", None, diverged
             case _:
                 return False
         return True

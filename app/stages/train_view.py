@@ -100,7 +100,8 @@ class TrainView(QWidget):
         """The figures and the curve of a training; ``waits_for`` names what it makes way for, "" where nothing."""
         self.name.setText(course.name)
         waits = f"waits for {waits_for}" if waits_for else ""
-        self._state = ", ".join(filter(None, (course.state, waits)))
+        state = course.state if course.diverged is None else f"diverged at step {course.diverged:,}"
+        self._state = ", ".join(filter(None, (state, waits)))
         self._facts = facts_of(course)
         self._say_state()
         self.notes.setText("\n".join(course.notes))

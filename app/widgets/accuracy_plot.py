@@ -79,7 +79,10 @@ class AccuracyPlot(QWidget):
         surfaces, rect = palette(), self.plot_rect()
         painter.setFont(font("caption", numbers=True))
         painter.setPen(QColor(surfaces.quiet))
-        if len(self.points) < 2:
+        if len(self.points) == 1:
+            self._paint_one(painter)
+            return
+        if not self.points:
             painter.setFont(font("body"))
             painter.drawText(
                 QRectF(self.rect()), Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap, self.summary()
@@ -93,6 +96,18 @@ class AccuracyPlot(QWidget):
         painter.setBrush(colour("score"))
         for place in places:
             painter.drawEllipse(place, 2.5, 2.5)
+
+    def _paint_one(self, painter: QPainter) -> None:
+        """Of clean pictures there is one figure."""
+        middle = QRectF(self.rect())
+        painter.setFont(font("title", bold=True))
+        painter.setPen(colour("score"))
+        painter.drawText(middle.adjusted(0, -28, 0, -28), Qt.AlignmentFlag.AlignCenter, f"{self.points[0][1]:.1%}")
+        painter.setFont(font("body"))
+        painter.setPen(QColor(palette().quiet))
+        guessing = f"; guessing: {1 / self._classes:.1%}" if self._classes else ""
+        words = f"of the pictures that training has not met are recognised{guessing}"
+        painter.drawText(middle, Qt.AlignmentFlag.AlignCenter, words)
 
     def _paint_axes(self, painter: QPainter, rect: QRectF) -> None:
         surfaces = palette()

@@ -258,12 +258,35 @@ def test_that_one_training_can_be_looked_at_alone_and_left_again(scene):
     assert stage.primary_action is desk.view.next
 
 
+def test_that_a_training_that_diverged_says_so_by_itself_too(scene):
+    _, bridge, stage = scene
+    desk = trained(stage, bridge)
+    desk.view.cards[3].title.click()
+    assert "diverged at step 7" in stage.view.state.text()
+
+
+def test_that_seven_cards_stand_side_by_side_without_a_scroll_bar_across(scene):
+    _, bridge, stage = scene
+    state = stage.state
+    state.add_classifier(replace(GUIDE, event_shape=(3, 16, 16), noisy=False))
+    desk = prepared(stage)
+    desk.view.hybrid.setChecked(True)
+    desk.view.next.click()
+    train_one(bridge, losses=np.linspace(200_000, 100_000, 40))
+    desk.record.take({TABLE[0].key: Figures(11_377.1, 283.6, 0.4158, 0.3, "kernel", "a judge")})
+    desk.view.resize(716, 560)
+    desk.show()
+    assert desk.view._scroll.widget().minimumSizeHint().width() <= 700
+    widths = {card.minimumSizeHint().width() for card in desk.view.cards}
+    assert len(widths) == 1
+
+
 def test_that_the_list_shows_the_ablation_in_the_place_of_its_runs(scene):
     _, bridge, stage = scene
     trained(stage, bridge)
     stage.activate()
     texts = [stage.runs.item(row).text() for row in range(stage.runs.count())]
-    assert texts == ["New training", "shapes ablation\nablation · 6 of 6 trained"]
+    assert texts == ["New training", "shapes ablation\nablation · 5 of 6 trained, 1 diverged"]
 
 
 def test_that_what_was_trained_is_measured_alike(scene):
@@ -420,7 +443,7 @@ def test_that_a_damaged_ablation_is_refused_in_words(scene):
 
 def test_that_figures_are_printed_with_their_errors():
     one = CellRecord(TABLE[0], figures=Figures(3.14159, 0.01, 0.25, 0.125))
-    assert figures(one) == "3.142 ± 0.010 bits/dim · distance 0.2500 ± 0.1250"
-    assert figures(CellRecord(TABLE[0])) == ""
+    assert figures(one) == "3.142 ± 0.010 bits/dim\ndistance 0.2500 ± 0.1250"
+    assert figures(CellRecord(TABLE[0])).strip() == ""
     assert with_error(None, 0.1, 2) == "–"
     assert with_error(11488.807, 234.153, 3) == "11,488.8 ± 234.2"
