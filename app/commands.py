@@ -110,6 +110,9 @@ class Commands(QObject):
             return False
         try:
             found = offer_of(paths)
+            if found.kind == "classifier":
+                self.open_classifier(found.paths[0])
+                return False  # the picture in place stays the bundled one
             if found.kind == "folder" and any(command.id == "stage_train" for command in self._window.registry):
                 self._window.state.move(stage="train")
                 return not self._window.stage.handle_folder(

@@ -17,6 +17,7 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 from app.theme import colour, font, palette, theme
 from app.widgets.curves import SHOWN, Curve, pen, signal_pen
 from app.widgets.plot_tables import TABLES, PlotTable, Table
+from app.widgets.schedule_quantities import between
 
 FAR = 0.05
 """How far, as a share of T, one can look past the ends."""
@@ -94,7 +95,8 @@ class LargePlot(QWidget):
 
     def value(self, curve: Curve, t: float) -> float:
         """The table of a curve at t of the shown schedule; between two timesteps the straight line."""
-        return float(np.interp(t, self._times(curve), self.table.of(curve.schedule)))
+        values = self.table.of(curve.schedule)
+        return between(values, t * (len(values) - 1) / max(1, self._T - 1))
 
     def drawn(self, key: str) -> tuple[Table, Table]:
         """t and value of a curve as they are plotted (on a logarithmic axis without what is not above 0)."""
@@ -189,7 +191,8 @@ class LargePlot(QWidget):
             self._here.setData([], [])
             return
         value = self._positive(np.array([self.value(self._shown, self.t)]))
-        self._here.setData(np.array([self.t]), value)
+        there = np.isfinite(value)  # else it is nowhere on the axis
+        self._here.setData(np.array([self.t])[there], value[there])
 
     def _times(self, curve: Curve) -> Table:
         """Schedules of another length are laid over the same width."""

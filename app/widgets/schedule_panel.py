@@ -26,7 +26,7 @@ from PySide6.QtWidgets import QWidget
 from app.theme import GRID, colour, font, palette, signal_colour, theme
 from app.widgets.caption import paint_symbol
 from app.widgets.control_points import Point
-from app.widgets.schedule_quantities import Quantity
+from app.widgets.schedule_quantities import Quantity, between
 
 HEADER = 18
 AXIS = 34
@@ -108,7 +108,7 @@ class SchedulePanel(QWidget):
 
     def value(self, t: float) -> float:
         """The table at t, between two timesteps the straight line; before the first the first."""
-        return _at(self._values, t) if len(self._values) else math.nan
+        return between(self._values, t) if len(self._values) else math.nan
 
     def text(self, t: float) -> str:
         """The value at t as it is printed, always equally wide."""
@@ -155,7 +155,7 @@ class SchedulePanel(QWidget):
         right = float(self.width())
         if len(self._ghost_values):
             at = self._cursor / max(1, self._T - 1) * (len(self._ghost_values) - 1)
-            ghost = _at(self._ghost_values, at)
+            ghost = between(self._ghost_values, at)
             right = self._print_left_of(painter, metrics, right, _printed(ghost, self.quantity.decimals), quiet) - GRID
         if len(self._values):
             ink = signal_colour(self._signal()) if self._coloured() else text
@@ -294,15 +294,6 @@ class SchedulePanel(QWidget):
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(colour("t"))
         painter.drawEllipse(at, MARK - 1.5, MARK - 1.5)
-
-
-def _at(values: Table, t: float) -> float:
-    """A table between two of its entries, which need not be finite."""
-    before = int(min(max(t, 0), len(values) - 1))
-    share = t - before
-    if share <= 0 or before == len(values) - 1:
-        return float(values[before])
-    return float(values[before] + share * (values[before + 1] - values[before]))
 
 
 def _printed(value: float, decimals: int) -> str:

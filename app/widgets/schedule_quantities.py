@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 
 @dataclass(frozen=True, slots=True)
 class Quantity:
@@ -37,3 +40,12 @@ BETA_TILDE = Quantity(
     5,
     "β (1 − ᾱ one step before) / (1 − ᾱ): variance of one step back where x_0 is known (Ho et al. 2020, eq. 7)",
 )
+
+
+def between(values: NDArray[np.float64], place: float) -> float:
+    """A table at a place 0..len - 1, between two entries on the straight line; an entry may be infinite."""
+    before = int(min(max(place, 0), len(values) - 1))
+    share = place - before
+    if share <= 0 or before == len(values) - 1:
+        return float(values[before])
+    return float(values[before] + share * (values[before + 1] - values[before]))

@@ -247,6 +247,16 @@ def test_that_a_dropped_model_is_opened(window: MainWindow, model: Path) -> None
     assert window.settings.recent_models == (model,)
 
 
+def test_that_a_classifier_dropped_anywhere_guides_in_denoise(window: MainWindow, tmp_path: Path) -> None:
+    (tmp_path / "guide" / "classifier").mkdir(parents=True)
+    (tmp_path / "guide" / "classifier" / "config.json").write_text("{}")
+    drag(window, of_files(tmp_path / "guide"))
+    assert window.overlay.text == "Guide with this classifier: guide"
+    drop(window, of_files(tmp_path / "guide"))
+    assert window.state.cursor.stage == "denoise"
+    assert ("classifier", tmp_path / "guide") in window.stage.calls
+
+
 def test_that_a_dropped_folder_goes_to_the_stage_or_else_its_pictures_are_opened(
     window: MainWindow, picture: Path
 ) -> None:

@@ -19,7 +19,7 @@ from pytestqt.qtbot import QtBot
 
 from app.plot_window import PlotWindow
 from app.theme import palette, theme
-from app.widgets.curves import NAMED
+from app.widgets.curves import NAMED, SHOWN
 from app.widgets.plot_tables import TABLES
 from app.widgets.schedule_plots import SchedulePlots
 from app.window import STAGES, MainWindow
@@ -112,7 +112,7 @@ def move(view: QWidget, at: QPoint, held: Qt.MouseButton) -> None:
 @pytest.mark.parametrize("table", TABLES)
 def test_that_a_chosen_table_is_drawn_over_t(large: PlotWindow, table: str) -> None:
     large.table.set_value(table)
-    t, value = large.plot.drawn("shown")
+    t, value = large.plot.drawn(SHOWN)
     np.testing.assert_array_equal(t, np.arange(1000))
     np.testing.assert_allclose(value, expected(table, LINEAR), rtol=1e-6, atol=1e-12)
     assert large.formula.latex == TABLES[table].formula
@@ -173,7 +173,7 @@ def test_that_a_named_schedule_that_cannot_be_so_short_says_why(large: PlotWindo
 def test_that_a_logarithmic_axis_leaves_out_what_is_not_above_0(large: PlotWindow) -> None:
     large.table.set_value("beta_tilde")
     large.log_axis.setChecked(True)
-    value = large.plot.drawn("shown")[1]
+    value = large.plot.drawn(SHOWN)[1]
     assert np.isnan(value[0])
     np.testing.assert_allclose(value[1:], expected("beta_tilde", LINEAR)[1:], rtol=1e-6)
     low, high = visible_range(large, 1)
@@ -186,7 +186,7 @@ def test_that_log_snr_has_no_logarithmic_axis(large: PlotWindow) -> None:
     large.table.set_value("log_snr")
     assert not large.log_axis.isEnabled()
     assert not large.plot.is_log
-    assert large.plot.drawn("shown")[1].min() < 0
+    assert large.plot.drawn(SHOWN)[1].min() < 0
     large.table.set_value("snr")
     assert large.plot.is_log
 
@@ -426,7 +426,7 @@ def test_that_a_schedule_chosen_in_forward_is_the_one_shown(window: MainWindow) 
     large = opened(window)
     assert large is not None
     window.state.set_schedule(ScheduleSpec("cosine", T=200))
-    t, value = large.plot.drawn("shown")
+    t, value = large.plot.drawn(SHOWN)
     assert len(t) == 200
     np.testing.assert_array_equal(value, make_schedule(ScheduleSpec("cosine", T=200)).alpha_bar)
 
@@ -439,7 +439,7 @@ def test_that_it_follows_to_the_plots_of_the_next_stage(window: MainWindow) -> N
     plots = small(window)
     plots.set_schedule(COSINE)
     plots.set_timesteps((800, 400, 0))
-    np.testing.assert_array_equal(large.plot.drawn("shown")[1], COSINE.alpha_bar)
+    np.testing.assert_array_equal(large.plot.drawn(SHOWN)[1], COSINE.alpha_bar)
     assert large.plot.dots()[0].tolist() == [800, 400, 0]
     window.state.move(stage="forward")
     assert large.plot.curves[0].schedule.spec == window.state.schedule
@@ -477,3 +477,20 @@ def test_that_nothing_of_it_stays_in_memory(plots: SchedulePlots, qtbot: QtBot) 
     assert [part() for part in parts] == [None] * 4
     plots.set_schedule(COSINE)  # reaches nobody
     theme().override("light")
+
+
+def test_that_what_falls_below_every_number_is_left_out_of_the_drawing_and_read_as_it_is(
+    plots: SchedulePlots, large: PlotWindow
+) -> None:
+    rescaled = make_schedule(ScheduleSpec("linear", zero_snr=True))
+    plots.set_schedule(rescaled)
+    large.enlarge("log_snr")
+    _t, drawn = large.plot.drawn(SHOWN)
+    assert np.isfinite(drawn[:-1]).all()
+    assert np.isnan(drawn[-1])
+    curve = large.plot.curves[0]
+    assert large.plot.value(curve, 999) == -np.inf
+    assert large.plot.value(curve, 998) == rescaled.log_snr[998]
+    assert large.plot.value(curve, 500.5) == pytest.approx(rescaled.log_snr[500:502].mean())
+    plots.set_cursor(999)
+    assert not large.grab().isNull()

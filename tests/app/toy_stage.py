@@ -81,6 +81,10 @@ class Denoise(Forward):
         self.calls.append(folder)
         return True
 
+    def handle_classifier(self, folder: Path) -> bool:
+        self.calls.append(("classifier", folder))
+        return True
+
 
 STAGES = (
     ("forward", "Forward", "tests.app.toy_stage:Forward"),
