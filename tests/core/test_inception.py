@@ -9,7 +9,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from core.errors import Cancelled, Refusal
-from core.evaluation.inception import SHAPES, open_inception
+from core.evaluation.inception import open_inception
+from core.evaluation.inception_layers import CONVOLUTIONS, SHAPES
 from core.levels import CLEAN
 from core.recognisers import open_recogniser
 
@@ -127,6 +128,10 @@ def straight(w: dict[str, Tensor], x: Tensor) -> Tensor:
 def picture(side: int = 299) -> Tensor:
     levels = torch.randint(0, 256, (1, 3, side, side), generator=torch.Generator().manual_seed(1))
     return levels / 127.5 - 1
+
+
+def test_that_there_are_as_many_convolutions_as_in_the_published_graph() -> None:
+    assert len(CONVOLUTIONS) == 94
 
 
 def test_that_the_features_are_those_of_a_straight_forward_pass(weights: dict[str, Tensor], file: Path) -> None:
