@@ -212,7 +212,8 @@ class MeasureStage(Stage):
 
     @Slot(object)
     def _status_changed(self, _status: object) -> None:
-        self.flush()
+        if self.state.cursor.stage == self.key:
+            self.flush()
 
     @Slot(str)
     def _kind_changed(self, kind: str) -> None:

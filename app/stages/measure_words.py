@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 from app.stages.measure_kinds import KINDS
 from app.stages.measure_pace import duration
@@ -119,7 +120,7 @@ def _spacing(run: SampleRequest) -> str:
     return f"{run.spacing} spacing" if run.spacing != "hand" else ""
 
 
-def _same(words: object) -> str:
+def _same(words: Iterable[str]) -> str:
     """What is said of all alike."""
-    said = set(words)  # type: ignore[call-overload]
-    return str(next(iter(said))) if len(said) == 1 else ""
+    said = set(words)
+    return said.pop() if len(said) == 1 else ""

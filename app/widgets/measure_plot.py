@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 from app.theme import colour, palette
 from app.widgets.drawn_plot import DrawnPlot, Table
 from app.widgets.measured_curve import RADIUS, MeasuredCurve
-from app.widgets.plot_layout import MANY, Frame, Layout, lay_out
+from app.widgets.plot_layout import Frame, Layout, lay_out
 from app.widgets.plot_painting import paint, paint_reading
 
 NEAR = 26.0
@@ -113,7 +113,7 @@ class MeasurePlot(DrawnPlot):
             away = np.hypot(x - at.x(), y - at.y())
             if not np.isfinite(away).any():
                 continue
-            if len(curve.x) > MANY:
+            if curve.is_dense:
                 level = np.abs(x - at.x())
                 away = np.where(level <= np.nanmin(level) + 0.5, np.abs(y - at.y()), np.inf)
             nearest = int(np.nanargmin(away))

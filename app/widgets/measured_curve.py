@@ -19,6 +19,8 @@ _DASHES: tuple[tuple[float, ...], ...] = ((), (6, 2.5), (2, 2), (8, 2, 1.5, 2), 
 MARKS = ("disc", "square", "triangle", "diamond", "cross", "ring")
 STYLES = len(MARKS)
 RADIUS = 4.0
+MANY = 80
+"""Points from which on a curve is dense."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,6 +38,11 @@ class MeasuredCurve:
     style: int = 0
     notes: tuple[str, ...] = ()
     published: bool = False
+
+    @property
+    def is_dense(self) -> bool:
+        """Drawn as a line in a band, without a mark and a bar a point."""
+        return len(self.x) > MANY
 
     @property
     def errors(self) -> Values:
@@ -75,7 +82,7 @@ def pen(curve: MeasuredCurve, width: float = 1.5) -> QPen:
         made.setDashPattern((3, 3))
         return made
     made = QPen(ink(curve.style), width)
-    if _DASHES[curve.style % STYLES]:
+    if not curve.is_dense and _DASHES[curve.style % STYLES]:
         made.setDashPattern(_DASHES[curve.style % STYLES])
     return made
 

@@ -16,8 +16,6 @@ from app.widgets.measured_curve import MeasuredCurve, Values
 RIGHT, GAP = 16, 6
 LINE = 18
 """Height of a line of text."""
-MANY = 80
-"""Points from which on a curve is a line in a band, without marks and bars."""
 SAMPLE = 26
 """Length of the piece of a curve in the legend."""
 TICK_HEIGHT, TICK_WIDTH = 44, 80

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
-from PySide6.QtCore import QPointF, QRectF, QSizeF, Qt
+from PySide6.QtCore import QLineF, QPointF, QRectF, QSizeF, Qt
 from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPen, QPolygonF
 
 from app.theme import font, palette
-from app.widgets.measured_curve import RADIUS, MeasuredCurve, ink, paint_mark, pen
-from app.widgets.plot_layout import GAP, LINE, MANY, SAMPLE, Frame, Layout
+from app.widgets.measured_curve import RADIUS, STYLES, MeasuredCurve, Values, ink, paint_mark, pen
+from app.widgets.plot_layout import GAP, LINE, SAMPLE, Frame, Layout
 
+MARKED = 8
+"""Points of a dense curve that have a mark."""
 _MIDDLE = Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap
 
 
@@ -66,7 +69,7 @@ def paint_legend(painter: QPainter, curves: Sequence[MeasuredCurve], laid: Layou
         left, middle = laid.rect.left() + entry.x, LINE * (entry.line + 1) + 9
         painter.setPen(pen(curve))
         painter.drawLine(QPointF(left, middle), QPointF(left + SAMPLE, middle))
-        if not curve.published and len(curve.x) <= MANY:
+        if not curve.published:
             paint_mark(painter, curve.style, QPointF(left + SAMPLE / 2, middle))
         painter.setPen(QColor(palette().quiet if curve.published else palette().text))
         room = laid.rect.right() - left - SAMPLE - 4
@@ -108,38 +111,63 @@ def _paint_curve(painter: QPainter, laid: Layout, curve: MeasuredCurve) -> None:
     good = np.isfinite(x) & np.isfinite(y)
     if not good.any():
         return
-    is_dense = len(curve.x) > MANY
-    if not curve.published:
-        _paint_errors(painter, laid, curve, is_dense=is_dense)
-    painter.setPen(pen(curve))
-    painter.setBrush(Qt.BrushStyle.NoBrush)
     line = [QPointF(*at) for at in zip(x[good].tolist(), y[good].tolist(), strict=True)]
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    if curve.is_dense:
+        _paint_dense(painter, laid, curve, line)
+        return
+    if not curve.published:
+        _paint_bars(painter, laid, curve)
+    painter.setPen(pen(curve))
     painter.drawPolyline(QPolygonF(line))
-    if not is_dense and not curve.published:
+    if not curve.published:
         for at in line:
             paint_mark(painter, curve.style, at)
 
 
-def _paint_errors(painter: QPainter, laid: Layout, curve: MeasuredCurve, *, is_dense: bool) -> None:
-    tint, errors = ink(curve.style), np.nan_to_num(curve.errors, nan=0.0)
-    x, high = laid.place(curve.x, curve.y + errors)
-    _x, low = laid.place(curve.x, curve.y - errors)
-    low = np.where(np.isfinite(low), low, laid.rect.bottom())  # below 0 on a logarithmic axis
+def _paint_dense(painter: QPainter, laid: Layout, curve: MeasuredCurve, line: Sequence[QPointF]) -> None:
+    """A line in its band with a few marks. Piece by piece: a path of a thousand noisy points takes Qt a second."""
+    tint = ink(curve.style)
+    tint.setAlphaF(0.25)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
+    painter.setPen(QPen(tint, 1))
+    painter.drawLines(_band(laid, curve))
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    painter.setPen(pen(curve))
+    painter.drawLines([QLineF(a, b) for a, b in pairwise(line)])
+    apart = max(1, len(line) // MARKED)
+    for at in line[(curve.style * apart // STYLES) :: apart]:
+        paint_mark(painter, curve.style, at)
+
+
+def _band(laid: Layout, curve: MeasuredCurve) -> list[QLineF]:
+    """One upright line a pixel, from a standard error below the curve to one above it."""
+    x, low, high = _ends(laid, curve)
+    order = np.argsort(x[np.isfinite(x) & np.isfinite(high)])
+    known = np.flatnonzero(np.isfinite(x) & np.isfinite(high))[order]
+    columns = np.arange(math.ceil(x[known[0]]), math.floor(x[known[-1]]) + 1)
+    tops, bottoms = np.interp(columns, x[known], high[known]), np.interp(columns, x[known], low[known])
+    ends = zip(columns.tolist(), tops.tolist(), bottoms.tolist(), strict=True)
+    return [QLineF(at, top, at, bottom) for at, top, bottom in ends if bottom - top >= 1]
+
+
+def _paint_bars(painter: QPainter, laid: Layout, curve: MeasuredCurve) -> None:
+    x, low, high = _ends(laid, curve)
     good = np.isfinite(x) & np.isfinite(high)
-    if is_dense:
-        upper = [QPointF(*at) for at in zip(x[good].tolist(), high[good].tolist(), strict=True)]
-        lower = [QPointF(*at) for at in zip(x[good].tolist(), low[good].tolist(), strict=True)]
-        tint.setAlphaF(0.25)
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(tint)
-        painter.drawPolygon(QPolygonF([*upper, *reversed(lower)]))
-        return
-    painter.setPen(QPen(tint, 1.2))
+    painter.setPen(QPen(ink(curve.style), 1.2))
     for at, top, bottom in zip(x[good].tolist(), high[good].tolist(), low[good].tolist(), strict=True):
         if bottom - top > 1:
             painter.drawLine(QPointF(at, top), QPointF(at, bottom))
             painter.drawLine(QPointF(at - 3, top), QPointF(at + 3, top))
             painter.drawLine(QPointF(at - 3, bottom), QPointF(at + 3, bottom))
+
+
+def _ends(laid: Layout, curve: MeasuredCurve) -> tuple[Values, Values, Values]:
+    """In pixels: across, and the lower and upper ends of the errors."""
+    errors = np.nan_to_num(curve.errors, nan=0.0)
+    x, high = laid.place(curve.x, curve.y + errors)
+    _x, low = laid.place(curve.x, curve.y - errors)
+    return x, np.where(np.isfinite(low), low, laid.rect.bottom()), high  # below 0 on a logarithmic axis
 
 
 def _pixels(laid: Layout, x: Sequence[float] = (), y: Sequence[float] = ()) -> list[float]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
+import time
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -21,8 +22,8 @@ from app.theme import palette, theme
 from app.widgets.accounting_bar import Account, AccountingBar
 from app.widgets.axes import axis_of, linear_ticks, log_ticks
 from app.widgets.measure_plot import MeasurePlot
-from app.widgets.measured_curve import MARKS, STYLES, MeasuredCurve, ink, number
-from app.widgets.plot_layout import MANY, Frame
+from app.widgets.measured_curve import MANY, MARKS, STYLES, MeasuredCurve, ink, number
+from app.widgets.plot_layout import Frame
 from core.errors import Refusal
 
 X = np.array([5.0, 10.0, 20.0, 50.0])
@@ -141,6 +142,33 @@ def test_that_a_dense_curve_has_a_band_instead_of_bars(qapp, qtbot) -> None:
     window = QColor(palette().window)
     assert not has_near(image, QPointF(middle.x(), in_band), window, reach=0)
     assert has_near(image, QPointF(middle.x(), outside), window, reach=0)
+
+
+def test_that_a_dense_curve_is_told_apart_by_a_few_marks(qapp, qtbot) -> None:
+    plot = MeasurePlot()
+    qtbot.addWidget(plot)
+    plot.resize(700, 300)
+    x = np.arange(400.0)
+    plot.show_curves((MeasuredCurve("a", x, x * 0, style=2), MeasuredCurve("b", x, x * 0 + 1, style=1)), FRAME)
+    image = plot.grab().toImage()
+    for curve, style in ((0, 2), (1, 1)):
+        row = plot.place(curve, 0).y() - 3  # above the line: a mark, or nothing
+        columns = [has_near(image, QPointF(at, row), ink(style), reach=0) for at in range(60, 690)]
+        begun = sum(now and not before for before, now in zip([False, *columns], columns, strict=False))
+        assert 7 <= begun <= 9
+
+
+def test_that_a_thousand_noisy_points_are_drawn_in_no_time(qapp, qtbot) -> None:
+    plot = MeasurePlot()
+    qtbot.addWidget(plot)
+    plot.resize(900, 500)
+    rng, x = np.random.default_rng(0), np.arange(1000.0)
+    noisy = [rng.uniform(0.1, 1, 1000) for _ in range(2)]
+    plot.show_curves([MeasuredCurve(str(k), x, y, 0.1 * y, k) for k, y in enumerate(noisy)], Frame(log_y=True))
+    plot.grab()
+    began = time.process_time()
+    plot.grab()
+    assert time.process_time() - began < 0.25  # as one path with dashes it took ten times as long
 
 
 def test_that_a_logarithmic_axis_moves_the_points(plot) -> None:
