@@ -161,8 +161,10 @@ def _prediction(fields: Fields) -> PredictionKind:
 
 
 def _sampler(fields: Fields, kind: str, notes: list[str]) -> SamplerSpec:
-    clip: ClipPolicy = "clamp" if fields.flag("clip_sample", True) else "none"
-    said = SamplerSpec("ddim", clip=clip)
+    # A network that answers the mean says little of eps; DDIM goes by it, and needs that of the held x0_hat.
+    goes_by_eps = kind != "DDPMScheduler" and _prediction(fields) == "mean"
+    held: ClipPolicy = "rederive" if goes_by_eps else "clamp"
+    said = SamplerSpec("ddim", clip=held if fields.flag("clip_sample", True) else "none")
     if kind != "PNDMScheduler" and fields.flag("thresholding", False):
         said = replace(said, clip="dynamic", percentile=_percentile(fields), limit=_limit(fields))
     if kind != "DDPMScheduler":

@@ -14,7 +14,7 @@ from core.classifier_folder import read_classifier, save_classifier
 from core.errors import Refusal
 from core.messages import ClassifierInfo, ModelInfo
 from core.model_folder import read_info, save_model
-from core.requests import ModelRef, SamplerSpec
+from core.requests import ClipPolicy, ModelRef, PredictionKind, SamplerSpec
 from core.training.classification import accuracy
 from core.training.dataset import PictureFolder
 from core.training.request import TrainRequest
@@ -63,8 +63,9 @@ class ModelProduct:
                 base = read_info(origin.out)
                 description, licence = description or base.description, licence or base.licence
         # Clamping x0_hat alone pulls it away from eps_hat, which ruins guidance; only what says little of x_0 near pure
-        # noise needs it.
-        sampler = SamplerSpec("ddim", clip="clamp" if request.prediction in ("eps", "mean") else "none")
+        # noise needs it. The mean says so little of it that eps_hat is worth nothing either, and is taken from x0_hat.
+        clips: dict[PredictionKind, ClipPolicy] = {"eps": "clamp", "mean": "rederive"}
+        sampler = SamplerSpec("ddim", clip=clips.get(request.prediction, "none"))
         info = base or ModelInfo(ModelRef("", ""), (), request.schedule, request.prediction, sampler=sampler)
         self.info = replace(
             info,

@@ -130,10 +130,14 @@ def test_that_every_schedule_keeps_its_betas_through_a_folder(tmp_path: Path, sc
     "changes",
     [
         {"variance": "range", "sampler": SamplerSpec("ddpm", variance="learned")},
-        {"variance": "range", "sampler": SamplerSpec("ddim"), "prediction": "mean"},
+        {"variance": "range", "sampler": SamplerSpec("ddim", clip="rederive"), "prediction": "mean"},
         {"variance": "diagonal", "sampler": SamplerSpec("ddpm", variance="learned"), "prediction": "mean"},
         {"variance": "diagonal", "sampler": SamplerSpec("ddim"), "schedule": ScheduleSpec("cosine", 4000)},
-        {"prediction": "mean", "schedule": ScheduleSpec("cosine", 1000, zero_snr=True)},
+        {
+            "prediction": "mean",
+            "sampler": SamplerSpec("ddim", clip="none"),
+            "schedule": ScheduleSpec("cosine", 1000, zero_snr=True),
+        },
         {"prediction": "v", "schedule": ScheduleSpec("sigmoid", 100, 1e-3, 0.1, zero_snr=True)},
         {"sampler": SamplerSpec("ddim", clip="dynamic", percentile=0.9, limit=None)},
         {"sampler": SamplerSpec("ddpm", clip="dynamic", percentile=0.99, limit=2.5)},
