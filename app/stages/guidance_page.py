@@ -14,7 +14,7 @@ from app.widgets.labels import Lines
 from app.widgets.sheet import Sheet
 from core.messages import ClassifierInfo, ModelInfo
 
-OVER = {"w": "guidance w", "scale": "classifier scale s"}
+OVER = {"w": "guidance w", "scale": "classifier s"}
 BY = {"noise": "noise", "labels": "label"}
 
 

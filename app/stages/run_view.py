@@ -183,9 +183,9 @@ class RunView(QWidget):
             self.eps_hat.set_signed(None if sight.eps_hat is None else self._cut(sight.eps_hat))
             self.eps_hat.set_placeholder("No noise is left.")
             self.eps_hat.set_caption(when + which)
-        self._paint_guidance(run, sight, which)
+        self._paint_guidance(run, sight)
 
-    def _paint_guidance(self, run: Run, sight: Sight, which: str) -> None:
+    def _paint_guidance(self, run: Run, sight: Sight) -> None:
         """What guides the state; at the data, what has guided the last step to them. What was seen last stays, dimmed,
         until that is known."""
         step = self._guided_step(run)
@@ -195,7 +195,7 @@ class RunView(QWidget):
             pane.set_busy(values is None)
             if values is not None:
                 pane.set_signed(self._cut(values))
-                pane.set_caption(f"t = {run.path[step].t:.0f}{which}")
+                pane.set_caption(f"t = {run.path[step].t:.0f}")  # the symbols leave no room to name the sample again
 
     def _guided_step(self, run: Run) -> int:
         """The state whose guidance is shown: nothing guides the data themselves."""
