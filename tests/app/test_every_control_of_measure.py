@@ -211,3 +211,18 @@ def test_that_a_point_of_a_comparison_opens_as_a_run_with_its_very_samples(made)
     assert scene.state.cursor.run == job
     last = scene.bridge.frame(job, scene.state.runs[job].steps)
     np.testing.assert_array_equal(last.x_t[: len(samples)], samples)
+
+
+def test_that_what_was_measured_until_a_stop_stays(made) -> None:
+    scene = made()
+    for name, value in (SMALL | {"pictures": 48, "timesteps": 900}).items():
+        scene.turn(name, value)
+    stage = scene.stage
+    stage.primary_action.click()
+    (record,) = stage.measurements.records
+    scene.wait(lambda: record.result is not None and np.isfinite(record.result.terms).sum() > 3)
+    stage.stop()
+    scene.wait(lambda: not stage.is_busy)
+    assert record.state == "stopped"
+    assert 0 < record.done < record.total
+    assert np.isfinite(stage.view.plot.curves[0].y).sum() > 3
