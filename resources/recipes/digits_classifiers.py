@@ -42,7 +42,7 @@ class Recipe:
 
 RECIPES = (
     Recipe("digits-judge", False, 1500, 1, "tells clean handwritten digits apart, 32 × 32 grey; it never guides"),
-    Recipe("digits-guide", True, 2000, 0, "tells noisy handwritten digits apart, 32 × 32 grey; it never judges"),
+    Recipe("digits-guide", True, 1200, 0, "tells noisy handwritten digits apart, 32 × 32 grey; it never judges"),
 )
 
 
