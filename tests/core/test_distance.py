@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from core.evaluation import distance
 from core.evaluation.distance import frechet, kernel_distance, may_use_frechet, precision_and_recall
 
 
@@ -166,3 +167,21 @@ def test_that_classes_too_small_for_pairs_are_taken_together() -> None:
     few = kernel_distance(a, b, strata=(np.array([0] * 20 + [1] * 4 + [2, 3, 4, 5, 6, 7]), None))
     assert math.isfinite(few.value)
     assert math.isfinite(few.error)
+
+
+def test_that_others_are_let_in_often_however_many_points_there_are(monkeypatch) -> None:
+    monkeypatch.setattr(distance, "PAIRS", 50)
+    a, b = cloud(60, 2, 0), cloud(60, 2, 1)
+    whole = kernel_distance(a, b).value, precision_and_recall(a, b, 3)
+    blocks: list[int] = []
+    assert precision_and_recall(a, b, 3, lambda: blocks.append(1)) == whole[1]
+    assert len(blocks) >= 4 * 60 * 60 / 50  # radii of both, and whom they cover
+    blocks.clear()
+    assert kernel_distance(a, b, breathe=lambda: blocks.append(1)).value == pytest.approx(whole[0], abs=1e-12)
+    assert len(blocks) >= 2 * 60 * 60 / 50  # each set with itself, and both with each other
+
+
+def test_that_others_are_let_in_while_a_large_matrix_has_its_root_taken() -> None:
+    served: list[int] = []
+    frechet(cloud(40, 513, 0), cloud(40, 513, 1), breathe=lambda: served.append(1))
+    assert served
