@@ -36,7 +36,11 @@ class MeasureWorker(Worker):
     def advance(self) -> bool:
         began = time.perf_counter()
         parts = self._parts or self._begin()
-        part = next(parts, None)
+        try:
+            part = next(parts, None)
+        except Exception:
+            self._tell(at_once=True)  # what is known is not lost with what failed
+            raise
         self.token.stepped()
         if part is None:
             return False

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -24,6 +25,9 @@ from core.training.dataset import PictureFolder
 AT_ONCE = 16
 """Pictures whose features are taken in a piece of work."""
 SHOWN = 16
+MOST_VALUES = 250_000_000
+"""Of features, samples times dimensions: 2 GB."""
+MAX_SEED = 2**64 - 1
 
 Features = NDArray[np.float64]
 Pictures = NDArray[np.uint8]
@@ -56,12 +60,13 @@ class DistanceMeasuring:
         self._recogniser = library.recogniser(request.features)
         for trial in request.trials:
             self._check_fit(trial, data)
+        counts = [_samples_of(trial) for trial in request.trials]
+        self._check_size(max(*counts, len(request.pictures)))
         shape = library.model(request.trials[0].request.model).info.event_shape
         pictures = pictures_as(data, shape, request.trials[0].request.model.name)
         self._reference = pictures[list(request.pictures)]
         self._labels, self._outside = data.labels, self._apart(data)
         self._real = pictures[self._outside]
-        counts = [_samples_of(trial) for trial in request.trials]
         dimensions = self._recogniser.info.features
         whole = all(may_use_frechet(count, len(self._reference), dimensions) for count in counts)
         self._metric = request.metric if whole else "kernel"
@@ -89,7 +94,7 @@ class DistanceMeasuring:
             yield Part(done, self._result([], len(theirs), real))
         points: list[DistancePoint] = []
         for trial in self._request.trials:
-            drawn = _Drawn([], [], [], 0.0)
+            drawn = _Drawn()
             for _ in self._draw(trial, drawn):
                 done += 1
                 yield Part(done, None)
@@ -119,8 +124,9 @@ class DistanceMeasuring:
                     break
                 yield
             x = run.trajectory.frame(request.steps)
+            drawn.are_numbers &= bool(np.isfinite(x).all())
             pictures = run.model.spec.to_picture(x)
-            drawn.pictures.append(pictures)
+            drawn.pictures.extend(pictures[: SHOWN - len(drawn.pictures)])
             classes = self._classes_of(request)
             for looked, recognised in self._looks(pictures, classes):
                 drawn.features.append(looked)
@@ -129,8 +135,12 @@ class DistanceMeasuring:
 
     def _point(self, trial: Trial, drawn: _Drawn, reference: Features) -> DistancePoint:
         features = self._scale * np.concatenate(drawn.features)
-        distance = self._distance(features, reference, _strata_of(trial))
-        precision, recall = precision_and_recall(features, reference, self._request.neighbours, self._breathe)
+        distance, precision, recall = Distance(math.nan, math.nan), math.nan, math.nan
+        if drawn.are_numbers:
+            distance = self._distance(features, reference, _strata_of(trial))
+            precision, recall = precision_and_recall(features, reference, self._request.neighbours, self._breathe)
+        else:
+            self._note += (" " if self._note else "") + _why_none(trial)
         return DistancePoint(
             series=trial.series,
             x=trial.x,
@@ -142,7 +152,7 @@ class DistanceMeasuring:
             count=len(features),
             evaluations=evaluations_of(trial.request),
             seconds=drawn.seconds,
-            pictures=frozen(np.concatenate(drawn.pictures)[:SHOWN]),
+            pictures=frozen(np.stack(drawn.pictures)),
         )
 
     def _distance(self, features: Features, reference: Features, drawn_as: NDArray[np.int64] | None) -> Distance:
@@ -209,16 +219,31 @@ class DistanceMeasuring:
             )
         if _samples_of(trial) < 2 or len(self._request.pictures) < 2:
             raise Refusal("A distance needs at least two samples and two pictures.")
+        if trial.request.seed + trial.batches - 1 > MAX_SEED:
+            raise Refusal(
+                f"The seed of “{trial.series}” leaves no seeds for {trial.batches} batches: choose a lower one."
+            )
+        SampleRun(trial.request, self._library, self._device, cap=0)  # what it refuses is refused now, not hours later
+
+    def _check_size(self, most: int) -> None:
+        dimensions = self._recogniser.info.features
+        if most * dimensions > MOST_VALUES:
+            raise Refusal(
+                f"{most:,} samples with {dimensions} features each are more than can be compared at once: choose at "
+                f"most {MOST_VALUES // dimensions:,}."
+            )
 
 
 @dataclass(slots=True)
 class _Drawn:
-    """What a trial has drawn: pictures, their features, whether each was recognised, and the seconds it took."""
+    """What a trial has drawn: some of its pictures, the features of all, whether each was recognised, the seconds it
+    took, and whether it came to numbers."""
 
-    pictures: list[Pictures]
-    features: list[Features]
-    recognised: list[bool]
-    seconds: float
+    pictures: list[Pictures] = field(default_factory=list)
+    features: list[Features] = field(default_factory=list)
+    recognised: list[bool] = field(default_factory=list)
+    seconds: float = 0.0
+    are_numbers: bool = True
 
 
 def _as_input(pictures: Pictures, channels: int) -> torch.Tensor:
@@ -251,7 +276,7 @@ def _strata_of(trial: Trial) -> NDArray[np.int64]:
     labels: Sequence[int | None] = request.labels
     if request.classifier is not None and all(label is None for label in labels):
         labels = request.classifier.labels
-    asked = labels or (None,) * request.count
+    asked = labels if len(labels) == request.count else (None,) * request.count
     classes = [-1 if asked[cell] is None else asked[cell] for cell in request.samples]
     return np.tile(np.array(classes, dtype=np.int64), trial.batches)
 
@@ -268,4 +293,11 @@ def _why_kernel(counts: Sequence[int], reference: int, dimensions: int) -> str:
     return (
         f"The kernel distance instead of the Fréchet distance: with {dimensions} features that needs at least "
         f"{5 * dimensions} samples and as many pictures; there are {min(counts)} and {reference}."
+    )
+
+
+def _why_none(trial: Trial) -> str:
+    return (
+        f"Some samples of {trial.series}, {trial.x:g} hold values that are no numbers, so they have no distance: guide "
+        "less, clip x0_hat, or compute in float32."
     )

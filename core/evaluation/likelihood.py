@@ -30,6 +30,8 @@ from core.training.dataset import PictureFolder
 
 AT_ONCE = 16
 """Pictures in a piece of work."""
+MOST_EVALUATIONS = 500_000_000
+"""Of the network, for one picture each: weeks of a large GPU."""
 FIRST_BLOCK, LARGEST_BLOCK = 16, 256
 """Pictures that are taken to all timesteps together: few at first, so that something is soon known of every t."""
 
@@ -60,6 +62,8 @@ class LikelihoodMeasuring:
         self._request, self._device = request, device
         self._schedule = make_schedule(request.schedule)
         self._edges = edges(request.timesteps[::-1], self._schedule.T)
+        self._breathe = breathe
+        _check_size(request)
         self._pictures = pictures_as(data, model.info.event_shape, model.info.ref.name)
         self._labels = _labels(model.info, data, request) if model.info.labels else None
         self._null = model.info.null_label
@@ -100,19 +104,26 @@ class LikelihoodMeasuring:
 
     def _count(self, block: Times) -> int:
         """Pieces of a block; where a stratum is a single timestep they need not be laid out to be counted."""
+        self._breathe()
         wide = np.flatnonzero(np.diff(self._edges) > 1)
         single = len(self._order) - len(wide)
-        return single * -(-len(block) * self._request.draws // AT_ONCE) + sum(
-            1 for k in wide for _ in self._pieces(block, int(k))
-        )
+        pieces = single * -(-len(block) * self._request.draws // AT_ONCE)
+        for k in wide:
+            alike = np.bincount(self._times(block, int(k)) - self._edges[k])
+            pieces += int((-(-alike // AT_ONCE)).sum())
+        return pieces
+
+    def _times(self, block: Times, k: int) -> Times:
+        """The timestep in stratum ``k`` of every draw of every picture of a block, in their order."""
+        draws = self._request.draws
+        places = np.arange(block[0] * draws, (block[-1] + 1) * draws)
+        return times_within(int(self._edges[k]), int(self._edges[k + 1]), places, float(self._shifts[k]))
 
     def _pieces(self, block: Times, k: int) -> Iterator[tuple[int, Times, Times]]:
         """t, places of pictures and numbers of draws: what goes through the network together in stratum ``k``."""
         draws = self._request.draws
         places, numbers = np.repeat(block, draws), np.tile(np.arange(draws), len(block))
-        times = times_within(
-            int(self._edges[k]), int(self._edges[k + 1]), places * draws + numbers, float(self._shifts[k])
-        )
+        times = self._times(block, k)
         for t in np.unique(times):
             alike = np.flatnonzero(times == t)
             for start in range(0, len(alike), AT_ONCE):
@@ -131,7 +142,13 @@ class LikelihoodMeasuring:
             x0_hat, eps_hat = seen.x0_hat.cpu().double(), seen.eps_hat.cpu().double()
             terms = self._terms(t, x0.double(), x_t.double(), x0_hat, seen)
             errors = (eps_hat - eps).square().flatten(1).mean(1), (x0_hat - x0).square().flatten(1).mean(1)
-            return torch.stack((terms, *errors), dim=1).numpy()
+            found = torch.stack((terms, *errors), dim=1)
+            if not bool(torch.isfinite(found).all()):
+                raise Refusal(
+                    f"At t = {t} “{self._request.model.name}” answers values that are no numbers, so its bits cannot "
+                    "be counted: measure in float32, or measure an earlier checkpoint of its training."
+                )
+            return found.numpy()
 
     def _terms(self, t: int, x0: Tensor, x_t: Tensor, x0_hat: Tensor, seen: Prediction) -> Tensor:
         level, previous = self._schedule.level(t), self._schedule.level(t - 1)
@@ -162,11 +179,13 @@ class LikelihoodMeasuring:
 
     def _prior(self) -> Values:
         """L_T of every picture, in bits a value."""
-        squares = [
-            float(np.square(self._spec.from_picture(self._picture(place)), dtype=np.float64).mean())
-            for place in range(len(self._request.pictures))
-        ]
-        return np.array([self._schedule.prior_kl(square) for square in squares])
+        bits = np.empty(len(self._request.pictures))
+        for place in range(len(bits)):
+            if place % LARGEST_BLOCK == 0:
+                self._breathe()
+            square = np.square(self._spec.from_picture(self._picture(place)), dtype=np.float64).mean()
+            bits[place] = self._schedule.prior_kl(float(square))
+        return bits
 
 
 class _Known:
@@ -212,6 +231,15 @@ class _Known:
             bits_error=math.nan if few else float(done.std(ddof=1) / math.sqrt(len(done))),
             pictures=self._done,
             per_picture=frozen(done.copy()),
+        )
+
+
+def _check_size(request: LikelihoodRequest) -> None:
+    pictures, times, draws = len(request.pictures), len(request.timesteps), request.draws
+    if pictures * times * draws > MOST_EVALUATIONS:
+        raise Refusal(
+            f"{pictures:,} pictures, {times:,} timesteps and {draws:,} draws make {pictures * times * draws:,} "
+            "evaluations of the network, for which nobody would wait: choose fewer."
         )
 
 

@@ -106,8 +106,8 @@ def evaluations_of(request: SampleRequest) -> int:
     passes = [2] * (steps - 1) + [1] if request.sampler.name == "heun" else [1] * steps
     if request.guidance in (0, -1):
         return sum(passes)
-    first, last = request.interval or (max(request.timesteps), min(request.timesteps))
-    return sum(a * (2 if last <= t <= first else 1) for a, t in zip(passes, request.timesteps, strict=True))
+    ends = request.interval or request.timesteps
+    return sum(a * (2 if min(ends) <= t <= max(ends) else 1) for a, t in zip(passes, request.timesteps, strict=True))
 
 
 def sampler_comparison(
