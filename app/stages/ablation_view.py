@@ -63,7 +63,7 @@ class AblationView(QWidget):
             "The classifier in whose features samples are compared with pictures. Train a clean classifier on the\n"
             "same folder to have one that knows these pictures."
         )
-        self.judge.setMinimumWidth(32 * GRID)
+        self.judge.setMinimumWidth(24 * GRID)
         self.common = QCheckBox("One axis")
         self.common.setToolTip("Draw all curves of losses counted in the same on one axis, to compare them")
         self._grid = QGridLayout()
@@ -75,15 +75,18 @@ class AblationView(QWidget):
         self._record: AblationRecord | None = None
 
     def _lay_out(self) -> None:
-        title, row = QHBoxLayout(), QHBoxLayout()
-        title.setSpacing(GRID)
-        row.setSpacing(GRID)
+        title, does, settings = QHBoxLayout(), QHBoxLayout(), QHBoxLayout()
+        for row in (title, does, settings):
+            row.setSpacing(GRID)
         title.addWidget(self.name)
         title.addWidget(self.state, 1)
         title.addWidget(self.new)
-        row.addWidget(self.next, 1)
-        for widget in (self.pause, self.stop, self.steps, self.hybrid, self.judge, self.common):
-            row.addWidget(widget)
+        does.addWidget(self.next, 1)
+        for widget in (self.pause, self.stop):
+            does.addWidget(widget)
+        for widget in (self.steps, self.hybrid, self.judge, self.common):
+            settings.addWidget(widget)
+        settings.addStretch(1)
         body = QWidget()
         self._grid.setContentsMargins(0, 0, GRID, 0)
         self._grid.setHorizontalSpacing(2 * GRID)
@@ -96,7 +99,8 @@ class AblationView(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(GRID)
         column.addLayout(title)
-        column.addLayout(row)
+        column.addLayout(does)
+        column.addLayout(settings)
         column.addWidget(self._scroll, 1)
 
     def show_record(self, record: AblationRecord) -> None:
