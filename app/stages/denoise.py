@@ -14,7 +14,7 @@ from app.stages.classifier_desk import ClassifierDesk
 from app.stages.denoise_controls import DenoiseControls
 from app.stages.denoise_fields import GUIDANCE, START
 from app.stages.denoise_pages import DenoisePages
-from app.stages.denoise_plan import HINT, first_state, hint_of, path_of
+from app.stages.denoise_plan import CELL_HINT, HINT, first_state, hint_of, path_of
 from app.stages.denoise_settings import branch, resolve, settings_of
 from app.stages.guidance_sheet import GuidanceSheet
 from app.stages.readiness import WAITING_HINT, Readiness, live_run, pause_or_resume
@@ -42,6 +42,8 @@ class DenoiseStage(Stage):
         super().__init__(state, parent)
         self._bridge = bridge
         self._planned: SampleRequest | None = None
+        self._goes_back = False
+        """Whether the sample looked at was opened from the sheet, to which Esc leads back."""
         self.readiness = Readiness(state, self)
         self.controls = DenoiseControls()
         self.buttons = RunButtons()
@@ -75,21 +77,23 @@ class DenoiseStage(Stage):
         self.buttons.step.clicked.connect(self.step)
         self.buttons.stop.clicked.connect(self.stop)
         self.buttons.branch.clicked.connect(self.branch)
-        self.pages.turned.connect(self._plan)
+        self.pages.turned.connect(self._turn_page)
         self.sheet.page.changed.connect(self._plan)
         self.sheet.opened.connect(self._open_cell)
         self.sheet.moved.connect(self._show_buttons)
+        self.sheet.moved.connect(self._follow_in_sheet)
         self.sheet.said.connect(self.hint_changed)
         self.sheet.failed.connect(self.errors.show_error)
         self.desk.refused.connect(self.errors.show_error)
-        self.transport.position_requested.connect(self.pages.leave_sheet)
-        self.strip.frame_clicked.connect(self.pages.leave_sheet)
+        self.transport.position_requested.connect(self._leave_foreign_sheet)
+        self.strip.frame_clicked.connect(self._leave_foreign_sheet)
         self.controls.changed.connect(self._plan)
         self.controls.seed_changed.connect(self.state.set_seed)
         self.controls.conversion.conversion_changed.connect(self.state.set_conversion)
         self.readiness.waiting_changed.connect(self._show_waiting)
         self.shown.turned.connect(self._turned)
         self.shown.moved.connect(self._show_buttons)
+        self.shown.moved.connect(self._follow_in_sheet)
         self._bridge.message.connect(self._receive)
         self.state.status_changed.connect(self._show_buttons)
         self.state.model_changed.connect(self._model_changed)
@@ -160,6 +164,7 @@ class DenoiseStage(Stage):
             self.errors.dismiss()
             self._lend_picture(self._request())
             self.pages.render_sheet()
+            self.shown.expected.update(self.sheet.jobs[:1])  # its slider and curves are those of its first row
             self._show_buttons()
         else:
             self._submit(self._request)
@@ -175,7 +180,8 @@ class DenoiseStage(Stage):
     @Slot()
     def stop(self) -> None:
         run = self._live()
-        if self.pages.is_sheet and self.sheet.is_busy:
+        is_row = run is not None and run.job in self.sheet.jobs
+        if self.sheet.is_busy and (is_row or self.pages.is_sheet):
             self.sheet.stop()
         elif run is not None:
             self._bridge.cancel(run.job)
@@ -183,6 +189,8 @@ class DenoiseStage(Stage):
             self.readiness.forget()
         elif self.pages.is_sheet:
             self.pages.leave_sheet()
+        elif self._goes_back and self.view.cell is not None:
+            self.buttons.sheet.setChecked(True)
         else:
             self.view.enlarge(None)
 
@@ -314,10 +322,33 @@ class DenoiseStage(Stage):
     def _open_cell(self, job: int, sample: int) -> None:
         """The trajectory of a cell: its row's run, with that sample enlarged."""
         run = self.state.runs[job]
+        step = run.stored if self.sheet.step is None else min(self.sheet.step, run.stored)
         self.sheet.mark(job, sample)
         self.pages.leave_sheet()
-        self.state.move(stage=self.key, run=job, step=run.stored, t=int(run.path[run.stored].t))
+        self.state.move(stage=self.key, run=job, step=step, t=int(run.path[step].t))
         self.view.enlarge(sample if len(run.sampling.samples) > 1 else None)
+        self._goes_back = True
+        self.hint_changed.emit(CELL_HINT)
+
+    @Slot()
+    def _turn_page(self) -> None:
+        self._goes_back = False
+        self._plan()
+        self._follow_in_sheet()
+
+    @Slot()
+    def _follow_in_sheet(self) -> None:
+        """The rows of the sheet show the state that the cursor is on, where it is on one of them."""
+        run = self.shown.run
+        if self.pages.is_sheet and run is not None and run.job in self.sheet.jobs:
+            self.sheet.show_state(self.state.cursor.step)
+
+    @Slot()
+    def _leave_foreign_sheet(self) -> None:
+        """The slider of a run that is no row of the sheet is about that run."""
+        run = self.shown.run
+        if run is None or run.job not in self.sheet.jobs:
+            self.pages.leave_sheet()
 
     def _live(self) -> Run | None:
         """The run that Pause, Step and Stop are about: the one looked at if it is under way, else the engine's."""
@@ -329,6 +360,7 @@ class DenoiseStage(Stage):
         """Another run is shown; where it was not asked for just now, its settings are."""
         request = self.state.runs[job].sampling
         if job not in self.shown.expected:
+            self.pages.leave_sheet()  # for what was chosen in the history
             self.controls.set_settings(settings_of(request, self.state.classifiers))
         self._planned = request
 

@@ -21,6 +21,7 @@ from core.schedules import make_schedule
 
 HINT = "Ctrl+Enter denoises, Space pauses, Esc stops; drag the slider back through every step."
 SHEET_HINT = "Ctrl+Enter renders the sheet, a click on a picture opens its trajectory, Esc stops."
+CELL_HINT = "Drag the slider back through every step of this sample; Esc goes back to the sheet."
 BOTH_HINT = "Both w and the classifier guide, which adds up: switch one of them off."
 CLAMP_HINT = "Clamping x₀ alone works against guidance: under More, choose to re-derive ε, or not to clip."
 LARGEST = 1_000_000

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
 
 class GuidanceSheet(QObject):
-    """Attributes: ``page``; ``plan``, of the sheet shown or None; ``jobs``, one a row once it is rendered.
+    """Attributes: ``page``; ``plan``, of the sheet shown or None; ``jobs``, one a row once it is rendered; ``step``,
+    the state of their walks that the rows show once they are made, None: the last.
 
     Signals: ``opened(job, sample)``, a cell was chosen; ``said(str)``, what went where; ``failed(str, str)``, words and
     details; ``moved()`` after a row has begun, moved on or ended.
@@ -40,6 +41,7 @@ class GuidanceSheet(QObject):
         self.page = GuidancePage()
         self.plan: SheetPlan | None = None
         self.jobs: tuple[int, ...] = ()
+        self.step: int | None = None
         self._waiting: set[int] = set()
         self._pictures: dict[int, NDArray[np.uint8]] = {}
         self.page.sheet.cell_clicked.connect(self._open)
@@ -78,16 +80,23 @@ class GuidanceSheet(QObject):
         width = len(self.plan.columns) if self.plan else 1
         self.page.sheet.set_current(self.jobs.index(job or 0) * width + (sample or 0) if is_here else None)
 
+    def show_state(self, step: int) -> None:
+        """Take every row that is made to this state of its walk, those of their pictures that are stored."""
+        if step != self.step:
+            self.step = step
+            for job in self.jobs:
+                if job not in self._waiting:
+                    self._show(job)
+            self._show_note()
+
     @Slot(object)
     def receive(self, message: object) -> None:
         """Take what the engine says of the rows."""
         match message:
-            case Preview(job=job) if job in self.jobs:
-                self._fill(job, message.x_t if message.x0_hat is None else message.x0_hat, message.level.is_clean)
-            case RunEnded(job=job, reason=reason, steps=steps) if job in self.jobs:
-                last = self._bridge.frame(job, steps)
-                if last is not None:
-                    self._fill(job, last.x_t if last.x0_hat is None else last.x0_hat, reason == "finished")
+            case Preview(job=job) if job in self._waiting:
+                self._fill(job, message.x_t if message.x0_hat is None else message.x0_hat, False)
+            case RunEnded(job=job) if job in self.jobs:
+                self._show(job)
                 self._end(job)
             case Failed(job=int(job)) if job in self.jobs:
                 self._end(job)
@@ -100,10 +109,19 @@ class GuidanceSheet(QObject):
             self.failed.emit(str(refusal), refusal.details)
 
     def _lay_out(self, plan: SheetPlan) -> None:
-        self.plan, self.jobs = plan, ()
+        self.plan, self.jobs, self.step = plan, (), None
         self._pictures.clear()
         self.page.sheet.set_cells(plan.rows, plan.columns)
         self._show_note()
+
+    def _show(self, job: int) -> None:
+        """A row as it was at ``step``; where it was stopped before, as it was last, unfinished."""
+        run = self._state.runs.get(job)
+        if run is not None:
+            step = run.steps if self.step is None else self.step
+            state = self._bridge.frame(job, min(step, run.stored))
+            if state is not None:
+                self._fill(job, state.x_t, step <= run.stored)
 
     def _fill(self, job: int, pictures: NDArray[np.uint8], is_finished: bool) -> None:
         assert self.plan is not None
@@ -112,8 +130,9 @@ class GuidanceSheet(QObject):
             self.page.sheet.put(first + column, picture, finished=is_finished)
             if is_finished:
                 self._pictures[first + column] = picture
-        if is_finished:
-            self._show_note()
+            else:
+                self._pictures.pop(first + column, None)
+        self._show_note()
 
     def _end(self, job: int) -> None:
         self._waiting.discard(job)
@@ -133,10 +152,18 @@ class GuidanceSheet(QObject):
         elif self.is_busy:
             self.page.note.set_lines(f"Row {min(done + 1, len(self.jobs))} of {len(self.jobs)} is being made.")
         elif self.jobs:
-            self.page.note.set_lines("Click a picture to see its trajectory. Every row is a run in the history.")
+            ways = "Click a picture to see its trajectory; drag the slider to take all rows through t."
+            self.page.note.set_lines(self._time() + ways)
         else:
             runs = f"{len(plan.rows)} runs of {len(plan.columns)} samples"
             self.page.note.set_lines(f"{runs}, all with the noise of seed {plan.requests[0].seed}.")
+
+    def _time(self) -> str:
+        """Which state of the rows is shown, unless it is the last."""
+        run = self._state.runs.get(self.jobs[0])
+        if run is None or self.step is None or self.step >= run.steps:
+            return ""
+        return f"x_t at t = {run.path[self.step].t:.0f}. "
 
     @Slot(int)
     def _open(self, cell: int) -> None:

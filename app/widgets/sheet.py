@@ -22,7 +22,7 @@ KEPT = 128
 
 
 class Sheet(QWidget):
-    """Cells row by row, in whole zoom where they fit; unfinished ones are dimmed, those to come are dashed.
+    """Cells row by row, in whole zoom where that fills the room; unfinished ones are dimmed, those to come are dashed.
 
     Attributes: ``rows`` and ``columns`` (names), ``current`` (cell or None). Signals: ``cell_clicked(int)``.
     Arrows choose the cells around the current one.
@@ -63,6 +63,10 @@ class Sheet(QWidget):
 
     def has(self, cell: int) -> bool:
         return cell in self._images
+
+    def picture(self, cell: int) -> QImage:
+        """What a cell shows, as far as it has come."""
+        return self._images[cell]
 
     def is_finished(self, cell: int) -> bool:
         return cell in self._finished
@@ -160,7 +164,8 @@ class Sheet(QWidget):
             ((self.width() - left - 2 - (across - 1) * GAP) / across) * ratio / wide,
             ((self.height() - top - 2 - (down - 1) * GAP) / down) * ratio / high,
         )
-        zoom = float(int(fit)) if fit >= 1 else max(fit, 1 / max(wide, high))
+        whole = float(int(fit)) if fit >= 1 else max(fit, 1 / max(wide, high))
+        zoom = fit if 1.2 <= fit < 2 else whole  # as in the panes: once leaves up to three quarters of the room empty
         width, height = max(1, int(wide * zoom)) / ratio, max(1, int(high * zoom)) / ratio
         spare = self.width() - left - 2 - across * width - (across - 1) * GAP
         below = self.height() - top - 2 - down * height - (down - 1) * GAP

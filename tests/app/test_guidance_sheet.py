@@ -155,15 +155,92 @@ def test_that_cells_fill_while_their_row_is_made_and_are_finished_with_it(scene)
     assert not stage.sheet.is_busy
 
 
-def test_that_rows_being_made_do_not_move_the_run_looked_at(scene):
+def test_that_slider_and_curves_are_those_of_the_first_row_whatever_was_looked_at_before(scene):
     state, bridge, stage = scene
     stage.buttons.sheet.setChecked(False)
     stage.buttons.run.click()
     bridge.run_to_end(1)
     stage.buttons.sheet.setChecked(True)
+    guidance = stage.controls.guidance.value()
+    first, second = render(scene)
+    bridge.run_to_end(first)
+    bridge.run_to_end(second)
+    assert (state.cursor.run, state.cursor.step) == (first, 3)
+    assert stage.sheet.page.isVisible()
+    assert stage.controls.guidance.value() == guidance, "the controls are still those of the whole sheet"
+
+
+def test_that_the_slider_takes_every_row_through_t(scene):
+    state, bridge, stage = scene
     for job in render(scene):
         bridge.run_to_end(job)
-    assert state.cursor.run == 1
+    sheet = stage.sheet.page.sheet
+    at_the_end = [sheet.picture(cell) for cell in range(4)]
+    stage.transport.position_requested.emit(1)
+    assert stage.sheet.page.isVisible()
+    assert all(sheet.picture(cell) != before for cell, before in enumerate(at_the_end))
+    assert all(sheet.is_finished(cell) for cell in range(4)), "it is what there was"
+    t = state.runs[1].path[1].t
+    assert f"t = {t:.0f}" in stage.sheet.page.note.text()
+    stage.transport.position_requested.emit(3)
+    assert [sheet.picture(cell) for cell in range(4)] == at_the_end
+    assert "t =" not in stage.sheet.page.note.text()
+
+
+def test_that_a_row_that_ends_later_joins_the_others_where_they_are(scene):
+    _, bridge, stage = scene
+    first, second = render(scene)
+    bridge.run_to_end(first)
+    stage.transport.position_requested.emit(1)
+    bridge.advance(second, 3)
+    bridge.end(second)
+    sheet = stage.sheet.page.sheet
+    assert sheet.picture(2) == sheet.picture(0), "the toy engine draws the same at the same step"
+
+
+def test_that_a_cell_opens_at_the_state_that_the_sheet_shows_and_escape_leads_back(scene):
+    state, bridge, stage = scene
+    for job in render(scene):
+        bridge.run_to_end(job)
+    stage.transport.position_requested.emit(2)
+    stage.sheet.page.sheet.cell_clicked.emit(3)
+    assert (state.cursor.run, state.cursor.step, stage.view.cell) == (2, 2, 1)
+    stage.stop()
+    assert stage.sheet.page.isVisible()
+    assert stage.sheet.step == 2
+    stage.stop()
+    assert stage.view.isVisible()
+    stage.stop()
+    assert stage.view.cell is None
+    assert stage.view.isVisible()
+
+
+def test_that_the_slider_of_another_run_leaves_the_sheet(scene):
+    _, bridge, stage = scene
+    stage.buttons.sheet.setChecked(False)
+    stage.buttons.run.click()
+    bridge.run_to_end(1)
+    stage.buttons.sheet.setChecked(True)
+    stage.transport.position_requested.emit(1)
+    assert stage.view.isVisible()
+
+
+def test_that_a_run_chosen_in_the_history_is_shown_in_place_of_the_sheet(scene):
+    state, bridge, stage = scene
+    for job in render(scene):
+        bridge.run_to_end(job)
+    state.move(run=2, step=1)
+    assert stage.view.isVisible()
+
+
+def test_that_escape_in_the_row_being_made_stops_the_sheet(scene):
+    _, bridge, stage = scene
+    first, second = render(scene)
+    bridge.advance(first, 1)
+    stage.sheet.page.sheet.cell_clicked.emit(0)
+    assert stage.view.isVisible()
+    stage.stop()
+    assert [call for call in bridge.calls if call[0] == "cancel"] == [("cancel", second), ("cancel", first)]
 
 
 def test_that_a_cell_opens_as_the_whole_trajectory_of_its_sample(scene):
