@@ -8,7 +8,8 @@ The weights are converted ones: pytorch-fid's ``pt_inception-2015-12-05-6726825d
 
 from __future__ import annotations
 
-import pickle
+import warnings
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
@@ -28,6 +29,7 @@ from core.weights_file import digest, look_through
 SIDE = 299
 EPSILON = 1e-3
 LARGEST_FILE = 500_000_000
+_COUNTER = ".num_batches_tracked"
 
 Resize = Literal["pytorch-fid", "torch-fidelity"]
 
@@ -133,23 +135,10 @@ def open_inception(path: Path, device: str = "cpu") -> Inception:
     ``pt_inception…`` is resized as pytorch-fid does it, everything else as torch-fidelity, whose figures are those of
     the original program. Raises Refusal for a file that is not this network's: nothing in it is ever executed.
     """
-    weights = _read(path)
-    expected = dict(SHAPES)
-    for name in list(weights):
-        if name.endswith(".num_batches_tracked"):
-            del weights[name]
-    missing, unknown = sorted(expected.keys() - weights.keys()), sorted(weights.keys() - expected.keys())
-    wrong = [name for name in expected if name in weights and tuple(weights[name].shape) != expected[name]]
-    if missing or unknown or wrong:
-        shown = (missing or unknown or wrong)[0]
-        raise Refusal(
-            f"{path.name} does not hold the Inception network of the Fréchet distance. Use pytorch-fid's "
-            "pt_inception-2015-12-05-6726825d.pth or torch-fidelity's weights-inception-2015-12-05-6726825d.pth.",
-            f"{len(missing)} tensors missing, {len(unknown)} unknown, {len(wrong)} of another shape; {shown[:80]}",
-        )
+    weights = {name: tensor.float() for name, tensor in _read(path).items()}
     for name, tensor in weights.items():
-        if not bool(torch.isfinite(tensor).all()):
-            raise Refusal(f"{path.name} holds values that are not numbers: it is damaged.", name)
+        if not bool(torch.isfinite(tensor).all()) or (name.endswith("running_var") and bool((tensor < 0).any())):
+            raise Refusal(f"{path.name} holds values that are not numbers, or no variances: it is damaged.", name)
     resize: Resize = "pytorch-fid" if path.name.startswith("pt_inception") else "torch-fidelity"
     info = ClassifierInfo(
         ModelRef(path.name, digest((path,), f"inception {resize}")),
@@ -165,22 +154,67 @@ def open_inception(path: Path, device: str = "cpu") -> Inception:
 
 
 def _read(path: Path) -> dict[str, Tensor]:
-    """The file's tensors, float32 on the CPU."""
+    """The network's tensors in the file, on the CPU; shapes are compared before anything large is made of them."""
+    if not path.is_file():  # a pipe would be waited for
+        raise Refusal(f"{path.name} cannot be read as weights: there is no such file.", str(path))
+    if path.stat().st_size > LARGEST_FILE:
+        raise Refusal(f"{path.name} is far larger than the Inception network. Name another file.")
     if path.suffix.lower() == ".safetensors":
-        return look_through(path).load()
-    try:
-        if path.stat().st_size > LARGEST_FILE:
-            raise Refusal(f"{path.name} is far larger than the Inception network. Name another file.")
-        loaded = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, EOFError, RuntimeError, ValueError, KeyError, pickle.UnpicklingError) as error:
-        raise Refusal(
-            f"{path.name} cannot be read as weights: it is damaged or of another kind.", repr(error)
-        ) from error
+        file = look_through(path)
+        _compare(path, file.shapes)
+        return _counted_out(file.load())
+    loaded = _unpickled(path)
     if not isinstance(loaded, dict) or not all(
-        isinstance(name, str) and isinstance(value, Tensor) for name, value in loaded.items()
+        isinstance(name, str) and _is_plain(value) for name, value in loaded.items()
     ):
         raise Refusal(f"{path.name} holds something else than weights by name. Name another file.")
-    return {name: value.float() for name, value in loaded.items()}
+    _compare(path, {name: tuple(value.shape) for name, value in loaded.items()})
+    return _counted_out(loaded)
+
+
+def _unpickled(path: Path) -> object:
+    """What a pickle of tensors holds; torch's own reader of those executes nothing."""
+    try:
+        if zipfile.is_zipfile(path):
+            with zipfile.ZipFile(path) as archive:
+                if sum(entry.file_size for entry in archive.infolist()) > LARGEST_FILE:
+                    raise Refusal(f"{path.name} unpacks to far more than the Inception network. Name another file.")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return torch.load(path, map_location="cpu", weights_only=True)
+    except Refusal:
+        raise
+    except Exception as error:  # a stranger's file breaks readers in every way there is
+        raise Refusal(
+            f"{path.name} cannot be read as weights: it is damaged or of another kind.", repr(error)[:1000]
+        ) from error
+
+
+def _is_plain(value: object) -> bool:
+    """Whether it is a tensor that holds as many numbers as it says."""
+    if not isinstance(value, Tensor) or value.layout != torch.strided or value.device.type != "cpu":
+        return False
+    if value.is_quantized or value.is_complex():
+        return False
+    return value.numel() * value.element_size() <= value.untyped_storage().nbytes()
+
+
+def _compare(path: Path, found: Mapping[str, tuple[int, ...]]) -> None:
+    """Raise Refusal unless these are the network's tensors, counters aside."""
+    names = {name for name in found if not name.endswith(_COUNTER)}
+    missing, unknown = sorted(SHAPES.keys() - names), sorted(names - SHAPES.keys())
+    wrong = [name for name in SHAPES if name in names and found[name] != SHAPES[name]]
+    if missing or unknown or wrong:
+        raise Refusal(
+            f"{path.name} does not hold the Inception network of the Fréchet distance. Use pytorch-fid's "
+            "pt_inception-2015-12-05-6726825d.pth or torch-fidelity's weights-inception-2015-12-05-6726825d.pth.",
+            f"{len(missing)} tensors missing, {len(unknown)} unknown, {len(wrong)} of another shape; "
+            f"{(missing or unknown or wrong)[0][:80]}",
+        )
+
+
+def _counted_out(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name: tensor for name, tensor in tensors.items() if not name.endswith(_COUNTER)}
 
 
 def _folded(layer: Convolution, weights: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
