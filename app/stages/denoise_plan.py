@@ -16,7 +16,7 @@ from core.messages import ModelInfo
 from core.noise import initial_noise
 from core.paths import make_path
 from core.process import marginal
-from core.requests import FromImage, SampleRequest
+from core.requests import FromImage, FromNoise, SampleRequest
 from core.schedules import make_schedule
 
 HINT = "Ctrl+Enter denoises, Space pauses, Esc stops; drag the slider back through every step."
@@ -24,6 +24,9 @@ SHEET_HINT = "Ctrl+Enter renders the sheet, a click on a picture opens its traje
 CELL_HINT = "Drag the slider back through every step of this sample; Esc goes back to the sheet."
 BOTH_HINT = "Both w and the classifier guide, which adds up: switch one of them off."
 CLAMP_HINT = "Clamping x₀ alone works against guidance: under More, choose to re-derive ε, or not to clip."
+FEW_STEPS = 25
+FIRST_SHARE = 0.98
+"""Of T: a path that begins below it takes for pure noise what is not quite."""
 LARGEST = 1_000_000
 """Numbers that are drawn for this; more would hold up the window."""
 
@@ -34,6 +37,12 @@ def hint_of(request: SampleRequest, is_sheet: bool) -> str:
         return BOTH_HINT
     if request.sampler.clip == "clamp" and request.guidance > 0:
         return CLAMP_HINT
+    begins_late = isinstance(request.start, FromNoise) and request.timesteps[0] < FIRST_SHARE * request.schedule.T - 1
+    if begins_late and request.spacing != "hand" and request.steps <= FEW_STEPS:
+        return (
+            f"So few steps begin at t = {request.timesteps[0]} with {request.spacing} spacing, which is not quite "
+            "noise: trailing begins at T − 1 (More, Sampler)."
+        )
     return SHEET_HINT if is_sheet else HINT
 
 

@@ -102,7 +102,15 @@ class StatusLine(QStatusBar):
 
     @Slot()
     def _show_progress(self) -> None:
-        """The run under way; where there is none, the measurement or the training."""
+        """The run under way; where there is none, the measurement or the training; while nothing is, the hint has
+        their room."""
+        self._fill_progress()
+        fields = [self.fields[name] for name in ("step", "rate", "eta")]
+        is_under_way = any(field.text() for field in fields)
+        for field in fields:
+            field.setVisible(is_under_way)
+
+    def _fill_progress(self) -> None:
         status, training, measuring = self._state.status, self._state.training, self._state.measuring
         run = None if status.job is None else self._state.runs.get(status.job)
         self.fields["state"].setText(WORDS[status.state])

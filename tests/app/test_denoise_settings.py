@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.stages.denoise_plan import HINT, hint_of
 from app.stages.denoise_settings import DenoiseSettings, branch, resolve, settings_for, settings_of
 from core.codec import from_json, to_json
 from core.errors import Refusal
@@ -136,3 +137,18 @@ def test_that_leading_timesteps_are_shifted_as_the_models_scheduler_says():
     shifted = replace(DIGITS, steps_offset=1)
     assert resolve(DenoiseSettings(steps=5), shifted).timesteps == (801, 601, 401, 201, 1)
     assert resolve(DenoiseSettings(steps=5, spacing="linspace"), shifted).timesteps[-1] == 0
+
+
+# What is said of them
+
+
+def test_that_few_steps_that_begin_below_noise_are_told_of_trailing_spacing():
+    few = DenoiseSettings(sampler=SamplerSpec("dpmpp"), steps=15, guidance=0.0)
+    said = hint_of(resolve(few, DIGITS), False)
+    assert "t = 933" in said, "14 strides of 1000 / 15"
+    assert "trailing" in said
+    assert hint_of(resolve(replace(few, spacing="trailing"), DIGITS), False) == HINT
+    assert hint_of(resolve(replace(few, steps=50), DIGITS), False) == HINT
+    assert hint_of(resolve(replace(few, spacing="hand", hand=(500, 0)), DIGITS), False) == HINT
+    picture = resolve(replace(few, from_picture=True), DIGITS, PICTURE)
+    assert hint_of(picture, False) == HINT

@@ -74,3 +74,13 @@ def test_that_every_field_has_room_for_its_longest_words(scene: Scene) -> None:
     for field in line.fields.values():
         assert field.text()
         assert field.fontMetrics().horizontalAdvance(field.text()) <= field.width()
+
+
+def test_that_a_hint_has_the_room_of_figures_that_are_not_there(scene: Scene) -> None:
+    _, bridge, line = scene
+    hint = "Ctrl+Enter denoises, Space pauses, Esc stops; drag the slider back through every step of the run."
+    line.set_hint(hint)
+    assert line._hint.shown() == hint
+    bridge.advance(bridge.submit(REQUEST), 3)
+    assert line.fields["rate"].isVisible()
+    assert line._hint.shown().endswith("…"), "what runs is told first"
