@@ -149,6 +149,6 @@ def test_that_few_steps_that_begin_below_noise_are_told_of_trailing_spacing():
     assert "trailing" in said
     assert hint_of(resolve(replace(few, spacing="trailing"), DIGITS), False) == HINT
     assert hint_of(resolve(replace(few, steps=50), DIGITS), False) == HINT
-    assert hint_of(resolve(replace(few, spacing="hand", hand=(500, 0)), DIGITS), False) == HINT
+    assert hint_of(resolve(replace(few, steps=2, spacing="hand", hand=(500, 0)), DIGITS), False) == HINT
     picture = resolve(replace(few, from_picture=True), DIGITS, PICTURE)
     assert hint_of(picture, False) == HINT
