@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,8 @@ import pytest
 from PIL import Image
 
 from core.cli.ablation import with_error
+from core.errors import Refusal
+from core.evaluation import measurement_of
 from core.training.ablation import HYBRID, TABLE, Cell
 from core.training.objectives import DiffusionTask
 from core.training.session import TrainingSession
@@ -148,6 +151,49 @@ def test_that_an_ablation_goes_on_with_its_own_pictures_alone(command, folder, s
     code, _out, err = command(*arguments(folder))
     assert code == 2
     assert "not the pictures of this ablation" in err
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        (["--held-out", "nowhere"], "nowhere is not a folder"),
+        (["--features", "nowhere"], "no classifier “nowhere”"),
+        (["--features", "digits-judge"], "32 × 32 pixels, not at those of the trained models"),
+    ],
+)
+def test_that_what_it_is_to_be_measured_with_is_asked_for_before_it_is_trained(command, folder, more, words) -> None:
+    code, out, err = command(*arguments(folder, "--steps", "1", *more))
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert words in err
+    assert not (folder.parent / "out").exists()
+
+
+def test_that_a_damaged_model_is_named_and_trained_again_once_it_is_deleted(command, folder, short) -> None:
+    assert command(*arguments(folder, "--steps", "1"))[0] == 0
+    out = folder.parent / "out"
+    file = out / "ablation.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"figures": {}}))
+    weights = out / short[1].key / "unet" / "diffusion_pytorch_model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:100])
+    code, _out, err = command(*arguments(folder))
+    assert code == 2
+    assert f"The model of {short[1].key} is damaged. Delete {out / short[1].key}" in err
+    shutil.rmtree(out / short[1].key)
+    code, _out, err = command(*arguments(folder))
+    assert code == 0, err
+
+
+def test_that_a_model_that_cannot_be_measured_leaves_the_others_measured(command, folder, short, monkeypatch) -> None:
+    def measure(request, *others, **options):
+        if request.model.name == short[0].key:
+            raise Refusal("It answers no numbers.")
+        return measurement_of(request, *others, **options)
+
+    monkeypatch.setattr("core.cli.ablation.measurement_of", measure)
+    code, out, err = command(*arguments(folder, "--steps", "1", "--json", "--progress"))
+    assert code == 0, err
+    assert f"{short[0].key}: It answers no numbers." in err
+    assert [cell["bits_per_dim"] is None for cell in json.loads(out)["cells"]] == [True, False]
 
 
 def test_that_figures_have_their_errors() -> None:

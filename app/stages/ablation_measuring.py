@@ -82,7 +82,11 @@ class AblationMeasuring(QObject):
             case Failed(job=job) if job == self._job:  # also of a model that cannot be opened, before the first job
                 self._job = None
                 self.refused.emit(message.message, message.details)
-                self._end()
+                if job is None:
+                    self._end()
+                else:  # the others are measured all the same
+                    self._forget()
+                    self._next()
 
     def _know(self, key: str, info: ModelInfo) -> None:
         self._models[key] = info
@@ -124,13 +128,17 @@ class AblationMeasuring(QObject):
         self.changed.emit()
 
     def _leave(self) -> None:
-        """Stopped in the middle of one: what is known of it counts for nothing beside the others."""
+        """Stopped in the middle of one."""
+        self._forget()
+        self._end()
+
+    def _forget(self) -> None:
+        """What is known of a model that was not measured to the end counts for nothing beside the others."""
         key = list(self._models)[min(self._parts - len(self._queue), len(self._models)) - 1]
         if self._distances is None and key in self._likelihoods:
             del self._likelihoods[key]
             assert self._record is not None
             self._record.take({key: Figures()})
-        self._end()
 
     def _end(self) -> None:
         record, self._record = self._record, None

@@ -14,9 +14,10 @@ from core.cli.train import interrupting
 from core.device import pick_device
 from core.errors import Cancelled, Diverged, Refusal
 from core.evaluation import measurement_of
-from core.evaluation.ablation import distances_of, figures_of, judges, likelihood_of
-from core.library import Library, NetworkModel
-from core.messages import ClassifierInfo, Distances, Likelihood
+from core.evaluation.ablation import distances_of, figures_of, likelihood_of
+from core.evaluation.distances import check_features
+from core.library import Library, NetworkModel, Recogniser
+from core.messages import Distances, Likelihood
 from core.model_folder import open_model
 from core.recognisers import open_recogniser
 from core.requests import MeasureRequest
@@ -53,13 +54,15 @@ def ablation(options: argparse.Namespace) -> int:
         check_pictures(plan, data)
         if not plan.data_sha256:
             plan = replace(plan, data_sha256=data.sha256)
+        held_out = data if options.held_out is None else _opened(options.held_out, plan.size, check)
+        device = pick_device(options.device)
+        judge = _judge(options.features, (data.pictures.shape[3], plan.size, plan.size), device)
         begin(plan, options.out)
-        work = _Work(options.out, pick_device(options.device), data, check, progress)
+        work = _Work(options.out, device, data, check, progress)
         for outcome in outcomes(options.out):
             if not outcome.is_over:
                 work.train(plan, outcome.cell)
-        held_out = data if options.held_out is None else _opened(options.held_out, plan.size, check)
-        work.measure(plan.seed, held_out, options.features)
+        work.measure(plan.seed, held_out, judge)
     progress.close()
     _report(options, plan, outcomes(options.out))
     return 0
@@ -88,6 +91,19 @@ def _opened(folder: Path, size: int, check: Any) -> PictureFolder:
     return open_folder(folder, size, lambda done, total: check())
 
 
+def _judge(features: str | None, event_shape: tuple[int, ...], device: str) -> Recogniser | None:
+    """The classifier asked for, by itself the bundled one, where it fits the pictures. Raises Refusal before hours of
+    training, not after them."""
+    try:
+        found = open_recogniser(features or JUDGE, device).recogniser
+        check_features(found, event_shape, "the trained models")
+    except Refusal:
+        if features is None:
+            return None
+        raise
+    return found if features is not None or found.info.event_shape == event_shape else None
+
+
 class _Work:
     """Trains cells and measures them, telling how far that has come."""
 
@@ -109,38 +125,39 @@ class _Work:
             self._progress.say(f"{cell.key} diverged at step {diverged.step}")
             note_divergence(self._out, cell, diverged.step)
 
-    def measure(self, seed: int, data: PictureFolder, features: str | None) -> None:
+    def measure(self, seed: int, data: PictureFolder, judge: Recogniser | None) -> None:
         """Everything that was trained to its end, and is not measured yet."""
         trained = [outcome for outcome in outcomes(self._out) if outcome.is_over and outcome.diverged is None]
         if not trained or all(outcome.figures.bits_per_dim is not None for outcome in trained):
             return
         library, models = Library(), {}
         for outcome in trained:
-            model = NetworkModel(open_model(self._out / outcome.cell.key, self._device))
+            model = self._opened(outcome.cell)
             library.add_model(model)
             models[outcome.cell.key] = model.info
-        judge = self._judge(library, features, models)
-        likelihoods = {
-            key: self._result(likelihood_of(info, data, seed), library, data) for key, info in models.items()
-        }
-        distances = None if judge is None else self._result(distances_of(models, data, judge, seed), library, data)
+        if judge is not None:
+            library.add_recogniser(judge)
+        likelihoods = {}
+        for key, info in models.items():
+            try:
+                likelihoods[key] = self._result(likelihood_of(info, data, seed), library, data)
+            except Refusal as refusal:  # the others are measured all the same
+                self._progress.say(f"{key}: {refusal}")
+        features = None if judge is None else judge.info
+        distances = features and self._result(distances_of(models, data, features, seed), library, data)
         assert distances is None or isinstance(distances, Distances)
         bits = {key: one for key, one in likelihoods.items() if isinstance(one, Likelihood)}
-        note_figures(self._out, figures_of(bits, distances, judge))
+        note_figures(self._out, figures_of(bits, distances, features))
 
-    def _judge(self, library: Library, features: str | None, models: Any) -> ClassifierInfo | None:
-        """The classifier asked for, by itself the bundled one, where it fits the pictures."""
-        info = next(iter(models.values()))
+    def _opened(self, cell: Cell) -> NetworkModel:
+        folder = self._out / cell.key
         try:
-            opened = open_recogniser(features or JUDGE, self._device).recogniser
-        except Refusal:
-            if features is None:
-                return None
-            raise
-        if features is None and not judges((opened.info,), info):
-            return None
-        library.add_recogniser(opened)
-        return opened.info
+            return NetworkModel(open_model(folder, self._device))
+        except Refusal as refusal:
+            raise Refusal(
+                f"The model of {cell.key} is damaged. Delete {folder}, and the same command trains it again.",
+                f"{refusal} {refusal.details}",
+            ) from refusal
 
     def _result(self, request: MeasureRequest, library: Library, data: PictureFolder) -> Likelihood | Distances:
         work = measurement_of(request, library, self._device, data, check=self._check, breathe=self._check)

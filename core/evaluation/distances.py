@@ -209,14 +209,9 @@ class DistanceMeasuring:
         return [int(outside[place]) for place in some_pictures(data.labels[outside], wanted, self._request.seed)]
 
     def _check_fit(self, trial: Trial, data: PictureFolder) -> None:
-        model, info = self._library.model(trial.request.model).info, self._recogniser.info
+        model = self._library.model(trial.request.model).info
         pictures_as(data, model.event_shape, model.ref.name)
-        if info.event_shape[1:] != model.event_shape[1:] and not _is_published(self._recogniser):
-            height, width = info.event_shape[1:]
-            raise Refusal(
-                f"“{info.ref.name}” looks at pictures of {width} × {height} pixels, “{model.ref.name}” makes others. "
-                "Choose another feature network, such as Inception's weights, which takes pictures of any size."
-            )
+        check_features(self._recogniser, model.event_shape, f"“{model.ref.name}”")
         if _samples_of(trial) < 2 or len(self._request.pictures) < 2:
             raise Refusal("A distance needs at least two samples and two pictures.")
         if trial.request.seed + trial.batches - 1 > MAX_SEED:
@@ -244,6 +239,17 @@ class _Drawn:
     recognised: list[bool] = field(default_factory=list)
     seconds: float = 0.0
     are_numbers: bool = True
+
+
+def check_features(recogniser: Recogniser, event_shape: tuple[int, ...], who: str) -> None:
+    """Raise Refusal where a feature network does not look at what ``who`` makes."""
+    info = recogniser.info
+    if info.event_shape[1:] != event_shape[1:] and not _is_published(recogniser):
+        height, width = info.event_shape[1:]
+        raise Refusal(
+            f"“{info.ref.name}” looks at pictures of {width} × {height} pixels, not at those of {who}. "
+            "Choose another feature network, such as Inception's weights, which takes pictures of any size."
+        )
 
 
 def _as_input(pictures: Pictures, channels: int) -> torch.Tensor:

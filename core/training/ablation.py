@@ -26,6 +26,7 @@ from core.json_file import Fields, read_json
 from core.requests import PredictionKind, ScheduleSpec, VarianceKind
 from core.training.dataset import PictureFolder
 from core.training.order import ObjectiveName, PresetName, TimestepSamplerName, TrainOrder
+from core.training.presets import network_of
 from core.training.runs import FILE as SUMMARY
 from core.training.runs import RunSummary, read_summary, runs_folder
 
@@ -34,6 +35,9 @@ WINDOW = 50
 """Steps whose median is taken together: single batches of the bound are far apart."""
 EXPLODED = 10.0
 """A loss so many times its least one has diverged, where it stays there."""
+
+_BOUNDS = {"size": (8, 1024), "steps": (1, 100_000_000), "batch": (1, 65_536), "samples": (0, 1024), "seed": (0, 2**63)}
+"""What a person may ask for; another number in the file was written by somebody else."""
 
 log = logging.getLogger("diffuscope.training")
 
@@ -167,6 +171,7 @@ def check_pictures(ablation: Ablation, data: PictureFolder) -> None:
 
 def begin(ablation: Ablation, folder: Path) -> None:
     """Write what it is into its folder. Raises Refusal where there is another one, or nothing can be written."""
+    network_of(ablation.preset, ablation.size, 1, 0)  # refuses what no training could be made of
     if (folder / FILE).exists():
         if read(folder) != ablation:
             raise Refusal(f"{folder} holds an ablation with other settings. Name another folder for this one.")
@@ -178,13 +183,16 @@ def begin(ablation: Ablation, folder: Path) -> None:
 
 def read(folder: Path) -> Ablation:
     """What an ablation is, as its folder says. Raises Refusal."""
-    data = read_json(folder / FILE)
+    data = _contents(folder)
     names = {item.name for item in dataclasses.fields(Ablation)}
-    values = {name: field_from_json(Ablation, name, data[name]) for name in names & data.keys()}
     try:
-        return Ablation(**values)
-    except TypeError as error:
-        raise Refusal(f"{folder / FILE} is not whole: write the ablation anew, into another folder.") from error
+        found = Ablation(**{name: field_from_json(Ablation, name, data[name]) for name in names & data.keys()})
+    except (Refusal, TypeError) as error:
+        raise _damaged(folder, error) from error
+    for name, (low, high) in _BOUNDS.items():
+        if not low <= getattr(found, name) <= high:
+            raise _damaged(folder, f"{name} is {getattr(found, name)}")
+    return found
 
 
 def note_divergence(folder: Path, cell: Cell, step: int) -> None:
@@ -230,23 +238,44 @@ def _in_data_folder() -> Iterator[Path]:
         return
 
 
+def _contents(folder: Path) -> dict[str, Any]:
+    try:
+        return read_json(folder / FILE)
+    except Refusal as refusal:
+        raise _damaged(folder, refusal) from refusal
+
+
+def _damaged(folder: Path, why: object) -> Refusal:
+    return Refusal(
+        f"{folder / FILE} is damaged, so nobody knows what this ablation is. The models beside it can be opened one by "
+        "one; begin another ablation in another folder.",
+        str(why),
+    )
+
+
 def _diverged(folder: Path) -> dict[str, int]:
-    found = read_json(folder / FILE).get("diverged")
+    found = _contents(folder).get("diverged")
     fields = Fields(found if isinstance(found, dict) else {}, FILE)
-    return {cell.key: fields.whole(cell.key, 0) for cell in (*TABLE, HYBRID) if cell.key in fields.data}
+    try:
+        return {cell.key: fields.whole(cell.key, 0) for cell in (*TABLE, HYBRID) if cell.key in fields.data}
+    except Refusal as refusal:
+        raise _damaged(folder, refusal) from refusal
 
 
 def _figures(folder: Path) -> dict[str, Figures]:
-    found = read_json(folder / FILE).get("figures")
+    found = _contents(folder).get("figures")
     by_key = found if isinstance(found, dict) else {}
     names = {item.name for item in dataclasses.fields(Figures)}
-    return {
-        cell.key: Figures(
-            **{n: field_from_json(Figures, n, value) for n, value in by_key[cell.key].items() if n in names}
-        )
-        for cell in (*TABLE, HYBRID)
-        if isinstance(by_key.get(cell.key), dict)
-    }
+    try:
+        return {
+            cell.key: Figures(
+                **{n: field_from_json(Figures, n, value) for n, value in by_key[cell.key].items() if n in names}
+            )
+            for cell in (*TABLE, HYBRID)
+            if isinstance(by_key.get(cell.key), dict)
+        }
+    except Refusal as refusal:
+        raise _damaged(folder, refusal) from refusal
 
 
 def _write(ablation: Ablation, diverged: Mapping[str, int], figures: Mapping[str, Figures], folder: Path) -> None:

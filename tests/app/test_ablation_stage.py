@@ -344,6 +344,30 @@ def test_that_a_measurement_stopped_half_way_counts_for_nothing(scene):
     assert desk.record.cells[0].figures == Figures()
 
 
+def test_that_a_model_that_cannot_be_measured_counts_for_nothing_and_the_others_are_measured(scene):
+    _, bridge, stage = scene
+    desk = trained(stage, bridge)
+    desk.view.next.click()
+    for one in desk.record.trained:
+        bridge.say(ModelKnown(DIGITS, str(desk.record.folder / one.cell.key)))
+    job = len(bridge.submitted)
+    bridge.begin_measure(job)
+    bridge.say_measured(job, known_bits(3.0), 2)
+    bridge.say(Failed(job, "It answers no numbers.", ""))
+    assert stage.errors.message() == "It answers no numbers."
+    assert desk.measuring.is_live
+    assert desk.record.cells[0].figures == Figures()
+    for count in range(2, 6):
+        job = len(bridge.submitted)
+        assert len(bridge.measured) == count
+        bridge.begin_measure(job)
+        bridge.say_measured(job, known_bits(3.0 + count), 10)
+        bridge.end(job)
+    assert not desk.measuring.is_live
+    found = [outcome.figures.bits_per_dim for outcome in outcomes(desk.record.folder)]
+    assert found == [None, 5.0, 6.0, None, 7.0, 8.0]
+
+
 def test_that_a_model_that_cannot_be_opened_ends_the_measuring_in_words(scene):
     _, bridge, stage = scene
     desk = trained(stage, bridge)

@@ -84,11 +84,37 @@ def test_that_a_folder_with_a_model_is_left_alone(tmp_path) -> None:
         begin(DIGITS, tmp_path)
 
 
-@pytest.mark.parametrize("content", ["[]", "{", '{"steps": 3}', '{"data_name": 3, "size": 32, "steps": 3}'])
+@pytest.mark.parametrize(
+    "content",
+    ["", "[]", "{", '{"steps": 3}', '{"data_name": 3, "size": 32, "steps": 3}', '{"a": "' + "x" * 2**21 + '"}'],
+)
 def test_that_a_damaged_file_is_refused_in_words(tmp_path, content) -> None:
     (tmp_path / FILE).write_text(content)
-    with pytest.raises(Refusal):
-        read(tmp_path)
+    for ask in (read, outcomes):
+        with pytest.raises(Refusal, match=r"ablation\.json is damaged"):
+            ask(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        *(("size", -8), ("size", 10**9), ("steps", 0), ("batch", 0), ("batch", 10**9), ("samples", 10**9)),
+        *(("seed", -1), ("lr", "fast"), ("preset", "huge"), ("hybrid", 1), ("schedule", {"name": "none"})),
+        *(("schedule", {"T": 10**9}), ("diverged", {"mu-simple": "early"}), ("figures", {"mu-simple": {"metric": 7}})),
+    ],
+)
+def test_that_a_file_edited_by_hand_is_bounded(tmp_path, field, value) -> None:
+    begin(DIGITS, tmp_path)
+    data = json.loads((tmp_path / FILE).read_text())
+    (tmp_path / FILE).write_text(json.dumps(data | {field: value}))
+    with pytest.raises(Refusal, match="is damaged"):
+        outcomes(tmp_path)
+
+
+def test_that_nothing_is_written_of_an_ablation_that_cannot_be_trained(tmp_path) -> None:
+    with pytest.raises(Refusal, match="9 × 9 cannot be trained on"):
+        begin(replace(DIGITS, size=9), tmp_path / "new")
+    assert not (tmp_path / "new").exists()
 
 
 def test_that_it_is_known_which_cells_are_over(tmp_path) -> None:
