@@ -60,12 +60,10 @@ def find_classifier(name_or_path: str | Path) -> Path:
     if str(name_or_path) in bundled_classifiers():
         return BUNDLED / name_or_path
     path = Path(os.path.expanduser(name_or_path))
-    if os.path.isfile(path):
-        path = path.parent
-    if path.name in (KIND, "scheduler") and is_classifier(path.parent):
-        path = path.parent
-    if os.path.isdir(path):
-        return path
+    given = path.parent if os.path.isfile(path) else path
+    home = given.parent if given.name in (KIND, "scheduler") and is_classifier(given.parent) else given
+    if is_classifier(home) or os.path.isdir(path):
+        return home
     names = ", ".join(bundled_classifiers()) or "none"
     raise Refusal(
         f"There is no classifier “{name_or_path}”. Give a classifier's folder, or one of the bundled names: {names}."
@@ -145,14 +143,15 @@ class _Contents:
 
 
 def _read(folder: Path) -> _Contents:
+    name = folder.resolve().name
     config_file = inside(folder, f"{KIND}/config.json")
     if config_file is None:
         if (folder / "model_index.json").is_file() or (folder / "unet").is_dir():
             raise Refusal(
-                f"“{folder.name}” is a model that draws pictures, not a classifier. Open it as a model.", str(folder)
+                f"“{name}” is a model that draws pictures, not a classifier. Open it as a model.", str(folder)
             )
         raise Refusal(
-            f"“{folder.name}” is not a classifier: it has no {KIND}/config.json. Choose the folder that holds {KIND}.",
+            f"“{name}” is not a classifier: it has no {KIND}/config.json. Choose the folder that holds {KIND}.",
             str(folder),
         )
     config = ClassifierConfig.from_json(read_json(config_file))
@@ -161,12 +160,12 @@ def _read(folder: Path) -> _Contents:
     says = scheduler_of(folder, notes)
     own_file = inside(folder, OWN_FILE)
     own = Fields({} if own_file is None else read_json(own_file), OWN_FILE)
+    if own.text("kind") not in ("", KIND):
+        raise Refusal(f"{OWN_FILE} says it is a {own.text('kind')[:60]}, but “{name}” holds a classifier's network.")
     noisy = own.flag("noisy", True)
     identity = json.dumps([config.to_json(), asdict(says.schedule), noisy], sort_keys=True)
     info = ClassifierInfo(
-        ref=ModelRef(
-            own.text("name")[:MAX_NAME] or folder.resolve().name, digest((file.path for file in weights), identity)
-        ),
+        ref=ModelRef(own.text("name")[:MAX_NAME] or name, digest((file.path for file in weights), identity)),
         event_shape=config.event_shape,
         labels=_labels(own, config.classes),
         schedule=says.schedule,

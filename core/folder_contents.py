@@ -38,19 +38,20 @@ class FolderContents:
 def read_folder(folder: Path) -> FolderContents:
     """Look through a nested or flat model folder. Raises Refusal, in words, for what cannot be opened."""
     notes: list[str] = []
+    name = folder.resolve().name
     index = inside(folder, "model_index.json")
     if index is not None:
         _check_index(read_json(index))
     config_file = inside(folder, "unet/config.json") or inside(folder, "config.json")
     if config_file is None and (folder / "classifier" / "config.json").is_file():
         raise Refusal(
-            f"“{folder.name}” is a classifier: it recognises pictures and draws none. Open it where a classifier is "
+            f"“{name}” is a classifier: it recognises pictures and draws none. Open it where a classifier is "
             "asked for, to guide or to judge.",
             str(folder),
         )
     if config_file is None:
         raise Refusal(
-            f"“{folder.name}” is not a model folder: it has neither unet/config.json nor config.json. "
+            f"“{name}” is not a model folder: it has neither unet/config.json nor config.json. "
             "Choose the folder that holds model_index.json.",
             str(folder),
         )
@@ -127,7 +128,8 @@ def weights_of(folder: Path, home: Path, notes: list[str]) -> tuple[WeightsFile,
             "(most models offer both), or convert them where you trust their source."
         )
     raise Refusal(
-        f"The weights are missing: there is no {within / WEIGHTS}.safetensors in “{folder.name}”.", str(folder)
+        f"The weights are missing: there is no {within / WEIGHTS}.safetensors in “{folder.resolve().name}”.",
+        str(folder),
     )
 
 

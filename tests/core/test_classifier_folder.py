@@ -202,6 +202,16 @@ def _pickled(folder: Path) -> None:
         (_own(labels=["ant"]), "names 1 classes"),
         (_own(labels="ant"), "list of texts"),
         (_own(noisy="yes"), "noisy must be true or false"),
+        (_set(classes=100_000), "tells 100000 apart"),
+        (lambda folder: (_set(classes=100_000)(folder), (folder / "diffuscope.json").unlink()), "do not fit"),
+        (lambda folder: (folder / WEIGHTS).write_bytes(b""), "damaged"),
+        (lambda folder: (folder / CONFIG).write_bytes(b""), "not valid JSON"),
+        (lambda folder: (folder / "diffuscope.json").write_bytes(b"\xff\xfe"), "not valid JSON"),
+        (lambda folder: (folder / WEIGHTS).write_bytes((2**62).to_bytes(8, "little") + b"{}"), "damaged"),
+        (lambda folder: (folder / WEIGHTS).write_bytes(b"version https://git-lfs.github.com/spec/v1\n"), "pointer"),
+        (lambda folder: (folder / WEIGHTS).rename(folder / CONFIG), "not valid JSON|larger than"),
+        (_own(kind="model"), "says it is a model"),
+        (_own(kind=["classifier"]), "kind"),
         (_reshaped, "do not fit"),
         (_without, "1 tensors are missing"),
         (_not_a_number, "not numbers"),
@@ -220,3 +230,11 @@ def test_that_a_damaged_or_malicious_folder_is_refused_in_words(folder: Path, sp
     spoil(folder)
     with pytest.raises(Refusal, match=words):
         open_recogniser(folder)
+
+
+def test_that_the_person_is_told_of_what_was_given_not_of_where_it_lies(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("notes.txt").write_text("no classifier")
+    for given, words in (("notes.txt", "no classifier “notes.txt”"), (".", f"“{tmp_path.name}” is not a classifier")):
+        with pytest.raises(Refusal, match=words):
+            open_recogniser(given)
