@@ -256,7 +256,8 @@ class Bridge(QObject):
         match message:
             case Status():
                 state.set_status(message)
-            case ModelOpened(info=info):
+            case ModelOpened(info=info, folder=folder):
+                state.folders[info.ref.sha256] = folder
                 state.set_model(info)
             case ClassifierOpened(info=classifier):
                 state.add_classifier(classifier)

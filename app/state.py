@@ -122,7 +122,8 @@ class AppState(QObject):
     Attributes: ``cursor``, ``image`` (the person's picture), ``conversion`` (how it meets the network, None until a
     model is open), ``schedule`` (of the forward process), ``seed``, ``model`` (open model or None), ``status`` (of
     the engine), ``runs`` (by job id, in order of start), ``training`` (the last that began, or None),
-    ``measuring`` (the last measurement, or None), ``classifiers`` (open ones, the last opened last).
+    ``measuring`` (the last measurement, or None), ``classifiers`` (open ones, the last opened last), ``folders`` (of
+    the models that have been opened, by their hash; nobody is told of it).
 
     Signals: ``<attribute>_changed(value)`` after each change; ``runs_changed(job)`` for a run that began or moved on.
     """
@@ -152,6 +153,7 @@ class AppState(QObject):
         self.training: Training | None = None
         self.measuring: Measuring | None = None
         self.classifiers: tuple[ClassifierInfo, ...] = ()
+        self.folders: dict[str, str] = {}
 
     def move(self, **changes: Any) -> None:
         """Move the cursor: ``state.move(t=500)``."""

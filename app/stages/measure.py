@@ -1,5 +1,4 @@
-"""Measure: how well a model codes pictures, how far its samples are from them, and what decides between two "
-"models."""
+"""Measure: how well a model codes pictures, how far its samples are from them, and what decides between two."""
 
 from __future__ import annotations
 
@@ -49,7 +48,7 @@ class MeasureStage(Stage):
     def __init__(self, state: AppState, bridge: Bridge, parent: QWidget | None = None) -> None:
         super().__init__(state, parent)
         self._bridge = bridge
-        self.measurements = Measurements(bridge, self)
+        self.measurements = Measurements(state, bridge, self)
         self.coarse = CoarseToFine(state, bridge, self)
         self.saver = PlotSaver(self)
         self.page = MeasurePage(self.coarse.page)

@@ -1,5 +1,4 @@
-"""What can be chosen before a measurement. The controls hold one ``MeasureSettings``; they know nothing of "
-"results."""
+"""What can be chosen before a measurement. The controls hold one ``MeasureSettings``; they know nothing of results."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""What stands beside and under a measurement: its formula, the list of measurements, bits as bars, a point's "
-"samples."""
+"""What stands beside and under a measurement: its formula, the list of measurements, bits as bars, samples."""
 
 from __future__ import annotations
 

@@ -26,9 +26,9 @@ METRICS = {"frechet": "Fréchet distance", "kernel": "kernel distance"}
 
 @dataclass
 class Record:
-    """``state`` is "queued", "running", "paused", "finished", "stopped" or "failed"; ``shown`` says whether "
-        "its curves
-    are drawn together with others of its kind. ``classes`` are the names of the model's labels."""
+    """``state`` is "queued", "running", "paused", "finished", "stopped" or "failed"; ``shown`` says whether its
+    curves are drawn together with others of its kind. ``classes`` are the names of the model's labels, ``weights`` says
+    in words whether its weights are averages."""
 
     job: int
     kind: KindName
@@ -36,6 +36,7 @@ class Record:
     model: str
     data: str
     classes: tuple[str, ...] = ()
+    weights: str = ""
     state: str = "queued"
     result: Measurement | None = None
     done: int = 0

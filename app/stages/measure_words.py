@@ -14,8 +14,6 @@ from core.evaluation.plans import series_of
 from core.messages import DistancePoint, Distances, Likelihood
 from core.requests import DistanceRequest, LikelihoodRequest, SampleRequest
 
-AS_SAVED = "weights as saved"
-"""Those of trainings here are averages (EMA); of other models their folder does not say."""
 KNOWN_FROM = 0.02
 """Share of a measurement from which on its own rate says how long the rest takes."""
 CLIPS = {
@@ -87,7 +85,7 @@ def _likelihood_words(record: Record, request: LikelihoodRequest) -> str:
         ("told the class" if request.labelled else "not told the class") if record.classes else "",
         request.precision if request.precision != "float32" else "",
         f"seed {request.seed}",
-        AS_SAVED,
+        f"weights {record.weights}" if record.weights else "",
     )
     return " · ".join(filter(None, facts))
 
@@ -111,7 +109,7 @@ def _distance_words(record: Record, request: DistanceRequest) -> str:
         first.precision if first.precision != "float32" else "",
         f"k = {request.neighbours}",
         f"seed {first.seed}",
-        AS_SAVED,
+        f"weights {record.weights}" if record.weights else "",
     ]
     return " · ".join(filter(None, facts))
 

@@ -8,6 +8,8 @@ from PySide6.QtCore import QObject, Signal, Slot
 
 from app.stages.measure_kinds import KindName
 from app.stages.measure_record import Record
+from app.state import AppState
+from core.evaluation.weights import weights_of
 from core.messages import EngineState, ModelInfo, Status
 from core.requests import MeasureRequest
 from core.training.dataset import PictureFolder
@@ -25,9 +27,9 @@ class Measurements(QObject):
     changed = Signal(object, object)
     listed = Signal()
 
-    def __init__(self, bridge: Bridge, parent: QObject | None = None) -> None:
+    def __init__(self, state: AppState, bridge: Bridge, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._bridge = bridge
+        self._state, self._bridge = state, bridge
         self.records: tuple[Record, ...] = ()
         bridge.message.connect(self._receive)
 
@@ -46,7 +48,9 @@ class Measurements(QObject):
     def start(self, kind: KindName, request: MeasureRequest, data: PictureFolder, model: ModelInfo) -> Record:
         """Queue a measurement."""
         job = self._bridge.measure(request, data)
-        record = Record(job, kind, request, model.ref.name, data.name, model.labels)
+        folder = self._state.folders.get(model.ref.sha256, "")
+        weights = weights_of(folder) if folder else ""
+        record = Record(job, kind, request, model.ref.name, data.name, model.labels, weights)
         self.records = (*self.records, record)
         self.listed.emit()
         return record

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from PySide6.QtCore import QPointF, QRectF, QSize, QSizeF, Qt
+from PySide6.QtCore import QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QFontMetricsF, QLinearGradient, QPainter
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
@@ -14,18 +14,19 @@ from app.theme import GRID, colour, font, palette
 from app.widgets.drawn_plot import DrawnPlot, Table
 
 ROW = 36
-"""Height of a model's row; up to half as much again where there is room."""
+"""Height of a model's row, where there are as many as have room."""
+TALLEST = 72
+"""Of a row where there are fewer."""
 NAMED = 18
 """Height of the line above a bar."""
 MOST = 3
 """Models that have room; of more the first ones are drawn, and all are saved."""
-TOOLTIP = (
+MEANING = (
     "Bits a value (a pixel's channel) that the model needs for a picture: L = L_T + Σ L_t + L₀ (Ho et al. 2020, "
     "eq. 5).\n"
     "L_T: what is left of the picture in x_T, costs nothing where all is noise. L_1 … L_T−1: what each reverse "
     "step must "
-    "be told,\nthe rate. L₀: the last step to whole pixel values, by a discretised Gaussian (section 3.3).\n"
-    "Right click or Ctrl+E saves it."
+    "be told,\nthe rate. L₀: the last step to whole pixel values, by a discretised Gaussian (section 3.3)."
 )
 
 
@@ -59,7 +60,7 @@ class AccountingBar(DrawnPlot):
         super().__init__("Bits in the papers' accounting", parent)
         self.on_panel = True
         self.accounts: tuple[Account, ...] = ()
-        self.setToolTip(TOOLTIP)
+        self.explain(MEANING)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
 
     def show_accounts(self, accounts: Sequence[Account]) -> None:
@@ -80,10 +81,11 @@ class AccountingBar(DrawnPlot):
     def minimumSizeHint(self) -> QSize:
         return QSize(260, MOST * ROW)
 
-    def draw(self, painter: QPainter, size: QSizeF) -> None:
+    def draw(self, painter: QPainter) -> None:
+        size = self.extent
         painter.setFont(font("caption", numbers=True))
         most = max(1, int(size.height() // ROW))
-        row_height = min(1.5 * ROW, size.height() / max(1, min(most, len(self.accounts))))
+        row_height = min(TALLEST, size.height() / max(1, min(most, len(self.accounts))))
         longest = max((a.total for a in self.accounts if math.isfinite(a.total)), default=0.0)
         for row, account in enumerate(self.accounts[:most]):
             self._draw_row(painter, account, QRectF(0, row * row_height, size.width(), row_height), longest)

@@ -685,3 +685,13 @@ def test_that_arrows_read_the_plot_where_no_widget_wants_them(scene) -> None:
     scene.stage.seek(2)
     assert scene.stage.view.plot.pointed == (0, 2)
     assert scene.stage.view.plot.place(0, 2) != QPointF()
+
+
+def test_that_whether_weights_are_averages_stands_beside_every_number(scene, tmp_path) -> None:
+    (tmp_path / "diffuscope.json").write_text('{"provenance": {"training": {"ema_decay": 0.99}}}')
+    scene.state.folders[scene.state.model.ref.sha256] = str(tmp_path)
+    scene.measure("distance")
+    assert "weights EMA, decay 0.99" in scene.stage.view.beside.text()
+    (tmp_path / "diffuscope.json").unlink()
+    scene.measure("likelihood")
+    assert "does not say whether they are averaged" in scene.stage.view.beside.text()
