@@ -63,7 +63,7 @@ QPushButton[role="link"] {{ background: transparent; border: none; padding: 0; m
 QPushButton[role="link"]:hover, QPushButton[role="link"]:focus {{ text-decoration: underline; }}
 QPushButton[role="link"]:disabled {{ color: {c.quiet}; }}
 
-QComboBox:disabled, QAbstractSpinBox:disabled {{ color: {c.quiet}; background: transparent; }}
+QLineEdit:disabled, QComboBox:disabled, QAbstractSpinBox:disabled {{ color: {c.quiet}; background: transparent; }}
 
 QToolButton {{ background: transparent; border: 1px solid transparent; border-radius: {radius}px; padding: 3px 8px; }}
 QToolButton:hover {{ background: {c.line}; }}
