@@ -7,9 +7,9 @@ from app.stages.train_course import Course
 NEW = "Drop a folder; sub-folders are classes. Ctrl+Enter starts."
 EARLIER = " F10: earlier trainings."
 LIVE = "Space pauses, Esc stops and keeps, Ctrl+Enter uses the model."
-ENDED = "Drag the slider to see it learn. Ctrl+Enter uses the model, Resume goes on."
+ENDED = "Drag the slider to see it learn. Ctrl+Enter uses the model, {goes_on}."
 ABLATION = "Click a title to look at one training alone. Space pauses, Esc stops and keeps; it can be gone on with."
-CLASSIFIER = "Ctrl+Enter opens the classifier, Resume goes on."
+CLASSIFIER = "Ctrl+Enter opens the classifier, {goes_on}."
 
 
 def hint(course: Course | None, has_earlier: bool, at_work: Course | None = None) -> str:
@@ -20,7 +20,8 @@ def hint(course: Course | None, has_earlier: bool, at_work: Course | None = None
         return NEW + (EARLIER if has_earlier else "")
     if course.is_live:
         return LIVE
-    return ENDED if course.aim.task == "diffusion" else CLASSIFIER
+    goes_on = "Train on adds to it" if course.state == "finished" else "Resume goes on"
+    return (ENDED if course.aim.task == "diffusion" else CLASSIFIER).format(goes_on=goes_on)
 
 
 def said_when_open(course: Course, name: str) -> str:

@@ -86,7 +86,10 @@ class TrainSetup(QWidget):
         if self.data is None:
             return "Choose a folder of pictures first."
         if self.controls.aim.task == "classifier" and len(self.data.classes) < 2:
-            return f"{self.data.name} has no sub-folders, and so no classes to tell apart."
+            return (
+                f"{self.data.name} has no sub-folders, and so no classes to tell apart. "
+                "Choose a folder with a sub-folder for each class."
+            )
         return ""
 
     @property

@@ -574,6 +574,14 @@ def test_that_the_hint_is_what_can_be_done_at_the_moment(scene, qtbot):
     assert "pauses" not in hints[-1]
 
 
+def test_that_the_hint_names_the_button_of_a_finished_training(scene):
+    _, bridge, stage = scene
+    hints = []
+    stage.hint_changed.connect(hints.append)
+    bridge.say(RunEnded(begun(stage), "finished", 3, 1.0))
+    assert stage.view.pause.text() in hints[-1]
+
+
 def test_that_the_model_in_training_is_opened_for_every_stage(scene):
     _, bridge, stage = scene
     job = begun(stage)

@@ -188,6 +188,12 @@ def test_that_the_person_is_told_what_is_kept_aside(tmp_path: Path) -> None:
     assert any("4 pictures are kept aside" in note for note in started.notes)
 
 
+def test_that_the_person_is_told_where_too_few_pictures_leave_none_aside(tmp_path: Path) -> None:
+    order = session(tmp_path / "run").order
+    few = TrainingSession(replace(order, out=tmp_path / "few"), two_classes(8), network=SMALL)
+    assert any("No pictures are kept aside" in note for note in few.started(1).notes)
+
+
 def test_that_a_judge_says_so(tmp_path: Path) -> None:
     for _ in session(tmp_path / "judge", noised=False).work():
         pass
