@@ -61,14 +61,14 @@ KEYS_WITHOUT_COMMAND: Mapping[str, str] = {
     "Home, End": "First and last position",
     "Wheel": "Over a picture: zoom; over a slider: one step",
     "Double-click": "On a slider: first value; on a picture: fit; on a schedule plot: enlarge it",
-    "Right click, Menu": "On a picture: use it, copy it, save it",
+    "Right click, Menu": "On a picture: use it, copy it, save it; on a plot: save it, copy its numbers",
     "+, −, 0": "On a picture: zoom in, zoom out, fit",
     "Arrows, Enter": "On a grid of pictures: choose one, enlarge it",
     "↑ ↓": "On the schedule plots: unfold another; Enter enlarges it",
     "↑ ↓ in Morph": "Along the way down of the frame shown",
     "Ctrl+arrows, Delete": "In a schedule drawn by hand: choose a point (← →), move it (↑ ↓), remove it",
     "F2": "In the history: name the run",
-    "Ctrl+E": "On a plot of a measurement: save it, copy its numbers",
+    "Ctrl+E": "On a plot: save it as SVG or PNG, or its numbers as CSV; copy its numbers",
 }
 
 

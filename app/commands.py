@@ -18,6 +18,7 @@ from app.log import Log, logger
 from app.taking import Taking
 from app.theme import SchemeName, theme
 from app.widgets.controls import MAX_SEED
+from app.widgets.drawn_plot import SaveWanted
 from app.widgets.schedule_plots import SchedulePlots
 from core.errors import Refusal
 from core.images import OpenedImage
@@ -289,6 +290,15 @@ class Commands(QObject):
         self._large.setWindowState(self._large.windowState() & ~Qt.WindowState.WindowMinimized)
         self._large.show()
         self._large.activateWindow()
+
+    def save_plot(self, wanted: SaveWanted) -> None:
+        """Ask where, and say in the status line or in the stage's error bar what came of it."""
+        from app.plot_files import PlotSaver  # not needed before
+
+        saver = PlotSaver(self._window)
+        saver.saved.connect(lambda path: self._window.status_line.set_hint(f"Saved {path}"))
+        saver.refused.connect(self._window.show_error)
+        saver.choose(wanted.plot, wanted.ending, self._window.stage.subject).finished.connect(saver.deleteLater)
 
     def close_windows(self) -> None:
         """Close what was opened beside the window."""

@@ -1,20 +1,20 @@
-"""A plot as a file: which formats there are, how one is chosen, and the drawing of those that draw themselves."""
+"""A plot as a file: which formats there are, how one is chosen and written."""
 
 from __future__ import annotations
 
 import csv
 import io
-import math
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import BinaryIO
 
-from PySide6.QtCore import QBuffer, QIODevice, QObject, QRectF, QSizeF, Qt, Signal
-from PySide6.QtGui import QImage, QPainter
+from PySide6.QtCore import QBuffer, QIODevice, QObject, QRectF, Qt, Signal
+from PySide6.QtGui import QImage, QPaintDevice, QPainter
 from PySide6.QtSvg import QSvgGenerator
 from PySide6.QtWidgets import QFileDialog, QWidget
 
-from app.widgets.drawn_plot import DrawnPlot, Table
+from app.widgets.drawn_plot import DrawnPlot, Table, cell
 from core.errors import Refusal
 from core.files import check_writable, write_file
 
@@ -29,7 +29,7 @@ FORMATS: Mapping[str, str] = {
 
 
 class PlotSaver(QObject):
-    """Saves the plots it watches where the person says.
+    """Saves plots where the person says.
 
     Signals: ``saved(Path)``; ``refused(message, details)``.
     """
@@ -41,14 +41,10 @@ class PlotSaver(QObject):
         super().__init__(parent)
         self._window = parent
 
-    def watch(self, plot: DrawnPlot) -> None:
-        """Answer what the plot's menu asks."""
-        plot.export_wanted.connect(lambda ending: self.choose(plot, ending))
-
-    def choose(self, plot: DrawnPlot, ending: str) -> QFileDialog:
-        """Ask where the file is to go; the window stays usable meanwhile."""
-        name = "".join(letter if letter.isalnum() else "-" for letter in plot.title.lower()).strip("-")
-        dialog = QFileDialog(self._window, "Save the plot", f"{name or 'plot'}{ending}", FORMATS[ending])
+    def choose(self, plot: DrawnPlot, ending: str, subject: str = "") -> QFileDialog:
+        """Ask where the file is to go; the window stays usable meanwhile. ``subject`` is whose plot it is where the
+        plot itself does not know."""
+        dialog = QFileDialog(self._window, "Save the plot", proposed(plot, ending, subject), FORMATS[ending])
         dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
         dialog.setDefaultSuffix(ending.removeprefix("."))
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
@@ -67,13 +63,15 @@ class PlotSaver(QObject):
         return True
 
 
+def proposed(plot: DrawnPlot, ending: str, subject: str = "") -> str:
+    """The name of a file: what is plotted of what, "digits-loss.svg"."""
+    words = re.sub(r"[^\w.]+", "-", f"{plot.subject or subject} {plot.file_name}").strip("-.")
+    return f"{words or 'plot'}{ending}"
+
+
 def export(plot: DrawnPlot, path: Path) -> None:
     """Write what the plot shows, in the format of the path's ending. Raises Refusal; an older file stays then."""
-    write(path, {".svg": lambda: svg(plot), ".png": lambda: png(plot), ".csv": lambda: table(plot.table())})
-
-
-def write(path: Path, make: Mapping[str, Callable[[], bytes]]) -> None:
-    """Make and write the content for the path's ending. Raises Refusal; an older file stays then."""
+    make = {".svg": lambda: svg(plot), ".png": lambda: png(plot), ".csv": lambda: table(plot.table())}
     check_writable(path, *make)
     content = make[path.suffix.lower()]()
 
@@ -93,14 +91,14 @@ def svg(plot: DrawnPlot) -> bytes:
     drawing.setViewBox(QRectF(0, 0, size.width(), size.height()))
     drawing.setResolution(plot.logicalDpiX())
     drawing.setTitle(plot.title)
-    _paint(plot, QPainter(drawing))
+    _paint(plot, drawing)
     return bytes(buffer.data().data())
 
 
 def png(plot: DrawnPlot) -> bytes:
     image = QImage(plot.export_size() * PNG_SCALE, QImage.Format.Format_RGB32)
     image.setDevicePixelRatio(PNG_SCALE)
-    _paint(plot, QPainter(image))
+    _paint(plot, image)
     buffer = QBuffer()
     buffer.open(QIODevice.OpenModeFlag.WriteOnly)
     if not image.save(buffer, "PNG"):  # type: ignore[call-overload]  # the stubs ask for bytes, which it refuses
@@ -113,19 +111,13 @@ def table(rows: Table) -> bytes:
     text = io.StringIO(newline="")
     writer = csv.writer(text)
     for row in rows:
-        writer.writerow([_cell(value) for value in row])
+        writer.writerow(map(cell, row))
     return text.getvalue().encode("utf-8")
 
 
-def _cell(value: str | float) -> str:
-    if isinstance(value, str):
-        return value
-    return "" if math.isnan(value) else repr(value)
-
-
-def _paint(plot: DrawnPlot, painter: QPainter) -> None:
-    size = QSizeF(plot.export_size())
-    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-    painter.fillRect(QRectF(0, 0, size.width(), size.height()), plot.surface)
-    plot.draw(painter, size)
-    painter.end()
+def _paint(plot: DrawnPlot, device: QPaintDevice) -> None:
+    painter = QPainter(device)
+    try:
+        plot.draw_file(painter)
+    finally:
+        painter.end()

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from PySide6.QtCore import Qt, Slot
+from PySide6.QtCore import QEvent, Qt, Slot
 from PySide6.QtGui import QKeyEvent
-from PySide6.QtWidgets import QCheckBox, QFileDialog, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
-from app.plot_export import export
-from app.plot_files import FORMATS
+from app.plot_files import PlotSaver
 from app.theme import GRID, PANEL_PADDING, font
 from app.widgets.controls import Choice, label
 from app.widgets.curves import KEYS, SHOWN, Curve, curve_of
+from app.widgets.drawn_plot import SaveWanted
 from app.widgets.error_bar import ErrorBar
 from app.widgets.large_plot import LargePlot
 from app.widgets.plot_tables import TABLES
@@ -52,6 +52,7 @@ class PlotWindow(QWidget):
         self.errors = ErrorBar()
         self.saved = label(HINT, "caption")
         self.readings = {key: Reading(key) for key in KEYS}
+        self._saver = PlotSaver(self)
         self._t = label("")
         self._t.setFont(font("body", numbers=True, bold=True))
         self._lay_out()
@@ -60,6 +61,8 @@ class PlotWindow(QWidget):
         for reading in self.readings.values():
             reading.toggled.connect(self._show_curves)
         self.plot.t_dragged.connect(self._ask)
+        self._saver.saved.connect(self._say_saved)
+        self._saver.refused.connect(self.errors.show_error)
         self.setMinimumSize(720, 440)
         self.resize(1000, 620)
         self.plot.setFocus()
@@ -82,22 +85,17 @@ class PlotWindow(QWidget):
     def save(self, path: Path) -> bool:
         """Export in the format of the path's ending; False where it could not be, and the bar says why."""
         self.errors.dismiss()
-        try:
-            export(self.plot, path)
-        except Refusal as refusal:
-            self.errors.show_error(str(refusal), refusal.details)
-            return False
-        self.saved.setText(f"Saved {path}")
-        return True
+        return self._saver.save(self.plot, path)
 
     def choose_file(self, ending: str) -> None:
         """Ask where an export is to go; the window stays usable meanwhile."""
-        dialog = QFileDialog(self, "Save the plot", f"{self.table.value()}{ending}", FORMATS[ending])
-        dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
-        dialog.setDefaultSuffix(ending.removeprefix("."))
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.fileSelected.connect(self._save_as)
-        dialog.open()
+        self.errors.dismiss()
+        shown = None if self._plots is None else self._plots.schedule
+        self._saver.choose(self.plot, ending, "" if shown is None else shown.spec.name)
+
+    def customEvent(self, event: QEvent) -> None:
+        if isinstance(event, SaveWanted):
+            self.choose_file(event.ending)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         key = Qt.Key(event.key())
@@ -113,9 +111,9 @@ class PlotWindow(QWidget):
         else:
             super().keyPressEvent(event)
 
-    @Slot(str)
-    def _save_as(self, name: str) -> None:
-        self.save(Path(name))
+    @Slot(object)
+    def _say_saved(self, path: Path) -> None:
+        self.saved.setText(f"Saved {path}")
 
     @Slot(int)
     def _ask(self, t: int) -> None:
@@ -159,7 +157,7 @@ class PlotWindow(QWidget):
         self._t.setText(f"t = {self.plot.t:.0f}")
         for key, reading in self.readings.items():
             curve = self._curves.get(key)
-            reading.say("" if curve is None else self.plot.table.text(self.plot.value(curve, self.plot.t)))
+            reading.say("" if curve is None else self.plot.plotted.text(self.plot.value(curve, self.plot.t)))
 
     def _lay_out(self) -> None:
         self._meaning = label("", "quiet")

@@ -50,6 +50,7 @@ from app.settings import Settings
 from app.state import AppState, Cursor
 from app.theme import GRID, PANEL_PADDING
 from app.widgets.controls import label
+from app.widgets.drawn_plot import SaveWanted
 from app.widgets.drop import DropOverlay
 from app.widgets.history import History
 from app.widgets.sources import Sources
@@ -270,6 +271,10 @@ class MainWindow(QMainWindow):
                 event.accept()
                 return True
         return super().event(event)
+
+    def customEvent(self, event: QEvent) -> None:
+        if isinstance(event, SaveWanted):
+            self.commands.save_plot(event)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         steps = {Qt.Key.Key_Left: -1, Qt.Key.Key_Right: 1}.get(Qt.Key(event.key()), 0)

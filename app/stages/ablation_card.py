@@ -51,6 +51,7 @@ class AblationCard(QWidget):
         """The training as far as it has come; ``is_measured``: there are figures of some."""
         course, words = one.course, words_of(aim_of(plan, one.cell))
         self.title.setText(one.name)
+        self.plot.subject = one.name
         self.title.setEnabled(course is not None)
         self.title.setToolTip("Look at this training alone" if course is not None else "This training has not begun.")
         self.state.setText(one.state)

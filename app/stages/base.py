@@ -48,6 +48,11 @@ class Stage(QWidget):
         return None
 
     @property
+    def subject(self) -> str:
+        """What a plot of this stage is of, in a few words for the name of its file."""
+        return "" if self.state.model is None else self.state.model.ref.name
+
+    @property
     def commands(self) -> frozenset[str]:
         """Which of "stop", "toggle", "step" and "branch" mean something at this moment; menus follow."""
         names = ("stop", "toggle", "step", "branch")

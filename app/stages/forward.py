@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QMimeData, Slot
@@ -111,6 +112,10 @@ class ForwardStage(Stage):
         self.state.cursor_changed.connect(self._follow)
 
     # What the window asks
+
+    @property
+    def subject(self) -> str:
+        return "" if self.state.image is None else Path(self.state.image.name).stem
 
     def right_widgets(self) -> Sequence[QWidget]:
         return (self.plots, self.equation, self.snr, self.histogram, self.algorithm)

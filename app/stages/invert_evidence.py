@@ -55,12 +55,13 @@ class InvertEvidence(QWidget):
         )
         self.curve = ErrorCurve()
         self.curve.set_reference("DDIM paper, CIFAR-10", PAPER_RECONSTRUCTION)
-        self.curve.setToolTip(
+        self.curve.explain(
             "Mean squared error of what comes back, by number of steps. Dots are inversions of this picture with this\n"
             "model (rings: refined, guided, clipped …), the dashed line is table 2 of Song et al. 2021:\n"
             "another model, trained on CIFAR-10, over its whole test set."
         )
         self.histogram = Histogram()
+        self.histogram.on_panel = False
         self.histogram.set_title("latent against N(0, 1)")
         self.statistics = label(NO_LATENT, "caption")
         self.statistics.setFont(font("caption", numbers=True))

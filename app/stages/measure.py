@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, cast
 from PySide6.QtCore import QMimeData, QTimer, Slot
 from PySide6.QtWidgets import QApplication, QPushButton
 
-from app.plot_files import PlotSaver
 from app.stages.base import Stage
 from app.stages.folder_dialog import choose_folder
 from app.stages.measure_coarse import CoarseToFine
@@ -50,7 +49,6 @@ class MeasureStage(Stage):
         self._bridge = bridge
         self.measurements = Measurements(state, bridge, self)
         self.coarse = CoarseToFine(state, bridge, self)
-        self.saver = PlotSaver(self)
         self.page = MeasurePage(self.coarse.page)
         self.controls, self.view = self.page.controls, self.page.view
         self.pictures = Pictures(bridge, self.page.data, self)
@@ -84,10 +82,6 @@ class MeasureStage(Stage):
         parts.list.forgotten.connect(self._forget)
         parts.samples.opened.connect(self.points.open)
         self.points.failed.connect(self.errors.show_error)
-        for plot in (self.view.plot, parts.accounting):
-            self.saver.watch(plot)
-        self.saver.saved.connect(self._say_saved)
-        self.saver.refused.connect(self.errors.show_error)
         self.pictures.changed.connect(self._pictures_changed)
         self.pictures.refused.connect(self.errors.show_error)
         self.features.changed.connect(self._plan)
@@ -311,10 +305,6 @@ class MeasureStage(Stage):
     @Slot(str)
     def _say_point(self, words: str) -> None:
         self.hint_changed.emit(words or HINT)
-
-    @Slot(object)
-    def _say_saved(self, path: Path) -> None:
-        self.hint_changed.emit(f"Saved {path}")
 
     # What the engine says
 

@@ -99,6 +99,7 @@ class TrainView(QWidget):
     def show_course(self, course: Course, waits_for: str) -> None:
         """The figures and the curve of a training; ``waits_for`` names what it makes way for, "" where nothing."""
         self.name.setText(course.name)
+        self.plot.subject = self.accuracy.subject = course.name
         waits = f"waits for {waits_for}" if waits_for else ""
         state = course.state if course.diverged is None else f"diverged at step {course.diverged:,}"
         self._state = ", ".join(filter(None, (state, waits)))

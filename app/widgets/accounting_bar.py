@@ -73,7 +73,7 @@ class AccountingBar(DrawnPlot):
         return [names, *((a.name, a.prior, a.reverse, a.decoder, a.total, a.error) for a in self.accounts)]
 
     def export_size(self) -> QSize:
-        return QSize(max(560, self.width()), max(1, len(self.accounts)) * ROW)
+        return QSize(max(560, self.width()), max(1, len(self.accounts)) * ROW + 2 * self.file_margin)
 
     def sizeHint(self) -> QSize:
         return QSize(560, MOST * ROW)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QMouseEvent, QPainter, QPaintEvent, QPen, QPolygonF
+from PySide6.QtGui import QColor, QMouseEvent, QPainter, QPen, QPolygonF
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
-from app.theme import GRID, colour, font, palette, theme
+from app.theme import GRID, colour, font, palette
+from app.widgets.drawn_plot import DrawnPlot, Table
 
 LEFT = 48
 HEADER = 24
@@ -18,25 +20,23 @@ GRID_LINES = (0.0, 0.25, 0.5, 0.75, 1.0)
 WAITING = "How well it tells the classes apart appears here when it is next saved, at the latest at its end."
 
 
-class AccuracyPlot(QWidget):
+class AccuracyPlot(DrawnPlot):
     """The share of pictures that were recognised, 0..1, over the t they were noised to. The dashed line is guessing.
 
     Attributes: ``points`` as (t, share), rising in t.
     """
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+        super().__init__("Accuracy by noise level", parent)
         self.points: tuple[tuple[int, float], ...] = ()
         self._classes = 0
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setMinimumHeight(16 * GRID)
         self.setMouseTracking(True)
-        self.setAccessibleName("Accuracy by noise level")
-        self.setToolTip(
+        self.explain(
             "Share of pictures that training has not met and that the classifier recognises at each noise level\n"
             "(Dhariwal & Nichol 2021, section 4). Dashed: guessing, one in as many as there are classes."
         )
-        theme().theme_changed.connect(self.update)
 
     def set_accuracy(self, points: Sequence[tuple[int, float]], classes: int) -> None:
         """Shares by t; a classifier of clean pictures has one alone."""
@@ -56,7 +56,8 @@ class AccuracyPlot(QWidget):
         return f"{clear[1]:.1%} at t = {clear[0]}, {last[1]:.1%} at t = {last[0]}"
 
     def plot_rect(self) -> QRectF:
-        return QRectF(LEFT, HEADER, self.width() - LEFT - MARGIN, self.height() - HEADER - FOOTER)
+        width, height = self.extent.toTuple()
+        return QRectF(LEFT, HEADER, width - LEFT - MARGIN, height - HEADER - FOOTER)
 
     def place(self, t: float, share: float) -> QPointF:
         """Where a point is drawn."""
@@ -73,9 +74,11 @@ class AccuracyPlot(QWidget):
             near = min(self.points, key=lambda point: abs(self.place(*point).x() - event.position().x()))
             QToolTip.showText(event.globalPosition().toPoint(), f"t = {near[0]}: {near[1]:.1%}", self)
 
-    def paintEvent(self, _event: QPaintEvent) -> None:
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    def table(self) -> Table:
+        guessing = 1 / self._classes if self._classes else math.nan
+        return [("t", "share recognised", "guessing"), *((t, share, guessing) for t, share in self.points)]
+
+    def draw(self, painter: QPainter) -> None:
         surfaces, rect = palette(), self.plot_rect()
         painter.setFont(font("caption", numbers=True))
         painter.setPen(QColor(surfaces.quiet))
@@ -85,7 +88,7 @@ class AccuracyPlot(QWidget):
         if not self.points:
             painter.setFont(font("body"))
             painter.drawText(
-                QRectF(self.rect()), Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap, self.summary()
+                QRectF(QPointF(), self.extent), Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap, self.summary()
             )
             return
         painter.drawText(QPointF(0, 13), f"Recognised, {self.summary()}")
@@ -99,7 +102,7 @@ class AccuracyPlot(QWidget):
 
     def _paint_one(self, painter: QPainter) -> None:
         """Of clean pictures there is one figure."""
-        middle = QRectF(self.rect())
+        middle = QRectF(QPointF(), self.extent)
         painter.setFont(font("title", bold=True))
         painter.setPen(colour("score"))
         painter.drawText(middle.adjusted(0, -28, 0, -28), Qt.AlignmentFlag.AlignCenter, f"{self.points[0][1]:.1%}")

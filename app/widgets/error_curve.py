@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QHelpEvent, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QPolygonF
+from PySide6.QtGui import QColor, QHelpEvent, QKeyEvent, QMouseEvent, QPainter, QPen, QPolygonF
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
-from app.theme import GRID, colour, font, palette, theme
+from app.theme import GRID, colour, font, palette
+from app.widgets.drawn_plot import DrawnPlot, Table
 
 STEPS = (10, 20, 50, 100, 200, 500, 1000)
 LEFT, RIGHT, TOP, BOTTOM = 34, 8, 18, 16
@@ -35,7 +36,7 @@ class ErrorPoint:
         return f"{self.steps} steps{kind}: mean squared error {self.error:.2g}"
 
 
-class ErrorCurve(QWidget):
+class ErrorCurve(DrawnPlot):
     """Points of a kind are joined by a line; plain ones are filled discs, special ones rings.
 
     A click on a point goes to its run, as do Enter after choosing it with the arrows.
@@ -46,17 +47,14 @@ class ErrorCurve(QWidget):
     point_clicked = Signal(int)
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+        super().__init__("Error against number of steps", parent)
         self.points: tuple[ErrorPoint, ...] = ()
         self.current: int | None = None
         self._reference: Mapping[int, float] = {}
         self._name = ""
         self._chosen: int | None = None
         self.setMouseTracking(True)
-        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
-        self.setAccessibleName("Error against number of steps")
-        theme().theme_changed.connect(self.update)
 
     def set_reference(self, name: str, curve: Mapping[int, float]) -> None:
         """A published curve, steps to error, drawn dashed with its name."""
@@ -123,9 +121,15 @@ class ErrorCurve(QWidget):
         else:
             super().keyPressEvent(event)
 
-    def paintEvent(self, _event: QPaintEvent) -> None:
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    def table(self) -> Table:
+        published = ((self._name, steps, error) for steps, error in sorted(self._reference.items()))
+        own = (
+            (f"inversion, {point.kind}" if point.kind else "inversion", point.steps, point.error)
+            for point in self.points
+        )
+        return [("series", "steps", "mean squared error"), *published, *own]
+
+    def draw(self, painter: QPainter) -> None:
         painter.setFont(font("caption", numbers=True))
         self._paint_axes(painter)
         quiet = QColor(palette().quiet)
@@ -139,8 +143,10 @@ class ErrorCurve(QWidget):
                 painter.drawLine(self._at(before), self._at(after))
         for point in self.points:
             painter.setPen(QPen(ink, 1.5))
-            painter.setBrush(QColor(palette().window) if point.kind else ink)
+            painter.setBrush(self.surface if point.kind else ink)
             painter.drawEllipse(self._at(point), RADIUS, RADIUS)
+
+    def draw_moment(self, painter: QPainter) -> None:
         painter.setBrush(Qt.BrushStyle.NoBrush)
         for point in self.points:
             if point.key == self.current:
@@ -156,7 +162,7 @@ class ErrorCurve(QWidget):
         painter.setPen(QColor(palette().quiet))
         metrics = painter.fontMetrics()
         sample, gap = 18, 4
-        right = self.width() - RIGHT - metrics.horizontalAdvance(self._name)
+        right = self.extent.width() - RIGHT - metrics.horizontalAdvance(self._name)
         painter.drawText(QPointF(right, 12), self._name)
         painter.setPen(QPen(QColor(palette().quiet), 1.5, Qt.PenStyle.DashLine))
         painter.drawLine(QPointF(right - gap - sample, 8), QPointF(right - gap, 8))
@@ -179,7 +185,7 @@ class ErrorCurve(QWidget):
         painter.setPen(QColor(palette().quiet))
         for steps in STEPS:
             text, x = str(steps), self.place(steps, 10.0**low).x()
-            painter.drawText(QPointF(x - metrics.horizontalAdvance(text) / 2, self.height() - 3), text)
+            painter.drawText(QPointF(x - metrics.horizontalAdvance(text) / 2, self.extent.height() - 3), text)
 
     def _at(self, point: ErrorPoint) -> QPointF:
         low = self._decades()[0]
@@ -199,4 +205,9 @@ class ErrorCurve(QWidget):
         return low, max(low + 1, math.ceil(math.log10(max(*errors, 1e-12))))
 
     def _plot(self) -> QRectF:
-        return QRectF(LEFT, TOP, self.width() - LEFT - RIGHT, self.height() - TOP - BOTTOM)
+        width, height = self.extent.toTuple()
+        return QRectF(LEFT, TOP, width - LEFT - RIGHT, height - TOP - BOTTOM)
+
+
+def _series(kind: str) -> str:
+    return f"inversion, {kind}" if kind else "inversion"

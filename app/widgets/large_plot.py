@@ -6,16 +6,20 @@ pyqtgraph comes with this module and takes a moment: import it when the plot is 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from itertools import zip_longest
 
 import numpy as np
 import pyqtgraph as pg
-from PySide6.QtCore import QPointF, Qt, Signal, Slot
-from PySide6.QtGui import QColor
+from pyqtgraph.exporters import Exporter
+from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal, Slot
+from PySide6.QtGui import QColor, QPaintEngine, QPainter
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from app.theme import colour, font, palette, theme
 from app.widgets.curves import SHOWN, Curve, pen, signal_pen
+from app.widgets.drawn_plot import DrawnPlot
+from app.widgets.drawn_plot import Table as Rows
 from app.widgets.plot_tables import TABLES, PlotTable, Table
 from app.widgets.schedule_quantities import between
 
@@ -25,21 +29,23 @@ CLOSE = 2.0
 """Timesteps across the plot when one cannot zoom in further."""
 
 
-class LargePlot(QWidget):
+class LargePlot(DrawnPlot):
     """Curves, dots where a sampler visits the shown one, and the cursor t as a line that can be dragged.
 
     The wheel zooms, dragging pans, a click puts the cursor there. Attributes: ``view`` (pyqtgraph's own
-    widget), ``table``, ``is_log``, ``curves``, ``t``. Signals: ``t_dragged(int)``, within 0..T-1.
+    widget), ``plotted``, ``is_log``, ``curves``, ``t``. Signals: ``t_dragged(int)``, within 0..T-1.
     """
 
     t_dragged = Signal(int)
+    file_margin = 0
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+        super().__init__("Large plot of the schedule", parent)
+        self.on_panel = True
         self.view = pg.PlotWidget(enableMenu=False)
         self._item = self.view.plotItem
         self._box = self._item.getViewBox()
-        self.table: PlotTable = TABLES["alpha_bar"]
+        self.plotted: PlotTable = TABLES["alpha_bar"]
         self.is_log = False
         self.curves: tuple[Curve, ...] = ()
         self.t = 0.0
@@ -60,8 +66,7 @@ class LargePlot(QWidget):
         self._box.setDefaultPadding(0.04)
         self._item.showGrid(x=True, y=True, alpha=0.4)
         self.view.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # it would scroll with the keys that move the cursor
-        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self.setAccessibleName("Large plot of the schedule")
+        self.view.setContextMenuPolicy(Qt.ContextMenuPolicy.PreventContextMenu)  # the right button also zooms
         inside = QVBoxLayout(self)
         inside.setContentsMargins(0, 0, 0, 0)
         inside.addWidget(self.view)
@@ -72,8 +77,9 @@ class LargePlot(QWidget):
 
     def show_table(self, table: PlotTable, is_log: bool) -> None:
         """Another table, or another axis for it; the whole of it comes into sight."""
-        self.table, self.is_log = table, is_log and table.has_log
+        self.plotted, self.is_log = table, is_log and table.has_log
         self._item.setLogMode(x=False, y=self.is_log)
+        self.title = table.name
         self._item.setLabel("left", table.axis)
         self._draw()
         self.fit()
@@ -95,7 +101,7 @@ class LargePlot(QWidget):
 
     def value(self, curve: Curve, t: float) -> float:
         """The table of a curve at t of the shown schedule; between two timesteps the straight line."""
-        values = self.table.of(curve.schedule)
+        values = self.plotted.of(curve.schedule)
         return between(values, t * (len(values) - 1) / max(1, self._T - 1))
 
     def drawn(self, key: str) -> tuple[Table, Table]:
@@ -108,10 +114,38 @@ class LargePlot(QWidget):
         t, value = self._dots.getOriginalDataset()
         return (np.zeros(0), np.zeros(0)) if t is None else (t, value)
 
+    def table(self) -> Rows:
+        """A row a timestep, a column a curve; a shorter schedule ends sooner."""
+        columns = [self.plotted.of(curve.schedule).tolist() for curve in self.curves]
+        names = ("t", *(f"{self.plotted.axis} {curve.label}" for curve in self.curves))
+        return [names, *((t, *row) for t, row in enumerate(zip_longest(*columns, fillvalue="")))]
+
+    @property
+    def file_name(self) -> str:
+        return next(key for key, table in TABLES.items() if table is self.plotted)
+
+    def export_size(self) -> QSize:
+        size: QSize = self.view.size()
+        return size
+
+    def draw(self, painter: QPainter) -> None:
+        """The scene as it is seen. Through Qt, which clips at the axes."""
+        if not self.in_file:  # pyqtgraph does
+            return
+        view, area = self.view, QRectF(self.view.rect())
+        as_shapes = Exporter(view.scene())
+        is_svg = painter.paintEngine().type() == QPaintEngine.Type.SVG
+        with self.in_one_colour() if is_svg else nullcontext():
+            as_shapes.setExportMode(True, {"painter": painter, "antialias": True, "resolutionScale": 1.0})
+            try:
+                view.scene().render(painter, area, area)
+            finally:
+                as_shapes.setExportMode(False)
+
     @contextmanager
     def in_one_colour(self) -> Iterator[None]:
         """Every curve in a single colour, for what cannot draw a gradient."""
-        line = self._lines.get(SHOWN) if self.table.falls_with_signal else None
+        line = self._lines.get(SHOWN) if self.plotted.falls_with_signal else None
         if line is None:
             yield
             return
@@ -138,7 +172,7 @@ class LargePlot(QWidget):
             axis.setTextPen(quiet)
             axis.setTickFont(font("caption", numbers=True))
         self._item.setLabel("bottom", "t")
-        self._item.setLabel("left", self.table.axis)
+        self._item.setLabel("left", self.plotted.axis)
         for axis in (self._item.getAxis("left"), self._item.getAxis("bottom")):
             axis.label.setFont(font("body"))
             axis.label.setDefaultTextColor(QColor(surfaces.text))
@@ -162,7 +196,7 @@ class LargePlot(QWidget):
         for line in self._lines.values():
             self._item.removeItem(line)
         self._lines = {curve.key: self._line(curve) for curve in self.curves}
-        falls = bool(self.curves) and _falls(self.table.of(self.curves[0].schedule))
+        falls = bool(self.curves) and _falls(self.plotted.of(self.curves[0].schedule))
         self._legend.anchor((1, 0) if falls else (0, 0), (1, 0) if falls else (0, 0), (-12, 12) if falls else (12, 12))
         self._dots.setData(*self._visited())
         self._mark()
@@ -171,13 +205,13 @@ class LargePlot(QWidget):
         if self._shown is None or SHOWN not in self._lines:
             return np.zeros(0), np.zeros(0)
         times = np.array([t for t in self._timesteps if 0 <= t < self._T], dtype=np.intp)
-        return times.astype(np.float64), self._positive(self.table.of(self._shown.schedule))[times]
+        return times.astype(np.float64), self._positive(self.plotted.of(self._shown.schedule))[times]
 
     def _line(self, curve: Curve) -> pg.PlotDataItem:
-        coloured = curve.key == SHOWN and self.table.falls_with_signal
+        coloured = curve.key == SHOWN and self.plotted.falls_with_signal
         line = self._item.plot(
             self._times(curve),
-            self._positive(self.table.of(curve.schedule)),
+            self._positive(self.plotted.of(curve.schedule)),
             pen=signal_pen(curve.schedule) if coloured else pen(curve.key),
             name=curve.label,
             connect="finite",
@@ -207,6 +241,9 @@ class LargePlot(QWidget):
 
     @Slot(object)
     def _clicked(self, event: object) -> None:
+        if event.button() == Qt.MouseButton.RightButton:  # type: ignore[attr-defined]
+            self.open_menu(event.screenPos().toPoint())  # type: ignore[attr-defined]
+            return
         place: QPointF = event.scenePos()  # type: ignore[attr-defined]
         left = event.button() == Qt.MouseButton.LeftButton  # type: ignore[attr-defined]
         if left and self._box.sceneBoundingRect().contains(place):

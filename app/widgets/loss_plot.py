@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QLineF, QPointF, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QFontMetrics, QMouseEvent, QPainter, QPaintEvent, QPen, QPolygonF, QResizeEvent
+from PySide6.QtCore import QLineF, QPointF, QRectF, QSize, QSizeF, Qt, Signal
+from PySide6.QtGui import QColor, QFontMetrics, QMouseEvent, QPainter, QPen, QPolygonF
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
-from app.theme import GRID, colour, font, palette, theme
+from app.theme import GRID, colour, font, palette
+from app.widgets.drawn_plot import DrawnPlot, Table
 
 SMOOTHED = 100
 """Steps in the trailing mean."""
@@ -41,7 +42,7 @@ def smoothed(losses: Losses, width: int = SMOOTHED) -> NDArray[np.float64]:
     return means
 
 
-class LossPlot(QWidget):
+class LossPlot(DrawnPlot):
     """The loss over the steps of a training, with a tick below the axis wherever samples were drawn.
 
     The cursor is the step whose samples are looked at; a click or a drag asks for another.
@@ -52,7 +53,7 @@ class LossPlot(QWidget):
     step_asked = Signal(int)
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+        super().__init__("Loss curve", parent)
         self.losses: Losses = np.zeros(0, np.float32)
         self.means = np.zeros(0)
         self.looked_at: int | None = None
@@ -61,13 +62,13 @@ class LossPlot(QWidget):
         self._name, self._unit = "Loss", ""
         self._own_range = self._range = (0.1, 1.0)
         self._given_range: tuple[float, float] | None = None
-        self._raw: list[QLineF] | None = None
+        self._raw: list[QLineF] = []
         self._curve = QPolygonF()
+        self._laid_out: QSizeF | None = None
+        """The extent that ``_raw`` and ``_curve`` are for."""
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setFixedHeight(self.sizeHint().height())
-        self.setAccessibleName("Loss curve")
         self.set_words("Loss", "", "What a step lowers")
-        theme().theme_changed.connect(self.update)
 
     def set_losses(self, losses: Losses) -> None:
         """The loss of every step so far, the first one that of step 1."""
@@ -78,7 +79,7 @@ class LossPlot(QWidget):
             low, high = float(good.min()), float(good.max())
             self._own_range = low / 1.1, max(high, 2 * low) * 1.1
         self._range = self._given_range or self._own_range
-        self._raw = None
+        self._laid_out = None
         self.setAccessibleDescription(self.summary())
         self.update()
 
@@ -92,7 +93,7 @@ class LossPlot(QWidget):
         if given != self._given_range:
             self._given_range = given
             self._range = given or self._own_range
-            self._raw = None
+            self._laid_out = None
             self.update()
 
     def set_moments(self, steps: Sequence[int]) -> None:
@@ -108,7 +109,7 @@ class LossPlot(QWidget):
     def set_words(self, name: str, unit: str, meaning: str) -> None:
         """Which loss it is, what it is counted in ("" for none), and what that means."""
         self._name, self._unit = name, unit
-        self.setToolTip(
+        self.explain(
             f"{name}: {meaning.rstrip('.')}; logarithmic.\n"
             f"Faint: every step, on noise levels of its own. Line: the mean of the last {SMOOTHED} steps.\n"
             "Ticks: samples were drawn here. Click to see them."
@@ -127,7 +128,7 @@ class LossPlot(QWidget):
 
     def _fitting_heading(self, metrics: QFontMetrics) -> str:
         """As much of it as there is room for, in words that are whole."""
-        room = self.width() - MARGIN - metrics.horizontalAdvance(f"  {self.summary()} ")
+        room = self.extent.width() - MARGIN - metrics.horizontalAdvance(f"  {self.summary()} ")
         whole = self.heading()
         fitting = (whole, whole.partition(", mean")[0], self._name)
         return next((text for text in fitting if metrics.horizontalAdvance(text) <= room), self._name)
@@ -137,7 +138,8 @@ class LossPlot(QWidget):
         return loss_text(float(self.means[-1])) if len(self.means) and math.isfinite(self.means[-1]) else ""
 
     def plot_rect(self) -> QRectF:
-        return QRectF(AXIS, HEADER, max(1, self.width() - AXIS - MARGIN), self.height() - HEADER - FOOTER)
+        width, height = self.extent.toTuple()
+        return QRectF(AXIS, HEADER, max(1, width - AXIS - MARGIN), height - HEADER - FOOTER)
 
     def place(self, step: float, loss: float) -> QPointF:
         """Where the loss of a step is drawn."""
@@ -155,9 +157,6 @@ class LossPlot(QWidget):
     def minimumSizeHint(self) -> QSize:
         return QSize(200, 12 * GRID)
 
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        self._raw = None
-
     def mousePressEvent(self, event: QMouseEvent) -> None:
         if event.button() == Qt.MouseButton.LeftButton and len(self.losses):
             self.step_asked.emit(self.step_at(event.position().x()))
@@ -166,9 +165,24 @@ class LossPlot(QWidget):
         if event.buttons() & Qt.MouseButton.LeftButton and len(self.losses):
             self.step_asked.emit(self.step_at(event.position().x()))
 
-    def paintEvent(self, event: QPaintEvent) -> None:
-        painter = QPainter(self)
+    def table(self) -> Table:
+        named = f"{self._name} in {self._unit}" if self._unit else self._name
+        drawn = set(self._moments)
+        values = zip(self.losses.tolist(), self.means.tolist(), strict=True)
+        rows = ((step, *row, "drawn" if step in drawn else "") for step, row in enumerate(values, 1))
+        return [("step", named, f"mean of the last {SMOOTHED} steps", "samples"), *rows]
+
+    @property
+    def is_empty(self) -> bool:
+        return not len(self.losses)
+
+    @property
+    def file_name(self) -> str:
+        return self._name
+
+    def draw(self, painter: QPainter) -> None:
         surfaces, rect = palette(), self.plot_rect()
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)  # the lines of the axes are sharp
         painter.setFont(font("caption", numbers=True))
         painter.setPen(QColor(surfaces.quiet))
         painter.drawText(QPointF(0, 13), self._fitting_heading(painter.fontMetrics()))
@@ -178,8 +192,8 @@ class LossPlot(QWidget):
             painter.setPen(QColor(surfaces.quiet))
             painter.drawText(rect, Qt.AlignmentFlag.AlignCenter, self._placeholder)
             return
-        if self._raw is None:
-            self._raw, self._curve = self._envelope(), self._line()
+        if self._laid_out != self.extent:
+            self._raw, self._curve, self._laid_out = self._envelope(), self._line(), self.extent
         self._paint_axes(painter, rect)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         faint = QColor(surfaces.quiet)
@@ -191,7 +205,7 @@ class LossPlot(QWidget):
         self._paint_moments(painter, rect)
         painter.setFont(font("caption", numbers=True, bold=True))
         painter.setPen(QColor(surfaces.text))
-        header = QRectF(0, 0, self.width() - MARGIN, HEADER - 2)
+        header = QRectF(0, 0, rect.right(), HEADER - 2)
         painter.drawText(header, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, self.summary())
 
     def _paint_axes(self, painter: QPainter, rect: QRectF) -> None:
@@ -211,18 +225,19 @@ class LossPlot(QWidget):
             text, x = f"{step:,}", self._x_of(step)
             width = painter.fontMetrics().horizontalAdvance(text)
             left = min(max(rect.left(), x - width / 2), rect.right() - width)
-            painter.drawText(QPointF(left, self.height() - 2), text)
+            painter.drawText(QPointF(left, self.extent.height() - 2), text)
 
     def _paint_moments(self, painter: QPainter, rect: QRectF) -> None:
         painter.setPen(QPen(colour("x_0"), 1))
         for step in self._moments:
             x = self._x_of(step)
             painter.drawLine(QPointF(x, rect.bottom() - 4), QPointF(x, rect.bottom() + 2))
-        if self.looked_at is None:
-            return
-        x = self._x_of(self.looked_at)
-        painter.setPen(QPen(colour("t"), 1.5))
-        painter.drawLine(QPointF(x, rect.top()), QPointF(x, rect.bottom() + 3))
+
+    def draw_moment(self, painter: QPainter) -> None:
+        if self.looked_at is not None and len(self.losses):
+            x, rect = self._x_of(self.looked_at), self.plot_rect()
+            painter.setPen(QPen(colour("t"), 1.5))
+            painter.drawLine(QPointF(x, rect.top()), QPointF(x, rect.bottom() + 3))
 
     def _last(self) -> int:
         return max(2, len(self.losses))

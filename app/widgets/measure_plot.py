@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, QSizeF, Qt, Signal
+from PySide6.QtCore import QEvent, QPointF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QPen
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
@@ -21,9 +21,8 @@ NEAR = 26.0
 
 
 class MeasurePlot(DrawnPlot):
-    """Attributes: ``curves``, ``frame``, ``chosen`` (curve and point whose samples are looked at, or None), "
-    "``pointed``
-    (the point that is read off, or None).
+    """Attributes: ``curves``, ``frame``, ``chosen`` (curve and point whose samples are looked at, or None),
+    ``pointed`` (the point that is read off, or None).
 
     Hovering reads the nearest point; ← → walk along a curve, ↑ ↓ to another one, Enter or a click chooses.
 
@@ -32,6 +31,7 @@ class MeasurePlot(DrawnPlot):
 
     point_clicked = Signal(int, int)
     pointed_changed = Signal(str)
+    file_margin = 0  # it has its own
 
     def __init__(self, title: str = "Measurement", parent: QWidget | None = None) -> None:
         super().__init__(title, parent)
@@ -40,6 +40,7 @@ class MeasurePlot(DrawnPlot):
         self.chosen: tuple[int, int] | None = None
         self.pointed: tuple[int, int] | None = None
         self._placeholder = ""
+        self.setMouseTracking(True)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
 
     def show_curves(self, curves: Sequence[MeasuredCurve], frame: Frame, title: str = "") -> None:
@@ -151,10 +152,10 @@ class MeasurePlot(DrawnPlot):
         else:
             super().keyPressEvent(event)
 
-    def draw(self, painter: QPainter, size: QSizeF) -> None:
-        paint(painter, self.curves, self.frame, lay_out(self.curves, self.frame, size), size, self._placeholder)
+    def draw(self, painter: QPainter) -> None:
+        paint(painter, self.curves, self.frame, self._laid(), self.extent, self._placeholder)
 
-    def draw_moment(self, painter: QPainter, size: QSizeF) -> None:
+    def draw_moment(self, painter: QPainter) -> None:
         marks = ((self.chosen, colour("t"), 4), (self.pointed, QColor(palette().text), 2))
         painter.setBrush(Qt.BrushStyle.NoBrush)
         for point, tint, reach in marks:
@@ -163,14 +164,10 @@ class MeasurePlot(DrawnPlot):
                 painter.drawEllipse(self.place(*point), RADIUS + reach, RADIUS + reach)
         if self.pointed is not None and self._has(self.pointed):
             at, words = self.place(*self.pointed), self.words(self.pointed)
-            paint_reading(painter, self._laid(), at, words, size.width())
-        if self.hasFocus():
-            painter.setPen(QPen(QColor(palette().line), 1))
-            painter.setBrush(Qt.BrushStyle.NoBrush)
-            painter.drawRect(QRectF(0.5, 0.5, size.width() - 1, size.height() - 1))
+            paint_reading(painter, self._laid(), at, words, self.width())
 
     def _laid(self) -> Layout:
-        return lay_out(self.curves, self.frame, QSizeF(self.size()))
+        return lay_out(self.curves, self.frame, self.extent)
 
     # Pointing
 

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QMouseEvent, QPainter, QPaintEvent, QPen, QPolygonF
+from PySide6.QtGui import QColor, QMouseEvent, QPainter, QPen, QPolygonF
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
-from app.theme import colour, font, palette, theme
+from app.theme import colour, font, palette
+from app.widgets.drawn_plot import DrawnPlot, Table
 
 HEADER = 18
 FOOTER = 16
@@ -27,7 +28,7 @@ NEAR = 10
 Curve = NDArray[np.floating[Any]]
 
 
-class NormPlot(QWidget):
+class NormPlot(DrawnPlot):
     """‖x‖ / √d over the way from the first end point to the last, with the band of N(0, I).
 
     Attributes: ``curves`` ("slerp" and "lerp", norms at even positions), ``points`` (by frame: position 0..1, norm),
@@ -38,7 +39,8 @@ class NormPlot(QWidget):
     frame_clicked = Signal(int)
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+        super().__init__("Norm of the latent along the morph", parent)
+        self.on_panel = True
         self.curves: dict[str, Curve] = {}
         self.points: dict[int, tuple[float, float]] = {}
         self.chosen = "slerp"
@@ -50,12 +52,10 @@ class NormPlot(QWidget):
         self._reach: tuple[float, float] | None = None
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setFixedHeight(HEIGHT)
-        self.setAccessibleName("Norm of the latent along the morph")
-        self.setToolTip(
+        self.explain(
             "The norm of x over √d along the way. Noise from N(0, I) has 1 ± 1/√(2d), the band: the network has seen\n"
             "nothing else. Lerp cuts through the inside of the sphere, slerp stays on it (Song et al. 2021, D.5)."
         )
-        theme().theme_changed.connect(self.update)
 
     def set_way(
         self,
@@ -115,13 +115,22 @@ class NormPlot(QWidget):
             if abs(self.at(self.points[frame][0], 1).x() - x) <= max(NEAR, self._area().width() / len(self.points) / 2):
                 self.frame_clicked.emit(frame)
 
-    def paintEvent(self, _event: QPaintEvent) -> None:
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    def table(self) -> Table:
+        """Of the band its middle and half its height."""
+        rows: list[Sequence[str | float]] = [("series", "position", "‖x‖ / √d", "±", "point")]
+        for mix, curve in self.curves.items():
+            last = max(1, len(curve) - 1)
+            rows += [(mix, k / last, float(norm), math.nan, "") for k, norm in enumerate(curve)]
+        rows += [("frames", *self.points[k], math.nan, f"frame {k + 1}") for k in sorted(self.points)]
+        if self._tolerance is not None and self.curves:
+            rows.append(("N(0, I)", math.nan, 1.0, self._tolerance, ""))
+        return rows
+
+    def draw(self, painter: QPainter) -> None:
         painter.setFont(font("caption", numbers=True))
         quiet, area = QColor(palette().quiet), self._area()
         painter.setPen(quiet)
-        painter.drawText(QRectF(0, 0, self.width(), HEADER), Qt.AlignmentFlag.AlignLeft, "‖x‖ / √d")
+        painter.drawText(QRectF(0, 0, self.extent.width(), HEADER), Qt.AlignmentFlag.AlignLeft, "‖x‖ / √d")
         if not self.curves:
             painter.setPen(QPen(QColor(palette().line), 1, Qt.PenStyle.DashLine))
             painter.drawRect(area)
@@ -136,11 +145,10 @@ class NormPlot(QWidget):
         painter.setBrush(colour("x_t"))
         for position, norm in self.points.values():
             painter.drawEllipse(self.at(position, norm), DOT, DOT)
-        self._paint_cursor(painter, area)
         self._paint_names(painter)
 
     def _area(self) -> QRectF:
-        return QRectF(self.rect()).adjusted(LEFT, HEADER, -RIGHT, -FOOTER)
+        return QRectF(QPointF(), self.extent).adjusted(LEFT, HEADER, -RIGHT, -FOOTER)
 
     def _paint_frame(self, painter: QPainter, area: QRectF) -> None:
         if self._tolerance is not None:
@@ -174,7 +182,7 @@ class NormPlot(QWidget):
 
     def _paint_names(self, painter: QPainter) -> None:
         """What is drawn how, from the right of the first line."""
-        right, metrics = self.width() - RIGHT, painter.fontMetrics()
+        right, metrics = self.extent.width() - RIGHT, painter.fontMetrics()
         names = [*self.curves, *(["N(0, I)"] if self._tolerance is not None else [])]
         for name in reversed(names):
             left = right - metrics.horizontalAdvance(name)
@@ -188,10 +196,10 @@ class NormPlot(QWidget):
                 painter.fillRect(QRectF(left - SAMPLE - 4, middle - 3, SAMPLE, 7), _band())
             right = left - SAMPLE - 4 - 12
 
-    def _paint_cursor(self, painter: QPainter, area: QRectF) -> None:
-        if self._position is None:
+    def draw_moment(self, painter: QPainter) -> None:
+        if self._position is None or not self.curves:
             return
-        x = self.at(self._position, 1).x()
+        x, area = self.at(self._position, 1).x(), self._area()
         painter.setPen(QPen(colour("t"), 1))
         painter.drawLine(QPointF(x, area.top()), QPointF(x, area.bottom()))
         if self.current in self.points:

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen, QPolygonF
+from PySide6.QtGui import QColor, QPainter, QPen, QPolygonF
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
-from app.theme import GRID, colour, font, palette, theme
+from app.theme import GRID, colour, font, palette
 from app.widgets.caption import paint_symbol
+from app.widgets.drawn_plot import DrawnPlot, Table
 from app.widgets.rail import Rail
 
 SYMBOL = r"\log p(y|x_t)"
 MARGIN = 4
+LEFT, RIGHT = 96, 12
+"""Of a file."""
 FAINT = 90
 """Opacity (0..255) of the samples that are not looked at."""
 
 
-class RecognitionCurve(QWidget):
+class RecognitionCurve(DrawnPlot):
     """A thin line for each sample and a thick one for the sample looked at, or for the mean; the cursor's value is
     printed on the left. Positions lie where they lie on ``rail``, whichever way the run goes.
 
@@ -27,18 +30,17 @@ class RecognitionCurve(QWidget):
     """
 
     def __init__(self, rail: Rail, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+        super().__init__("log p of the class, by the guiding classifier", parent)
+        self.on_panel = True
         self._rail = rail
         self.values: dict[int, tuple[float, ...]] = {}
         self.cell: int | None = None
         self.current = 0
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self.setAccessibleName("log p of the class, by the guiding classifier")
-        self.setToolTip(
+        self.explain(
             "log p(y | x_t): how sure the guiding classifier is that x_t shows the class asked for, along the run;\n"
             "0 is certain. Thin lines: the samples; the thick one: the sample enlarged, else the mean of all."
         )
-        theme().theme_changed.connect(self.update)
 
     def set_values(self, values: Mapping[int, tuple[float, ...]]) -> None:
         """What is known of which states: log p of every sample, by step."""
@@ -68,7 +70,10 @@ class RecognitionCurve(QWidget):
     def place(self, step: int, value: float) -> QPointF:
         """Where a value of a state is drawn: log p = 0 at the top."""
         x = self.mapFromGlobal(self._rail.mapToGlobal(QPointF(self._rail.place_of(step), 0))).x()
-        return QPointF(x, MARGIN + min(1.0, value / self._lowest()) * (self.height() - 2 * MARGIN))
+        width, height = self.extent.toTuple()
+        if self.in_file:  # there is no slider above
+            x = LEFT + step / max(1, self._rail.maximum()) * (width - LEFT - RIGHT)
+        return QPointF(x, MARGIN + min(1.0, value / self._lowest()) * (height - 2 * MARGIN))
 
     def text(self) -> str:
         """The value at the cursor, always equally wide."""
@@ -81,17 +86,27 @@ class RecognitionCurve(QWidget):
     def minimumSizeHint(self) -> QSize:
         return QSize(160, 5 * GRID)
 
-    def paintEvent(self, _event: QPaintEvent) -> None:
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    def table(self) -> Table:
+        count = max(map(len, self.values.values()), default=0)
+        names = (f"log p(y|x_t) of sample {sample + 1}, in nats" for sample in range(count))
+        rows: Iterator[Sequence[str | float]] = (
+            (step, *values, *("",) * (count - len(values)), sum(values) / len(values))
+            for step, values in sorted(self.values.items())
+            if values
+        )
+        return [("step", *names, "mean"), *rows]
+
+    @property
+    def file_name(self) -> str:
+        return "log p of the class"
+
+    def draw(self, painter: QPainter) -> None:
         ink, quiet = colour("gradient"), QColor(palette().quiet)
         paint_symbol(painter, SYMBOL, QPointF(0, 14), 13, ink)
         painter.setFont(font("caption", numbers=True))
-        painter.setPen(ink)
-        painter.drawText(QRectF(0, self.height() - 16, 9 * GRID, 14), Qt.AlignmentFlag.AlignLeft, self.text())
         first, last = self.place(0, 0), self.place(self._rail.maximum(), 0)
         painter.setPen(quiet)
-        ends = QRectF(0, 0, first.x() - 6, self.height())
+        ends = QRectF(0, 0, first.x() - 6, self.extent.height())
         painter.drawText(ends, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignTop, "0")
         lowest = f"{self._lowest():.3g}".replace("-", "\u2212")
         painter.drawText(ends, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignBottom, lowest)
@@ -105,6 +120,11 @@ class RecognitionCurve(QWidget):
             painter.drawPolyline(QPolygonF([self.place(step, self.values[step][sample]) for step in steps]))
         painter.setPen(QPen(ink, 2))
         painter.drawPolyline(QPolygonF([self.place(step, self.value(step)) for step in steps]))
+
+    def draw_moment(self, painter: QPainter) -> None:
+        painter.setFont(font("caption", numbers=True))
+        painter.setPen(colour("gradient"))
+        painter.drawText(QRectF(0, self.height() - 16, 9 * GRID, 14), Qt.AlignmentFlag.AlignLeft, self.text())
         if self.current in self.values:
             painter.setPen(Qt.PenStyle.NoPen)
             painter.setBrush(colour("t"))

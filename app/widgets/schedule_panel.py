@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise, zip_longest
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,6 @@ from PySide6.QtGui import (
     QFontMetricsF,
     QLinearGradient,
     QPainter,
-    QPaintEvent,
     QPen,
     QPixmap,
     QPolygonF,
@@ -26,6 +26,8 @@ from PySide6.QtWidgets import QWidget
 from app.theme import GRID, colour, font, palette, signal_colour, theme
 from app.widgets.caption import paint_symbol
 from app.widgets.control_points import Point
+from app.widgets.drawn_plot import DrawnPlot, Table
+from app.widgets.plot_tables import TABLES
 from app.widgets.schedule_quantities import Quantity, between
 
 HEADER = 18
@@ -39,10 +41,10 @@ GRADIENT_STOPS = 33
 BAND = 0.18
 """Opacity of the shade under a curve."""
 
-Table = NDArray[np.float64]
+Values = NDArray[np.float64]
 
 
-class SchedulePanel(QWidget):
+class SchedulePanel(DrawnPlot):
     """A curve over t with the cursor on it; whoever owns the panel handles pointer and keys.
 
     The curves are drawn once; moving the cursor repaints two narrow strips over them.
@@ -52,23 +54,24 @@ class SchedulePanel(QWidget):
     """
 
     def __init__(self, quantity: Quantity, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+        super().__init__(TABLES[quantity.table].name, parent)
+        self.on_panel = True
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # its owner has the keyboard
         self.quantity = quantity
         self.is_folded = False
         self._footer = 0
         self._T = 1000
         self._range = (0.0, 1.0)
         self._cursor = 0.0
-        self._values: Table = np.zeros(0)
-        self._ghost_values: Table = np.zeros(0)
-        self._alpha_bar: Table = np.zeros(0)
+        self._values: Values = np.zeros(0)
+        self._ghost_values: Values = np.zeros(0)
+        self._alpha_bar: Values = np.zeros(0)
         self._visited: tuple[int, ...] = ()
         self._points: tuple[Point, ...] = ()
         self._chosen: int | None = None
         self._band: tuple[int, int] | None = None
 
         self._drawn = QPixmap()
-
         theme().theme_changed.connect(self._redraw)
 
     def set_folded(self, folded: bool, footer: bool) -> None:
@@ -77,7 +80,7 @@ class SchedulePanel(QWidget):
             self.is_folded, self._footer = folded, FOOTER if footer else 0
             self._redraw()
 
-    def set_curve(self, values: Table, ghost: Table | None, alpha_bar: Table) -> None:
+    def set_curve(self, values: Values, ghost: Values | None, alpha_bar: Values) -> None:
         """The table over t = 0..T-1, that of a schedule to compare with, and alpha_bar for the colours."""
         self._values, self._alpha_bar = values, alpha_bar
         self._ghost_values = np.zeros(0) if ghost is None else ghost
@@ -115,8 +118,9 @@ class SchedulePanel(QWidget):
         return _printed(self.value(t), self.quantity.decimals)
 
     def plot_rect(self) -> QRectF:
-        below = max(self._footer, MARK)
-        return QRectF(AXIS, HEADER, max(1, self.width() - AXIS - MARK), max(1, self.height() - HEADER - below))
+        below = max(FOOTER if self.in_file else self._footer, MARK)
+        width, height = self.extent.toTuple()
+        return QRectF(AXIS, HEADER, max(1, width - AXIS - MARK), max(1, height - HEADER - below))
 
     def time_at(self, x: float) -> float:
         rect = self.plot_rect()
@@ -143,25 +147,31 @@ class SchedulePanel(QWidget):
             self._redraw()
         super().changeEvent(event)
 
-    def paintEvent(self, event: QPaintEvent) -> None:
-        """Header and ends of the range; the curves come from their picture, the cursor on top."""
-        painter = QPainter(self)
-        surfaces, rect = palette(), self.plot_rect()
-        text, quiet = QColor(surfaces.text), QColor(surfaces.quiet)
-        symbol_left = self._paint_arrow(painter, quiet) if self.is_folded else 0.0
-        paint_symbol(painter, self.quantity.symbol, QPointF(symbol_left, 14), 13, text)
+    def table(self) -> Table:
+        """Of a schedule of another length every row has its own t, too."""
+        columns = [values.tolist() for values in (self._values, self._ghost_values) if len(values)]
+        axis = TABLES[self.quantity.table].axis
+        names = ("t", axis, f"{axis} of the schedule compared")[: 1 + len(columns)]
+        return [names, *((t, *row) for t, row in enumerate(zip_longest(*columns, fillvalue="")))]
+
+    @property
+    def file_name(self) -> str:
+        return self.quantity.table
+
+    def draw(self, painter: QPainter) -> None:
+        """Symbol, axes and curves; on the screen these come from their picture."""
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)  # the axes are sharp
+        surfaces, rect, quiet = palette(), self.plot_rect(), QColor(palette().quiet)
+        symbol_left = self._paint_arrow(painter, quiet) if self._is_closed else 0.0
+        paint_symbol(painter, self.quantity.symbol, QPointF(symbol_left, 14), 13, QColor(surfaces.text))
         painter.setFont(font("caption", numbers=True))
-        metrics = QFontMetricsF(painter.font())
-        right = float(self.width())
-        if len(self._ghost_values):
-            at = self._cursor / max(1, self._T - 1) * (len(self._ghost_values) - 1)
-            ghost = between(self._ghost_values, at)
-            right = self._print_left_of(painter, metrics, right, _printed(ghost, self.quantity.decimals), quiet) - GRID
-        if len(self._values):
-            ink = signal_colour(self._signal()) if self._coloured() else text
-            self._print_left_of(painter, metrics, right, self.text(self._cursor), ink)
-        if self.is_folded:
+        if self._is_closed:
             return
+        if self.in_file:
+            name = TABLES[self.quantity.table].name
+            painter.setPen(quiet)
+            painter.drawText(QRectF(rect.left(), 0, rect.width(), HEADER), Qt.AlignmentFlag.AlignRight, name)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
         painter.setPen(QPen(QColor(surfaces.line), 1))
         painter.drawLine(QPointF(rect.left() - 1, rect.top()), QPointF(rect.left() - 1, rect.bottom()))
         painter.drawLine(QPointF(rect.left() - 1, rect.bottom()), rect.bottomRight())
@@ -170,15 +180,35 @@ class SchedulePanel(QWidget):
         column = QRectF(0, rect.top() + 1, AXIS - 5, rect.height() + 1)
         painter.drawText(column, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignTop, high)
         painter.drawText(column, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignBottom, low)
-        if self._footer:
+        if self._footer or self.in_file:
             below = QRectF(rect.left(), rect.bottom() + 1, rect.width(), FOOTER)
             painter.drawText(below, Qt.AlignmentFlag.AlignLeft, "0 data")
             painter.drawText(below, Qt.AlignmentFlag.AlignRight, f"noise {self._T - 1}")
-        if len(self._values):
+        if self.in_file:
+            self._paint_curves(painter)
+        elif len(self._values):
             if self._drawn.isNull():
                 self._drawn = self._draw_curves()
             painter.drawPixmap(0, 0, self._drawn)
+
+    def draw_moment(self, painter: QPainter) -> None:
+        """The values at the cursor, and the cursor."""
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
+        painter.setFont(font("caption", numbers=True))
+        metrics, right = QFontMetricsF(painter.font()), float(self.width())
+        if len(self._ghost_values):
+            at = self._cursor / max(1, self._T - 1) * (len(self._ghost_values) - 1)
+            ghost = _printed(between(self._ghost_values, at), self.quantity.decimals)
+            right = self._print_left_of(painter, metrics, right, ghost, QColor(palette().quiet)) - GRID
+        if len(self._values):
+            ink = signal_colour(self._signal()) if self._coloured() else QColor(palette().text)
+            self._print_left_of(painter, metrics, right, self.text(self._cursor), ink)
+        if len(self._values) and not self._is_closed:
             self._paint_cursor(painter)
+
+    @property
+    def _is_closed(self) -> bool:
+        return self.is_folded and not self.in_file
 
     @staticmethod
     def _paint_arrow(painter: QPainter, ink: QColor) -> float:
@@ -237,6 +267,11 @@ class SchedulePanel(QWidget):
         drawn.setDevicePixelRatio(ratio)
         drawn.fill(Qt.GlobalColor.transparent)
         painter = QPainter(drawn)
+        self._paint_curves(painter)
+        painter.end()
+        return drawn
+
+    def _paint_curves(self, painter: QPainter) -> None:
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         ink, quiet = QColor(palette().text), QColor(palette().quiet)
         if self._band is not None:
@@ -249,23 +284,32 @@ class SchedulePanel(QWidget):
         painter.setClipRect(self.plot_rect())
         painter.drawPolyline(self._polyline(self._ghost_values))
         painter.setClipping(False)
-        painter.setPen(QPen(QBrush(self._gradient()) if self._coloured() else QBrush(ink), 2))
-        painter.drawPolyline(self._polyline(self._values))
+        if self._coloured() and self.in_file:
+            self._paint_pieces(painter)
+        else:
+            painter.setPen(QPen(QBrush(self._gradient()) if self._coloured() else QBrush(ink), 2))
+            painter.drawPolyline(self._polyline(self._values))
         visited = np.array([t for t in self._visited if 0 <= t < self._T], np.intp)
         painter.setPen(QPen(ink, 2 * DOT, Qt.PenStyle.SolidLine, Qt.PenCapStyle.RoundCap))
         painter.drawPoints(self._polygon(visited, self._values[visited]))
-        painter.end()
-        return drawn
 
-    def _polyline(self, values: Table) -> QPolygonF:
+    def _paint_pieces(self, painter: QPainter) -> None:
+        """The curve in pieces of one colour each: SVG through Qt knows no gradient along a line."""
+        line = self._polyline(self._values).toList()
+        shares = np.interp(np.linspace(0, self._T - 1, len(line)), np.arange(self._T), self._alpha_bar)
+        for (before, after), share in zip(pairwise(line), shares.tolist(), strict=False):
+            painter.setPen(QPen(signal_colour(share), 2, c=Qt.PenCapStyle.RoundCap))
+            painter.drawLine(before, after)
+
+    def _polyline(self, values: Values) -> QPolygonF:
         """The curve with at most two points a pixel."""
         times = np.linspace(0, self._T - 1, len(values))
         if not len(values):
             return QPolygonF()
-        keep = np.unique(np.linspace(0, len(values) - 1, 2 * self.width()).astype(np.intp))
+        keep = np.unique(np.linspace(0, len(values) - 1, int(2 * self.extent.width())).astype(np.intp))
         return self._polygon(times[keep], values[keep])
 
-    def _polygon(self, times: NDArray[Any], values: Table) -> QPolygonF:
+    def _polygon(self, times: NDArray[Any], values: Values) -> QPolygonF:
         """Where (times, values) are drawn: ``place`` of all of them."""
         rect, (low, high) = self.plot_rect(), self._range
         x = rect.left() + times / max(1, self._T - 1) * rect.width()

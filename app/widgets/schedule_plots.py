@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import QEvent, QObject, QPointF, QSize, Qt, QTimer, Signal, Slot
-from PySide6.QtGui import QKeyEvent, QMouseEvent, QResizeEvent
+from PySide6.QtGui import QContextMenuEvent, QKeyEvent, QMouseEvent, QResizeEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from app.theme import GRID
 from app.widgets.control_points import ControlPoints, Point
+from app.widgets.drawn_plot import add_menu_key
 from app.widgets.schedule_panel import FOOTER, HEADER, SchedulePanel
 from app.widgets.schedule_quantities import ALPHA_BAR, BETA, BETA_TILDE, LOG_SNR
 from core.schedules import Schedule
@@ -30,9 +31,9 @@ class SchedulePlots(QWidget):
 
     Where there is not the height for all four, some are folded to their symbol and value; a click or up and down
     unfold another. Dragging or clicking in any plot moves the cursor; left and right move it by 1, with Shift by 10,
-    Home and End to the ends. With control points (``set_editable``) alpha_bar is drawn by hand: points are dragged, a
-    double click adds one, a right click or Delete removes one; with Ctrl the arrows choose a point (left, right) and
-    move it (up, down).
+    Home and End to the ends. Ctrl+E or the Menu key opens the menu of the plot last chosen. With control points
+    (``set_editable``) alpha_bar is drawn by hand: points are dragged, a double click adds one, a right click or Delete
+    removes one; with Ctrl the arrows choose a point (left, right) and move it (up, down).
 
     Attributes: ``panels``, ``schedule``, ``ghost`` and ``timesteps`` that are shown, ``cursor_t``, ``points`` (the
     control points, () while not editable).
@@ -69,6 +70,8 @@ class SchedulePlots(QWidget):
         self._chosen_panels = [self.panels[quantities.index(quantity)] for quantity in UNFOLDED_FIRST]
         for panel in self.panels:
             panel.installEventFilter(self)
+        self._removed = False
+        add_menu_key(self, self._open_menu)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         self.setAccessibleName("Noise schedule")
@@ -152,7 +155,20 @@ class SchedulePlots(QWidget):
             self._edited = False
             self.points_edited.emit(self.points)
 
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        """By its key; a right click is the panel's."""
+        self._open_menu()
+        event.accept()
+
+    @Slot()
+    def _open_menu(self) -> None:
+        """Of the plot last chosen."""
+        self._chosen_panels[0].open_menu()
+
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.ContextMenu and self._removed:
+            self._removed = False  # the click has had its effect
+            return True
         if not isinstance(watched, SchedulePanel) or not isinstance(event, QMouseEvent):
             return False
         at = event.position()
@@ -202,6 +218,7 @@ class SchedulePlots(QWidget):
     def _press(self, panel: SchedulePanel, at: QPointF, button: Qt.MouseButton) -> None:
         self.setFocus(Qt.FocusReason.MouseFocusReason)
         hit = self._point_at(at) if panel is self._drawing else None
+        self._removed = button == Qt.MouseButton.RightButton and hit is not None
         if button == Qt.MouseButton.RightButton and hit is not None:
             self._remove_point(hit)
         elif button == Qt.MouseButton.LeftButton and hit is not None:
@@ -297,7 +314,7 @@ class SchedulePlots(QWidget):
             panel.set_folded(panel not in drawn, panel is lowest)
             panel.setCursor(Qt.CursorShape.SizeHorCursor if panel in drawn else Qt.CursorShape.PointingHandCursor)
             click = "Drag: move t" if panel in drawn else "Click: unfold"
-            panel.setToolTip(f"{panel.quantity.meaning}\n{click}. Double-click: in a window of its own")
+            panel.explain(f"{panel.quantity.meaning}\n{click}. Double-click: in a window of its own")
             panel.setGeometry(0, top, self.width(), height)
             top += height + GAP
 
