@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 TELL_SECONDS = 0.1
 """Results are told no oftener than this."""
+STILL_SECONDS = 0.5
+"""Where nothing new is known for so long, it is told again, to say how far the work has come."""
 
 
 class MeasureWorker(Worker):
@@ -30,7 +32,8 @@ class MeasureWorker(Worker):
         self._request, self._data = request, data
         self._parts: Iterator[Part] | None = None
         self._total = 0
-        self._news: Measurement | None = None
+        self._known: Measurement | None = None
+        self._is_news = False
         self._told = 0.0
 
     def advance(self) -> bool:
@@ -46,7 +49,8 @@ class MeasureWorker(Worker):
             return False
         self.pace.stepped(time.perf_counter() - began)
         self.done = part.done
-        self._news = part.result or self._news
+        if part.result is not None:
+            self._known, self._is_news = part.result, True
         self._tell(at_once=self.token.paused)
         return True
 
@@ -76,8 +80,10 @@ class MeasureWorker(Worker):
 
     def _tell(self, at_once: bool) -> None:
         now = time.perf_counter()
-        if self._news is None or not (at_once or now - self._told >= TELL_SECONDS):
+        since = now - self._told
+        due = at_once or since >= TELL_SECONDS if self._is_news else since >= STILL_SECONDS
+        if self._known is None or not due:
             return
         eta = (self._total - self.done) * self.pace.working / max(1, self.done)
-        self.shop.post(Measured(self.number, self._news, self.done, self._total, eta))
-        self._news, self._told = None, now
+        self.shop.post(Measured(self.number, self._known, self.done, self._total, eta))
+        self._is_news, self._told = False, now

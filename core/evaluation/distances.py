@@ -80,7 +80,7 @@ class DistanceMeasuring:
         for looked in self._features(self._reference):
             reference.append(looked)
             done += 1
-            yield Part(done, None)
+            yield Part(done, None if done > 1 else self._result([], len(self._reference), math.nan))
         self._scale = _scale_of(np.concatenate(reference), self._recogniser)
         theirs, real = self._scale * np.concatenate(reference), float("nan")
         if len(self._real):

@@ -1,10 +1,11 @@
 """Does the window stay fluid while the engine works? Run on an otherwise idle machine, with a display or offscreen.
 
-    python -m tests.bench.steadiness [--runs 5] [--closings 20] [--work sampling inverting morphing training]
+    python -m tests.bench.steadiness [--runs 5] [--closings 20] [--work sampling guided measuring ...]
 
 Prints the lateness of a precise 16 ms timer in the GUI thread, idle and while the engine works flat out with live
-previews; where 200 slider moves in a second end; how long a cancel takes; and how closing in the middle ends. Each kind
-of work is shown in its own stage; a training's cancel saves what it has learned, and so does closing.
+previews; where 200 slider moves in a second end; how long an interactive question waits for its answer, and how long a
+cancel takes; and how closing in the middle ends. Each kind of work (tests/bench/works.py) is shown in its own stage; a
+training's cancel saves what it has learned, and so does closing.
 """
 
 from __future__ import annotations
@@ -19,25 +20,29 @@ import sys
 import tempfile
 import time
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from core.images import OpenedImage, open_image
-from core.messages import EngineState, ModelInfo, Preview, Progress, RunEnded, RunStarted, TrainingSaved, TrainingTick
-from core.paths import spaced_timesteps
-from core.requests import ImageRef, InvertRequest, MorphRequest, RunRequest, SampleRequest, SamplerSpec, SeedEnd
-from core.schedules import make_schedule
-from core.training.dataset import PictureFolder
-from core.training.order import TrainOrder
+from core.messages import (
+    EngineState,
+    Inspection,
+    Measured,
+    MeasureStarted,
+    Preview,
+    Progress,
+    RunEnded,
+    RunStarted,
+    TrainingSaved,
+    TrainingTick,
+)
+from core.requests import InspectImage
+from tests.bench.works import CLICKED, RUNS, STAGES, image, start
 
 if TYPE_CHECKING:
     from app.bridge import Bridge
     from app.window import MainWindow
 
 TICK_MS = 16
-STAGES = {"sampling": "denoise", "inverting": "invert", "morphing": "morph", "training": "train"}
+ASKED = 10
 
 
 @dataclass
@@ -68,51 +73,6 @@ class Ticks:
         return {"p50": late[len(late) // 2], "p99": late[int(0.99 * len(late))], "max": late[-1], "ticks": len(late)}
 
 
-def picture() -> OpenedImage:
-    from resources import samples
-
-    return open_image(samples()[0].path)
-
-
-def run_request(work: str, model: ModelInfo, image: ImageRef) -> RunRequest:
-    """Long enough that it never ends by itself: 1,000 steps of 16 samples, of 16 pictures, or of 16 frames at once."""
-    up = spaced_timesteps(make_schedule(model.schedule), model.schedule.T, "leading")[::-1]
-    labels = tuple(i % len(model.labels) for i in range(16)) if model.labels else ()
-    guidance = 1.0 if model.null_label is not None else 0.0
-    if work == "inverting":
-        return InvertRequest(model.ref, model.schedule, up, "leading", (image,) * 16, labels, refinements=1)
-    if work == "morphing":
-        ends = (SeedEnd(1), SeedEnd(2))
-        sampler = SamplerSpec("ddim", clip="none")
-        return MorphRequest(
-            model.ref, model.schedule, up[::-1], "leading", sampler, ends, 64, labels=labels[:2], batch=16
-        )
-    return SampleRequest(
-        *(model.ref, model.schedule, up[::-1], "leading", SamplerSpec("ddim"), 0, 16, labels),
-        guidance=guidance,
-        precision=model.precision,  # type: ignore[arg-type]
-    )
-
-
-def start(work: str, window: MainWindow, bridge: Bridge) -> int:
-    """Begin the work, as its stage would; its job."""
-    from core.conversion import default_conversion
-
-    model = window.state.model
-    assert model is not None
-    if work == "training":
-        rng = np.random.default_rng(0)
-        noise = rng.integers(0, 256, (512, 32, 32, 1), dtype=np.uint8)
-        data = PictureFolder("noise", noise, rng.integers(0, 10, 512), tuple("0123456789"))
-        out = Path(os.environ["DIFFUSCOPE_HOME"]) / f"run-{time.monotonic_ns()}"
-        return bridge.train(TrainOrder(out, minutes=60, sample_every=5, save_every=5), data)
-    opened = picture()
-    bridge.add_image(opened)
-    channels, *size = model.event_shape
-    conversion = default_conversion(opened.pixels, (size[0], size[1]), channels)
-    return bridge.submit(run_request(work, model, ImageRef(opened.sha256, conversion)))
-
-
 class Ear:
     """Everything that the engine says from now on."""
 
@@ -124,7 +84,8 @@ class Ear:
         """How many steps were done, at each message about it."""
         runs = [m.step for m in self.heard if isinstance(m, Progress) and m.job == job]
         ticks = [m.first_step + len(m.losses) for m in self.heard if isinstance(m, TrainingTick) and m.job == job]
-        return runs or ticks
+        parts = [m.done for m in self.heard if isinstance(m, Measured) and m.job == job]
+        return runs or ticks or parts
 
     def ended(self, job: int) -> bool:
         return any(isinstance(m, RunEnded) and m.job == job for m in self.heard)
@@ -134,18 +95,18 @@ async def one_work(work: str, window: MainWindow, bridge: Bridge, seconds: float
     from tests.bench.window import until
 
     ear = Ear(bridge)
-    window.state.move(stage=STAGES[work])
-    job = start(work, window, bridge)
-    await until(lambda: any(isinstance(m, RunStarted) for m in ear.heard) or ear.steps(job))
-    if work != "training":
+    job = await start(work, window, bridge)
+    await until(lambda: any(isinstance(m, (RunStarted, MeasureStarted)) for m in ear.heard) or ear.steps(job))
+    if work in RUNS:
         window.state.move(stage=STAGES[work], run=job, step=0)
     await until(lambda: len(ear.steps(job)) > 1)
     ear.heard.clear()
     began = time.perf_counter()
     found: dict[str, Any] = await Ticks().measure(seconds)
     steps, took = ear.steps(job), time.perf_counter() - began
-    found["step_ms"] = 1000 * took / max(1, steps[-1] - steps[0])
+    found["step_ms"] = 1000 * took / max(1, steps[-1] - steps[0]) if steps else float("nan")
     found["previews_per_s"] = sum(isinstance(m, Preview) for m in ear.heard) / took
+    found["asked_ms"] = await ask(window, bridge, ear)
     if work == "sampling":
         found["slider"] = await slide(window)
     began = time.perf_counter()
@@ -154,6 +115,23 @@ async def one_work(work: str, window: MainWindow, bridge: Bridge, seconds: float
     found["cancel_ms"] = 1000 * (time.perf_counter() - began)
     found["saved"] = any(isinstance(m, TrainingSaved) for m in ear.heard)
     return found
+
+
+async def ask(window: MainWindow, bridge: Bridge, ear: Ear) -> list[float]:
+    """How long each of some interactive questions waits for its answer, in milliseconds."""
+    from tests.bench.window import until
+
+    model = window.state.model
+    assert model is not None
+    of, waited = image(model, bridge), []
+    for number in range(ASKED):
+        question = InspectImage(model.ref, model.schedule, of, 900 - 50 * number, 0, precision="float32")
+        await asyncio.sleep(0.15)
+        began = time.perf_counter()
+        bridge.ask(question)
+        await until(lambda q=question: any(isinstance(m, Inspection) and m.request == q for m in ear.heard))
+        waited.append(1000 * (time.perf_counter() - began))
+    return waited
 
 
 async def slide(window: MainWindow) -> bool:
@@ -195,8 +173,7 @@ def one_closing(work: str) -> None:
     async def script(window: MainWindow, bridge: Bridge) -> None:
         ear = Ear(bridge)
         await until(lambda: window.state.model is not None)
-        window.state.move(stage=STAGES[work])
-        job = start(work, window, bridge)
+        job = await start(work, window, bridge)
         await until(lambda: len(ear.steps(job)) > 5)
         print(f"closing {time.time()}", flush=True)
         window.close()
@@ -230,6 +207,8 @@ def report_runs(runs: list[dict[str, Any]], works: list[str]) -> None:
         p99, worst = (statistics.median(run[state][key] for run in runs) for key in ("p99", "max"))
         print(f"{state:9} timer late by {p99:5.1f} ms at p99, {worst:5.1f} ms at worst (median of {len(runs)} runs)")
     for work in works:
+        waited = sorted(ms for run in runs for ms in run[work]["asked_ms"])
+        print(f"{work:9} answers within {waited[len(waited) // 2]:.0f} ms (median), {waited[-1]:.0f} ms at worst")
         cancels = [(run[work]["cancel_ms"], run[work]["step_ms"]) for run in runs]
         print(f"{work:9} cancel: " + ", ".join(f"{took:.0f} ms (one step {step:.0f} ms)" for took, step in cancels))
     if "sampling" in works:
@@ -264,16 +243,16 @@ def main() -> None:
     if options.one_closing:
         one_closing(options.one_closing)
 
-    runs = []
-    for number in range(options.runs):
-        done = child("--one-run", "--seconds", str(options.seconds), "--work", *options.work)
+    runs, timed = [], [work for work in options.work if work not in CLICKED]
+    for number in range(options.runs if timed else 0):
+        done = child("--one-run", "--seconds", str(options.seconds), "--work", *timed)
         if done.returncode or done.stderr:
             print(f"run {number}: exit code {done.returncode}\n{done.stderr}", file=sys.stderr)
             continue
         runs.append(json.loads(done.stdout.splitlines()[-1]))
         print(f"run {number}: {json.dumps(runs[-1])}", flush=True)
     if runs:
-        report_runs(runs, options.work)
+        report_runs(runs, timed)
     if options.closings:
         for work in options.work:
             report_closings(work, [closing(work) for _ in range(options.closings)])

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -98,6 +99,23 @@ def test_that_a_paused_measurement_tells_what_it_knows_and_makes_single_parts(li
     toy.wait(lambda: toy.of(RunPaused)[-1].step > done)
     assert toy.of(RunPaused)[-1].step == done + 1
     assert toy.of(Measured)[-1].result.pictures in (done, done + 1)
+
+
+def test_that_it_is_told_how_far_the_work_has_come_where_nothing_new_is_known(listening, pictures, monkeypatch) -> None:
+    class Slow(Counting):
+        def work(self) -> Iterator[Part]:
+            for part in super().work():
+                yield part if part.done == 2 else Part(part.done, None)
+
+    monkeypatch.setattr("core.measure_worker.STILL_SECONDS", 0.02)
+    monkeypatch.setattr("core.evaluation.measurement_of", lambda *args, **names: Slow(100_000, 0.002))
+    toy = listening()
+    toy.engine.measure(REQUEST, pictures)
+    toy.wait(lambda: len(toy.of(Measured)) > 3)
+    first, *others = toy.of(Measured)
+    assert all(message.result is first.result for message in others)
+    done = [message.done for message in toy.of(Measured)]
+    assert all(later > earlier for earlier, later in pairwise(done))
 
 
 def test_that_a_run_goes_ahead_of_a_measurement(listening, pictures, counting) -> None:

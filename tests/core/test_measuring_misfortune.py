@@ -170,6 +170,12 @@ def test_that_pictures_that_are_all_alike_are_a_reference_too() -> None:
     assert point.value > 0
 
 
+def test_that_a_comparison_tells_of_itself_before_its_first_point() -> None:
+    toy, data = Toy(), pictures(8)
+    first = next(work_of(toy, data, distance_request(trials(toy), data, Features().info.ref)).work())
+    assert (first.result.points, first.result.reference, toy.evaluations) == ((), 8, 0)
+
+
 @pytest.mark.parametrize("interval", [(300, 700), (700, 300)])
 def test_that_evaluations_are_counted_whichever_end_of_an_interval_comes_first(interval) -> None:
     request = SampleRequest(
