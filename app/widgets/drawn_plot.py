@@ -57,6 +57,7 @@ class DrawnPlot(QWidget):
         self.on_panel = False
         self._file: QSizeF | None = None
         self.setAccessibleName(title)
+        self.setToolTip(MENU_WORDS)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         add_menu_key(self, self._open_menu)
         theme().theme_changed.connect(self.update)
@@ -76,6 +77,11 @@ class DrawnPlot(QWidget):
     def extent(self) -> QSizeF:
         """Of the drawing in hand: the widget's, or the file's."""
         return self._file or QSizeF(self.size())
+
+    @property
+    def has_keyboard(self) -> bool:
+        """Keys mean this plot: it is framed."""
+        return self.hasFocus()
 
     @property
     def in_file(self) -> bool:
@@ -148,7 +154,7 @@ class DrawnPlot(QWidget):
         self.draw(painter)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         self.draw_moment(painter)
-        if self.hasFocus():
+        if self.has_keyboard:
             painter.setPen(QPen(QColor(palette().quiet), 1))
             painter.setBrush(Qt.BrushStyle.NoBrush)
             painter.drawRect(QRectF(0.5, 0.5, self.width() - 1, self.height() - 1))

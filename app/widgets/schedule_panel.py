@@ -50,7 +50,8 @@ class SchedulePanel(DrawnPlot):
     The curves are drawn once; moving the cursor repaints two narrow strips over them.
     ``time_at``/``value_at`` and ``place`` translate between the panel's pixels and the plot.
 
-    Attributes: ``quantity``; ``is_folded``, showing symbol and value alone, ``HEADER`` pixels high.
+    Attributes: ``quantity``; ``is_folded``, showing symbol and value alone, ``HEADER`` pixels high; ``is_chosen``, its
+    owner's keys mean it.
     """
 
     def __init__(self, quantity: Quantity, parent: QWidget | None = None) -> None:
@@ -58,7 +59,7 @@ class SchedulePanel(DrawnPlot):
         self.on_panel = True
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # its owner has the keyboard
         self.quantity = quantity
-        self.is_folded = False
+        self.is_folded = self.is_chosen = False
         self._footer = 0
         self._T = 1000
         self._range = (0.0, 1.0)
@@ -157,6 +158,10 @@ class SchedulePanel(DrawnPlot):
     @property
     def file_name(self) -> str:
         return self.quantity.table
+
+    @property
+    def has_keyboard(self) -> bool:
+        return self.is_chosen
 
     def draw(self, painter: QPainter) -> None:
         """Symbol, axes and curves; on the screen these come from their picture."""

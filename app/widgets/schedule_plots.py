@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import QEvent, QObject, QPointF, QSize, Qt, QTimer, Signal, Slot
-from PySide6.QtGui import QContextMenuEvent, QKeyEvent, QMouseEvent, QResizeEvent
+from PySide6.QtGui import QContextMenuEvent, QFocusEvent, QKeyEvent, QMouseEvent, QResizeEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from app.theme import GRID
@@ -134,6 +134,7 @@ class SchedulePlots(QWidget):
         self._chosen_panels.remove(panel)
         self._chosen_panels.insert(0, panel)
         self._arrange()
+        self._frame()
 
     def sizeHint(self) -> QSize:
         return QSize(296, self._fixed_height() + len(self.panels) * LEAST_CURVE + self._extra())
@@ -154,6 +155,18 @@ class SchedulePlots(QWidget):
         if self._edited:
             self._edited = False
             self.points_edited.emit(self.points)
+
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        self._frame()
+
+    def focusOutEvent(self, event: QFocusEvent) -> None:
+        self._frame()
+
+    def _frame(self) -> None:
+        """Frame the plot last chosen while the keyboard is here."""
+        for panel in self.panels:
+            panel.is_chosen = self.hasFocus() and panel is self._chosen_panels[0]
+            panel.update()
 
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:
         """By its key; a right click is the panel's."""
