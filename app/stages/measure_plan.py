@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from app.stages.measure_settings import MeasureSettings, why_not
 from core.errors import Refusal
 from core.evaluation.coarse_to_fine import Sharing, parent_of, sharing
-from core.evaluation.distance import FRECHET_SAMPLES, may_use_frechet
+from core.evaluation.distance import FRECHET_SAMPLES, SMALLEST_STRATUM, may_use_frechet
 from core.evaluation.plans import (
     Draws,
     classifier_sweep,
@@ -139,6 +141,11 @@ def remarks(request: MeasureRequest, classifiers: Sequence[ClassifierInfo]) -> s
     said, reference = [], len(request.pictures)
     if reference < SURE_PICTURES:
         said.append(f"Only {reference} pictures to compare with: a distance to so few says little.")
+    if request.metric == "kernel" and any(_least_of_a_class(trial) < SMALLEST_STRATUM for trial in request.trials):
+        said.append(
+            f"With fewer than {SMALLEST_STRATUM} samples of each class the kernel distance comes out too small: "
+            "draw more, or one class alone."
+        )
     judge = next((one for one in classifiers if one.ref == request.features), None)
     if request.metric == "frechet" and judge is not None:
         counts = [trial.batches * trial.request.count for trial in request.trials]
@@ -149,6 +156,16 @@ def remarks(request: MeasureRequest, classifiers: Sequence[ClassifierInfo]) -> s
                 "kernel distance is measured instead."
             )
     return " ".join(said)
+
+
+def _least_of_a_class(trial: Trial) -> float:
+    """How many samples of a class there are, where a trial draws several classes."""
+    request = trial.request
+    labels = [request.labels[cell] for cell in request.samples] if request.labels else []
+    if request.classifier is not None and not any(label is not None for label in labels):
+        labels = [request.classifier.labels[cell] for cell in request.samples]
+    counts = Counter(labels)
+    return trial.batches * min(counts.values()) if len(counts) > 1 else math.inf
 
 
 def cost_of(request: MeasureRequest) -> int:

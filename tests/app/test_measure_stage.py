@@ -183,6 +183,14 @@ def test_that_too_few_pictures_to_compare_with_are_said_to_be(scene) -> None:
     assert "Only 12 pictures to compare with" in scene.stage.page.cost.text()
 
 
+def test_that_too_few_samples_of_each_class_are_said_to_bias_the_distance(scene) -> None:
+    scene.turn("distance")
+    scene.controls.samples.set_value(20)  # two of each of ten classes
+    assert "fewer than 4 samples of each class" in scene.stage.page.cost.text()
+    scene.controls.samples.set_value(40)
+    assert "of each class" not in scene.stage.page.cost.text()
+
+
 def test_that_coarse_to_fine_is_laid_out_before_anything_is_drawn(scene) -> None:
     scene.turn("coarse")
     page = scene.stage.coarse.page
