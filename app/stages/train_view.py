@@ -112,7 +112,7 @@ class TrainView(QWidget):
         self.use.setText(USE[goal][0])
         self.use.setToolTip(USE[goal][1])
         self.results.setCurrentWidget(self.samples if goal == "diffusion" else self.accuracy)
-        self.accuracy.set_accuracy(course.accuracy, len(course.classes))
+        self.accuracy.set_accuracy(course.accuracy, len(course.classes), is_coming=course.is_live)
 
     def say_used(self, words: str) -> None:
         """What has become of the model, such as "“digits” is open in every stage"; "" says no more of it."""

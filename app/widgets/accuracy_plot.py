@@ -18,6 +18,7 @@ FOOTER = 34
 MARGIN = 12
 GRID_LINES = (0.0, 0.25, 0.5, 0.75, 1.0)
 WAITING = "How well it tells the classes apart appears here when it is next saved, at the latest at its end."
+NOT_MEASURED = "How well it tells the classes apart was not measured."
 
 
 class AccuracyPlot(DrawnPlot):
@@ -30,6 +31,7 @@ class AccuracyPlot(DrawnPlot):
         super().__init__("Accuracy by noise level", parent)
         self.points: tuple[tuple[int, float], ...] = ()
         self._classes = 0
+        self._is_coming = True
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setMinimumHeight(16 * GRID)
         self.setMouseTracking(True)
@@ -38,18 +40,18 @@ class AccuracyPlot(DrawnPlot):
             "(Dhariwal & Nichol 2021, section 4). Dashed: guessing, one in as many as there are classes."
         )
 
-    def set_accuracy(self, points: Sequence[tuple[int, float]], classes: int) -> None:
-        """Shares by t; a classifier of clean pictures has one alone."""
+    def set_accuracy(self, points: Sequence[tuple[int, float]], classes: int, *, is_coming: bool = True) -> None:
+        """Shares by t; a classifier of clean pictures has one alone. Without any, ``is_coming``: they will be."""
         news = tuple(sorted(points))
-        if (news, classes) != (self.points, self._classes):
-            self.points, self._classes = news, classes
+        if (news, classes, is_coming) != (self.points, self._classes, self._is_coming):
+            self.points, self._classes, self._is_coming = news, classes, is_coming
             self.setAccessibleDescription(self.summary())
             self.update()
 
     def summary(self) -> str:
         """The whole in words."""
         if not self.points:
-            return WAITING
+            return WAITING if self._is_coming else NOT_MEASURED
         clear, last = self.points[0], self.points[-1]
         if len(self.points) == 1:
             return f"{clear[1]:.1%} of pictures that training has not met are recognised"

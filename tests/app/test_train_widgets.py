@@ -179,6 +179,8 @@ def test_that_accuracy_is_drawn_over_t(qtbot) -> None:
     assert plot.place(500, 0.5) == rect.center()
     plot.set_accuracy([(0, 0.98)], 10)
     assert plot.summary() == "98.0% of pictures that training has not met are recognised"
+    plot.set_accuracy([], 10, is_coming=False)
+    assert "was not measured" in plot.summary()
 
 
 UNITS: list[tuple[Aim, str]] = [
