@@ -14,6 +14,7 @@ from app.stages.sampling_controls import NO_LIMIT, NOT_LEARNED, evaluations, sho
 from app.widgets.controls import Choice, SeedBox, ValueSlider
 from core.errors import Refusal
 from core.messages import ModelInfo
+from core.paths import model_timesteps
 from core.requests import ClipPolicy, Precision, SamplerName, SamplerSpec, SpacingName, VarianceName
 
 EACH, OWN = "each", "own"
@@ -29,8 +30,13 @@ class DenoiseControls(DenoiseFields):
         super().__init__(parent)
         self._model: ModelInfo | None = None
         self._touched = False
+        self._spaced = cast(SpacingName, self.spacing.value())
+        """The last choice of spacing that was not by hand."""
+        self.spacing.value_changed.connect(self._spell_out)
         for choice in (self.label, self.sampler, self.spacing, self.clip, self.variance, self.precision, self.start):
             choice.value_changed.connect(self._choose)
+        self.first.value_changed.connect(self._push_last)
+        self.last.value_changed.connect(self._push_first)
         for slider in self._sliders():
             slider.value_changed.connect(self._choose)
         for edit in (self.own_labels, self.hand):
@@ -89,6 +95,7 @@ class DenoiseControls(DenoiseFields):
         self.limit.set_value(settings.sampler.limit or NO_LIMIT)
         self.steps.set_value(settings.steps)
         self.spacing.set_value(settings.spacing)
+        self._spaced = settings.spacing if settings.spacing != "hand" else self._spaced
         self.hand.setText(", ".join(map(str, settings.hand)))
         self.guidance.set_value(settings.guidance)
         self.seed.set_seed(settings.seed)
@@ -201,6 +208,25 @@ class DenoiseControls(DenoiseFields):
         steps = int(self.steps.value())
         asked = evaluations(sampler, steps)
         self.steps.set_ends("fast", "1 evaluation" if asked == 1 else f"{asked} evaluations")
+
+    @Slot(str)
+    def _spell_out(self, spacing: SpacingName) -> None:
+        """By hand one begins with the timesteps that were visited so far."""
+        if spacing != "hand":
+            self._spaced = spacing
+        elif self._model is not None and not self.hand.text():
+            timesteps = model_timesteps(self._model, int(self.steps.value()), self._spaced)
+            self.hand.setText(", ".join(map(str, timesteps)))
+            self.hand.setCursorPosition(0)
+
+    @Slot(float)
+    def _push_last(self, first: float) -> None:
+        """Guidance begins at the larger t: one end of its interval takes the other along."""
+        self.last.set_value(min(first, self.last.value()))
+
+    @Slot(float)
+    def _push_first(self, last: float) -> None:
+        self.first.set_value(max(last, self.first.value()))
 
     @Slot()
     def _choose(self) -> None:

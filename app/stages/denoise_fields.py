@@ -94,11 +94,15 @@ class DenoiseFields(QWidget):
         self.conversion = ConversionBox()
 
     def _lay_out(self) -> None:
-        sampling, grid = rows_of(
-            ((stacked(self.spacing, self.precision), stacked(self.clip)), (self.percentile, self.limit), (self.hand,))
+        sampling, _ = rows_of(
+            (
+                (
+                    stacked(self.spacing, self.hand, self.precision),
+                    stacked(self.clip, self.percentile),
+                    stacked(self.eta, self.variance, self.limit),
+                ),
+            )
         )
-        for only_one in (self.eta, self.variance):  # in one place: what one sampler has the other has not
-            grid.addWidget(only_one, 0, 2)
         guidance, _ = rows_of(((self.first, self.last, self.rescale), (self.classifier,)))
         start, grid = rows_of(((self.count, stacked(self.start)), (self.conversion,)))
         for only_one in (self.temperature, self.start_t):

@@ -78,6 +78,15 @@ def test_that_every_control_is_in_the_request(scene, control, value, field, expe
     assert getattr(press(scene), field) == expected
 
 
+def test_that_the_ends_of_the_interval_never_pass_each_other(scene):
+    controls = scene[2].controls
+    controls.first.set_value(700)
+    controls.last.set_value(800)
+    assert press(scene).interval == (800, 800)
+    controls.first.set_value(300)
+    assert press(scene).interval == (300, 300)
+
+
 def test_that_the_whole_way_down_is_no_interval(scene):
     assert press(scene).interval is None
 

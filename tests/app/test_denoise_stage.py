@@ -692,3 +692,17 @@ def test_that_every_control_can_be_reached_and_named(scene):
 def test_that_the_first_samples_are_guided_a_little(scene):
     _, _, stage = scene
     assert press(stage).guidance == 0.5
+
+
+def test_that_by_hand_one_begins_with_the_timesteps_visited_so_far(scene):
+    _, bridge, stage = scene
+    stage.controls.spacing.set_value("trailing")
+    stage.controls.steps.set_value(4)
+    stage.controls.spacing.set_value("hand")
+    assert stage.controls.hand.text() == "999, 749, 499, 249"
+    assert stage.errors.message() == ""
+    stage.buttons.run.click()
+    assert bridge.submitted[-1].timesteps == (999, 749, 499, 249)
+    stage.controls.spacing.set_value("leading")
+    stage.controls.spacing.set_value("hand")
+    assert stage.controls.hand.text() == "999, 749, 499, 249", "what was written stays"
