@@ -29,8 +29,10 @@ def guided_by_classifier(
     event_shape: tuple[int, ...],
     interval: Interval | None = None,
     check: Check = never,
+    device: str = "cpu",
 ) -> Denoiser:
-    """A denoiser whose answers are guided as ``spec`` says; ``labels`` are those of the samples that are walked.
+    """A denoiser whose answers are guided as ``spec`` says; ``labels`` are those of the samples that are walked,
+    kept on the ``device`` that they are walked on, so that no step waits for them.
 
     Raises Refusal where the classifier does not fit: it has met no noise, takes other pictures, knows no such class.
     """
@@ -54,7 +56,7 @@ def guided_by_classifier(
         )
     if not math.isfinite(spec.scale):
         raise Refusal("The scale of classifier guidance is a number: 0 leaves the samples unguided.")
-    chosen = torch.tensor(labels, dtype=torch.int64)
+    chosen = torch.tensor(labels, dtype=torch.int64, device=device)
     return ClassifierGuided(denoise, recogniser, chosen, spec.scale, sampler == "ddpm", spec.at, interval, check)
 
 

@@ -87,6 +87,7 @@ def denoiser_of(
             event_shape=model.info.event_shape,
             interval=guidance.interval,
             check=within,
+            device=device,
         )
     if sampler.clip != "none":
         denoise = Clipped(

@@ -2,16 +2,25 @@
 
 import gc
 from dataclasses import replace
+from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
+from core.classifier_config import ClassifierConfig
+from core.classifier_folder import OpenClassifier
 from core.denoiser import Condition, NetworkDenoiser
 from core.errors import Cancelled
+from core.evaluation import measurement_of
+from core.evaluation.plans import Draws, distance_request, likelihood_request, sampler_comparison
 from core.jobs import SampleRun
 from core.library import GaussianProcess, Library
-from core.messages import ModelInfo
-from core.requests import ModelRef, SampleRequest, SamplerSpec, ScheduleSpec
+from core.messages import ClassifierInfo, ModelInfo
+from core.recognisers import NetworkRecogniser
+from core.requests import ClassifierSpec, MeasureRequest, ModelRef, SampleRequest, SamplerSpec, ScheduleSpec
+from core.schedules import make_schedule
+from core.training.dataset import PictureFolder
 from core.training.order import TrainOrder
 from core.training.session import Drawn, TrainingSession
 from core.training.trainer import Trainer
@@ -52,39 +61,155 @@ class RandomModel:
         self.prepared = prepare(self.network, device, precision)
         return NetworkDenoiser(self.prepared, "v", check=between_batches, micro_batch=64)
 
+    def release(self) -> None:
+        self.__dict__.pop("prepared", None)
 
-def run_on(device: str, sampler: SamplerSpec) -> SampleRun:
+
+def recogniser(noisy: bool = True) -> NetworkRecogniser:
+    """A small classifier of the model's pictures, with random weights."""
+    from core.classifier import Classifier
+
+    encoder = replace(CONFIG, num_class_embeds=None, out_channels=1)
+    with torch.random.fork_rng():
+        torch.manual_seed(3)
+        network = Classifier(ClassifierConfig(encoder, 10)).eval()
+    ref = ModelRef("guide" if noisy else "judge", ("1" if noisy else "2") * 64)
+    labels = tuple("0123456789")
+    info = ClassifierInfo(ref, (1, 16, 16), labels, ScheduleSpec(), network.config.features, noisy)
+    return NetworkRecogniser(OpenClassifier(info, network, Path()))
+
+
+def opened() -> Library:
     library = Library()
-    model = RandomModel()
-    library.add_model(model)
-    request = SampleRequest(
-        model.info.ref,
-        model.info.schedule,
-        tuple(range(980, -1, -20)),
-        "leading",
-        sampler,
-        seed=1,
-        count=4,
-        labels=(0, 1, 2, 3),
-        guidance=1.0,
-    )
-    return SampleRun(request, library, device)
+    library.add_model(RandomModel())
+    library.add_recogniser(recogniser())
+    library.add_recogniser(recogniser(noisy=False))
+    return library
 
 
-@pytest.mark.parametrize("sampler", [SamplerSpec("ddim", clip="none"), SamplerSpec("ddpm")])
-def test_that_float32_samples_are_those_of_the_cpu(sampler) -> None:
-    finals = []
+def asked(library: Library, sampler: SamplerSpec, **changes) -> SampleRequest:
+    info = library.model(ModelRef("random", "0" * 64)).info
+    values = {"seed": 1, "count": 4, "labels": (0, 1, 2, 3), "guidance": 1.0} | changes
+    return SampleRequest(info.ref, info.schedule, tuple(range(980, -1, -20)), "leading", sampler, **values)
+
+
+def run_on(device: str, sampler: SamplerSpec, **changes) -> SampleRun:
+    library = opened()
+    return SampleRun(asked(library, sampler, **changes), library, device)
+
+
+def last_of(run: SampleRun) -> torch.Tensor:
+    for _ in run.steps():
+        pass
+    return torch.from_numpy(run.trajectory.frame(run.request.steps).copy())
+
+
+GUIDED = {"guidance": 0.0, "classifier": ClassifierSpec(ModelRef("guide", "1" * 64), (4, 5, 6, 7), 2.0)}
+AT_MEAN = {"guidance": 0.0, "classifier": replace(GUIDED["classifier"], at="mean")}
+PARTLY = {"guidance": 2.0, "interval": (800, 200), "rescale": 0.7}
+
+
+@pytest.mark.parametrize(
+    ("sampler", "changes"),
+    [
+        (SamplerSpec("ddim", clip="none"), {}),
+        (SamplerSpec("ddpm"), {}),
+        (SamplerSpec("heun", clip="none"), {}),
+        (SamplerSpec("dpmpp", clip="none"), {}),
+        (SamplerSpec("ddim", clip="dynamic"), {}),
+        (SamplerSpec("ddim"), PARTLY),
+        (SamplerSpec("ddim"), GUIDED),
+        (SamplerSpec("dpmpp"), GUIDED),
+        (SamplerSpec("ddpm"), GUIDED),
+        (SamplerSpec("ddpm"), AT_MEAN),
+    ],
+)
+def test_that_float32_samples_are_those_of_the_cpu(sampler, changes) -> None:
+    here, there = (last_of(run_on(device, sampler, **changes)) for device in ("cpu", "cuda"))
+    torch.testing.assert_close(there, here, rtol=1e-3, atol=1e-3)
+
+
+def test_that_a_classifiers_gradient_is_taken_on_the_device_and_is_that_of_the_cpu() -> None:
+    level = make_schedule(ScheduleSpec()).level(500)
+    x = torch.randn(5, 1, 16, 16, generator=torch.Generator().manual_seed(0))
+    labels = torch.tensor([0, 1, 2, 3, 9])
+    guide = recogniser()
+    here, there = (guide.gradient(x.to(device), level, labels) for device in ("cpu", "cuda"))
+    for mine, theirs in zip(here, there, strict=True):
+        assert theirs.device.type == "cuda"
+        torch.testing.assert_close(theirs.cpu(), mine, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("kind", ["likelihood", "distance"])
+def test_that_what_is_measured_is_what_the_cpu_measures(kind) -> None:
+    results = []
     for device in ("cpu", "cuda"):
-        run = run_on(device, sampler)
-        for _ in run.steps():
-            pass
-        finals.append(torch.from_numpy(run.trajectory.frame(50).copy()))
-    torch.testing.assert_close(finals[1], finals[0], rtol=1e-3, atol=1e-3)
+        library = opened()
+        request = measurement(kind, library)
+        *_, last = measurement_of(request, library, device, PICTURES, check=lambda: None, breathe=lambda: None).work()
+        results.append(last.result)
+    here, there = results
+    if kind == "likelihood":
+        np.testing.assert_allclose(there.terms, here.terms, rtol=1e-3, atol=1e-5)
+        np.testing.assert_allclose(there.per_picture, here.per_picture, rtol=1e-3)
+    else:
+        for mine, theirs in zip(here.points, there.points, strict=True):
+            assert theirs.value == pytest.approx(mine.value, rel=2e-2, abs=2e-3)  # of samples rounded to 8 bits
 
 
-@pytest.mark.parametrize("sampler", [SamplerSpec("ddim"), SamplerSpec("ddim", eta=1.0), SamplerSpec("ddpm")])
-def test_that_no_step_waits_for_the_host(sampler) -> None:
-    steps = run_on("cuda", sampler).steps()
+def test_that_measuring_moves_a_network_once_and_leaves_nothing_behind() -> None:
+    library = opened()
+    guide = library.recogniser(ModelRef("judge", "2" * 64))
+    request = measurement("distance", library)
+    gc.collect()
+    torch.cuda.empty_cache()
+    before = torch.cuda.memory_allocated()
+    for _ in range(2):
+        work = measurement_of(request, library, "cuda", PICTURES, check=lambda: None, breathe=lambda: None)
+        prepared = []
+        for _part in work.work():
+            prepared += [id(network) for network in guide._prepared.values()]
+        assert len(set(prepared)) == 1
+    del work
+    for held in (guide, library.recogniser(ModelRef("guide", "1" * 64))):
+        held.release()
+    library.model(ModelRef("random", "0" * 64)).release()
+    gc.collect()
+    torch.cuda.empty_cache()
+    assert torch.cuda.memory_allocated() <= before + 2**20
+
+
+PICTURES = PictureFolder(
+    "noise",
+    np.random.default_rng(0).integers(0, 256, (24, 16, 16, 1), dtype=np.uint8),
+    np.arange(24) % 10,
+    tuple("0123456789"),
+)
+
+
+def measurement(kind: str, library: Library) -> MeasureRequest:
+    info = library.model(ModelRef("random", "0" * 64)).info
+    if kind == "likelihood":
+        return likelihood_request(info, PICTURES, pictures=8, timesteps=6)
+    trials = sampler_comparison(Draws(info, samples=16, batch=8), ("ddim", "heun", "dpmpp"), (6,))
+    return distance_request(trials, PICTURES, ModelRef("judge", "2" * 64))
+
+
+@pytest.mark.parametrize(
+    ("sampler", "changes"),
+    [
+        (SamplerSpec("ddim"), {}),
+        (SamplerSpec("ddim", eta=1.0), {}),
+        (SamplerSpec("ddpm"), {}),
+        (SamplerSpec("heun"), {}),
+        (SamplerSpec("dpmpp"), {}),
+        (SamplerSpec("ddim"), PARTLY),
+        (SamplerSpec("ddim"), GUIDED),
+        (SamplerSpec("ddpm"), GUIDED),
+    ],
+)
+def test_that_no_step_waits_for_the_host(sampler, changes) -> None:
+    steps = run_on("cuda", sampler, **changes).steps()
     next(steps)
     torch.cuda.set_sync_debug_mode("error")
     try:
