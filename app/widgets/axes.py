@@ -48,7 +48,7 @@ class Axis:
     def text(self, value: float) -> str:
         """A tick as it is written beside the axis."""
         if self.is_log and abs(round(math.log10(value)) - math.log10(value)) < 1e-9 and not 0.001 <= value <= 10_000:
-            return f"1e{round(math.log10(value))}".replace("-", "\u2212")
+            return decade_text(round(math.log10(value)))
         return f"{value:,.10g}".replace("-", "\u2212") if abs(value) < 1e6 else f"{value:.3g}"
 
 
@@ -71,6 +71,18 @@ def axis_of(values: Iterable[NDArray[np.float64]], *, is_log: bool, pad: float =
         low, high = low - spread, high + spread
     room = pad * (high - low)
     return Axis(low if from_zero and low == 0 else low - room, high + room)
+
+
+def decades(values: Iterable[float], smallest: float) -> tuple[int, int]:
+    """The powers of ten that hold all values, one apart at least; what is below ``smallest`` counts as that."""
+    logs = [math.log10(max(value, smallest)) for value in values]
+    low = math.floor(min(logs))
+    return low, max(low + 1, math.ceil(max(logs)))
+
+
+def decade_text(power: int) -> str:
+    """A power of ten as it is written beside an axis: 1e−4."""
+    return f"1e{power}".replace("-", "\u2212")
 
 
 def linear_ticks(low: float, high: float, most: int) -> tuple[float, ...]:

@@ -12,6 +12,7 @@ from PySide6.QtGui import QColor, QHelpEvent, QKeyEvent, QMouseEvent, QPainter, 
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
 from app.theme import GRID, colour, font, palette
+from app.widgets.axes import decade_text, decades
 from app.widgets.drawn_plot import DrawnPlot, Table
 
 STEPS = (10, 20, 50, 100, 200, 500, 1000)
@@ -19,6 +20,7 @@ LEFT, RIGHT, TOP, BOTTOM = 34, 8, 18, 16
 NEAR = 9.0
 """Pixels around a point in which it is hit."""
 RADIUS = 4.0
+SMALLEST = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +182,7 @@ class ErrorCurve(DrawnPlot):
             painter.drawLine(QPointF(rect.left(), y), QPointF(rect.right(), y))
             if (decade - low) % every == 0:
                 painter.setPen(QColor(palette().quiet))
-                text = f"1e{decade}".replace("-", "\u2212")
+                text = decade_text(decade)
                 painter.drawText(QPointF(rect.left() - metrics.horizontalAdvance(text) - 4, y + 4), text)
         painter.setPen(QColor(palette().quiet))
         for steps in STEPS:
@@ -200,9 +202,8 @@ class ErrorCurve(DrawnPlot):
 
     def _decades(self) -> tuple[int, int]:
         """The powers of ten that hold everything, from 1e-12 on."""
-        errors = [*self._reference.values(), *(point.error for point in self.points)] or [1e-4, 1e-2]
-        low = max(-12, math.floor(math.log10(max(min(errors), 1e-12))))
-        return low, max(low + 1, math.ceil(math.log10(max(*errors, 1e-12))))
+        errors = [*self._reference.values(), *(point.error for point in self.points)]
+        return decades(errors or (1e-4, 1e-2), SMALLEST)
 
     def _plot(self) -> QRectF:
         width, height = self.extent.toTuple()

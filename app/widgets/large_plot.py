@@ -6,14 +6,14 @@ pyqtgraph comes with this module and takes a moment: import it when the plot is 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from itertools import zip_longest
 
 import numpy as np
 import pyqtgraph as pg
 from pyqtgraph.exporters import Exporter
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal, Slot
-from PySide6.QtGui import QColor, QPaintEngine, QPainter
+from PySide6.QtGui import QColor, QPaintEngine, QPainter, QPen
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from app.theme import colour, font, palette, theme
@@ -134,8 +134,7 @@ class LargePlot(DrawnPlot):
             return
         view, area = self.view, QRectF(self.view.rect())
         as_shapes = Exporter(view.scene())
-        is_svg = painter.paintEngine().type() == QPaintEngine.Type.SVG
-        with self.in_one_colour() if is_svg else nullcontext():
+        with self._pens_for(painter):
             as_shapes.setExportMode(True, {"painter": painter, "antialias": True, "resolutionScale": 1.0})
             try:
                 view.scene().render(painter, area, area)
@@ -143,18 +142,25 @@ class LargePlot(DrawnPlot):
                 as_shapes.setExportMode(False)
 
     @contextmanager
-    def in_one_colour(self) -> Iterator[None]:
-        """Every curve in a single colour, for what cannot draw a gradient."""
-        line = self._lines.get(SHOWN) if self.plotted.falls_with_signal else None
-        if line is None:
-            yield
-            return
-        before = line.opts["pen"]
-        line.setPen(pen(SHOWN, colour("alpha_bar")))
+    def _pens_for(self, painter: QPainter) -> Iterator[None]:
+        """Curves as wide on a finer device, and in a single colour where that cannot draw a gradient along a line; the
+        cursor is of the moment."""
+        before = {key: line.opts["pen"] for key, line in self._lines.items()}
+        is_svg = painter.paintEngine().type() == QPaintEngine.Type.SVG
+        for key, line in self._lines.items():
+            plain = is_svg and key == SHOWN and self.plotted.falls_with_signal
+            made = QPen(pen(SHOWN, colour("alpha_bar")) if plain else before[key])
+            made.setWidthF(made.widthF() * painter.device().devicePixelRatioF())
+            line.setPen(made)
+        for item in (self._cursor, self._here):
+            item.hide()
         try:
             yield
         finally:
-            line.setPen(before)
+            for item in (self._cursor, self._here):
+                item.show()
+            for key, line in self._lines.items():
+                line.setPen(before[key])
 
     @Slot()
     def fit(self) -> None:

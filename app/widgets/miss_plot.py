@@ -10,6 +10,7 @@ from PySide6.QtGui import QColor, QPainter, QPen, QPolygonF
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from app.theme import GRID, colour, font, palette
+from app.widgets.axes import decade_text, decades
 from app.widgets.drawn_plot import DrawnPlot, Table
 
 HEADER = 34
@@ -95,7 +96,7 @@ class MissPlot(DrawnPlot):
             painter.drawLine(QPointF(LEFT, y), QPointF(self.extent.width(), y))
             if decade in (low, high):
                 painter.setPen(QColor(palette().quiet))
-                painter.drawText(QPointF(0, y + 4), f"1e{decade}".replace("-", "\u2212"))
+                painter.drawText(QPointF(0, y + 4), decade_text(decade))
         count = max(map(len, self.misses.values()))
         if self.in_file:
             self._paint_words(painter, count)
@@ -128,9 +129,8 @@ class MissPlot(DrawnPlot):
         painter.drawLine(QPointF(x, HEADER), QPointF(x, self.height()))
 
     def _decades(self) -> tuple[int, int]:
-        found = [max(miss, SMALLEST) for misses in self.misses.values() for miss in misses] or [1e-3, 1e-1]
-        low = math.floor(math.log10(min(found)))
-        return low, max(low + 1, math.ceil(math.log10(max(found))))
+        found = [miss for misses in self.misses.values() for miss in misses]
+        return decades(found or (1e-3, 1e-1), SMALLEST)
 
 
 def _ink(refinement: int, count: int) -> QColor:

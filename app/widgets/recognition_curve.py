@@ -16,8 +16,8 @@ from app.widgets.rail import Rail
 
 SYMBOL = r"\log p(y|x_t)"
 MARGIN = 4
-LEFT, RIGHT = 96, 12
-"""Of a file."""
+LEFT, RIGHT, FOOTER = 96, 12, 18
+"""Of a file, where no slider stands above."""
 FAINT = 90
 """Opacity (0..255) of the samples that are not looked at."""
 
@@ -71,7 +71,8 @@ class RecognitionCurve(DrawnPlot):
         """Where a value of a state is drawn: log p = 0 at the top."""
         x = self.mapFromGlobal(self._rail.mapToGlobal(QPointF(self._rail.place_of(step), 0))).x()
         width, height = self.extent.toTuple()
-        if self.in_file:  # there is no slider above
+        if self.in_file:
+            height -= FOOTER
             x = LEFT + step / max(1, self._rail.maximum()) * (width - LEFT - RIGHT)
         return QPointF(x, MARGIN + min(1.0, value / self._lowest()) * (height - 2 * MARGIN))
 
@@ -106,10 +107,15 @@ class RecognitionCurve(DrawnPlot):
         painter.setFont(font("caption", numbers=True))
         first, last = self.place(0, 0), self.place(self._rail.maximum(), 0)
         painter.setPen(quiet)
-        ends = QRectF(0, 0, first.x() - 6, self.extent.height())
+        height = self.extent.height() - (FOOTER if self.in_file else 0)
+        ends = QRectF(0, 0, first.x() - 6, height)
         painter.drawText(ends, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignTop, "0")
         lowest = f"{self._lowest():.3g}".replace("-", "\u2212")
         painter.drawText(ends, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignBottom, lowest)
+        if self.in_file:
+            below = QRectF(first.x(), height + 2, last.x() - first.x(), FOOTER)
+            painter.drawText(below, Qt.AlignmentFlag.AlignLeft, "step 0")
+            painter.drawText(below, Qt.AlignmentFlag.AlignRight, f"step {self._rail.maximum()}")
         painter.setPen(QPen(QColor(palette().line), 1))
         painter.drawLine(first, last)
         steps = sorted(self.values)

@@ -20,7 +20,7 @@ from pytestqt.qtbot import QtBot
 from app.plot_files import PlotSaver, export
 from app.theme import palette, theme
 from app.widgets.accounting_bar import Account, AccountingBar
-from app.widgets.axes import axis_of, linear_ticks, log_ticks
+from app.widgets.axes import axis_of, decade_text, decades, linear_ticks, log_ticks
 from app.widgets.measure_plot import MeasurePlot
 from app.widgets.measured_curve import MANY, MARKS, STYLES, MeasuredCurve, ink, number
 from app.widgets.plot_layout import Frame
@@ -55,6 +55,17 @@ def has_near(image: QImage, at: QPointF, tint: QColor, reach: int = 3, ratio: fl
 
 
 # Axes
+
+
+@pytest.mark.parametrize(
+    ("values", "ends"), [((0.02, 0.3), (-2, 0)), ((0.5,), (-1, 0)), ((1.0, 1.0), (0, 1)), ((0.0, 0.05), (-12, -1))]
+)
+def test_that_decades_hold_every_value(values: tuple[float, ...], ends: tuple[int, int]) -> None:
+    assert decades(values, 1e-12) == ends
+
+
+def test_that_a_decade_is_written_with_a_minus_sign() -> None:
+    assert [decade_text(power) for power in (-4, 0, 2)] == ["1e\u22124", "1e0", "1e2"]
 
 
 @given(st.floats(-1e6, 1e6), st.floats(1e-6, 1e6), st.integers(2, 12))

@@ -191,7 +191,7 @@ CASES = {
             ["0", "-2.0", "-4.0", "-3.0"],
             ["1", "-1.0", "-1.5", "-1.25"],
         ],
-        frozenset({"log p of the class, by the guiding classifier", "0", "\u22124"}),
+        frozenset({"log p of the class, by the guiding classifier", "0", "\u22124", "step 2"}),
         lambda: colour("gradient"),
     ),
     "accuracy": Case(
