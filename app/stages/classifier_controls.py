@@ -6,12 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import cast
 
-from PySide6.QtCore import QSignalBlocker, Signal, Slot
-from PySide6.QtWidgets import QGridLayout, QWidget
+from PySide6.QtCore import QObject, QSignalBlocker, Signal, Slot
 
 from app.stages.denoise_settings import ClassifierSettings, misfit, named_alike
-from app.stages.sampling_controls import stacked
-from app.theme import GRID
 from app.widgets.controls import Choice, ValueSlider
 from app.widgets.labels import Lines
 from core.messages import ClassifierInfo, ModelInfo
@@ -22,10 +19,11 @@ CLOSED = "bundled:"
 """What begins the key of a classifier that is at hand but not open yet; the others have their hash for a key."""
 
 
-class ClassifierControls(QWidget):
-    """Controls of classifier guidance. They hold one ``ClassifierSettings`` or none.
+class ClassifierControls(QObject):
+    """Controls of classifier guidance. They hold one ``ClassifierSettings`` or none; who has them lays them out.
 
-    Attributes: ``choice``, ``scale``, ``at``, ``target``; ``awaited``, the name or path that is being opened, or "".
+    Attributes: the widgets ``choice``, ``scale``, ``at``, ``target``, ``note``; ``awaited``, the name or path that is
+    being opened, or "".
 
     Signals: ``changed()``; ``wanted(str)``, a name or path to be opened; ``browse_requested()``.
     """
@@ -34,7 +32,7 @@ class ClassifierControls(QWidget):
     wanted = Signal(str)
     browse_requested = Signal()
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.awaited = ""
         self._model: ModelInfo | None = None
@@ -72,24 +70,11 @@ class ClassifierControls(QWidget):
             tooltip="The class y of log p(y | x_t): the label asked for, one class for all samples, or each in turn.",
         )
         self.note = Lines("caption")
-        self._lay_out()
         self.choice.value_changed.connect(self._choose)
         self.scale.value_changed.connect(self._change)
         self.at.value_changed.connect(self._change)
         self.target.value_changed.connect(self._change)
         self._list()
-
-    def _lay_out(self) -> None:
-        grid = QGridLayout(self)
-        grid.setContentsMargins(0, 0, 0, 0)
-        grid.setHorizontalSpacing(2 * GRID)
-        grid.setVerticalSpacing(GRID // 2)
-        grid.addWidget(stacked(self.choice), 0, 0)
-        grid.addWidget(self.scale, 0, 1)
-        grid.addWidget(stacked(self.target, self.at), 0, 2)
-        grid.addWidget(self.note, 1, 0, 1, 3)
-        for column in range(3):
-            grid.setColumnStretch(column, 1)
 
     # What is there
 

@@ -43,7 +43,7 @@ class ClassifierDesk(QObject):
 
     @Slot()
     def _browse(self) -> None:
-        dialog = QFileDialog(self._controls.window(), "Open a classifier's folder")
+        dialog = QFileDialog(self._controls.choice.window(), "Open a classifier's folder")
         dialog.setFileMode(QFileDialog.FileMode.Directory)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.fileSelected.connect(lambda name: self.open(Path(name)))

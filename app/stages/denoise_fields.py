@@ -42,7 +42,7 @@ class DenoiseFields(QWidget):
         self._make_sampling()
         self.first, self.last = interval_sliders()
         self.rescale = rescale_slider()
-        self.classifier = ClassifierControls()
+        self.classifier = ClassifierControls(self)
         self._make_start()
         self.more = MoreSection("More")
         self.tabs = Tabs()
@@ -103,7 +103,17 @@ class DenoiseFields(QWidget):
                 ),
             )
         )
-        guidance, _ = rows_of(((self.first, self.last, self.rescale), (self.classifier,)))
+        guide = self.classifier
+        guidance, _ = rows_of(
+            (
+                (
+                    stacked(guide.choice, guide.target, guide.at),
+                    stacked(guide.scale, self.rescale),
+                    stacked(self.first, self.last),
+                ),
+                (guide.note,),
+            )
+        )
         start, grid = rows_of(((self.count, stacked(self.start)), (self.conversion,)))
         for only_one in (self.temperature, self.start_t):
             grid.addWidget(only_one, 0, 2)
