@@ -35,7 +35,7 @@ def hint_of(request: SampleRequest, is_sheet: bool) -> str:
     """What is most worth knowing of these settings."""
     if request.classifier is not None and request.guidance not in (0, -1):
         return BOTH_HINT
-    if request.sampler.clip == "clamp" and request.guidance > 0:
+    if request.sampler.name == "ddim" and request.sampler.clip == "clamp" and request.guidance > 0:
         return CLAMP_HINT
     begins_late = isinstance(request.start, FromNoise) and request.timesteps[0] < FIRST_SHARE * request.schedule.T - 1
     if begins_late and request.spacing != "hand" and request.steps <= FEW_STEPS:

@@ -152,3 +152,9 @@ def test_that_few_steps_that_begin_below_noise_are_told_of_trailing_spacing():
     assert hint_of(resolve(replace(few, steps=2, spacing="hand", hand=(500, 0)), DIGITS), False) == HINT
     picture = resolve(replace(few, from_picture=True), DIGITS, PICTURE)
     assert hint_of(picture, False) == HINT
+
+
+@pytest.mark.parametrize(("name", "warned"), [("ddim", True), ("ddpm", False), ("dpmpp", False)])
+def test_that_clamping_alone_is_only_told_of_where_eps_is_used_beside_it(name, warned):
+    guided = DenoiseSettings(sampler=SamplerSpec(name, clip="clamp"), guidance=2.0, labels=(3,))
+    assert ("Clamping" in hint_of(resolve(guided, DIGITS), False)) == warned
