@@ -84,8 +84,8 @@ class AblationView(QWidget):
         does.addWidget(self.next, 1)
         for widget in (self.pause, self.stop):
             does.addWidget(widget)
-        for widget in (self.steps, self.hybrid, self.judge, self.common):
-            settings.addWidget(widget)
+        for field in (self.steps, self.hybrid, self.judge, self.common):
+            settings.addWidget(field)
         settings.addStretch(1)
         body = QWidget()
         self._grid.setContentsMargins(0, 0, GRID, 0)
