@@ -224,7 +224,9 @@ def test_that_a_mean_is_trained_in_float32_where_nothing_else_is_asked(
     assert torch.finfo(torch.bfloat16).eps > 0.005  # of a mean of 1: as much as sigma at the first timesteps
 
 
-@pytest.mark.parametrize(("prediction", "clip"), [("eps", "clamp"), ("mean", "rederive"), ("v", "none"), ("x0", "none")])
+@pytest.mark.parametrize(
+    ("prediction", "clip"), [("eps", "clamp"), ("mean", "rederive"), ("v", "none"), ("x0", "none")]
+)
 def test_that_a_model_is_clipped_where_its_answer_says_little_of_the_picture(
     tmp_path: Path, prediction: PredictionKind, clip: str
 ) -> None:
