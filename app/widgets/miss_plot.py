@@ -77,7 +77,7 @@ class MissPlot(DrawnPlot):
 
     def table(self) -> Table:
         count = max(map(len, self.misses.values()), default=0)
-        names = (f"miss after {k} refinements (rms)" if k else "miss of the plain step (rms)" for k in range(count))
+        names = (f"miss after refinement {k} (rms)" if k else "miss of the plain step (rms)" for k in range(count))
         rows: Iterator[Sequence[str | float]] = (
             (step, *found, *("",) * (count - len(found))) for step, found in sorted(self.misses.items())
         )

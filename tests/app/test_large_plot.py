@@ -319,6 +319,29 @@ def test_that_a_png_file_has_twice_the_pixels_and_the_curve(large: PlotWindow, t
     assert lightest > 180
 
 
+def test_that_a_file_does_not_show_the_cursor_and_the_window_still_does(large: PlotWindow, tmp_path: Path) -> None:
+    before = large.plot.view.grab().toImage()
+    assert large.save(tmp_path / "there.png")
+    large.plot.set_cursor(700)
+    assert large.save(tmp_path / "elsewhere.png")
+    assert QImage(str(tmp_path / "there.png")) == QImage(str(tmp_path / "elsewhere.png"))
+    large.plot.set_cursor(400)
+    assert large.plot.view.grab().toImage() == before
+
+
+@pytest.mark.qt_log_ignore("^This plugin does not support")
+def test_that_a_right_click_and_the_keys_open_the_menu_of_every_plot(large: PlotWindow, qtbot: QtBot) -> None:
+    qtbot.mouseClick(large.plot.view.viewport(), Qt.MouseButton.RightButton, pos=place(large, 500, 0.5))
+    menu = QApplication.activePopupWidget()
+    assert menu is not None
+    menu.close()
+    large.plot.setFocus()
+    qtbot.keyClick(large.plot, Qt.Key.Key_E, CONTROL)
+    menu = QApplication.activePopupWidget()
+    assert menu is not None
+    menu.close()
+
+
 @pytest.mark.parametrize("table", ["betas", "alpha_bar"])
 def test_that_an_svg_file_names_its_table_and_draws_the_curve(large: PlotWindow, tmp_path: Path, table: str) -> None:
     large.table.set_value(table)

@@ -171,7 +171,7 @@ CASES = {
     "miss": Case(
         miss,
         [
-            ["step", "miss of the plain step (rms)", "miss after 1 refinements (rms)"],
+            ["step", "miss of the plain step (rms)", "miss after refinement 1 (rms)"],
             ["0", "0.1", "0.01"],
             ["2", "0.02", ""],
         ],
