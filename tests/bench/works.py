@@ -148,6 +148,7 @@ async def _ablation(window: MainWindow) -> int:
         Image.fromarray(pixels).save(folder / f"{number}.png")
     stage: Any = window.stage
     stage.handle_folder(folder)
+    stage.setup.controls.batch.set_value(4)  # a step of float32 is long
     await until(stage.setup.ablation.isEnabled)
     stage.setup.ablation.click()
     await until(stage.ablation.view.next.isEnabled)
