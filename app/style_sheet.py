@@ -105,10 +105,11 @@ QComboBox QAbstractItemView {{ background: {c.raised}; border: 1px solid {c.line
     selection-background-color: {c.line}; selection-color: {c.text}; }}
 
 QCheckBox, QRadioButton {{ spacing: 8px; background: transparent; }}
-QCheckBox::indicator {{ width: 14px; height: 14px; border: 1px solid {c.quiet}; border-radius: 3px;
-    background: transparent; }}
+QCheckBox::indicator, QListView::indicator {{ width: 14px; height: 14px; border: 1px solid {c.quiet};
+    border-radius: 3px; background: transparent; }}
 QCheckBox::indicator:hover, QCheckBox::indicator:focus {{ border-color: {c.text}; }}
-QCheckBox::indicator:checked {{ background: {c.text}; border-color: {c.text}; image: url("{check}"); }}
+QCheckBox::indicator:checked, QListView::indicator:checked {{ background: {c.text}; border-color: {c.text};
+    image: url("{check}"); }}
 QCheckBox:focus {{ text-decoration: underline; }}
 
 QMenuBar {{ background: {c.panel}; border-bottom: 1px solid {c.line}; padding: 2px 4px; }}
