@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QPainter, QPen, QPolygonF
@@ -34,6 +34,7 @@ class RecognitionCurve(DrawnPlot):
         self.on_panel = True
         self._rail = rail
         self.values: dict[int, tuple[float, ...]] = {}
+        self._lowest = -1.0
         self.cell: int | None = None
         self.current = 0
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
@@ -45,6 +46,7 @@ class RecognitionCurve(DrawnPlot):
     def set_values(self, values: Mapping[int, tuple[float, ...]]) -> None:
         """What is known of which states: log p of every sample, by step."""
         self.values = dict(values)
+        self._lowest = min((min(known) for known in self.values.values() if known), default=-1.0) or -1e-6
         self._describe()
         self.update()
 
@@ -69,12 +71,13 @@ class RecognitionCurve(DrawnPlot):
 
     def place(self, step: int, value: float) -> QPointF:
         """Where a value of a state is drawn: log p = 0 at the top."""
-        x = self.mapFromGlobal(self._rail.mapToGlobal(QPointF(self._rail.place_of(step), 0))).x()
-        width, height = self.extent.toTuple()
+        height = self.extent.height() - (FOOTER if self.in_file else 0)
+        return QPointF(self._across(step), MARGIN + min(1.0, value / self._lowest) * (height - 2 * MARGIN))
+
+    def _across(self, step: int) -> float:
         if self.in_file:
-            height -= FOOTER
-            x = LEFT + step / max(1, self._rail.maximum()) * (width - LEFT - RIGHT)
-        return QPointF(x, MARGIN + min(1.0, value / self._lowest()) * (height - 2 * MARGIN))
+            return LEFT + step / max(1, self._rail.maximum()) * (self.extent.width() - LEFT - RIGHT)
+        return self.mapFromGlobal(self._rail.mapToGlobal(QPointF(self._rail.place_of(step), 0))).x()
 
     def text(self) -> str:
         """The value at the cursor, always equally wide."""
@@ -110,7 +113,7 @@ class RecognitionCurve(DrawnPlot):
         height = self.extent.height() - (FOOTER if self.in_file else 0)
         ends = QRectF(0, 0, first.x() - 6, height)
         painter.drawText(ends, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignTop, "0")
-        lowest = f"{self._lowest():.3g}".replace("-", "\u2212")
+        lowest = f"{self._lowest:.3g}".replace("-", "\u2212")
         painter.drawText(ends, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignBottom, lowest)
         if self.in_file:
             below = QRectF(first.x(), height + 2, last.x() - first.x(), FOOTER)
@@ -118,14 +121,26 @@ class RecognitionCurve(DrawnPlot):
             painter.drawText(below, Qt.AlignmentFlag.AlignRight, f"step {self._rail.maximum()}")
         painter.setPen(QPen(QColor(palette().line), 1))
         painter.drawLine(first, last)
-        steps = sorted(self.values)
+        steps = self._drawn_steps()
+        across = [self._across(step) for step in steps]
+        room = (height - 2 * MARGIN) / self._lowest
+
+        def line(values: Iterable[float]) -> QPolygonF:
+            return QPolygonF([QPointF(x, MARGIN + value * room) for x, value in zip(across, values, strict=True)])
+
         faint = QColor(ink)
         faint.setAlpha(FAINT)
         painter.setPen(QPen(faint, 1))
-        for sample in range(max((len(self.values[step]) for step in steps), default=0)):
-            painter.drawPolyline(QPolygonF([self.place(step, self.values[step][sample]) for step in steps]))
+        for of_sample in zip(*(self.values[step] for step in steps), strict=False):
+            painter.drawPolyline(line(of_sample))
         painter.setPen(QPen(ink, 2))
-        painter.drawPolyline(QPolygonF([self.place(step, self.value(step)) for step in steps]))
+        painter.drawPolyline(line([self.value(step) for step in steps]))
+
+    def _drawn_steps(self) -> list[int]:
+        """Those that are known, as many as can be told apart, the last always."""
+        steps = sorted(self.values)
+        stride = -(-2 * len(steps) // max(1, int(self.extent.width())))
+        return steps if stride < 2 else [*steps[:-1:stride], steps[-1]]
 
     def draw_moment(self, painter: QPainter) -> None:
         painter.setFont(font("caption", numbers=True))
@@ -135,10 +150,6 @@ class RecognitionCurve(DrawnPlot):
             painter.setPen(Qt.PenStyle.NoPen)
             painter.setBrush(colour("t"))
             painter.drawEllipse(self.place(self.current, self.value(self.current)), 3.5, 3.5)
-
-    def _lowest(self) -> float:
-        """The log p at the bottom, below 0."""
-        return min((min(values) for values in self.values.values() if values), default=-1.0) or -1e-6
 
     def _describe(self) -> None:
         self.setAccessibleDescription(f"at the cursor {self.text().strip()}" if self.text() else "not known yet")
