@@ -9,14 +9,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from app.bridge import Bridge
 from app.stages.train import TrainStage
-from app.state import AppState
-from core.engine import Engine
 from core.training.ablation import TABLE, outcomes
 from core.training.objectives import DiffusionTask
-from tests.app.fake_engine import Dock
-from tests.toys import Toy
+from tests.app.scenes import training_on
 
 LOSSES = DiffusionTask.losses
 CELLS = (TABLE[1], TABLE[3], TABLE[5])
@@ -36,25 +32,9 @@ def stage(qtbot, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Trai
     monkeypatch.setattr("core.training.ablation.TABLE", CELLS)
     for name in ("PICTURES", "TIMESTEPS"):
         monkeypatch.setattr(f"core.evaluation.ablation.{name}", 2)
-    state = AppState()
-    engine = Engine(device="cpu")
-    bridge = Bridge(state, engine)
-    made = TrainStage(state, bridge)
-    dock = Dock(made)
-    qtbot.addWidget(dock)
-    bridge.start()
-    engine.add_model(Toy())
-    qtbot.waitUntil(lambda: state.model is not None)
-    dock.show()
-    state.move(stage="train")
-    made.activate()
-    made.handle_folder(folder)
-    made.setup.controls.side.set_value("16")
-    made.setup.controls.batch.set_value(2)
-    made.setup.controls.samples.set_value(1)
-    yield made
-    assert bridge.shut_down()
-    state.deleteLater()
+    with training_on(folder, qtbot) as made:
+        made.setup.controls.samples.set_value(1)
+        yield made
 
 
 def test_that_an_ablation_is_trained_one_of_it_diverges_and_the_rest_is_measured(stage, qtbot, monkeypatch) -> None:

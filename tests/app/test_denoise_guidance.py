@@ -10,15 +10,15 @@ import pytest
 from PySide6.QtCore import QMimeData, QUrl
 
 from app.incoming import Offer, offer
-from app.stages.denoise import DenoiseStage
 from app.stages.denoise_settings import ClassifierSettings, DenoiseSettings, misfit, resolve, settings_of
-from app.state import AppState, Run
+from app.state import Run
 from app.widgets.run_words import description, summary
 from core.codec import from_json, to_json
 from core.errors import Refusal
 from core.messages import ClassifierOpened
 from core.requests import ClassifierSpec, InspectStep, ModelRef, SampleRequest, SamplerSpec
-from tests.app.fake_engine import DIGITS, GUIDE, Dock, FakeBridge
+from tests.app.fake_engine import DIGITS, GUIDE
+from tests.app.scenes import denoising
 
 WITHOUT_LABELS = replace(DIGITS, labels=(), null_label=None)
 JUDGE = replace(GUIDE, ref=ModelRef("digits-judge", "e" * 64), noisy=False)
@@ -28,19 +28,11 @@ LARGE = replace(GUIDE, ref=ModelRef("large", "f" * 64), event_shape=(3, 64, 64))
 @pytest.fixture
 def scene(qtbot):
     """Denoise with a model, about to make 5 steps of 3 samples; no classifier is open."""
-    state = AppState()
-    bridge = FakeBridge(state)
-    stage = DenoiseStage(state, bridge)
-    dock = Dock(stage)
-    qtbot.addWidget(dock)
-    dock.show()
-    state.move(stage="denoise")
-    stage.activate()
-    bridge.ready()
-    stage.controls.steps.set_value(5)
-    stage.controls.count.set_value(3)
-    yield state, bridge, stage
-    state.deleteLater()
+    with denoising(qtbot) as (state, bridge, stage):
+        bridge.ready()
+        stage.controls.steps.set_value(5)
+        stage.controls.count.set_value(3)
+        yield state, bridge, stage
 
 
 def press(scene):

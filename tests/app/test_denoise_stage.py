@@ -9,8 +9,6 @@ import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QLabel
 
-from app.stages.denoise import DenoiseStage
-from app.state import AppState
 from core.messages import EngineState, Status
 from core.noise import initial_noise
 from core.requests import (
@@ -24,7 +22,8 @@ from core.requests import (
     SamplerSpec,
 )
 from core.schedules import make_schedule
-from tests.app.fake_engine import DIGITS, Dock, FakeBridge, gradient
+from tests.app.fake_engine import DIGITS, gradient
+from tests.app.scenes import denoising
 
 PICTURE = ImageRef("a" * 64, Conversion((32, 32), 1))
 
@@ -32,16 +31,8 @@ PICTURE = ImageRef("a" * 64, Conversion((32, 32), 1))
 @pytest.fixture
 def early(qtbot):
     """The stage before the engine has opened any model."""
-    state = AppState()
-    bridge = FakeBridge(state)
-    stage = DenoiseStage(state, bridge)
-    dock = Dock(stage)
-    qtbot.addWidget(dock)
-    dock.show()
-    state.move(stage="denoise")
-    stage.activate()
-    yield state, bridge, stage
-    state.deleteLater()
+    with denoising(qtbot) as scene:
+        yield scene
 
 
 @pytest.fixture

@@ -8,13 +8,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from app.stages.denoise import DenoiseStage
 from app.stages.denoise_settings import ClassifierSettings, DenoiseSettings
 from app.stages.guidance_export import figure
 from app.stages.guidance_plan import plan, values_of
-from app.state import AppState
 from core.errors import Refusal
-from tests.app.fake_engine import DIGITS, GUIDE, Dock, FakeBridge
+from tests.app.fake_engine import DIGITS, GUIDE
+from tests.app.scenes import denoising
 
 WITHOUT_LABELS = replace(DIGITS, labels=(), null_label=None)
 
@@ -22,22 +21,14 @@ WITHOUT_LABELS = replace(DIGITS, labels=(), null_label=None)
 @pytest.fixture
 def scene(qtbot):
     """Denoise with a model, about to make 3 steps of 2 samples, its sheet of 2 rows open."""
-    state = AppState()
-    bridge = FakeBridge(state)
-    stage = DenoiseStage(state, bridge)
-    dock = Dock(stage)
-    qtbot.addWidget(dock)
-    dock.show()
-    state.move(stage="denoise")
-    stage.activate()
-    bridge.ready()
-    stage.controls.steps.set_value(3)
-    stage.controls.count.set_value(2)
-    stage.buttons.sheet.setChecked(True)
-    stage.sheet.page.values.setText("0, 3")
-    stage.sheet.page.values.editingFinished.emit()
-    yield state, bridge, stage
-    state.deleteLater()
+    with denoising(qtbot) as (state, bridge, stage):
+        bridge.ready()
+        stage.controls.steps.set_value(3)
+        stage.controls.count.set_value(2)
+        stage.buttons.sheet.setChecked(True)
+        stage.sheet.page.values.setText("0, 3")
+        stage.sheet.page.values.editingFinished.emit()
+        yield state, bridge, stage
 
 
 def render(scene):

@@ -9,14 +9,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from app.bridge import Bridge
 from app.stages.train import TrainStage
-from app.state import AppState
-from core.engine import Engine
 from core.messages import ModelOpened
 from core.training.runs import list_runs
-from tests.app.fake_engine import Dock
-from tests.toys import Toy
+from tests.app.scenes import training_on
 
 
 @pytest.fixture
@@ -31,26 +27,9 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def stage(qtbot, folder: Path) -> Iterator[TrainStage]:
-    state = AppState()
-    engine = Engine(device="cpu")
-    bridge = Bridge(state, engine)
-    made = TrainStage(state, bridge)
-    dock = Dock(made)
-    qtbot.addWidget(dock)
-    bridge.start()
-    engine.add_model(Toy())
-    qtbot.waitUntil(lambda: state.model is not None)
-    dock.show()
-    state.move(stage="train")
-    made.activate()
-    made.handle_folder(folder)
-    controls = made.setup.controls
-    controls.side.set_value("16")
-    controls.batch.set_value(2)
-    controls.samples.set_value(2)
-    yield made
-    assert bridge.shut_down()
-    state.deleteLater()
+    with training_on(folder, qtbot) as made:
+        made.setup.controls.samples.set_value(2)
+        yield made
 
 
 def test_that_a_folder_is_learned_used_stopped_and_gone_on_with(stage, qtbot) -> None:

@@ -1,0 +1,55 @@
+"""Stages as the tests of several files find them: with a bridge of the test's own, or the real engine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from pytestqt.qtbot import QtBot
+
+from app.bridge import Bridge
+from app.stages.denoise import DenoiseStage
+from app.stages.train import TrainStage
+from app.state import AppState
+from core.engine import Engine
+from tests.app.fake_engine import Dock, FakeBridge
+from tests.toys import Toy
+
+
+@contextmanager
+def denoising(qtbot: QtBot) -> Iterator[tuple[AppState, FakeBridge, DenoiseStage]]:
+    """Denoise before the engine has opened any model."""
+    state = AppState()
+    bridge = FakeBridge(state)
+    stage = DenoiseStage(state, bridge)  # type: ignore[arg-type]
+    dock = Dock(stage)
+    qtbot.addWidget(dock)
+    dock.show()
+    state.move(stage="denoise")
+    stage.activate()
+    yield state, bridge, stage
+    state.deleteLater()
+
+
+@contextmanager
+def training_on(folder: Path, qtbot: QtBot) -> Iterator[TrainStage]:
+    """Train with the real engine, about to read a folder at 16 x 16, two pictures a step."""
+    state = AppState()
+    engine = Engine(device="cpu")
+    bridge = Bridge(state, engine)
+    stage = TrainStage(state, bridge)
+    dock = Dock(stage)
+    qtbot.addWidget(dock)
+    bridge.start()
+    engine.add_model(Toy())
+    qtbot.waitUntil(lambda: state.model is not None)
+    dock.show()
+    state.move(stage="train")
+    stage.activate()
+    stage.handle_folder(folder)
+    stage.setup.controls.side.set_value("16")
+    stage.setup.controls.batch.set_value(2)
+    yield stage
+    assert bridge.shut_down()
+    state.deleteLater()
