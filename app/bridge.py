@@ -39,7 +39,7 @@ from core.messages import (
 )
 from core.requests import FromStep, Interactive, MeasureRequest, RunRequest, SampleRequest
 from core.training.dataset import PictureFolder
-from core.training.order import TrainOrder
+from core.training.order import Instruction, TrainOrder
 
 log = logging.getLogger(__name__)
 
@@ -105,6 +105,10 @@ class Bridge(QObject):
     def measure(self, request: MeasureRequest, data: PictureFolder) -> int:
         """Queue a measurement; its job number. What was measured before it is cancelled stays."""
         return self._engine.measure(request, data)
+
+    def instruct(self, job: int, instruction: Instruction) -> None:
+        """Ask something of a training under way: other samples, smaller parts of a batch, a checkpoint to keep."""
+        self._engine.instruct(job, instruction)
 
     def open_classifier(self, name_or_path: str) -> None:
         """Open a bundled classifier, a folder, or a file of Inception weights."""

@@ -44,8 +44,9 @@ if TYPE_CHECKING:
     from core.jobs import FindRun
     from core.library import Library, Model
     from core.run import Run, Work
+    from core.train_worker import TrainWorker
     from core.training.dataset import PictureFolder
-    from core.training.order import TrainOrder
+    from core.training.order import Instruction, TrainOrder
     from core.workers import Worker
 
 KEPT_CAPS = 4
@@ -159,6 +160,10 @@ class Engine:
         """Open the model of a training as it is now, its averaged weights pinned in a folder of their own; answered by
         ``ModelOpened`` or ``Failed``."""
         self._order(lambda: self._snapshot(job))
+
+    def instruct(self, job: int, instruction: Instruction) -> None:
+        """Ask something of a training under way: other samples, smaller parts of a batch, a checkpoint to keep."""
+        self._order(lambda: self._training(job).instruct(instruction))
 
     def cancel(self, job: int) -> None:
         """Stop a run within one network evaluation; what it has computed stays readable."""
@@ -405,14 +410,18 @@ class Engine:
         self.library.add_recogniser(opened.recogniser)
         self.post(ClassifierOpened(opened.recogniser.info, str(opened.folder)))
 
-    def _snapshot(self, job: int) -> None:
-        from core.classifier_folder import is_classifier
+    def _training(self, job: int) -> TrainWorker:
         from core.train_worker import TrainWorker
 
         worker = next((worker for worker in self._workers if worker.number == job), None)
         if not isinstance(worker, TrainWorker):
             raise Refusal("This training is over. Open its folder instead.")
-        folder = worker.session.snapshot()
+        return worker
+
+    def _snapshot(self, job: int) -> None:
+        from core.classifier_folder import is_classifier
+
+        folder = self._training(job).session.snapshot()
         opens = self._open_classifier if is_classifier(folder) else self._open_model
         opens(str(folder))
 

@@ -12,9 +12,9 @@ from core.library import NetworkModel
 from core.messages import EngineState, TrainingSamples, TrainingSaved, TrainingTick, frozen
 from core.token import Token
 from core.training.dataset import PictureFolder
-from core.training.order import TrainOrder
-from core.training.session import Drawn, NotSaved, Saved, TrainingSession
-from core.training.trainer import TrainStep
+from core.training.events import Drawn, Event, Saved, TrainStep
+from core.training.order import Instruction, TrainOrder
+from core.training.session import NotSaved, TrainingSession
 from core.workers import TRAININGS, Shop, Worker
 
 TICK_SECONDS = 0.1
@@ -31,7 +31,7 @@ class TrainWorker(Worker):
         super().__init__(number, token, shop)
         self._order, self._data = order, data
         self._session: TrainingSession | None = None
-        self._events: Iterator[TrainStep | Drawn | Saved | None] = iter(())
+        self._events: Iterator[Event | None] = iter(())
         self._losses: list[float] = []
         self._told = 0.0
         self._saved = 0
@@ -86,6 +86,10 @@ class TrainWorker(Worker):
             self._wait(refusal)
         trouble, self._trouble = self._trouble, ""
         return trouble
+
+    def instruct(self, instruction: Instruction) -> None:
+        """Raises Refusal where the training has not begun."""
+        self.session.instruct(instruction)
 
     def _wait(self, refusal: NotSaved) -> None:
         """Nothing is lost while the person makes room."""

@@ -115,7 +115,7 @@ class Course:
         self.count, self.classes = message.pictures, message.labels
         self.parameters, self.batch, self.precision = message.parameters, message.batch, message.precision
         self.total, self.minutes = message.total, message.minutes
-        self.losses, self.samples = message.losses, list(message.samples)
+        self.losses, self.samples = message.losses, [(drawn.step, drawn.pictures) for drawn in message.samples]
         self.saved, self.notes = message.step or None, message.notes
 
     def _tick(self, message: TrainingTick) -> None:

@@ -34,8 +34,8 @@ from core.training.ablation import (
     read,
 )
 from core.training.dataset import PictureFolder, open_folder
+from core.training.events import TrainStep
 from core.training.session import TrainingSession
-from core.training.trainer import TrainStep
 
 SIZE = 32
 SAMPLES = 16

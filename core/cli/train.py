@@ -17,10 +17,11 @@ from core.model_folder import open_model
 from core.requests import ScheduleSpec
 from core.training.checkpoint import read_request
 from core.training.dataset import PictureFolder
+from core.training.events import TrainStep
 from core.training.request import TrainRequest
 from core.training.run import TrainReport, train_on_folder
 from core.training.session import TrainingSession
-from core.training.trainer import Trainer, TrainStep
+from core.training.trainer import Trainer
 
 DEFAULT_MINUTES = 20.0
 SKIPPED_SHOWN = 5

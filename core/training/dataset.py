@@ -9,6 +9,7 @@ import os
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path
 
@@ -24,7 +25,7 @@ from core.images import open_image
 from core.likeness import measure
 
 SUFFIXES = frozenset(Image.registered_extensions())
-CACHE_VERSION = 3
+CACHE_VERSION = 4
 MEASURED = 10_000
 AT_ONCE = 1000
 """Pictures that are converted together."""
@@ -42,6 +43,7 @@ class PictureFolder:
     int64 (n,) are indices into ``classes`` (the sub-folders' names, sorted), all 0 where there are none.
     ``skipped`` lists what could not be read as (name within the folder, why). ``source`` is the folder itself;
     ``found`` are (width, height) of the smallest and of the largest picture before they were cropped and scaled.
+    ``paths`` name each picture's file within the folder; those numbered in ``kept_as_is`` are never mirrored.
     """
 
     name: str
@@ -51,6 +53,8 @@ class PictureFolder:
     skipped: tuple[tuple[str, str], ...] = ()
     source: Path | None = None
     found: tuple[Size, ...] = ()
+    paths: tuple[str, ...] = ()
+    kept_as_is: tuple[int, ...] = ()
 
     def __len__(self) -> int:
         return len(self.pictures)
@@ -71,7 +75,20 @@ class PictureFolder:
         digest = hashlib.sha256(repr((self.pictures.shape, self.classes)).encode())
         digest.update(self.pictures.tobytes())
         digest.update(self.labels.tobytes())
+        digest.update(repr(self.kept_as_is).encode() if self.kept_as_is else b"")
         return digest.hexdigest()
+
+    @property
+    def flippable(self) -> NDArray[np.bool_]:
+        """Which pictures may be mirrored, (n,)."""
+        may = np.ones(len(self), dtype=np.bool_)
+        may[list(self.kept_as_is)] = False
+        return may
+
+    def unflipped(self, patterns: tuple[str, ...]) -> PictureFolder:
+        """The same where no picture is mirrored whose path matches one of ``patterns``, such as "Flags/*"."""
+        matching = [index for index, path in enumerate(self.paths) if any(fnmatchcase(path, one) for one in patterns)]
+        return replace(self, kept_as_is=tuple(matching))
 
     def in_channels(self, channels: int) -> PictureFolder:
         """The same with grey as equal red, green and blue (3), or with colours as their luma (1; ITU-R BT.601).
@@ -159,6 +176,7 @@ def _decoded(
 ) -> PictureFolder:
     pictures: list[NDArray[np.uint8]] = []
     owners: list[str] = []
+    paths: list[str] = []
     skipped: list[tuple[str, str]] = []
     sizes: list[Size] = []
     for done, path in enumerate(files):
@@ -169,13 +187,14 @@ def _decoded(
             pictures.append(_square(pixels, size))
             sizes.append((pixels.shape[1], pixels.shape[0]))
             owners.append(inside.parts[0] if len(inside.parts) > 1 else "")
+            paths.append(inside.as_posix())
         except Refusal as refusal:
             skipped.append((str(inside), str(refusal)))
     if not pictures:
         raise Refusal(f"None of the {len(files)} pictures in {folder} can be read.", "\n".join(map(str, skipped)))
     classes, labels = _classes(owners, folder)
     found = tuple(chosen(sizes, key=lambda side: side[0] * side[1]) for chosen in (min, max))
-    return PictureFolder(name, _stacked(pictures), labels, classes, tuple(skipped), folder, found)
+    return PictureFolder(name, _stacked(pictures), labels, classes, tuple(skipped), folder, found, tuple(paths))
 
 
 def _square(pixels: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
@@ -224,18 +243,18 @@ def _fingerprint(folder: Path, files: Sequence[Path]) -> str:
 def _from_cache(folder: Path, size: int, fingerprint: str, name: str) -> PictureFolder | None:
     try:
         with _cached(folder, size).open("rb") as file, np.load(file, allow_pickle=False) as kept:
-            of, classes, skipped, found = json.loads(str(kept["words"]))
+            of, classes, skipped, found, paths = json.loads(str(kept["words"]))
             if of != fingerprint:
                 return None
             words = tuple(classes), tuple(map(tuple, skipped))
             sizes = tuple((int(width), int(height)) for width, height in found)
-            return PictureFolder(name, kept["pictures"], kept["labels"], *words, folder, sizes)
+            return PictureFolder(name, kept["pictures"], kept["labels"], *words, folder, sizes, tuple(paths))
     except (Refusal, OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         return None  # it can be made again
 
 
 def _to_cache(folder: Path, size: int, fingerprint: str, data: PictureFolder) -> None:
-    words = np.array(json.dumps([fingerprint, data.classes, data.skipped, data.found]))
+    words = np.array(json.dumps([fingerprint, data.classes, data.skipped, data.found, data.paths]))
     try:
         path = _cached(folder, size)
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -13,6 +13,7 @@ from core.json_file import Fields
 from core.requests import ModelRef, Precision, PredictionKind, ScheduleSpec, VarianceKind
 from core.training.combinations import objection
 from core.training.order import ObjectiveName, TaskName, TimestepSamplerName
+from core.training.reading import Reading
 from core.unet_config import UNetConfig
 
 MAX_SHIFT = 64
@@ -27,8 +28,10 @@ class TrainRequest:
     after that much time spent in steps. ``lr`` rises linearly for ``warm_up`` steps and, with ``decay``, falls to 0
     along half a cosine. ``label_dropout`` is p_uncond of Ho & Salimans 2022. ``micro_batch`` pictures go through the
     network at once (None: the whole batch); ``base`` is the model whose weights a fine-tuning began from. ``gamma`` is
-    min-SNR's, ``vlb_weight`` the hybrid's lambda. Pictures are moved by up to ``shift`` pixels either way. Of a
-    classifier ``network`` is what its encoder half is taken from.
+    min-SNR's, ``vlb_weight`` the hybrid's lambda. ``flip`` mirrors half of the pictures, but for those
+    whose path matches one of ``never_flipped``. Pictures are moved by up to ``shift`` pixels either way. Of a
+    classifier ``network`` is what its encoder half is taken from. ``reading`` is how the folder's files were read (None
+    where an older version wrote it), ``validation`` how many of them are kept aside.
     """
 
     data_name: str
@@ -48,6 +51,7 @@ class TrainRequest:
     ema_decay: float = 0.999
     label_dropout: float = 0.1
     flip: bool = False
+    never_flipped: tuple[str, ...] = ()
     precision: Precision = "float32"
     micro_batch: int | None = None
     base: ModelRef | None = None
@@ -60,6 +64,8 @@ class TrainRequest:
     weight_decay: float = 0.0
     noised: bool = True
     shift: int = 0
+    reading: Reading | None = None
+    validation: int = 0
 
     def __post_init__(self) -> None:
         if (self.steps is None) == (self.minutes is None):
@@ -114,6 +120,7 @@ class TrainRequest:
             apart: dict[str, Any] = {
                 "network": UNetConfig.from_json(data["network"]),
                 "labels": Fields(data, "it").texts("labels"),  # as many as a folder has
+                "never_flipped": Fields(data, "it").texts("never_flipped"),
             }
             known = {item.name for item in fields(cls)} - apart.keys()
             values = {name: field_from_json(cls, name, data[name]) for name in known & data.keys()}

@@ -47,7 +47,7 @@ def resolved(
         raise Refusal(f"{order.out} holds a model that is no training run. Name another folder for this one.")
     if order.base is not None and base is None:
         raise Refusal(f"The model “{order.base.name}” that this training begins from is not open. Open it first.")
-    begin = None
+    begin, data = None, data.unflipped(order.never_flipped)
     if base is not None:
         _refuse_to_begin_from(base, order)
         data = data.in_channels(base.network.config.in_channels)
@@ -74,6 +74,7 @@ def resolved(
         lr=order.lr,
         label_dropout=0.0 if classifies else 0.1,
         flip=order.flip,
+        never_flipped=order.never_flipped,
         precision=_precision(order, prediction, device, flops),
         micro_batch=micro_batch(flops, device, order.batch),
         base=base.info.ref if base else None,
@@ -124,7 +125,7 @@ def _continued(
     if request.network.sides not in (None, (side, side)):
         sides = " × ".join(map(str, request.network.sides or ()))
         raise Refusal(f"This run was trained on pictures of {sides}, not {side} × {side}. Choose that size.")
-    return request, data.in_channels(request.network.in_channels), None
+    return request, data.in_channels(request.network.in_channels).unflipped(request.never_flipped), None
 
 
 def _refuse_to_begin_from(base: NetworkModel, order: TrainOrder) -> None:

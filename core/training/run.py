@@ -12,11 +12,12 @@ from core.library import NetworkModel
 from core.requests import ScheduleSpec
 from core.training.checkpoint import read_request
 from core.training.dataset import PictureFolder, open_folder
+from core.training.events import TrainStep
 from core.training.order import FINE_TUNING_LR, PresetName, TrainOrder
 from core.training.request import TrainRequest
 from core.training.resolve import preset_network, refuse_nonsense
 from core.training.session import TrainingSession, nothing
-from core.training.trainer import Trainer, TrainStep
+from core.training.trainer import Trainer
 from core.unet_config import UNetConfig
 
 SIZE = 32

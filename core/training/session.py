@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from core.dataspec import ImageSpec
 from core.errors import Refusal
 from core.files import clear_leftovers
 from core.library import NetworkModel
-from core.messages import Picture, TrainingStarted
+from core.messages import TrainingSamples, TrainingStarted
 from core.model_folder import OpenModel
 from core.pace import PREVIEW_SHARE, Pace
 from core.training.checkpoint import FILE as CHECKPOINT
@@ -19,15 +18,16 @@ from core.training.checkpoint import load_checkpoint, read_request, save_checkpo
 from core.training.claim import claim
 from core.training.classification import apart
 from core.training.dataset import PictureFolder
+from core.training.events import Drawn, Event, Saved
 from core.training.history import FILE as HISTORY
 from core.training.history import History, read_history, write_history
-from core.training.order import TrainOrder
+from core.training.order import Instruction, TrainOrder
 from core.training.product import ClassifierProduct, ModelProduct, Origin, Product
 from core.training.resolve import resolved
 from core.training.runs import FILE as SUMMARY
 from core.training.runs import RunSummary, remember, write_summary
 from core.training.samples import draw
-from core.training.trainer import Trainer, TrainStep
+from core.training.trainer import Trainer
 from core.unet_config import UNetConfig
 
 FIRST_SAMPLES = 7.5
@@ -37,23 +37,8 @@ MOST_OVERHEAD = 0.25
 NONE_ASIDE = "No pictures are kept aside, so its accuracy is not measured: with ten of a class, one would be."
 
 
-@dataclass(frozen=True, slots=True)
-class Drawn:
-    """Pictures uint8 (n, H, W, C) drawn from fixed seeds with the weights averaged over ``step`` steps."""
-
-    step: int
-    pictures: Picture
-
-
 class NotSaved(Refusal):
     """What was learned since the last checkpoint could not be written. The run in memory is whole and can go on."""
-
-
-@dataclass(frozen=True, slots=True)
-class Saved:
-    """The run's first ``step`` steps are on the disk."""
-
-    step: int
 
 
 def nothing() -> None:
@@ -119,7 +104,7 @@ class TrainingSession:
 
     # ------------------------------------------------------------------------------------------------ the run
 
-    def work(self) -> Iterator[TrainStep | Drawn | Saved | None]:
+    def work(self) -> Iterator[Event | None]:
         """Train to the end: one step an item, each set of samples with None for every step of the sampler before it,
         and each save. May be begun again after it was left, or has raised. Raises Refusal where a loss is no number any
         more, where the folder is another process's or cannot be written at the start, and NotSaved where it cannot be
@@ -179,7 +164,7 @@ class TrainingSession:
             total=self.request.steps,
             minutes=self.request.minutes,
             losses=self.history.losses,
-            samples=self.history.samples,
+            samples=tuple(TrainingSamples(job, step, drawn) for step, drawn in self.history.samples),
             notes=self.notes,
         )
 
@@ -246,6 +231,9 @@ class TrainingSession:
         self._saved_step, self._saved_at = self.trainer.step, time.monotonic()
         self._saving += time.perf_counter() - began
         return Saved(self.trainer.step)
+
+    def instruct(self, instruction: Instruction) -> None:
+        """Do what a person asks of the training under way, from its next step on."""
 
     def snapshot(self) -> Path:
         """The averaged weights as they are, in a folder of their own that will not change. Raises Refusal."""

@@ -6,7 +6,6 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -16,20 +15,10 @@ from core.errors import Diverged, Refusal
 from core.training.augment import moved
 from core.training.dataset import PictureFolder
 from core.training.ema import Ema
+from core.training.events import TrainStep
 from core.training.request import TrainRequest
 from core.training.tasks import Task, task_of
 from core.training.timestep_samplers import timestep_sampler
-
-
-@dataclass(frozen=True, slots=True)
-class TrainStep:
-    """One step that is done: ``step`` counts from 1, ``loss`` is its batch's mean, ``seconds`` what it took."""
-
-    step: int
-    loss: float
-    lr: float
-    gradient_norm: float
-    seconds: float
 
 
 class Trainer:
@@ -82,6 +71,7 @@ class Trainer:
         self._before_step: tuple[Tensor, Tensor, Tensor] | None = None
         self._pictures = torch.from_numpy(data.pictures)
         self._labels = torch.from_numpy(data.labels)
+        self._flippable = torch.from_numpy(data.flippable)
         self.timesteps = timestep_sampler(request.timestep_sampler, request.schedule.T)
 
     # ------------------------------------------------------------------------------------------------ the run
@@ -202,7 +192,7 @@ class Trainer:
         index = self._next_indices(request.batch)
         x0 = self._pictures[index].permute(0, 3, 1, 2).float() / 127.5 - 1
         if request.flip:
-            flipped = torch.rand(len(x0), generator=self.draws) < 0.5
+            flipped = (torch.rand(len(x0), generator=self.draws) < 0.5) & self._flippable[index]
             x0 = torch.where(flipped[:, None, None, None], x0.flip(-1), x0)
         if request.shift:
             x0 = moved(x0, request.shift, self.draws)

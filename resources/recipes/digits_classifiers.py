@@ -26,8 +26,9 @@ from core.errors import Refusal
 from core.training.checkpoint import read_request
 from core.training.classification import accuracy
 from core.training.dataset import open_folder
+from core.training.events import TrainStep
 from core.training.run import train_on_folder
-from core.training.trainer import Trainer, TrainStep
+from core.training.trainer import Trainer
 from resources.recipes.digits import LICENCE, prepare_data
 
 

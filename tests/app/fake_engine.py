@@ -55,7 +55,7 @@ from core.requests import (
 )
 from core.schedules import make_schedule
 from core.training.dataset import PictureFolder
-from core.training.order import TrainOrder
+from core.training.order import Instruction, TrainOrder
 
 DIGITS = ModelInfo(
     ref=ModelRef("digits", "d" * 64),
@@ -163,6 +163,9 @@ class FakeBridge(QObject):
 
     def open_classifier(self, name_or_path: str) -> None:
         self.calls.append(("open_classifier", name_or_path))
+
+    def instruct(self, job: int, instruction: Instruction) -> None:
+        self.calls.append(("instruct", (job, instruction)))
 
     def snapshot(self, job: int) -> None:
         self.calls.append(("snapshot", job))

@@ -24,9 +24,10 @@ from core.training.augment import moved
 from core.training.checkpoint import read_request
 from core.training.classification import ClassifierTask, accuracy, apart
 from core.training.dataset import PictureFolder
+from core.training.events import Drawn
 from core.training.order import TrainOrder
 from core.training.request import TrainRequest
-from core.training.session import Drawn, TrainingSession
+from core.training.session import TrainingSession
 from core.training.tasks import task_of
 from core.training.trainer import Trainer
 from tests.core.halves import DATA, REQUEST, TINY, two_classes

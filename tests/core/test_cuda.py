@@ -21,8 +21,9 @@ from core.recognisers import NetworkRecogniser
 from core.requests import ClassifierSpec, MeasureRequest, ModelRef, SampleRequest, SamplerSpec, ScheduleSpec
 from core.schedules import make_schedule
 from core.training.dataset import PictureFolder
+from core.training.events import Drawn
 from core.training.order import TrainOrder
-from core.training.session import Drawn, TrainingSession
+from core.training.session import TrainingSession
 from core.training.trainer import Trainer
 from core.unet import UNet, UNetConfig, prepare
 from tests.core.halves import DATA, REQUEST, TINY

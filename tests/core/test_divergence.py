@@ -9,9 +9,10 @@ import torch
 from core.errors import Diverged
 from core.model_folder import open_model
 from core.requests import ScheduleSpec
+from core.training.events import Saved
 from core.training.order import TrainOrder
 from core.training.runs import read_summary
-from core.training.session import Saved, TrainingSession
+from core.training.session import TrainingSession
 from core.training.trainer import Trainer
 from tests.core.halves import DATA, REQUEST, TINY
 

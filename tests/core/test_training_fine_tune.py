@@ -15,9 +15,10 @@ from core.messages import ModelInfo
 from core.model_folder import open_model, save_model
 from core.requests import ModelRef, SamplerSpec, ScheduleSpec
 from core.training.dataset import PictureFolder
+from core.training.events import Saved
 from core.training.fine_tune import beginning
 from core.training.order import TrainOrder
-from core.training.session import Saved, TrainingSession
+from core.training.session import TrainingSession
 from core.unet import UNet
 from core.unet_config import UNetConfig
 from tests.core.halves import DATA, TINY

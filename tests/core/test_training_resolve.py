@@ -19,11 +19,12 @@ from core.paths import model_timesteps
 from core.requests import ModelRef, PredictionKind, SampleRequest, SamplerSpec, ScheduleSpec, VarianceKind
 from core.schedules import make_schedule
 from core.training.dataset import PictureFolder
+from core.training.events import Drawn
 from core.training.order import TrainOrder
 from core.training.presets import network_of
 from core.training.resolve import resolved
 from core.training.run import train_on_folder
-from core.training.session import Drawn, TrainingSession
+from core.training.session import TrainingSession
 from core.unet import UNet
 from tests.core.halves import DATA, TINY, folder_of
 

@@ -23,12 +23,12 @@ from core.paths import spaced_timesteps
 from core.requests import ClipPolicy, PredictionKind, SampleRequest, SamplerSpec
 from core.schedules import make_schedule
 from core.training.checkpoint import FILE
+from core.training.events import Drawn, Saved, TrainStep
 from core.training.history import read_history
 from core.training.order import TrainOrder
 from core.training.resolve import micro_batch
 from core.training.runs import list_runs
-from core.training.session import Drawn, Saved, TrainingSession
-from core.training.trainer import TrainStep
+from core.training.session import TrainingSession
 from tests.core.halves import DATA, TINY, two_classes
 
 
@@ -252,7 +252,7 @@ def test_that_the_window_is_told_what_a_run_is_and_has_shown(drawing: TrainOrder
     assert (told.step, told.total, told.minutes) == (6, 9, None)
     assert told.parameters == sum(tensor.numel() for tensor in open_model(drawing.out).network.parameters())
     assert told.losses.shape == (6,)
-    assert [step for step, _ in told.samples] == [0, 6]
+    assert [drawn.step for drawn in told.samples] == [0, 6]
 
 
 def test_that_steps_beyond_the_checkpoint_are_forgotten(drawing: TrainOrder) -> None:
