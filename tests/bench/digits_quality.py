@@ -37,15 +37,15 @@ REQUIRED_RATIO = 3.0
 
 
 class Judge(nn.Module):
-    """A digit (n, 1, 32, 32) in [-1, 1] to 10 logits, by way of 64 features."""
+    """A picture (n, channels, 32, 32) in [-1, 1] to the classes' logits, by way of 64 features."""
 
-    def __init__(self) -> None:
+    def __init__(self, channels: int = 1, classes: int = 10) -> None:
         super().__init__()
         self.body = nn.Sequential(
-            *self._stage(1, 16), *self._stage(16, 32), *self._stage(32, 64), nn.Flatten(), nn.Dropout(0.3),
+            *self._stage(channels, 16), *self._stage(16, 32), *self._stage(32, 64), nn.Flatten(), nn.Dropout(0.3),
             nn.Linear(64 * 4 * 4, 64), nn.ReLU(),
         )  # fmt: skip
-        self.head = nn.Linear(64, 10)
+        self.head = nn.Linear(64, classes)
 
     @staticmethod
     def _stage(inputs: int, outputs: int) -> tuple[nn.Module, ...]:
@@ -64,10 +64,15 @@ def pixels_to_x(pictures: NDArray[np.uint8]) -> Tensor:
     return torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
+def _judge_of(data: PictureFolder) -> Judge:
+    return Judge(data.pictures.shape[3], len(data.classes))
+
+
 def train_judge(data: PictureFolder, epochs: int = 8, seed: int = 0) -> Judge:
-    """Trained on digits shifted by up to two pixels; its seed is fixed, so that it is always the same judge."""
+    """Trained on pictures shifted by up to two pixels; its seed is fixed, so that it is always the same judge."""
     torch.manual_seed(seed)
-    judge, x, labels = Judge().train(), pixels_to_x(data.pictures), torch.from_numpy(data.labels)
+    judge, x = _judge_of(data).train(), pixels_to_x(data.pictures)
+    labels = torch.from_numpy(data.labels)
     batch = 100
     optimizer = torch.optim.AdamW(judge.parameters(), lr=2e-3)
     rate = torch.optim.lr_scheduler.OneCycleLR(optimizer, 4e-3, total_steps=epochs * (len(x) // batch))
@@ -83,14 +88,14 @@ def train_judge(data: PictureFolder, epochs: int = 8, seed: int = 0) -> Judge:
     return judge.eval()
 
 
-def the_judge(data: PictureFolder) -> Judge:
+def the_judge(data: PictureFolder, epochs: int = 8) -> Judge:
     """From the cache, or trained now (about a minute)."""
-    path = cache_folder() / f"digits-judge-1-{data.sha256[:16]}.pt"
+    path = cache_folder() / f"judge-1-{data.sha256[:16]}.pt"
     if path.is_file():
-        judge = Judge()
+        judge = _judge_of(data)
         judge.load_state_dict(torch.load(path, weights_only=True))
         return judge.eval()
-    judge = train_judge(data)
+    judge = train_judge(data, epochs)
     torch.save(judge.state_dict(), path)
     return judge
 
