@@ -43,7 +43,8 @@ class PictureFolder:
     int64 (n,) are indices into ``classes`` (the sub-folders' names, sorted), all 0 where there are none.
     ``skipped`` lists what could not be read as (name within the folder, why). ``source`` is the folder itself;
     ``found`` are (width, height) of the smallest and of the largest picture before they were cropped and scaled.
-    ``paths`` name each picture's file within the folder; those numbered in ``kept_as_is`` are never mirrored.
+    ``paths`` name each picture's file within the folder; those numbered in ``kept_as_is`` are never mirrored,
+    and those in ``aside`` never trained on.
     """
 
     name: str
@@ -55,6 +56,7 @@ class PictureFolder:
     found: tuple[Size, ...] = ()
     paths: tuple[str, ...] = ()
     kept_as_is: tuple[int, ...] = ()
+    aside: tuple[int, ...] = ()
 
     def __len__(self) -> int:
         return len(self.pictures)
@@ -84,6 +86,12 @@ class PictureFolder:
         may = np.ones(len(self), dtype=np.bool_)
         may[list(self.kept_as_is)] = False
         return may
+
+    @property
+    def trained_on(self) -> NDArray[np.int64]:
+        """The numbers of the pictures that a network learns from, int64, rising."""
+        rows: NDArray[np.int64] = np.delete(np.arange(len(self), dtype=np.int64), self.aside)
+        return rows
 
     def unflipped(self, patterns: tuple[str, ...]) -> PictureFolder:
         """The same where no picture is mirrored whose path matches one of ``patterns``, such as "Flags/*"."""

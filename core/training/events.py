@@ -13,6 +13,15 @@ LEVELS = 10
 """Bins of equal width over t = 0..T-1 in which losses are told."""
 
 
+def means_by_level(t: NDArray[np.int64], losses: NDArray[np.float32], T: int) -> NDArray[np.float32]:
+    """The means of the losses whose t of 0..T-1 fell into each bin, float32 (LEVELS,), NaN where none did; t and losses
+    are (n,)."""
+    bins = np.minimum(t * LEVELS // T, LEVELS - 1)
+    counts = np.bincount(bins, minlength=LEVELS)
+    totals = np.bincount(bins, weights=losses, minlength=LEVELS)
+    return np.where(counts, totals / np.maximum(counts, 1), np.nan).astype(np.float32)
+
+
 def _unknown() -> NDArray[np.float32]:
     return np.full(LEVELS, np.nan, np.float32)
 

@@ -69,8 +69,9 @@ class Trainer:
         self.step, self.seconds = 0, 0.0
         self._away = 0.0
         self._before_step: tuple[Tensor, Tensor, Tensor] | None = None
-        self._pictures = torch.from_numpy(data.pictures)
+        self._pictures = data.pictures  # perhaps a file's: a batch alone is read of it
         self._labels = torch.from_numpy(data.labels)
+        self._rows = torch.from_numpy(data.trained_on)
         self._flippable = torch.from_numpy(data.flippable)
         self.timesteps = timestep_sampler(request.timestep_sampler, request.schedule.T)
 
@@ -190,7 +191,7 @@ class Trainer:
         the task learns to do without."""
         request = self.request
         index = self._next_indices(request.batch)
-        x0 = self._pictures[index].permute(0, 3, 1, 2).float() / 127.5 - 1
+        x0 = torch.from_numpy(self._pictures[index.numpy()]).permute(0, 3, 1, 2).float() / 127.5 - 1
         if request.flip:
             flipped = (torch.rand(len(x0), generator=self.draws) < 0.5) & self._flippable[index]
             x0 = torch.where(flipped[:, None, None, None], x0.flip(-1), x0)
@@ -206,7 +207,7 @@ class Trainer:
     def _next_indices(self, count: int) -> Tensor:
         """The next pictures: each once before any comes again, in a new order every time, also in a small folder."""
         while len(self.order) < count:
-            fresh = torch.randperm(len(self._pictures), generator=self.shuffles)
+            fresh = self._rows[torch.randperm(len(self._rows), generator=self.shuffles)]
             self.order = torch.cat((self.order, fresh))
         index, self.order = self.order[:count], self.order[count:]
         return index
