@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from app.stages.ablation import AblationDesk
 from app.stages.ablation_record import words_of_group
 from app.stages.train_course import Course
 from app.stages.trainings import Trainings
 from app.widgets.run_list import RunList
-from core.training.ablation import FILE, list_ablations
+from core.training.ablation import list_ablations
 from core.training.runs import list_runs
 
 
@@ -34,7 +32,3 @@ class Listing:
             self._runs.look_at(record.folder)
         else:
             self._runs.look_at(None if course is None else course.folder)
-
-    @staticmethod
-    def is_ablation(folder: Path | None) -> bool:
-        return folder is not None and (folder / FILE).is_file()

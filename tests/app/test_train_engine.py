@@ -38,7 +38,7 @@ def test_that_a_folder_is_learned_used_stopped_and_gone_on_with(stage, qtbot) ->
     bridge = stage.trainings._bridge
     bridge.message.connect(lambda message: opened.append(message) if isinstance(message, ModelOpened) else None)
     stage.setup.start.click()
-    course = stage._course
+    course = stage.course
     qtbot.waitUntil(lambda: course.step >= 3 and bool(course.samples), timeout=60_000)
 
     stage.view.pause.click()
@@ -87,7 +87,7 @@ def test_that_a_classifier_is_trained_measured_and_opened(stage, qtbot, folder, 
     stage.setup.controls.goal.set_value(goal)
     stage.setup.controls.duration.set_duration(steps=2)
     stage.setup.start.click()
-    course = stage._course
+    course = stage.course
     qtbot.waitUntil(lambda: course.state == "finished", timeout=60_000)
     assert len(course.accuracy) == points
     assert all(0 <= share <= 1 for _t, share in course.accuracy)

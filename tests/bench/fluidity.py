@@ -304,7 +304,7 @@ async def trainings(bench: Bench, folders: list[Path]) -> None:
         await asyncio.sleep(6)
 
     await bench.doing("train: first 6 s", train)
-    course = stage._course
+    course = stage.course
     course.losses = np.random.default_rng(0).random(100_000, np.float32)
 
     async def ticks() -> None:
