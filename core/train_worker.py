@@ -9,10 +9,11 @@ import numpy as np
 
 from core.errors import Refusal, is_out_of_memory
 from core.library import NetworkModel
-from core.messages import EngineState, TrainingSamples, TrainingSaved, TrainingTick, frozen
+from core.messages import EngineState, TrainingSaved, TrainingTick, frozen
 from core.token import Token
 from core.training.dataset import PictureFolder
 from core.training.events import Drawn, Event, Saved, TrainStep
+from core.training.film import told
 from core.training.order import Instruction, TrainOrder
 from core.training.session import NotSaved, TrainingSession
 from core.workers import TRAININGS, Shop, Worker
@@ -71,8 +72,8 @@ class TrainWorker(Worker):
                 self.done = event.step
                 self._losses.append(event.loss)
                 self._say_losses(at_once=self.token.paused)
-            case Drawn(step=step, pictures=pictures):
-                self.shop.post(TrainingSamples(self.number, step, frozen(pictures)))
+            case Drawn():
+                self.shop.post(told(event, self.number))
             case Saved(step=step):
                 self._say_saved(step)
         return True

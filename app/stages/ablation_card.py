@@ -73,8 +73,9 @@ class AblationCard(QWidget):
         course = one.course
         assert course is not None
         if course.samples:
-            step, pictures = course.samples[-1]
-            self.samples.set_pictures(pictures)
+            drawn = course.samples[-1]
+            step = drawn.step
+            self.samples.set_pictures(drawn.pictures)
             self.samples.set_caption(f"after {step:,} steps" if step else "before the first step")
         else:
             self.samples.set_pictures(None)

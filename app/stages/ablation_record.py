@@ -10,6 +10,7 @@ from app.stages.train_aim import Aim
 from app.stages.train_course import Course, stored
 from core.errors import Refusal
 from core.training.ablation import Ablation, Cell, Figures, exploded_at, outcomes, read
+from core.training.film import read_film
 from core.training.history import read_history
 from core.training.runs import list_runs
 
@@ -140,7 +141,7 @@ def recorded(folder: Path, known: Callable[[Path], Course | None]) -> AblationRe
         path = outcome.run.folder.resolve()
         record.pictures = record.pictures or places.get(path)
         run = replace(outcome.run, pictures=places.get(path))
-        one.course = known(path) or stored(run, read_history(outcome.run.folder))
+        one.course = known(path) or stored(run, read_history(path), read_film(path))
     return record
 
 

@@ -13,7 +13,6 @@ from app.stages.train_folder import read_run_folder
 from core.classifier_config import classifier_parameters
 from core.messages import (
     Failed,
-    Picture,
     RunEnded,
     RunPaused,
     RunResumed,
@@ -23,6 +22,8 @@ from core.messages import (
     TrainingTick,
 )
 from core.training.dataset import PictureFolder
+from core.training.events import Drawn
+from core.training.film import Film, as_drawn
 from core.training.history import History
 from core.training.order import TrainOrder
 from core.training.presets import parameters_of
@@ -36,9 +37,9 @@ class Course:
     """A training on the ``count`` pictures of the folder ``pictures``.
 
     ``job`` is its number in the engine, None where it only lies on the disk; ``state`` is "queued", "running",
-    "paused", "finished", "stopped" or "failed". ``losses`` float32 (step,); ``samples`` are (step, pictures uint8
-    (n, H, W, C)). ``saved`` is the step of the last checkpoint, None before the first; ``seconds`` of work are known of
-    a training that ended; ``notes`` are for the person.
+    "paused", "finished", "stopped" or "failed". ``losses`` float32 (step,); ``film`` is what it has drawn.
+    ``saved`` is the step of the last checkpoint, None before the first; ``seconds`` of work are known of a training
+    that ended; ``notes`` are for the person.
     """
 
     folder: Path
@@ -57,7 +58,7 @@ class Course:
     total: int | None = None
     minutes: float | None = None
     losses: NDArray[np.float32] = field(default_factory=lambda: np.zeros(0, np.float32))
-    samples: list[tuple[int, Picture]] = field(default_factory=list)
+    film: Film = field(default_factory=Film)
     images_per_second: float = 0.0
     eta: float | None = None
     progress: float = 0.0
@@ -82,9 +83,14 @@ class Course:
         return self.state in LIVE
 
     @property
+    def samples(self) -> tuple[Drawn, ...]:
+        """What it has drawn, in the order of its steps."""
+        return self.film.sets
+
+    @property
     def moments(self) -> tuple[int, ...]:
         """The steps after which samples were drawn."""
-        return tuple(step for step, _pictures in self.samples)
+        return tuple(drawn.step for drawn in self.samples)
 
     def receive(self, message: object) -> bool:
         """Take what the engine tells of this training; whether it is told something."""
@@ -93,8 +99,8 @@ class Course:
                 self._begin(message)
             case TrainingTick():
                 self._tick(message)
-            case TrainingSamples(step=step, pictures=pictures):
-                self.samples = [*(known for known in self.samples if known[0] < step), (step, pictures)]
+            case TrainingSamples():
+                self.film.add(as_drawn(message))
             case TrainingSaved(step=step):
                 self.saved = step
             case RunPaused():
@@ -115,7 +121,7 @@ class Course:
         self.count, self.classes = message.pictures, message.labels
         self.parameters, self.batch, self.precision = message.parameters, message.batch, message.precision
         self.total, self.minutes = message.total, message.minutes
-        self.losses, self.samples = message.losses, [(drawn.step, drawn.pictures) for drawn in message.samples]
+        self.losses, self.film = message.losses, Film([as_drawn(drawn) for drawn in message.samples])
         self.saved, self.notes = message.step or None, message.notes
 
     def _tick(self, message: TrainingTick) -> None:
@@ -155,7 +161,7 @@ def _parameters_of(order: TrainOrder, side: int, channels: int, classes: int) ->
     return parameters_of(order.preset, side, channels, classes, order.variance)
 
 
-def stored(summary: RunSummary, history: History) -> Course:
+def stored(summary: RunSummary, history: History, film: Film) -> Course:
     """A training that lies on the disk."""
     says = read_run_folder(summary.folder)
     done = summary.step / summary.steps if summary.steps else summary.seconds / (60 * (summary.minutes or 1))
@@ -176,9 +182,9 @@ def stored(summary: RunSummary, history: History) -> Course:
         batch=summary.batch,
         precision=summary.precision,
         losses=history.losses,
-        samples=list(history.samples),
+        film=film,
         progress=min(1.0, done),
         saved=summary.step,
         seconds=summary.seconds,
-        notes=(history.note,) if history.note else (),
+        notes=tuple(filter(None, (history.note, film.note))),
     )

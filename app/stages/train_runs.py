@@ -9,6 +9,7 @@ from PySide6.QtCore import QObject, Signal, Slot
 from app.stages.train_course import Course, stored
 from app.stages.train_loader import Background, FolderLoader
 from core.training.dataset import PictureFolder
+from core.training.film import read_film
 from core.training.history import read_history
 from core.training.runs import RunSummary
 
@@ -46,7 +47,9 @@ class StoredRuns(QObject):
         def failed(error: Exception) -> None:
             self.refused.emit(f"The training {summary.name} cannot be shown ({error}).", repr(error))
 
-        self._background.in_background(lambda: stored(summary, read_history(summary.folder)), done, failed)
+        self._background.in_background(
+            lambda: stored(summary, read_history(summary.folder), read_film(summary.folder)), done, failed
+        )
 
     def read_pictures(self, course: Course) -> None:
         """Read the pictures of a training again; where they are gone, their folder is asked for."""

@@ -162,7 +162,8 @@ class TrainView(QWidget):
             self.samples.set_placeholder(waiting)
             self.plot.look_at(None)
         else:
-            step, self._pictures = course.samples[index]
+            drawn = course.samples[index]
+            step, self._pictures = drawn.step, drawn.pictures
             self._class_of = course.class_of
             self.plot.look_at(step)
             self._caption = f"after {step:,} steps" if step else "before the first step"
@@ -170,7 +171,7 @@ class TrainView(QWidget):
 
     def thumbnail(self, course: Course, index: int) -> Picture | None:
         """The enlarged (or first) sample of a moment, uint8 (H, W, C)."""
-        pictures = course.samples[index][1]
+        pictures = course.samples[index].pictures
         cell = self.cell or 0
         return pictures[cell] if cell < len(pictures) else None
 

@@ -1,4 +1,4 @@
-"""What a run has shown so far: its losses and the samples drawn from fixed seeds. Torch-free."""
+"""What a run has shown so far: its losses. Torch-free."""
 
 from __future__ import annotations
 
@@ -15,22 +15,19 @@ from numpy.typing import NDArray
 
 from core.errors import Refusal
 from core.files import write_file, write_refusal
-from core.messages import Picture, frozen
+from core.messages import frozen
 
 FILE = Path("training") / "history.npz"
 MAX_LOSSES = 200_000
 MAX_STRIDE = 512
-MAX_SETS = 64
-MAX_SAMPLE_BYTES = 64_000_000
-MAX_FILE_BYTES = 4 * MAX_SAMPLE_BYTES
+MAX_FILE_BYTES = 256_000_000
 
 
 class History:
-    """Losses and samples of a run's first ``step`` steps.
+    """Losses of a run's first ``step`` steps.
 
-    Beyond ``MAX_LOSSES`` steps two neighbours become their mean, again and again; of the sets of samples the first,
-    the last and at most ``MAX_SETS`` in all are kept, evenly spread. ``note`` says what is wrong with the file that it
-    was read from, if anything is.
+    Beyond ``MAX_LOSSES`` steps two neighbours become their mean, again and again. ``note`` says what is wrong with the
+    file that it was read from, if anything is.
     """
 
     def __init__(self, note: str = "") -> None:
@@ -38,7 +35,6 @@ class History:
         self.step = 0
         self._means, self._stride = array("f"), 1
         self._open: list[float] = []  # steps whose mean is not complete
-        self._samples: list[tuple[int, Picture]] = []
 
     @property
     def losses(self) -> NDArray[np.float32]:
@@ -46,11 +42,6 @@ class History:
         whole = np.repeat(np.array(self._means, dtype=np.float32), self._stride)
         rest = np.repeat(np.float32(_mean(self._open)), len(self._open))
         return frozen(np.concatenate((whole, rest)))
-
-    @property
-    def samples(self) -> tuple[tuple[int, Picture], ...]:
-        """(step, pictures uint8 (n, H, W, C)), in the order drawn."""
-        return tuple(self._samples)
 
     def add(self, loss: float) -> None:
         """Take in the loss of the next step."""
@@ -63,15 +54,6 @@ class History:
             pairs = zip(self._means[::2], self._means[1::2], strict=True)
             self._means, self._stride = array("f", map(_mean, pairs)), 2 * self._stride
 
-    def add_samples(self, step: int, pictures: Picture) -> None:
-        """Take in what was drawn after ``step`` steps, in the place of an earlier set of that step or of later ones."""
-        self._samples = [kept for kept in self._samples if kept[0] < step]
-        self._samples.append((step, frozen(pictures)))
-        while len(self._samples) > max(3, min(MAX_SETS, MAX_SAMPLE_BYTES // max(1, pictures.nbytes))):
-            steps = [kept[0] for kept in self._samples]
-            gaps = [after - before for before, after in zip(steps, steps[2:], strict=False)]
-            del self._samples[1 + int(np.argmin(gaps))]
-
     def recent_loss(self, steps: int = 100) -> float | None:
         """The mean of the last steps, None before the first."""
         known = self.losses[-steps:]
@@ -83,7 +65,6 @@ class History:
         losses = self.losses[:step]
         self._means = array("f", losses[self._stride - 1 : len(losses) : self._stride])
         self.step, self._open = len(losses), losses[len(self._means) * self._stride :].tolist()
-        self._samples = [kept for kept in self._samples if kept[0] <= step]
         while self.step < step:
             self.add(math.nan)
 
@@ -96,11 +77,8 @@ def _mean(losses: Iterable[float]) -> float:
 
 def write_history(history: History, folder: Path) -> None:
     """Write it into a run's folder, whole or not at all. Raises Refusal where that is impossible."""
-    steps = np.array([step for step, _ in history.samples], dtype=np.int64)
-    pictures = [pictures for _, pictures in history.samples]
     arrays: dict[str, Any] = {"losses": history.losses[:: history._stride], "stride": np.int64(history._stride)}
-    arrays |= {"step": np.int64(history.step), "sample_steps": steps}
-    arrays |= {f"samples_{index}": drawn for index, drawn in enumerate(pictures)}
+    arrays |= {"step": np.int64(history.step)}
     try:
         (folder / FILE).parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -119,7 +97,7 @@ def read_history(folder: Path) -> History:
                 raise ValueError("it is larger than a history can be")
             return _read(kept)
     except (Refusal, OSError, ValueError, KeyError, TypeError, EOFError, MemoryError, zipfile.BadZipFile) as error:
-        return History(f"The curve and the samples of this run cannot be shown: {path.name} is damaged ({error}).")
+        return History(f"The curve of this run cannot be shown: {path.name} is damaged ({error}).")
 
 
 def _read(kept: np.lib.npyio.NpzFile) -> History:
@@ -132,12 +110,4 @@ def _read(kept: np.lib.npyio.NpzFile) -> History:
     history._stride = stride
     history._means = array("f", np.ascontiguousarray(losses[: step // stride]))
     history.step, history._open = step, [float(value) for value in losses[step // stride :]] * (step % stride)
-    drawn_at = kept["sample_steps"]
-    if drawn_at.dtype != np.int64 or drawn_at.ndim != 1 or len(drawn_at) > MAX_SETS:
-        raise ValueError("its samples do not fit its steps")
-    for index, at in enumerate(drawn_at.tolist()):
-        pictures = kept[f"samples_{index}"]
-        if pictures.dtype != np.uint8 or pictures.ndim != 4 or pictures.shape[3] not in (1, 3):
-            raise ValueError("its samples are no pictures")
-        history.add_samples(at, pictures)
     return history

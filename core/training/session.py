@@ -10,7 +10,7 @@ from core.dataspec import ImageSpec
 from core.errors import Refusal
 from core.files import clear_leftovers
 from core.library import NetworkModel
-from core.messages import TrainingSamples, TrainingStarted
+from core.messages import TrainingStarted
 from core.model_folder import OpenModel
 from core.pace import PREVIEW_SHARE, Pace
 from core.training.checkpoint import FILE as CHECKPOINT
@@ -19,6 +19,8 @@ from core.training.claim import claim
 from core.training.classification import apart
 from core.training.dataset import PictureFolder
 from core.training.events import Drawn, Event, Saved
+from core.training.film import FILE as FILM
+from core.training.film import Film, read_film, told, write_film
 from core.training.history import FILE as HISTORY
 from core.training.history import History, read_history, write_history
 from core.training.order import Instruction, TrainOrder
@@ -48,8 +50,8 @@ def nothing() -> None:
 class TrainingSession:
     """A run that lies in ``out``, begun or gone on with.
 
-    Attributes: ``request``, all that decides its bits; ``trainer``; ``history``, its losses and samples; ``data``, its
-    pictures as the network sees them; ``notes``, what the person should know of its beginning.
+    Attributes: ``request``, all that decides its bits; ``trainer``; ``history``, its losses; ``film``, what it
+    has drawn; ``data``, its pictures as the network sees them; ``notes``, what the person should know of its beginning.
     """
 
     def __init__(
@@ -68,7 +70,7 @@ class TrainingSession:
         model that ``order.base`` names; ``network`` takes the place of the preset's. Raises Refusal where nothing can
         be trained: the folder holds another run, the pictures do not fit it, its checkpoint is damaged."""
         self.order, self.out, self.device, self.check = order, order.out, device, check
-        for path in (self.out, *(self.out / file for file in (CHECKPOINT, HISTORY, SUMMARY))):
+        for path in (self.out, *(self.out / file for file in (CHECKPOINT, HISTORY, FILM, SUMMARY))):
             clear_leftovers(path)
         resumes = order.resume and (self.out / CHECKPOINT).is_file()
         before = read_request(self.out)
@@ -82,12 +84,13 @@ class TrainingSession:
             self.notes += (kept if len(aside) else NONE_ASIDE,)
         weights = begin.weights if begin else None
         self.trainer = Trainer(self.request, self.data, device=device, check=check, weights=weights)
-        self.history = History()
+        self.history, self.film = History(), Film()
         if resumes:
             load_checkpoint(self.trainer, self.out)
-            self.history = read_history(self.out)
-            self.notes += (self.history.note,) if self.history.note else ()
+            self.history, self.film = read_history(self.out), read_film(self.out)
+            self.notes += tuple(filter(None, (self.history.note, self.film.note)))
             self.history.cut_to(self.trainer.step)
+            self.film.cut_to(self.trainer.step)
         origin = Origin(self.out, base.info if base else None, resumes, description, licence)
         self._product: Product = (
             ModelProduct(self.request, self.data, origin)
@@ -99,7 +102,7 @@ class TrainingSession:
         self._saving = 0.0
         self._saved_at: float | None = None
         self._saved_step = self._drawn_step = -1
-        self._draw_next = 0.0 if not self.history.samples else self._next_drawing()
+        self._draw_next = 0.0 if not self.film.sets else self._next_drawing()
         self._snapshots: dict[int, Path] = {}
 
     # ------------------------------------------------------------------------------------------------ the run
@@ -164,7 +167,7 @@ class TrainingSession:
             total=self.request.steps,
             minutes=self.request.minutes,
             losses=self.history.losses,
-            samples=tuple(TrainingSamples(job, step, drawn) for step, drawn in self.history.samples),
+            samples=tuple(told(drawn, job) for drawn in self.film.sets),
             notes=self.notes,
         )
 
@@ -186,18 +189,19 @@ class TrainingSession:
         assert isinstance(self._product, ModelProduct)
         network, info = self._product.network(self.trainer), self._product.info
         opened = OpenModel(info, ImageSpec(info.event_shape), network, network.config, self.out)
-        items = draw(opened, self.order.samples, self.request.precision, self.device, self.check)
-        pictures = None
-        while pictures is None:
+        step = self.trainer.step
+        items = draw(opened, self.order.samples, self.request.precision, self.device, self.check, step=step)
+        drawn = None
+        while drawn is None:
             began = time.perf_counter()
-            pictures = next(items)
+            drawn = next(items)
             seconds += time.perf_counter() - began
-            if pictures is None:
+            if drawn is None:
                 yield None
         self._pace.previewed(seconds)
-        self._drawn_step, self._draw_next = self.trainer.step, self._next_drawing()
-        self.history.add_samples(self.trainer.step, pictures)
-        yield Drawn(self.trainer.step, self.history.samples[-1][1])
+        self._drawn_step, self._draw_next = step, self._next_drawing()
+        self.film.add(drawn)
+        yield drawn
 
     # ------------------------------------------------------------------------------------------------ files
 
@@ -220,7 +224,8 @@ class TrainingSession:
         began = time.perf_counter()
         if measures:
             self._product.measure(self.trainer, between)
-        write_history(self.history, self.out)  # before the checkpoint, which it may be ahead of, not behind
+        write_film(self.film, self.out)
+        write_history(self.history, self.out)  # before the checkpoint, which both may be ahead of, not behind
         between()
         save_checkpoint(self.trainer, self.out)
         between()

@@ -32,6 +32,8 @@ from core.messages import (
 )
 from core.requests import ScheduleSpec
 from core.training.dataset import PictureFolder
+from core.training.events import Drawn
+from core.training.film import Film, write_film
 from core.training.history import History, write_history
 from core.training.order import FINE_TUNING_LR, TrainOrder
 from core.training.presets import PRESETS, parameters_of
@@ -121,9 +123,9 @@ def a_stored_run(name: str, pictures: Path | None, step: int = 40, **changes) ->
     history = History()
     for _ in range(step):
         history.add(0.25)
-    history.add_samples(0, np.zeros((4, 8, 8, 1), np.uint8))
-    history.add_samples(step, np.full((4, 8, 8, 1), 200, np.uint8))
     write_history(history, run)
+    ends = ((0, 0), (step, 200))
+    write_film(Film([Drawn(at, np.full((4, 8, 8, 1), grey, np.uint8)) for at, grey in ends]), run)
     values = {"steps": 100, "minutes": None, "finished": False, "seconds": 30.0, "loss": 0.25, "size": 16}
     values |= {"data_name": "shapes", "count": 12, "pictures": pictures, "changed": 0.0} | changes
     summary = RunSummary(folder=run, name=name, step=step, **values)

@@ -14,10 +14,6 @@ from core.training import history as module
 from core.training.history import FILE, History, read_history, write_history
 
 
-def pictures(value: int, count: int = 2) -> np.ndarray:
-    return np.full((count, 4, 4, 1), value, dtype=np.uint8)
-
-
 def of(losses: list[float]) -> History:
     history = History()
     for loss in losses:
@@ -25,22 +21,17 @@ def of(losses: list[float]) -> History:
     return history
 
 
-def test_that_losses_and_samples_come_back_from_the_disk(tmp_path: Path) -> None:
+def test_that_losses_come_back_from_the_disk(tmp_path: Path) -> None:
     history = of([0.5, 0.25, 0.125])
-    history.add_samples(0, pictures(7))
-    history.add_samples(3, pictures(9))
     write_history(history, tmp_path)
     read = read_history(tmp_path)
     assert read.losses.tolist() == [0.5, 0.25, 0.125]
     assert (read.step, read.note) == (3, "")
-    assert [(step, int(drawn[0, 0, 0, 0])) for step, drawn in read.samples] == [(0, 7), (3, 9)]
 
 
 def test_that_what_is_given_away_cannot_be_changed() -> None:
     history = of([1.0])
-    history.add_samples(1, pictures(1))
     assert not history.losses.flags.writeable
-    assert not history.samples[0][1].flags.writeable
 
 
 @given(steps=st.integers(0, 100), limit=st.sampled_from([4, 6, 10]))
@@ -63,13 +54,10 @@ def test_that_a_history_can_be_cut_and_gone_on_with(steps: int, cut: int, more: 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "MAX_LOSSES", 10)
         history = of([1.0] * steps)
-        for step in range(0, steps, 5):
-            history.add_samples(step, pictures(step))
         history.cut_to(cut)
         assert history.step == len(history.losses) == cut
         known = np.isfinite(history.losses)
         assert known[: min(cut, steps)].all()
-        assert all(step <= cut for step, _ in history.samples)
         for _ in range(more):
             history.add(1.0)
         assert history.step == len(history.losses) == cut + more
@@ -82,34 +70,6 @@ def test_that_cut_histories_keep_the_values_of_the_steps_that_stay(tmp_path: Pat
     assert history.losses.tolist() == [4.0, 3.0, 9.0]
 
 
-def test_that_sets_of_samples_stay_few_evenly_spread_and_keep_both_ends(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MAX_SETS", 8)
-    history = History()
-    for step in range(0, 1000, 10):
-        history.add_samples(step, pictures(step % 256))
-    steps = [step for step, _ in history.samples]
-    assert len(steps) == 8
-    assert (steps[0], steps[-1]) == (0, 990)
-    gaps = np.diff(steps)
-    assert gaps.max() <= 3 * gaps[:-1].min()
-
-
-def test_that_large_pictures_are_kept_in_fewer_sets(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MAX_SAMPLE_BYTES", 5 * pictures(0).nbytes)
-    history = History()
-    for step in range(20):
-        history.add_samples(step, pictures(step))
-    assert len(history.samples) == 5
-
-
-def test_that_samples_drawn_again_take_the_place_of_the_former() -> None:
-    history = of([1.0] * 3)
-    history.add_samples(2, pictures(1))
-    history.add_samples(3, pictures(2))
-    history.add_samples(2, pictures(3))
-    assert [(step, int(drawn[0, 0, 0, 0])) for step, drawn in history.samples] == [(2, 3)]
-
-
 def test_that_the_recent_loss_is_the_mean_of_the_last_steps_that_are_known() -> None:
     assert of([]).recent_loss() is None
     assert of([9.0] * 50 + [1.0] * 60 + [3.0] * 40).recent_loss() == pytest.approx(1.8)
@@ -118,15 +78,14 @@ def test_that_the_recent_loss_is_the_mean_of_the_last_steps_that_are_known() -> 
 
 def test_that_a_run_without_a_history_has_an_empty_one(tmp_path: Path) -> None:
     read = read_history(tmp_path)
-    assert (read.step, read.samples, read.note) == (0, (), "")
+    assert (read.step, read.note) == (0, "")
 
 
-@pytest.mark.parametrize("change", ["cut", "text", "losses", "shape", "stride", "long", "object", "bomb"])
+@pytest.mark.parametrize("change", ["cut", "text", "losses", "stride", "long", "object", "bomb"])
 def test_that_a_damaged_history_is_empty_and_says_so(
     tmp_path: Path, change: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     history = of([0.5, 0.25])
-    history.add_samples(0, pictures(7))
     write_history(history, tmp_path)
     path = tmp_path / FILE
     with np.load(path) as kept:
@@ -140,7 +99,6 @@ def test_that_a_damaged_history_is_empty_and_says_so(
     else:
         arrays |= {
             "losses": {"losses": np.zeros(5, np.float32)},
-            "shape": {"samples_0": np.zeros((4, 4), np.uint8)},
             "stride": {"stride": np.int64(0)},
             "long": {"stride": np.int64(2**40), "step": np.int64(2**41)},
             "object": {"losses": np.array([{}, {}])},

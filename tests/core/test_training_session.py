@@ -24,6 +24,7 @@ from core.requests import ClipPolicy, PredictionKind, SampleRequest, SamplerSpec
 from core.schedules import make_schedule
 from core.training.checkpoint import FILE
 from core.training.events import Drawn, Saved, TrainStep
+from core.training.film import read_film
 from core.training.history import read_history
 from core.training.order import TrainOrder
 from core.training.resolve import micro_batch
@@ -190,7 +191,7 @@ def test_that_a_run_cancelled_anywhere_and_saved_ends_on_the_same_bits(
     kinds(again)
     assert weights_in(begun.out) == whole
     np.testing.assert_array_equal(read_history(begun.out).losses, read_history(drawing.out).losses)
-    assert [step for step, _ in read_history(begun.out).samples][-1] == 6
+    assert [drawn.step for drawn in read_film(begun.out).sets][-1] == 6
 
 
 def test_that_a_save_looks_up_between_its_files_and_can_be_left_there(order: TrainOrder) -> None:
@@ -265,7 +266,7 @@ def test_that_steps_beyond_the_checkpoint_are_forgotten(drawing: TrainOrder) -> 
     again = session(replace(drawing, resume=True, steps=12))
     assert (again.trainer.step, again.history.step) == (9, 9)
     np.testing.assert_array_equal(again.history.losses, run.history.losses)
-    assert [step for step, _ in again.history.samples] == [0, 6, 9]
+    assert [drawn.step for drawn in again.film.sets] == [0, 6, 9]
 
 
 def test_that_a_run_without_a_readable_history_goes_on_and_says_so(order: TrainOrder) -> None:
