@@ -19,25 +19,28 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 from PIL.Image import Transpose
 
-from core.conversion import centre_crop, convert, default_conversion, display_pixels, from_pillow
+from core.conversion import centre_crop, convert, default_conversion, display_pixels
 from core.errors import Refusal
+from core.pixel_modes import pixels_of
 
 __all__ = [
     "FORMATS",
     "MAX_PIXELS",
+    "Frame",
     "OpenedImage",
     "centre_crop",
     "convert",
     "default_conversion",
     "display_pixels",
     "from_pixels",
+    "open_frames",
     "open_image",
     "pixels_hash",
 ]
@@ -65,7 +68,6 @@ _UPRIGHT = {
     7: Transpose.TRANSVERSE,
     8: Transpose.ROTATE_90,
 }
-_quiet_lock = threading.Lock()
 logging.getLogger("PIL").addHandler(logging.NullHandler())  # else its complaints are printed where nobody logs
 
 
@@ -88,6 +90,16 @@ class OpenedImage:
         return self.pixels.shape[0], self.pixels.shape[1]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Frame:
+    """``pixels`` and ``notes`` as those of an OpenedImage; it is the ``number``-th (from 1) of ``count``."""
+
+    pixels: Pixels
+    notes: tuple[str, ...]
+    number: int
+    count: int
+
+
 def open_image(source: Path | bytes | BinaryIO, name: str = "") -> OpenedImage:
     """Decode the (first) picture of a file, of bytes or of an open binary stream. Raises Refusal."""
     if isinstance(source, Path):
@@ -95,6 +107,15 @@ def open_image(source: Path | bytes | BinaryIO, name: str = "") -> OpenedImage:
             return _decode(stream, name or source.name)
     stream = io.BytesIO(source) if isinstance(source, bytes) else source
     return _decode(stream, name or "The picture")
+
+
+def open_frames(path: Path, most: int) -> Iterator[Frame]:
+    """The first ``most`` pictures of an animation or of a file of several pages; of any other file its only one.
+
+    Raises Refusal, for a frame that is damaged after those before it.
+    """
+    with _opened(path) as stream:
+        yield from _frames(stream, path.name, most)
 
 
 def from_pixels(pixels: Pixels, name: str = "picture", notes: tuple[str, ...] = ()) -> OpenedImage:
@@ -139,13 +160,19 @@ def _opened(path: Path) -> Iterator[BinaryIO]:
 
 
 def _decode(stream: BinaryIO, name: str) -> OpenedImage:
+    (frame,) = _frames(stream, name, 1)
+    return from_pixels(frame.pixels, name, frame.notes)
+
+
+def _frames(stream: BinaryIO, name: str, most: int) -> Iterator[Frame]:
+    head = b""
     try:
         head = stream.read(32)
         stream.seek(0)
         if not head:
             raise Refusal(f"{name} is empty (0 bytes). Copy or download it again.")
-        with _without_warnings():
-            return _decode_loudly(stream, name, head)
+        with _WITHOUT_WARNINGS:
+            yield from _decoded(stream, name, head, most)
     except Refusal:
         raise
     except MemoryError as error:
@@ -158,27 +185,51 @@ def _decode(stream: BinaryIO, name: str) -> OpenedImage:
         raise _damaged(name, error) from error
 
 
-def _decode_loudly(stream: BinaryIO, name: str, head: bytes) -> OpenedImage:
+def _decoded(stream: BinaryIO, name: str, head: bytes, most: int) -> Iterator[Frame]:
     image = Image.open(stream, formats=FORMATS)
     if image.width * image.height > MAX_PIXELS:
         raise _too_large(name, f"{image.width} × {image.height}")
     if image.format == "TIFF":
         _silence_libtiff()
     image.load()
-    notes = [*_name_note(name, image.format or ""), *_depth_note(head)]
-    upright = _upright(image, notes)
-    pixels = _pixels_of(upright, notes)
-    notes += _frames_note(image)
-    return from_pixels(pixels, name, tuple(notes))
+    count, unit, about_frames = _counted_frames(image)
+    for number in range(1, max(1, min(most, count)) + 1):
+        if number > 1:
+            image.seek(number - 1)
+            if image.width * image.height > MAX_PIXELS:
+                raise _too_large(name, f"{image.width} × {image.height}")
+            about_frames = [f"{number} of {count} {unit}"]
+        notes = [*_name_note(name, image.format or ""), *_depth_note(head)]
+        pixels = pixels_of(_upright(image, notes), notes)
+        yield Frame(pixels, (*notes, *about_frames), number, count)
 
 
-@contextmanager
-def _without_warnings() -> Iterator[None]:
-    # Filters belong to the whole process, so only one thread at a time may exchange them.
-    with _quiet_lock, warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        warnings.simplefilter("error", Image.DecompressionBombWarning)
-        yield
+class _WithoutWarnings:
+    """Pillow's complaints become nothing, its alarm about bombs an exception, while anybody decodes.
+
+    Filters belong to the whole process: the first thread to come exchanges them, the last to leave puts them back.
+    """
+
+    def __init__(self) -> None:
+        self._lock, self._inside = threading.Lock(), 0
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if self._inside == 0:
+                self._before = warnings.catch_warnings()
+                self._before.__enter__()
+                warnings.simplefilter("ignore")
+                warnings.simplefilter("error", Image.DecompressionBombWarning)
+            self._inside += 1
+
+    def __exit__(self, *error: object) -> None:
+        with self._lock:
+            self._inside -= 1
+            if self._inside == 0:
+                self._before.__exit__(None, None, None)
+
+
+_WITHOUT_WARNINGS = _WithoutWarnings()
 
 
 @cache
@@ -235,15 +286,18 @@ def _depth_note(head: bytes) -> list[str]:
     return ["16 bits reduced to 8"] if head.startswith(b"\x89PNG") and head[24] == 16 and head[25] != 0 else []
 
 
-def _frames_note(image: Image.Image) -> list[str]:
+def _counted_frames(image: Image.Image) -> tuple[int, str, list[str]]:
+    """How many pictures a file holds, what they are called, and what to say of its first."""
     if image.format == "MPO":
-        return []
+        return 1, "", []
     try:
         frames = int(getattr(image, "n_frames", 1))
     except Exception:  # the frames behind the first may be damaged; the first is here
-        return ["the first frame; those behind it are damaged"]
+        return 1, "", ["the first frame; those behind it are damaged"]
     unit = "pages" if image.format == "TIFF" else "layers" if image.format == "PSD" else "frames"
-    return [f"first of {frames} {unit}"] if frames > 1 and unit != "layers" else []
+    if frames <= 1 or unit == "layers":
+        return 1, unit, []
+    return frames, unit, [f"first of {frames} {unit}"]
 
 
 def _upright(image: Image.Image, notes: list[str]) -> Image.Image:
@@ -258,55 +312,3 @@ def _upright(image: Image.Image, notes: list[str]) -> Image.Image:
 
 
 _MIRRORS = (Transpose.FLIP_LEFT_RIGHT, Transpose.FLIP_TOP_BOTTOM, Transpose.TRANSPOSE, Transpose.TRANSVERSE)
-
-
-# ------------------------------------------------------------------------------------------------ modes
-
-
-def _pixels_of(image: Image.Image, notes: list[str]) -> Pixels:
-    mode = image.mode
-    if mode.startswith("I") or mode == "F":
-        return _wide_grey(np.asarray(image), mode, notes)
-    if mode == "1":
-        notes.append("1 bit widened to 8")
-        return from_pillow(image.convert("L"))
-    if "transparency" in image.info or mode in ("LA", "La", "PA", "RGBA", "RGBa"):
-        return _with_transparency(image, notes)
-    if mode == "L":
-        return from_pillow(image)
-    if mode == "P":
-        notes.append("palette converted")
-    elif mode != "RGB":
-        notes.append(f"{mode} converted")
-    return from_pillow(image.convert("RGB"))
-
-
-def _with_transparency(image: Image.Image, notes: list[str]) -> Pixels:
-    if image.mode in ("P", "PA"):
-        notes.append("palette converted")
-    grey = image.mode in ("L", "LA", "La")
-    pixels = from_pillow(image.convert("RGBA"))
-    if pixels[..., 3].min() == 255:
-        return pixels[..., :1] if grey else pixels[..., :3]
-    notes.append("transparent parts")
-    return pixels
-
-
-def _wide_grey(values: NDArray[Any], mode: str, notes: list[str]) -> Pixels:
-    """Grey of more than 8 bits: 16-bit by the full range 0..65535, float by [0, 1], anything else stretched."""
-    values = values.astype(np.float64)
-    finite = np.isfinite(values)
-    if not finite.all():
-        notes.append("values that are no numbers made black")
-        values = np.where(finite, values, values[finite].min() if finite.any() else 0.0)
-    low, high = float(values.min()), float(values.max())
-    if mode == "F" and low >= 0 and high <= 1:
-        notes.append("float values reduced to 8 bits")
-        scaled = values * 255
-    elif mode != "F" and low >= 0 and high <= 65535:
-        notes.append("16 bits reduced to 8")
-        scaled = values / 257
-    else:
-        notes.append(f"values {low:g} to {high:g} stretched to 8 bits")
-        scaled = (values - low) * (255 / (high - low)) if high > low else np.zeros_like(values)
-    return np.floor(scaled + 0.5).astype(np.uint8)[..., None]
