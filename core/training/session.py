@@ -120,7 +120,7 @@ class TrainingSession:
             yield from self._draw()
         while True:
             done = self.trainer.one_step()
-            self.history.add(done.loss)
+            self.history.add(done)
             self._pace.stepped(done.seconds)
             yield done
             if self.trainer.progress >= 1:

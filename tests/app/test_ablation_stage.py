@@ -29,6 +29,7 @@ from core.messages import (
 )
 from core.requests import DistanceRequest, LikelihoodRequest, ModelRef, ScheduleSpec
 from core.training.ablation import FILE, HYBRID, TABLE, Figures, outcomes, read
+from core.training.events import TrainStep
 from core.training.history import History, write_history
 from core.training.runs import RunSummary, remember, runs_folder, write_summary
 from tests.app.fake_engine import DIGITS, GUIDE, Dock
@@ -76,7 +77,7 @@ def train_one(bridge, step: int = 40, reason: str = "finished", losses=None) -> 
                        data.name, len(data), data.source, 0.0)  # fmt: skip
     history = History()
     for loss in news:
-        history.add(float(loss))
+        history.add(TrainStep(history.step + 1, float(loss), 1e-3, 0.1, 0.01))
     write_history(history, order.out)
     write_summary(saved)
     remember(order.out, data.source)

@@ -32,7 +32,7 @@ from core.messages import (
 )
 from core.requests import ScheduleSpec
 from core.training.dataset import PictureFolder
-from core.training.events import Drawn
+from core.training.events import Drawn, TrainStep
 from core.training.film import Film, write_film
 from core.training.history import History, write_history
 from core.training.order import FINE_TUNING_LR, TrainOrder
@@ -122,7 +122,7 @@ def a_stored_run(name: str, pictures: Path | None, step: int = 40, **changes) ->
     run = runs_folder() / name
     history = History()
     for _ in range(step):
-        history.add(0.25)
+        history.add(TrainStep(history.step + 1, 0.25, 1e-3, 0.1, 0.01))
     write_history(history, run)
     ends = ((0, 0), (step, 200))
     write_film(Film([Drawn(at, np.full((4, 8, 8, 1), grey, np.uint8)) for at, grey in ends]), run)
