@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import weakref
@@ -21,7 +22,7 @@ def claim(folder: Path, owner: object) -> None:
     Raises Refusal where another process trains into it, or where nothing can be written.
     """
     path = folder / FILE
-    holder = _holder(path)
+    holder = holder_of(folder)
     if holder is not None and holder != os.getpid():
         raise Refusal(
             f"“{folder.name}” is being trained by another window or command (process {holder}). "
@@ -36,10 +37,23 @@ def claim(folder: Path, owner: object) -> None:
     weakref.finalize(owner, _release, path, mine)
 
 
-def _holder(path: Path) -> int | None:
-    """The living process that the file names; a number is used again, so its time of birth counts too."""
+def was_left(folder: Path) -> bool:
+    """Whether whoever trained into a run's folder died without a word: the process it names is no more."""
+    return (folder / FILE).is_file() and holder_of(folder) is None
+
+
+def release(folder: Path) -> None:
+    """Take away the name of a process that is no more; a living one keeps its own."""
+    if was_left(folder):
+        with contextlib.suppress(OSError):
+            (folder / FILE).unlink()
+
+
+def holder_of(folder: Path) -> int | None:
+    """The living process that trains into a run's folder, None where there is none. A number is used again, so its time
+    of birth counts too."""
     try:
-        held = json.loads(path.read_text())
+        held = json.loads((folder / FILE).read_text())
         return int(held["process"]) if held == _identity(int(held["process"])) else None
     except (OSError, ValueError, KeyError, TypeError, psutil.Error):
         return None

@@ -10,7 +10,7 @@ import json
 import logging
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from core.errors import Refusal
 from core.files import write_file, write_refusal
 from core.folders import data_folder
 from core.json_file import Fields, read_json
+from core.training.claim import was_left
 
 FILE = Path("training") / "run.json"
 INDEX = "training-runs.json"
@@ -106,18 +107,39 @@ def write_summary(summary: RunSummary) -> None:
     _write_json(summary.folder / FILE, data)
 
 
+def interrupted_runs() -> tuple[RunSummary, ...]:
+    """The unfinished runs whose process died without a word, newest first: a crash, a kill, a power cut."""
+    return tuple(run for run in list_runs() if not run.finished and was_left(run.folder))
+
+
 def remember(folder: Path, pictures: Path) -> None:
     """Keep in mind where the pictures of the run in ``folder`` lie. What cannot be kept is said in the log."""
     try:
         places: dict[Path, Path | None] = {folder.resolve(): pictures.resolve()}
-        places |= {known: place for known, place in _index().items() if known not in places}
-        entries = [
-            {"folder": str(known), "pictures": None if place is None else str(place)}
-            for known, place in list(places.items())[:MAX_RUNS]
-        ]
-        _write_json(data_folder() / INDEX, {"format": 1, "runs": entries})
+        _write_index(places | {known: place for known, place in _index().items() if known not in places})
     except (Refusal, OSError) as error:
         log.warning("where the pictures of the run %s lie is not kept: %s", folder.name, error)
+
+
+def moved(folder: Path, to: Path | None) -> None:
+    """Keep in mind that ``folder``, with the runs in it, lies elsewhere now; None: nowhere. What cannot be kept is said
+    in the log."""
+    try:
+        places = _index()
+        inside = {known: known.relative_to(folder) for known in places if known.is_relative_to(folder)}
+        if inside:
+            there = {} if to is None else {to / part: places[known] for known, part in inside.items()}
+            _write_index(there | {known: place for known, place in places.items() if known not in inside})
+    except (Refusal, OSError) as error:
+        log.warning("that the run %s has moved is not kept: %s", folder.name, error)
+
+
+def _write_index(places: Mapping[Path, Path | None]) -> None:
+    entries = [
+        {"folder": str(known), "pictures": None if place is None else str(place)}
+        for known, place in list(places.items())[:MAX_RUNS]
+    ]
+    _write_json(data_folder() / INDEX, {"format": 1, "runs": entries})
 
 
 def _write_json(path: Path, data: dict[str, object]) -> None:

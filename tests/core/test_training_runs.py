@@ -5,13 +5,29 @@ from __future__ import annotations
 import json
 import logging
 import os
+import subprocess
+import sys
 from pathlib import Path
 
+import psutil
 import pytest
 
 from core.errors import Refusal
 from core.folders import data_folder
-from core.training.runs import FILE, INDEX, RunSummary, list_runs, new_run_folder, remember, runs_folder, write_summary
+from core.training.claim import FILE as CLAIM
+from core.training.claim import release
+from core.training.runs import (
+    FILE,
+    INDEX,
+    RunSummary,
+    interrupted_runs,
+    list_runs,
+    moved,
+    new_run_folder,
+    remember,
+    runs_folder,
+    write_summary,
+)
 
 
 def summary(folder: Path, **changes: object) -> RunSummary:
@@ -132,3 +148,79 @@ def test_that_a_new_run_never_takes_the_place_of_another() -> None:
         folder = new_run_folder("run")
         assert folder.name == expected
         folder.mkdir(parents=True)
+
+
+# ------------------------------------------------------------------------------------------- runs that moved
+
+
+def test_that_where_pictures_lie_is_known_after_a_run_has_moved(tmp_path: Path) -> None:
+    made(tmp_path / "before", 1.0)
+    remember(tmp_path / "before", tmp_path / "pictures")
+    (tmp_path / "before").rename(tmp_path / "after")
+    moved((tmp_path / "before").resolve(), (tmp_path / "after").resolve())
+    (run,) = list_runs()
+    assert (run.name, run.pictures) == ("after", (tmp_path / "pictures").resolve())
+
+
+def test_that_runs_within_a_folder_that_has_moved_are_known_there(tmp_path: Path) -> None:
+    made(tmp_path / "table" / "a", 1.0)
+    remember(tmp_path / "table" / "a", tmp_path)
+    remember(tmp_path / "tables", tmp_path)  # only its name begins alike
+    (tmp_path / "table").rename(tmp_path / "renamed")
+    moved((tmp_path / "table").resolve(), (tmp_path / "renamed").resolve())
+    assert [run.folder for run in list_runs()] == [(tmp_path / "renamed" / "a").resolve()]
+    moved((tmp_path / "renamed").resolve(), None)
+    assert list_runs() == ()
+    assert "tables" in (data_folder() / INDEX).read_text()
+
+
+# ------------------------------------------------------------------------------------------- runs that were cut off
+
+
+def at_work(folder: Path, **holder: object) -> None:
+    (folder / CLAIM).write_text(json.dumps(holder))
+
+
+@pytest.fixture
+def dead() -> int:
+    """The number of a process that is no more."""
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    return process.pid
+
+
+def test_that_unfinished_runs_whose_process_is_dead_are_interrupted_newest_first(dead: int) -> None:
+    for name, changed in (("old", 1.0), ("new", 2.0)):
+        at_work(made(runs_folder() / name, changed).folder, process=dead, born=1.0)
+    made(runs_folder() / "stopped", 3.0)
+    at_work(made(runs_folder() / "finished", 4.0, finished=True).folder, process=dead, born=1.0)
+    assert [run.name for run in interrupted_runs()] == ["new", "old"]
+
+
+def test_that_a_run_at_work_in_another_window_is_not_interrupted() -> None:
+    run = made(runs_folder() / "run", 1.0)
+    at_work(run.folder, process=os.getpid(), born=round(psutil.Process().create_time(), 1))
+    assert interrupted_runs() == ()
+    release(run.folder)
+    assert (run.folder / CLAIM).exists()
+
+
+def test_that_a_process_with_the_number_of_a_dead_one_is_another(dead: int) -> None:
+    run = made(runs_folder() / "run", 1.0)
+    at_work(run.folder, process=os.getpid(), born=1.0)
+    assert interrupted_runs() == (run,)
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"process": "me"}'])
+def test_that_a_damaged_note_of_who_works_counts_as_left(text: str) -> None:
+    run = made(runs_folder() / "run", 1.0)
+    (run.folder / CLAIM).write_text(text)
+    assert interrupted_runs() == (run,)
+
+
+def test_that_a_run_is_offered_no_more_once_it_was_let_go(dead: int) -> None:
+    run = made(runs_folder() / "run", 1.0)
+    at_work(run.folder, process=dead, born=1.0)
+    release(run.folder)
+    assert interrupted_runs() == ()
+    assert list_runs() == (run,)
