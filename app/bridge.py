@@ -6,7 +6,7 @@ import asyncio
 import logging
 import math
 import time
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any, TypeVar
@@ -102,9 +102,10 @@ class Bridge(QObject):
         """Queue a training; its job number. Cancelling it keeps what it has learned."""
         return self._engine.train(order, data)
 
-    def measure(self, request: MeasureRequest, data: PictureFolder) -> int:
-        """Queue a measurement; its job number. What was measured before it is cancelled stays."""
-        return self._engine.measure(request, data)
+    def measure(self, request: MeasureRequest, data: PictureFolder, beside: Sequence[PictureFolder] = ()) -> int:
+        """Queue a measurement on ``data``, and on pictures ``beside`` where the request names more; its job number.
+        What was measured before it is cancelled stays."""
+        return self._engine.measure(request, data, beside)
 
     def instruct(self, job: int, instruction: Instruction) -> None:
         """Ask something of a training under way: other samples, smaller parts of a batch, a checkpoint to keep."""

@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -140,14 +140,15 @@ class Engine:
 
         return self._hire(hire)
 
-    def measure(self, request: MeasureRequest, data: PictureFolder) -> int:
-        """Queue a measurement, which makes way for runs and goes before trainings; its job number. Answered by
-        ``MeasureStarted``, ``Measured`` ... ``RunEnded``, or ``Failed``; what was measured before a stop stays said."""
+    def measure(self, request: MeasureRequest, data: PictureFolder, beside: Sequence[PictureFolder] = ()) -> int:
+        """Queue a measurement on ``data``, and on pictures ``beside`` where the request names more; its job number. It
+        makes way for runs and goes before trainings. Answered by ``MeasureStarted``, ``Measured`` ... ``RunEnded``, or
+        ``Failed``; what was measured before a stop stays said."""
 
         def hire(number: int, token: Token) -> Worker:
             from core.measure_worker import MeasureWorker
 
-            return MeasureWorker(number, token, self, request, data)
+            return MeasureWorker(number, token, self, request, data, beside)
 
         return self._hire(hire)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from core.messages import EngineState, Measured, Measurement, MeasureStarted
@@ -27,9 +27,17 @@ class MeasureWorker(Worker):
     rank = MEASUREMENTS
     state = EngineState.MEASURING
 
-    def __init__(self, number: int, token: Token, shop: Shop, request: MeasureRequest, data: PictureFolder) -> None:
+    def __init__(
+        self,
+        number: int,
+        token: Token,
+        shop: Shop,
+        request: MeasureRequest,
+        data: PictureFolder,
+        beside: Sequence[PictureFolder] = (),
+    ) -> None:
         super().__init__(number, token, shop)
-        self._request, self._data = request, data
+        self._request, self._data, self._beside = request, data, beside
         self._parts: Iterator[Part] | None = None
         self._total = 0
         self._known: Measurement | None = None
@@ -71,6 +79,7 @@ class MeasureWorker(Worker):
             shop.library,
             shop.device,
             self._data,
+            self._beside,
             check=lambda: shop.check(token),
             breathe=lambda: shop.breathe(token),
         )

@@ -6,6 +6,7 @@ score), which stay float32 in the data's own event shape so that the window can 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
@@ -428,7 +429,47 @@ class Distances:
     note: str = ""
 
 
-Measurement = Likelihood | Distances
+Quality = Likelihood | Distances
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Neighbours:
+    """For each of n samples the k pictures it was trained on that are nearest by one distance, nearest first.
+
+    ``indices`` int64 and ``distances`` float64 (n, k); ``mirrored`` (n, k) is true where the picture's mirror image is
+    meant; ``pictures`` uint8 (n, k, H, W, C) are as they are meant. ``held_out`` and ``own`` are distances of pictures
+    kept aside, and of pictures trained on, to the nearest other one. ``sign`` is what follows of learning by heart:
+    "none", "nearer", "copies" or "unknown"; ``verdict`` says it in words.
+    """
+
+    indices: NDArray[np.int64]
+    distances: NDArray[np.float64]
+    mirrored: NDArray[np.bool_]
+    pictures: Picture
+    held_out: NDArray[np.float64]
+    own: NDArray[np.float64]
+    sign: str
+    verdict: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Nearest:
+    """The nearest of ``count`` pictures to each of ``samples`` uint8 (n, H, W, C), None by what is not yet measured.
+
+    ``pixels`` are root mean squares of differences in 8-bit values (0..255), ``features`` cosine distances (0..2) of
+    what ``by`` sees. ``names`` are files, and ``classes`` the classes, of the pictures met, by index.
+    """
+
+    samples: Picture
+    count: int
+    pixels: Neighbours | None = None
+    features: Neighbours | None = None
+    by: str = ""
+    names: Mapping[int, str] = field(default_factory=dict)
+    classes: Mapping[int, str] = field(default_factory=dict)
+
+
+Measurement = Quality | Nearest
 
 
 @dataclass(frozen=True, slots=True)

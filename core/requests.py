@@ -336,7 +336,29 @@ class DistanceRequest:
     seed: int = 0
 
 
-MeasureRequest = LikelihoodRequest | DistanceRequest
+QualityRequest = LikelihoodRequest | DistanceRequest
+"""How good a model is."""
+
+
+@dataclass(frozen=True, slots=True)
+class NearestRequest:
+    """The nearest pictures of ``data``, on which a model was trained, to each of ``samples``: ``neighbours`` of them.
+
+    By pixels, and by features of the network ``features`` (a recogniser, or a model's own; None: by pixels alone).
+    ``mirrored`` counts mirrored pictures of ``data`` too, but for those that are never mirrored. The yardstick are as
+    many as ``yardstick`` pictures of ``held_out`` (None: there are none), and of ``data`` itself beside its others.
+    """
+
+    samples: DataRef
+    data: DataRef
+    held_out: DataRef | None = None
+    features: ModelRef | None = None
+    neighbours: int = 3
+    mirrored: bool = False
+    yardstick: int = 500
+
+
+MeasureRequest = QualityRequest | NearestRequest
 """What the engine measures."""
 
 

@@ -73,6 +73,20 @@ class UNet(nn.Module):
         Raises:
             Refusal: where the sides do not fit, or labels are missing or not wanted.
         """
+        x, time, skips = self._encode(x, t, labels)
+        for block in self.up_blocks:
+            self._check()
+            x = block(x, time, skips)
+        y: Tensor = self.conv_out(self.conv_norm_out(x, silu))
+        return y
+
+    def middle(self, x: Tensor, t: Tensor | float, labels: Tensor | None = None) -> Tensor:
+        """What it makes of x between its two halves, (n, channels, height, width) of the lowest resolution: the first
+        half's answer, at half the cost. Arguments and errors are those of ``forward``."""
+        return self._encode(x, t, labels)[0]
+
+    def _encode(self, x: Tensor, t: Tensor | float, labels: Tensor | None) -> tuple[Tensor, Tensor, list[Tensor]]:
+        """The first half: its answer, the time's projections, and what is handed over to the second half."""
         self._refuse_misfits(x, labels)
         dtype = self.time_embedding.linear_1.weight.dtype
         x = x.to(dtype, memory_format=torch.channels_last)
@@ -88,11 +102,7 @@ class UNet(nn.Module):
         self._check()
         if self.mid_block is not None:
             x = self.mid_block(x, time)
-        for block in self.up_blocks:
-            self._check()
-            x = block(x, time, skips)
-        y: Tensor = self.conv_out(self.conv_norm_out(x, silu))
-        return y
+        return x, time, skips
 
     def flops(self, height: int, width: int) -> int:
         """Floating-point operations for one picture of this size: two for each multiply-add of a matrix product."""

@@ -121,7 +121,7 @@ class AblationMeasuring(QObject):
         self.progress = (done + message.done / max(1, message.total)) / self._parts
         if isinstance(message.result, Distances):
             self._distances = message.result
-        else:
+        elif isinstance(message.result, Likelihood):
             self._likelihoods[list(self._models)[done]] = message.result
         assert self._record is not None
         self._record.take(figures_of(self._likelihoods, self._distances, self._judge))

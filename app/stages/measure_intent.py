@@ -9,7 +9,7 @@ from app.stages.measure_plan import Proposal, coarse_plan, cost_of, cost_of_run,
 from app.state import AppState
 from core.errors import Refusal
 from core.evaluation.coarse_to_fine import Sharing
-from core.requests import MeasureRequest, SampleRequest
+from core.requests import QualityRequest, SampleRequest
 
 
 class Intent:
@@ -18,7 +18,7 @@ class Intent:
 
     def __init__(self, state: AppState, controls: MeasureControls, pictures: Pictures, pace: Pace) -> None:
         self._state, self._controls, self._pictures, self._pace = state, controls, pictures, pace
-        self.request: MeasureRequest | None = None
+        self.request: QualityRequest | None = None
         self.can_begin = False
         self.words = ""
         self.proposal: Proposal | None = None

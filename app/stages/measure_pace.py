@@ -9,7 +9,7 @@ from PySide6.QtCore import QObject, Slot
 from app.stages.measure_plan import cost_of, cost_of_run
 from app.state import AppState, Run
 from core.messages import Inspection, Measured, MeasureStarted, Progress
-from core.requests import InspectImage, LikelihoodRequest, MeasureRequest, ModelRef, SampleRequest
+from core.requests import DistanceRequest, InspectImage, LikelihoodRequest, ModelRef, QualityRequest, SampleRequest
 
 if TYPE_CHECKING:
     from app.bridge import Bridge
@@ -26,7 +26,7 @@ class Pace(QObject):
         self._state = state
         self._rates: dict[tuple[str, int], float] = {}
         """Evaluations a second by model and by how good the evidence is: 0 a look, 1 a run, 2 a measurement."""
-        self._measured: dict[int, MeasureRequest] = {}
+        self._measured: dict[int, QualityRequest] = {}
         bridge.message.connect(self._receive)
 
     def seconds(self, model: ModelRef, evaluations: float) -> float | None:
@@ -38,7 +38,7 @@ class Pace(QObject):
     @Slot(object)
     def _receive(self, message: object) -> None:
         match message:
-            case MeasureStarted(job=job, request=request):
+            case MeasureStarted(job=job, request=LikelihoodRequest() | DistanceRequest() as request):
                 self._measured[job] = request
             case Measured(job=job, eta=eta, done=done, total=total) if job in self._measured and eta > 0:
                 if SOME * total <= done < total:
@@ -56,7 +56,7 @@ class Pace(QObject):
             self._rates[run.request.model.sha256, 1] = rate * each
 
 
-def model_of(request: MeasureRequest) -> ModelRef:
+def model_of(request: QualityRequest) -> ModelRef:
     return request.model if isinstance(request, LikelihoodRequest) else request.trials[0].request.model
 
 

@@ -23,7 +23,7 @@ from core.evaluation.plans import (
     temperature_sweep,
 )
 from core.messages import ClassifierInfo, ModelInfo
-from core.requests import DistanceRequest, LikelihoodRequest, MeasureRequest, SampleRequest, Trial
+from core.requests import DistanceRequest, LikelihoodRequest, QualityRequest, SampleRequest, Trial
 from core.training.dataset import PictureFolder
 
 LONG = 300.0
@@ -47,7 +47,7 @@ def plan(
     model: ModelInfo | None,
     data: PictureFolder | None,
     classifiers: Sequence[ClassifierInfo],
-) -> MeasureRequest:
+) -> QualityRequest:
     """What the engine is to measure. Raises Refusal where the settings cannot be met."""
     words = why_not(model)
     if words or model is None:
@@ -133,7 +133,7 @@ def coarse_plan(settings: MeasureSettings, model: ModelInfo | None) -> tuple[Sam
     return parent, sharing(parent, sorted(settings.shared, reverse=True), settings.copies)
 
 
-def remarks(request: MeasureRequest, classifiers: Sequence[ClassifierInfo]) -> str:
+def remarks(request: QualityRequest, classifiers: Sequence[ClassifierInfo]) -> str:
     """What one should know of a distance before it is measured: that there are too few pictures, or too few of both for
     the metric that is chosen."""
     if not isinstance(request, DistanceRequest):
@@ -168,7 +168,7 @@ def _least_of_a_class(trial: Trial) -> float:
     return trial.batches * min(counts.values()) if len(counts) > 1 else math.inf
 
 
-def cost_of(request: MeasureRequest) -> int:
+def cost_of(request: QualityRequest) -> int:
     """How often the network is asked about one picture."""
     match request:
         case LikelihoodRequest():

@@ -12,13 +12,13 @@ from core.messages import (
     Failed,
     Likelihood,
     Measured,
-    Measurement,
     MeasureStarted,
+    Quality,
     RunEnded,
     RunPaused,
     RunResumed,
 )
-from core.requests import LikelihoodRequest, MeasureRequest
+from core.requests import LikelihoodRequest, QualityRequest
 
 LIVE = ("queued", "running", "paused")
 METRICS = {"frechet": "Fréchet distance", "kernel": "kernel distance"}
@@ -32,13 +32,13 @@ class Record:
 
     job: int
     kind: KindName
-    request: MeasureRequest
+    request: QualityRequest
     model: str
     data: str
     classes: tuple[str, ...] = ()
     weights: str = ""
     state: str = "queued"
-    result: Measurement | None = None
+    result: Quality | None = None
     done: int = 0
     total: int = 0
     eta: float | None = None
@@ -77,8 +77,8 @@ class Record:
         match message:
             case MeasureStarted(total=total):
                 self.state, self.total = "running", total
-            case Measured():
-                self.result, self.done, self.total = message.result, message.done, message.total
+            case Measured(result=Likelihood() | Distances() as result):
+                self.result, self.done, self.total = result, message.done, message.total
                 self.eta = message.eta
             case RunPaused():
                 self.state = "paused"

@@ -11,7 +11,7 @@ from app.stages.measure_record import Record
 from app.state import AppState
 from core.evaluation.weights import weights_of
 from core.messages import EngineState, ModelInfo, Status
-from core.requests import MeasureRequest
+from core.requests import QualityRequest
 from core.training.dataset import PictureFolder
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class Measurements(QObject):
         """Those of a kind whose curves are drawn."""
         return tuple(record for record in self.records if record.kind == kind and record.shown and record.result)
 
-    def start(self, kind: KindName, request: MeasureRequest, data: PictureFolder, model: ModelInfo) -> Record:
+    def start(self, kind: KindName, request: QualityRequest, data: PictureFolder, model: ModelInfo) -> Record:
         """Queue a measurement."""
         job = self._bridge.measure(request, data)
         folder = self._state.folders.get(model.ref.sha256, "")

@@ -20,7 +20,7 @@ from core.library import Library, NetworkModel, Recogniser
 from core.messages import Distances, Likelihood
 from core.model_folder import open_model
 from core.recognisers import open_recogniser
-from core.requests import MeasureRequest
+from core.requests import QualityRequest
 from core.training.ablation import (
     FILE,
     Ablation,
@@ -159,13 +159,14 @@ class _Work:
                 f"{refusal} {refusal.details}",
             ) from refusal
 
-    def _result(self, request: MeasureRequest, library: Library, data: PictureFolder) -> Likelihood | Distances:
+    def _result(self, request: QualityRequest, library: Library, data: PictureFolder) -> Likelihood | Distances:
         work = measurement_of(request, library, self._device, data, check=self._check, breathe=self._check)
-        result = None
+        result: Likelihood | Distances | None = None
         for part in work.work():
             self._check()
             self._progress.step(part.done, work.total, unit="part")
-            result = part.result or result
+            if isinstance(part.result, Likelihood | Distances):
+                result = part.result
         assert result is not None
         return result
 

@@ -26,8 +26,8 @@ from core.requests import (
     ClipPolicy,
     DistanceRequest,
     LikelihoodRequest,
-    MeasureRequest,
     Precision,
+    QualityRequest,
     SamplerSpec,
     SpacingName,
     Trial,
@@ -145,12 +145,13 @@ def _sampler(name: str, base: SamplerSpec, options: argparse.Namespace) -> Sampl
 
 
 def _measured(
-    request: MeasureRequest, bench: Bench, data: PictureFolder, progress: Progress, unit: str
+    request: QualityRequest, bench: Bench, data: PictureFolder, progress: Progress, unit: str
 ) -> Likelihood | Distances:
     measuring = measurement_of(request, bench.library, bench.device, data, check=_nothing, breathe=_nothing)
     result: Likelihood | Distances | None = None
     for part in measuring.work():
-        result = part.result or result
+        if isinstance(part.result, Likelihood | Distances):
+            result = part.result
         progress.step(part.done, measuring.total, _so_far(result), unit=f"{unit} part")
     assert result is not None
     return result

@@ -8,11 +8,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from core.errors import Refusal
 from core.evaluation.distance import Distance, frechet, kernel_distance, may_use_frechet, precision_and_recall
+from core.evaluation.looks import as_input
 from core.evaluation.measuring import Check, Part, check_data, pictures_as
 from core.evaluation.plans import evaluations_of, some_pictures
 from core.jobs import SampleRun
@@ -175,7 +175,7 @@ class DistanceMeasuring:
         info = self._recogniser.info
         for start in range(0, len(pictures), AT_ONCE):
             self._breathe()
-            x = _as_input(pictures[start : start + AT_ONCE], info.event_shape[0]).to(self._device)
+            x = as_input(pictures[start : start + AT_ONCE], info.event_shape[0]).to(self._device)
             features = self._recogniser.features(x, self._check).double().cpu().numpy()
             asked = list(classes[start : start + AT_ONCE])
             recognised: list[bool] = []
@@ -250,14 +250,6 @@ def check_features(recogniser: Recogniser, event_shape: tuple[int, ...], who: st
             f"“{info.ref.name}” looks at pictures of {width} × {height} pixels, not at those of {who}. "
             "Choose another feature network, such as Inception's weights, which takes pictures of any size."
         )
-
-
-def _as_input(pictures: Pictures, channels: int) -> torch.Tensor:
-    """uint8 (n, H, W, C) to float32 (n, channels, H, W) in [-1, 1]; grey as equal colours, or colours as their mean."""
-    x = torch.from_numpy(np.ascontiguousarray(pictures.transpose(0, 3, 1, 2))).float() / 127.5 - 1
-    if x.shape[1] == channels:
-        return x
-    return x.mean(dim=1, keepdim=True) if channels == 1 else x[:, :1].expand(-1, channels, -1, -1)
 
 
 def _is_published(recogniser: Recogniser) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -79,9 +80,9 @@ CAP = 400_000_000
 class FakeBridge(QObject):
     """The methods and signals of ``app.bridge.Bridge``.
 
-    Recorded: ``submitted`` requests and orders, ``trained`` orders and ``measured`` requests with their pictures,
-    ``asked`` requests, ``images`` by hash, ``calls`` as (method, job). Scripted: ``ready``, ``begin``, ``advance``,
-    ``end``, ``fail``, ``answer``, ``know`` a classifier, ``begin_measure``, ``say_measured``. As with the
+    Recorded: ``submitted`` requests and orders, ``trained`` orders and ``measured`` requests with their pictures, those
+    ``beside``, ``asked`` requests, ``images`` by hash, ``calls`` as (method, job). Scripted: ``ready``, ``begin``,
+    ``advance``, ``end``, ``fail``, ``answer``, ``know`` a classifier, ``begin_measure``, ``say_measured``. As with the
     engine, nothing that it says comes before a method has returned, but for pause and resume.
     """
 
@@ -93,6 +94,7 @@ class FakeBridge(QObject):
         self.submitted: list[Any] = []
         self.trained: list[tuple[TrainOrder, PictureFolder]] = []
         self.measured: list[tuple[MeasureRequest, PictureFolder]] = []
+        self.beside: list[tuple[PictureFolder, ...]] = []
         self.asked: list[Interactive] = []
         self.images: dict[str, OpenedImage] = {}
         self.calls: list[tuple[str, object]] = []
@@ -156,8 +158,9 @@ class FakeBridge(QObject):
         self.submitted.append(order)
         return len(self.submitted)
 
-    def measure(self, request: MeasureRequest, data: PictureFolder) -> int:
+    def measure(self, request: MeasureRequest, data: PictureFolder, beside: Sequence[PictureFolder] = ()) -> int:
         self.measured.append((request, data))
+        self.beside.append(tuple(beside))
         self.submitted.append(request)
         return len(self.submitted)
 
