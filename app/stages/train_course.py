@@ -16,13 +16,17 @@ from core.messages import (
     RunEnded,
     RunPaused,
     RunResumed,
+    TrainingOffer,
+    TrainingPath,
+    TrainingRolledBack,
     TrainingSamples,
     TrainingSaved,
     TrainingStarted,
     TrainingTick,
+    TrainingValidated,
 )
 from core.training.dataset import PictureFolder
-from core.training.events import Drawn
+from core.training.events import LEVELS, Drawn, RolledBack, Validated
 from core.training.film import Film, as_drawn
 from core.training.history import History
 from core.training.order import TrainOrder
@@ -30,6 +34,7 @@ from core.training.presets import parameters_of
 from core.training.runs import RunSummary
 
 LIVE = ("queued", "running", "paused")
+Curve = NDArray[np.float32]
 
 
 @dataclass
@@ -37,9 +42,11 @@ class Course:
     """A training on the ``count`` pictures of the folder ``pictures``.
 
     ``job`` is its number in the engine, None where it only lies on the disk; ``state`` is "queued", "running",
-    "paused", "finished", "stopped" or "failed". ``losses`` float32 (step,); ``film`` is what it has drawn.
-    ``saved`` is the step of the last checkpoint, None before the first; ``seconds`` of work are known of a training
-    that ended; ``notes`` are for the person.
+    "paused", "finished", "stopped" or "failed". ``losses`` are float32 (step,); ``norms`` of the gradient, learning
+    ``rates`` and losses ``by_level`` float32 (step, 10) are of the same steps, NaN where unknown. ``path`` says how the
+    network is computed, and ``offer`` what would make it fit into memory. ``film`` is what it has drawn. ``saved`` is
+    the step of the last checkpoint, None before the first; ``seconds`` of work are known of a training that ended;
+    ``notes`` are for the person.
     """
 
     folder: Path
@@ -57,7 +64,14 @@ class Course:
     aim: Aim = field(default_factory=Aim)
     total: int | None = None
     minutes: float | None = None
-    losses: NDArray[np.float32] = field(default_factory=lambda: np.zeros(0, np.float32))
+    losses: Curve = field(default_factory=lambda: np.zeros(0, np.float32))
+    norms: Curve = field(default_factory=lambda: np.zeros(0, np.float32))
+    rates: Curve = field(default_factory=lambda: np.zeros(0, np.float32))
+    by_level: Curve = field(default_factory=lambda: np.zeros((0, LEVELS), np.float32))
+    validated: tuple[Validated, ...] = ()
+    rolled_back: tuple[RolledBack, ...] = ()
+    path: str = ""
+    offer: TrainingOffer | None = None
     film: Film = field(default_factory=Film)
     images_per_second: float = 0.0
     eta: float | None = None
@@ -103,15 +117,26 @@ class Course:
                 self.film.add(as_drawn(message))
             case TrainingSaved(step=step):
                 self.saved = step
+            case TrainingValidated(step=step, loss=loss, by_level=by_level):
+                earlier = (known for known in self.validated if known.step < step)
+                self.validated = (*earlier, Validated(step, loss, by_level))
+            case TrainingRolledBack(at=at, step=step, lr_scale=scale, why=why):
+                self._cut_to(step)
+                self.film.cut_to(step)
+                self.rolled_back = (*self.rolled_back, RolledBack(at, step, scale, why))
+            case TrainingPath(words=words):
+                self.path = words
+            case TrainingOffer():
+                self.offer = message
             case RunPaused():
                 self.state = "paused"
             case RunResumed():
-                self.state = "running"
+                self.state, self.offer = "running", None
             case RunEnded(reason=reason):
-                self.state, self.eta = reason, None
+                self.state, self.eta, self.offer = reason, None, None
                 self.progress = 1.0 if reason == "finished" else self.progress
             case Failed(diverged=diverged):
-                self.state, self.eta, self.diverged = "failed", None, diverged
+                self.state, self.eta, self.offer, self.diverged = "failed", None, None, diverged
             case _:
                 return False
         return True
@@ -122,13 +147,36 @@ class Course:
         self.parameters, self.batch, self.precision = message.parameters, message.batch, message.precision
         self.total, self.minutes = message.total, message.minutes
         self.losses, self.film = message.losses, Film([as_drawn(drawn) for drawn in message.samples])
+        self.norms, self.rates, self.by_level = message.norms, message.rates, message.by_level
+        self.validated = tuple(Validated(kept.step, kept.loss, kept.by_level) for kept in message.validated)
+        self.path = message.path
         self.saved, self.notes = message.step or None, message.notes
 
     def _tick(self, message: TrainingTick) -> None:
         """Some more steps are done; those from ``first_step`` on that were known before count no more."""
-        self.losses = np.concatenate((self.losses[: message.first_step - 1], message.losses))
+        self._cut_to(message.first_step - 1)
+        self.losses = np.concatenate((self.losses, message.losses))
+        self.norms = np.concatenate((self.norms, message.norms))
+        self.rates = np.concatenate((self.rates, message.rates))
+        self.by_level = np.concatenate((self.by_level, message.by_level))
+        self._cut_to(self.step)
         self.images_per_second, self.eta = message.images_per_second, message.eta
         self.progress = message.progress
+
+    def _cut_to(self, step: int) -> None:
+        """What came after ``step`` counts no more."""
+        self.losses = self.losses[:step]
+        self.norms, self.rates, self.by_level = (
+            _as_long(curve, self.step) for curve in (self.norms, self.rates, self.by_level)
+        )
+        if self.validated and self.validated[-1].step > step:
+            self.validated = tuple(kept for kept in self.validated if kept.step <= step)
+
+
+def _as_long(curve: Curve, steps: int) -> Curve:
+    """Its first ``steps`` steps, unknown where they were not told."""
+    missing = np.full((max(0, steps - len(curve)), *curve.shape[1:]), np.nan, np.float32)
+    return np.concatenate((curve[:steps], missing)) if len(missing) else curve[:steps]
 
 
 def ordered(order: TrainOrder, data: PictureFolder, job: int, aim: Aim) -> Course:
@@ -182,6 +230,11 @@ def stored(summary: RunSummary, history: History, film: Film) -> Course:
         batch=summary.batch,
         precision=summary.precision,
         losses=history.losses,
+        norms=history.norms,
+        rates=history.rates,
+        by_level=history.by_level,
+        validated=history.validated,
+        rolled_back=history.rolled_back,
         film=film,
         progress=min(1.0, done),
         saved=summary.step,
