@@ -65,6 +65,19 @@ def _write_and_rename(path: Path, write: Callable[[BinaryIO], object]) -> None:
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
+    sync_folder(path.absolute().parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Bring the names in it to the disk, without which a power cut may lose a file whose content is there. Raises
+    OSError."""
+    if os.name != "posix":
+        return  # elsewhere a folder cannot be opened, and names are kept with the files
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def write_json(path: Path, data: Mapping[str, Any]) -> None:

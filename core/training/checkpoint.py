@@ -1,56 +1,97 @@
-"""A run's checkpoint: one safetensors file, replaced as a whole, so that a power cut costs minutes, never the run."""
+"""A run's checkpoint: one sealed safetensors file, replaced as a whole, so that a power cut costs minutes, never the
+run. One that has come to harm is noticed, and the newest before it takes its place."""
 
 from __future__ import annotations
 
 import json
-import os
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
 
 from core.errors import Refusal
 from core.files import write_file, write_refusal
+from core.training.journal import Journal
+from core.training.keeping import LATEST, PREVIOUS, candidates, duplicate, step_of
 from core.training.request import TrainRequest
+from core.training.sealed import check_seal, metadata_of, write_sealed
 from core.training.trainer import Trainer
 
-FILE = Path("training") / "checkpoint.safetensors"
+FILE = LATEST
+UNREADABLE = (SafetensorError, OSError, KeyError, TypeError, ValueError, AttributeError)
 
 
-def save_checkpoint(trainer: Trainer, folder: Path) -> None:
-    """Write the trainer's state into a run's folder. Raises Refusal where it cannot be written."""
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """Where a trainer now is: the ``path`` it was read from, and a ``note`` for the person, "" where all was well."""
+
+    path: Path
+    note: str = ""
+
+
+def save_checkpoint(
+    trainer: Trainer, folder: Path, journal: Journal | None = None, between: Callable[[], None] = lambda: None
+) -> None:
+    """Write the trainer's state into a run's folder; the checkpoint before it stays until the next. ``between`` two
+    tensors others may work. Raises Refusal where it cannot be written."""
     tensors, numbers = trainer.state()
-    metadata = {"request": trainer.request.to_text(), "numbers": json.dumps(numbers)}
-    content = save({name: tensor.cpu().contiguous() for name, tensor in tensors.items()}, metadata)
+    metadata = {
+        "request": trainer.request.to_text(),
+        "numbers": json.dumps(numbers),
+        "journal": str(len(journal.lines) if journal else 0),
+    }
     try:
         (folder / FILE).parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise write_refusal(folder, error) from error
-    write_file(folder / FILE, lambda stream: stream.write(content))
+    if step_of(folder / FILE) not in (None, trainer.step):
+        duplicate(folder / FILE, folder / PREVIOUS)
+    write_file(folder / FILE, lambda stream: write_sealed(stream, tensors, metadata, between))
 
 
 def read_request(folder: Path) -> TrainRequest | None:
-    """The request of the run in ``folder``, None where there is no checkpoint. Raises Refusal where it is damaged."""
-    path = folder / FILE
-    if not os.path.isfile(path):
-        return None
-    try:
-        with safe_open(str(path), framework="pt") as file:
-            return TrainRequest.from_json(json.loads(file.metadata()["request"]))
-    except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
-        raise _damaged(path, error) from error
+    """The request of the run in ``folder``, None where there is no checkpoint. Raises Refusal where all are damaged."""
+    damage: Refusal | None = None
+    for path in candidates(folder):
+        try:
+            return TrainRequest.from_json(json.loads(metadata_of(path)["request"]))
+        except UNREADABLE as error:
+            damage = damage or _damaged(path, error)
+        except Refusal as refusal:
+            damage = damage or refusal
+    if damage is not None:
+        raise damage
+    return None
 
 
-def load_checkpoint(trainer: Trainer, folder: Path) -> None:
-    """Put a trainer where the checkpoint in ``folder`` was. Raises Refusal where it is damaged or another network's."""
-    path = folder / FILE
-    try:
-        with safe_open(str(path), framework="pt") as file:
-            numbers = {name: float(value) for name, value in json.loads(file.metadata()["numbers"]).items()}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (SafetensorError, OSError, KeyError, TypeError, ValueError, AttributeError) as error:
-        raise _damaged(path, error) from error
-    trainer.restore(tensors, numbers)
+def load_checkpoint(
+    trainer: Trainer, folder: Path, journal: Journal | None = None, at_most: int | None = None
+) -> Loaded | None:
+    """Put a trainer where the newest whole checkpoint in ``folder`` was, of at most ``at_most`` steps, and of none that
+    the journal has taken back; None where none is so. Raises Refusal where all are damaged, or another network's."""
+    damage: Refusal | None = None
+    for path in candidates(folder):
+        try:
+            metadata = metadata_of(path)
+            numbers = {name: float(value) for name, value in json.loads(metadata["numbers"]).items()}
+            step, lines = int(numbers.get("step", 0)), int(metadata.get("journal", 0))
+            if (at_most is not None and step > at_most) or (
+                journal is not None and journal.has_taken_back(step, lines)
+            ):
+                continue
+            check_seal(path)
+            with safe_open(str(path), framework="pt") as file:
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        except UNREADABLE as error:
+            damage = damage or _damaged(path, error)
+            continue
+        trainer.restore(tensors, numbers)
+        note = f"The latest checkpoint is damaged: the run goes on from that of step {step}." if damage else ""
+        return Loaded(path, note)
+    if damage is not None:
+        raise damage
+    return None
 
 
 def _damaged(path: Path, error: Exception) -> Refusal:
