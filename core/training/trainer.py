@@ -5,20 +5,20 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
 
-from core.denoiser import Condition
 from core.errors import Diverged, Refusal
-from core.training.augment import moved
+from core.training.batches import Batches
 from core.training.dataset import PictureFolder
 from core.training.ema import Ema
-from core.training.events import TrainStep
+from core.training.events import TrainStep, means_by_level
+from core.training.kernel_path import KernelPath
 from core.training.request import TrainRequest
 from core.training.tasks import Task, task_of
-from core.training.timestep_samplers import timestep_sampler
 
 
 class Trainer:
@@ -61,19 +61,13 @@ class Trainer:
             lr=request.lr,
             betas=(0.9, 0.99),
             weight_decay=request.weight_decay,
-            foreach=True,
+            fused=True,
         )
-        self.draws = torch.Generator("cpu").manual_seed(request.seed)
-        self.shuffles = torch.Generator("cpu").manual_seed(request.seed ^ 0x5EED)
-        self.order = torch.empty(0, dtype=torch.int64)
-        self.step, self.seconds = 0, 0.0
+        self.batches = Batches(request, data, self.task.drops_labels)
+        self.path = path_of(request, device)
+        self.step, self.seconds, self.lr_scale = 0, 0.0, 1.0
         self._away = 0.0
-        self._before_step: tuple[Tensor, Tensor, Tensor] | None = None
-        self._pictures = data.pictures  # perhaps a file's: a batch alone is read of it
-        self._labels = torch.from_numpy(data.labels)
-        self._rows = torch.from_numpy(data.trained_on)
-        self._flippable = torch.from_numpy(data.flippable)
-        self.timesteps = timestep_sampler(request.timestep_sampler, request.schedule.T)
+        self._before_step: dict[str, Tensor] | None = None
 
     # ------------------------------------------------------------------------------------------------ the run
 
@@ -89,6 +83,14 @@ class Trainer:
         while self.progress < 1:
             yield self.one_step()
 
+    def take(self, path: KernelPath) -> KernelPath:
+        """Compute another way from the next step on; what is in force then, and is to be journalled.
+
+        The device and the number of processes stay what they are.
+        """
+        self.path = replace(path, device=self.path.device, world=self.path.world)
+        return self.path
+
     def one_step(self) -> TrainStep:
         """Algorithm 1 of Ho et al. 2020 on one batch.
 
@@ -96,11 +98,12 @@ class Trainer:
         exception, is as if it had not begun.
         """
         start, self._away = time.perf_counter(), 0.0
-        self._before_step = self.draws.get_state(), self.shuffles.get_state(), self.order
+        self._before_step = self.batches.state()
+        if torch.get_num_threads() != self.path.threads:
+            torch.set_num_threads(self.path.threads)
         try:
             self._check()
-            loss, observed = self._accumulate_gradients()
-            norm = float(nn.utils.clip_grad_norm_(self.network.parameters(), self.request.gradient_clip))
+            loss, norm, t, losses = self._gradients()
             if not math.isfinite(loss) or not math.isfinite(norm):
                 raise self._not_a_number()
         except BaseException:
@@ -112,47 +115,45 @@ class Trainer:
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
         self.ema.update()
-        self.timesteps.observe(*observed)
+        self.batches.timesteps.observe(t, losses)
         self.step += 1
         self._before_step = None
         seconds = time.perf_counter() - start - self._away
         self.seconds += seconds
-        return TrainStep(self.step, loss, lr, norm, seconds)
+        by_level = means_by_level(t.numpy(), losses.numpy(), self.request.schedule.T)
+        return TrainStep(self.step, loss, lr, norm, seconds, by_level)
 
-    def _accumulate_gradients(self) -> tuple[float, tuple[Tensor, Tensor]]:
-        """Draw a batch and add up its gradients, part by part; the batch's loss, and its timesteps with theirs."""
-        request = self.request
-        x0, labels = self._batch()
-        t, weights = self.timesteps.draw(request.batch, self.draws)
-        eps = torch.randn(x0.shape, generator=self.draws)
-        loss, losses = torch.zeros((), device=self.device), []
-        with self._dropout_noise():
+    def _gradients(self) -> tuple[float, float, Tensor, Tensor]:
+        """Draw a batch and leave its gradients, clipped, in the network: its loss, their norm before that, and t and
+        the losses of its pictures."""
+        batch, n = self.batches.next(), self.request.batch
+        x0, eps, t, weights = (part.to(self.device) for part in (batch.x0, batch.eps, batch.t, batch.weights))
+        labels = None if batch.labels is None else batch.labels.to(self.device)
+        losses = []
+        with self._dropout_noise(), self._weights_cast_once():
             for part in self._parts():
                 self._check()
-                each = self.task.losses(
-                    self._evaluate,
-                    x0[part].to(self.device),
-                    eps[part].to(self.device),
-                    t[part].to(self.device),
-                    None if labels is None else labels[part],
-                )
-                share = len(each) / request.batch
-                part_loss = (each * weights[part].to(self.device)).mean() * share
+                labelled = None if labels is None else labels[part]
+                each = self.task.losses(self._evaluate, x0[part], eps[part], t[part], labelled)
                 self._check()
-                part_loss.backward()  # type: ignore[no-untyped-call]
-                loss += part_loss.detach()
+                ((each * weights[part]).sum() / n).backward()  # type: ignore[no-untyped-call]
                 losses.append(each.detach())
-        return float(loss), (t, torch.cat(losses).cpu())
+        gradients = [parameter.grad for parameter in self.network.parameters() if parameter.grad is not None]
+        total = nn.utils.get_total_norm(gradients)
+        *numbers, norm = torch.cat((*losses, total[None])).tolist()  # the one moment that waits for a GPU
+        if norm > self.request.gradient_clip:
+            nn.utils.clip_grads_with_norm_(self.network.parameters(), self.request.gradient_clip, total)
+        found = torch.tensor(numbers)
+        return float((found * batch.weights).mean()), norm, batch.t, found
 
     def _evaluate(self, x: Tensor, t: Tensor, labels: Tensor | None) -> Tensor:
-        with self._autocast():
-            output: Tensor = self.network(x, t, labels)
+        output: Tensor = self.network(x, t, labels)
         return output
 
     def _parts(self) -> Iterator[slice]:
         """The batch in parts of nearly equal length, none longer than a micro-batch."""
         batch = self.request.batch
-        count = -(-batch // min(batch, self.request.micro_batch or batch))
+        count = -(-batch // min(batch, self.path.micro_batch))
         for index in range(count):
             yield slice(index * batch // count, (index + 1) * batch // count)
 
@@ -171,53 +172,24 @@ class Trainer:
     def _undo(self) -> None:
         """Be where the step that did not end began."""
         assert self._before_step is not None
-        draws, shuffles, self.order = self._before_step
-        self.draws.set_state(draws)
-        self.shuffles.set_state(shuffles)
+        self.batches.restore(self._before_step)
         self.optimizer.zero_grad(set_to_none=True)
         self._before_step = None
 
     def learning_rate(self) -> float:
-        """The rate of the next step: linear warm-up, then half a cosine to 0 where the request says so."""
+        """The rate of the next step: linear warm-up, then half a cosine to 0 where the request says so; times
+        ``lr_scale``, by which a run that went wrong goes on more slowly."""
         request = self.request
         warm = min(1.0, (self.step + 1) / max(1, request.warm_up))
         fall = 0.5 * (1 + math.cos(math.pi * self.progress)) if request.decay else 1.0
-        return request.lr * warm * fall
+        return request.lr * self.lr_scale * warm * fall
 
-    # ------------------------------------------------------------------------------------------------ one batch
-
-    def _batch(self) -> tuple[Tensor, Tensor | None]:
-        """x0 (batch, channels, height, width) float32 in [-1, 1], and labels, some dropped to the null label where
-        the task learns to do without."""
-        request = self.request
-        index = self._next_indices(request.batch)
-        x0 = torch.from_numpy(self._pictures[index.numpy()]).permute(0, 3, 1, 2).float() / 127.5 - 1
-        if request.flip:
-            flipped = (torch.rand(len(x0), generator=self.draws) < 0.5) & self._flippable[index]
-            x0 = torch.where(flipped[:, None, None, None], x0.flip(-1), x0)
-        if request.shift:
-            x0 = moved(x0, request.shift, self.draws)
-        if request.null_label is None:
-            return x0, None
-        if not self.task.drops_labels:
-            return x0, self._labels[index].to(self.device)
-        dropped = torch.rand(len(x0), generator=self.draws) < request.label_dropout
-        return x0, Condition(self._labels[index], request.null_label).dropped(dropped).labels.to(self.device)
-
-    def _next_indices(self, count: int) -> Tensor:
-        """The next pictures: each once before any comes again, in a new order every time, also in a small folder."""
-        while len(self.order) < count:
-            fresh = self._rows[torch.randperm(len(self._rows), generator=self.shuffles)]
-            self.order = torch.cat((self.order, fresh))
-        index, self.order = self.order[:count], self.order[count:]
-        return index
-
-    def _autocast(self) -> AbstractContextManager[None]:
-        if self.request.precision == "float32":
-            return nullcontext()
-        dtype = torch.bfloat16 if self.request.precision == "bfloat16" else torch.float16
-        context: AbstractContextManager[None] = torch.autocast(self.device.type, dtype)
-        return context
+    @contextmanager
+    def _weights_cast_once(self) -> Iterator[None]:
+        """Within it weights are cast to the path's precision at their first use, for all micro-batches together."""
+        dtype = torch.bfloat16 if self.path.precision == "float32" else getattr(torch, self.path.precision)
+        with torch.autocast(self.device.type, dtype, enabled=self.path.precision != "float32"):
+            yield
 
     @contextmanager
     def _dropout_noise(self) -> Iterator[None]:
@@ -248,15 +220,14 @@ class Trainer:
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, float]]:
         """All that a run needs to go on with the same bits, as named tensors and numbers, after its last whole step."""
-        draws, shuffles, order = self._before_step or (self.draws.get_state(), self.shuffles.get_state(), self.order)
-        tensors = {"draws": draws, "shuffles": shuffles, "order": order.clone()}
+        tensors = dict(self._before_step or self.batches.state())
         for name, parameter in self.network.named_parameters():
             tensors[f"weights/{name}"] = parameter.detach()
             tensors[f"average/{name}"] = self.ema.averages[name]
             for key, value in self.optimizer.state.get(parameter, {}).items():
                 tensors[f"optimizer.{key}/{name}"] = torch.as_tensor(value)
-        tensors |= {f"timesteps.{name}": tensor for name, tensor in self.timesteps.state().items()}
-        return tensors, {"step": self.step, "seconds": self.seconds, "updates": self.ema.updates}
+        numbers = {"step": self.step, "seconds": self.seconds, "updates": self.ema.updates, "lr_scale": self.lr_scale}
+        return tensors, numbers
 
     @torch.no_grad()
     def restore(self, tensors: dict[str, Tensor], numbers: dict[str, float]) -> None:
@@ -266,19 +237,22 @@ class Trainer:
                 parameter.copy_(tensors[f"weights/{name}"])
                 kept = {key: tensors.get(f"optimizer.{key}/{name}") for key in ("step", "exp_avg", "exp_avg_sq")}
                 self.optimizer.state[parameter] = {
-                    key: (value if key == "step" else torch.empty_like(parameter).copy_(value)).clone()
+                    key: torch.empty_like(parameter if value.ndim else value, device=self.device).copy_(value)
                     for key, value in kept.items()
                     if value is not None
                 }
             averages = {name: tensors[f"average/{name}"] for name in self.ema.averages}
             self.ema.restore(averages, int(numbers["updates"]))
-            self.draws.set_state(tensors["draws"])
-            self.shuffles.set_state(tensors["shuffles"])
-            self.order = tensors["order"].clone()
-            learned = {name: tensor for name, tensor in tensors.items() if name.startswith("timesteps.")}
-            self.timesteps.restore({name.removeprefix("timesteps."): tensor for name, tensor in learned.items()})
+            self.batches.restore(tensors)
             self.step, self.seconds = int(numbers["step"]), float(numbers["seconds"])
+            self.lr_scale = float(numbers.get("lr_scale", 1.0))
         except (KeyError, RuntimeError, TypeError, ValueError) as error:
             raise Refusal(
                 "The checkpoint does not belong to this network. Train into another folder.", repr(error)
             ) from error
+
+
+def path_of(request: TrainRequest, device: str = "cpu") -> KernelPath:
+    """How this process computes a run that nothing else is known of."""
+    micro_batch = min(request.batch, request.micro_batch or request.batch)
+    return KernelPath(device, request.precision, torch.get_num_threads(), micro_batch)

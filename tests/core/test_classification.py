@@ -20,7 +20,7 @@ from core.levels import CLEAN
 from core.recognisers import NetworkRecogniser, open_recogniser
 from core.requests import ScheduleSpec
 from core.schedules import make_schedule
-from core.training.augment import moved
+from core.training.augment import moved, moves
 from core.training.checkpoint import read_request
 from core.training.classification import ClassifierTask, accuracy, apart
 from core.training.dataset import PictureFolder
@@ -99,7 +99,8 @@ def test_that_a_judge_is_shown_clean_pictures_at_time_zero() -> None:
 def test_that_labels_are_never_dropped() -> None:
     trainer = Trainer(replace(CLASSIFIES, label_dropout=0.9, batch=10), DATA)
     for _ in range(5):
-        x0, labels = trainer._batch()
+        batch = trainer.batches.next()
+        x0, labels = batch.x0, batch.labels
         assert labels is not None
         left = x0[:, 0, :, :4].mean((1, 2)) > 0
         assert torch.equal(labels, (~left).long())
@@ -118,7 +119,7 @@ def test_that_weights_decay_towards_zero() -> None:
 
 def test_that_pictures_are_moved_as_a_whole_and_their_edges_repeated() -> None:
     x = torch.arange(36.0).view(1, 1, 6, 6).repeat(200, 2, 1, 1) + torch.tensor([0.0, 100.0]).view(1, 2, 1, 1)
-    shown = moved(x, 2, torch.Generator().manual_seed(0))
+    shown = moved(x, 2, moves(len(x), 2, torch.Generator().manual_seed(0)))
     assert shown.shape == x.shape
     places = set()
     for picture in shown:
@@ -132,7 +133,7 @@ def test_that_pictures_are_moved_as_a_whole_and_their_edges_repeated() -> None:
 
 
 def test_that_a_training_shows_its_pictures_moved() -> None:
-    still, shifted = (Trainer(replace(CLASSIFIES, shift=shift, batch=10), DATA)._batch()[0] for shift in (0, 2))
+    still, shifted = (Trainer(replace(CLASSIFIES, shift=shift, batch=10), DATA).batches.next().x0 for shift in (0, 2))
     edges = [float((batch[:, 0, 0].diff(dim=1) != 0).float().argmax(1).float().std()) for batch in (still, shifted)]
     assert edges[0] == 0
     assert edges[1] > 0

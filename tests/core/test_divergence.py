@@ -46,7 +46,7 @@ def test_that_a_training_that_explodes_is_stopped_in_words(objective, variance, 
     with pytest.raises(Diverged, match="stopped at step 2: its loss is no longer a number"):
         trainer.one_step()
     assert trainer.step == 1
-    history = trainer.timesteps.state()["history"]
+    history = trainer.batches.timesteps.state()["history"]
     assert bool(torch.isfinite(history).all())
 
 
@@ -76,4 +76,4 @@ def test_that_few_steps_leave_the_second_moment_sampler_uniform_at_4000_timestep
     trainer = Trainer(request, DATA)
     losses = [step.loss for step in trainer.steps()]
     assert np.isfinite(losses).all()
-    assert trainer.timesteps.probabilities().tolist() == pytest.approx([1 / 4000] * 4000)
+    assert trainer.batches.timesteps.probabilities().tolist() == pytest.approx([1 / 4000] * 4000)

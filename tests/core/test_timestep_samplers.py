@@ -121,13 +121,13 @@ def test_that_a_run_that_has_learned_its_timesteps_is_resumed_to_the_bit(tmp_pat
     losses = [step.loss for step in whole.steps()]
     for _ in range(28):
         begun.one_step()
-    assert float(begun.timesteps.probabilities().std()) > 0.002  # type: ignore[attr-defined]
+    assert float(begun.batches.timesteps.probabilities().std()) > 0.002  # type: ignore[attr-defined]
     save_checkpoint(begun, tmp_path)
     resumed = Trainer(LEARNING, DATA)
     load_checkpoint(resumed, tmp_path)
     assert [step.loss for step in resumed.steps()] == losses[28:]
-    for name, tensor in whole.timesteps.state().items():
-        assert torch.equal(resumed.timesteps.state()[name], tensor)
+    for name, tensor in whole.batches.timesteps.state().items():
+        assert torch.equal(resumed.batches.timesteps.state()[name], tensor)
 
 
 def test_that_a_step_that_is_left_teaches_nothing() -> None:
@@ -143,7 +143,7 @@ def test_that_a_step_that_is_left_teaches_nothing() -> None:
     trainer, undisturbed = Trainer(request, DATA, check=leave), Trainer(request, DATA)
     with pytest.raises(Cancelled):
         trainer.one_step()
-    assert int(trainer.timesteps.state()["counts"].sum()) == 0
+    assert int(trainer.batches.timesteps.state()["counts"].sum()) == 0
     assert [step.loss for step in trainer.steps()] == [step.loss for step in undisturbed.steps()]
 
 

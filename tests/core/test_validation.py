@@ -106,7 +106,7 @@ def test_that_the_pictures_themselves_are_not_copied_for_those_that_stay() -> No
 def test_that_a_training_never_sees_a_picture_that_is_kept_aside() -> None:
     data, _aside = kept_aside(folder(10), 3)
     trainer = Trainer(request_for(data), data)
-    seen = [int(row) for _ in range(7) for row in trainer._next_indices(4)]
+    seen = [int(row) for _ in range(7) for row in trainer.batches._next_indices(4)]
     assert sorted(set(seen)) == data.trained_on.tolist()
     assert all(seen.count(row) == 4 for row in set(seen))
 
