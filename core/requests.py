@@ -346,7 +346,8 @@ class NearestRequest:
 
     By pixels, and by features of the network ``features`` (a recogniser, or a model's own; None: by pixels alone).
     ``mirrored`` counts mirrored pictures of ``data`` too, but for those that are never mirrored. The yardstick are as
-    many as ``yardstick`` pictures of ``held_out`` (None: there are none), and of ``data`` itself beside its others.
+    many as ``yardstick`` pictures of ``held_out`` (None: of those that ``data`` keeps aside), and of ``data`` itself
+    beside its others.
     """
 
     samples: DataRef

@@ -41,7 +41,8 @@ class _Found:
 class NearestMeasuring:
     """The work of a ``NearestRequest``: all training pictures met once by their pixels, once by their features.
 
-    What is compared with them are the samples, held-out pictures and, evenly spread, training pictures themselves.
+    What is compared with them are the samples, held-out pictures (those that ``data`` keeps aside, where there are no
+    others) and, evenly spread, training pictures themselves.
     Candidates are found with a matrix product and measured exactly. Features are seen from their mean over the spread
     training pictures, by direction. Memory does not grow with the training pictures, which may lie on the disk.
     """
@@ -70,16 +71,18 @@ class NearestMeasuring:
         self._check, self._breathe, self._device = check, breathe, device
         self._data, self._samples = data, samples.pictures
         self._channels = max(pictures.pictures.shape[3] for pictures in sets)
-        spread = _spread(len(data), request.yardstick)
-        self._own = spread if len(data) > 1 else []
-        kept_out = [] if held_out is None else _spread(len(held_out), request.yardstick)
-        self._held_out = len(kept_out)
-        queries = [samples.pictures, data.pictures[spread[: len(self._own)]]]
-        queries += [] if held_out is None else [held_out.pictures[kept_out]]
+        self._rows = data.trained_on
+        spread = self._rows[_spread(len(self._rows), request.yardstick)]
+        self._own = spread if len(self._rows) > 1 else spread[:0]
+        apart = data.pictures[_some(data.aside, request.yardstick)]
+        if held_out is not None:
+            apart = held_out.pictures[_spread(len(held_out), request.yardstick)]
+        self._held_out = len(apart)
+        queries = [samples.pictures, data.pictures[self._own], apart]
         self._queries = np.concatenate([_in_channels(pictures, self._channels) for pictures in queries])
         self._itself = torch.full((len(self._queries),), -1, dtype=torch.int64)
-        self._itself[len(self._samples) : len(self._samples) + len(self._own)] = torch.tensor(self._own)
-        self._k = min(request.neighbours, len(data))
+        self._itself[len(self._samples) : len(self._samples) + len(self._own)] = torch.from_numpy(self._own)
+        self._k = min(request.neighbours, len(self._rows))
         self._mirrored = request.mirrored and bool(data.flippable.any())
         self._may_mirror = torch.from_numpy(data.flippable)
         self._centre_of = data.pictures[spread]
@@ -88,8 +91,8 @@ class NearestMeasuring:
         if values * len(self._queries) * self._forms > MOST_VALUES:
             most = MOST_VALUES // (values * self._forms) - len(self._own) - self._held_out
             raise Refusal(f"So many samples cannot be compared at once: choose at most {max(1, most):,}.")
-        self._pieces = list(pieces(len(data), len(self._queries) * self._forms, values))
-        looks = _parts(len(self._queries)) * self._forms + _parts(len(data)) + 1
+        self._pieces = list(pieces(len(self._rows), len(self._queries) * self._forms, values))
+        looks = _parts(len(self._queries)) * self._forms + _parts(len(self._rows)) + 1
         self.total = 1 + len(self._pieces) + _parts(len(self._queries)) + (looks if self._eye is not None else 0)
 
     @property
@@ -103,7 +106,8 @@ class NearestMeasuring:
         search = self._pixel_search()
         for here in self._pieces:
             self._breathe()
-            search.look_at(_flat(self._training(here)), here.start, self._may_mirror[here])
+            rows = self._rows[here]
+            search.look_at(_flat(self._training(rows)), torch.from_numpy(rows), self._may_mirror[rows])
             done += 1
             yield Part(done, None)
         exact: list[_Found] = []
@@ -128,11 +132,11 @@ class NearestMeasuring:
         done += 1
         yield Part(done, None)
         search = self._feature_search(torch.cat(seen), direct)
-        for start in range(0, len(self._data), AT_ONCE):
+        for start in range(0, len(self._rows), AT_ONCE):
             self._breathe()
-            here = slice(start, min(start + AT_ONCE, len(self._data)))
-            points = direct(self._eye.features(self._training(here), self._check))
-            search.look_at(points, start, self._may_mirror[here], exact=True)
+            rows = self._rows[start : start + AT_ONCE]
+            points = direct(self._eye.features(self._training(rows), self._check))
+            search.look_at(points, torch.from_numpy(rows), self._may_mirror[rows], exact=True)
             done += 1
             if done < self.total:
                 yield Part(done, None)
@@ -203,8 +207,8 @@ class NearestMeasuring:
 
     # ------------------------------------------------------------------------------------------------ what is told
 
-    def _training(self, which: slice | NDArray[np.int64]) -> Pictures:
-        return _in_channels(self._data.pictures[which], self._channels)
+    def _training(self, rows: NDArray[np.int64]) -> Pictures:
+        return _in_channels(self._data.pictures[rows], self._channels)
 
     def _neighbours(self, found: _Found) -> Neighbours:
         n, own = len(self._samples), len(self._own)
@@ -233,7 +237,7 @@ class NearestMeasuring:
         numbers = np.unique(np.concatenate(met)).tolist() if met else []
         return Nearest(
             frozen(self._samples),
-            len(data),
+            len(self._rows),
             pixels,
             features,
             "" if self._eye is None else self._eye.name,
@@ -264,10 +268,14 @@ def _check_network(event_shape: tuple[int, ...], data: PictureFolder, name: str)
         raise Refusal(f"“{name}” does not look at pictures of {side} pixels, as those of {data.name} are.")
 
 
-def _spread(count: int, most: int) -> list[int]:
+def _spread(count: int, most: int) -> NDArray[np.int64]:
     """At most so many of 0..count-1, evenly spread."""
     wanted = min(count, max(0, most))
-    return [int((place + 0.5) * count / wanted) for place in range(wanted)]
+    return (np.arange(wanted) * 2 + 1) * count // (2 * max(1, wanted))
+
+
+def _some(rows: Sequence[int], most: int) -> NDArray[np.int64]:
+    return np.asarray(rows, dtype=np.int64)[_spread(len(rows), most)]
 
 
 def _parts(pictures: int) -> int:

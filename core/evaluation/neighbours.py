@@ -32,14 +32,13 @@ class NearestSearch:
         self._squares = queries.new_empty(len(queries), 0)
         self._indices = own.new_empty(len(queries), 0)
 
-    def look_at(self, points: Tensor, first: int, may_mirror: Tensor, *, exact: bool = False) -> None:
-        """Meet points (m, d), which are numbered from ``first`` on; those that ``may_mirror`` (m,) count mirrored too.
+    def look_at(self, points: Tensor, numbers: Tensor, may_mirror: Tensor, *, exact: bool = False) -> None:
+        """Meet points (m, d) with these ``numbers`` int64 (m,); those that ``may_mirror`` (m,) count mirrored too.
         ``exact`` sums differences instead of multiplying: for points of few dimensions."""
         squares = _squares(self._forms[0], points, exact)
         if len(self._forms) > 1:
             turned = _squares(self._forms[1], points, exact)
             squares = torch.minimum(squares, turned.masked_fill_(~may_mirror, torch.inf))
-        numbers = torch.arange(first, first + len(points), device=points.device)
         squares.masked_fill_(self._own[:, None] == numbers, torch.inf)
         every = torch.cat((self._squares, squares), dim=1)
         named = torch.cat((self._indices, numbers.expand(len(squares), -1)), dim=1)

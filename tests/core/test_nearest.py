@@ -233,6 +233,22 @@ def test_that_copies_are_told_from_samples_that_are_like_others_of_their_kind() 
     assert "60 held-out pictures" in copied.pixels.verdict
 
 
+def test_that_pictures_kept_aside_are_the_yardstick_and_no_training_pictures() -> None:
+    pictures = random(1, 40)
+    data = folder(pictures, aside=(5, 30))
+    for eye in (Means(), network()):
+        result = found(data, pictures[[5, 6]], eye=eye)
+        assert result.count == 38
+        for seen in (result.pixels, result.features):
+            assert seen.indices[1, 0] == 6
+            assert not np.isin(seen.indices, (5, 30)).any()
+            assert seen.distances[0, 0] > 1e-3
+            assert len(seen.held_out) == 2
+            assert len(seen.own) == 38
+        elsewhere = found(data, pictures[:2], pictures[[1, 2, 3]]).pixels
+        assert elsewhere.held_out.tolist() == [0, 0, 0]
+
+
 def test_that_names_and_classes_of_the_pictures_met_are_told() -> None:
     pictures = np.concatenate([flat(10), flat(40), flat(200)])
     data = PictureFolder(
