@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn, get_args
 
+from core.cli.runs import add_arguments as add_runs
 from core.errors import Refusal
 from core.requests import (
     ClipPolicy,
@@ -36,6 +37,7 @@ usage: main.py [IMAGE | FOLDER | MODEL ...]     open the window
        main.py train FOLDER --out RUN ...       train a model on a folder of pictures
        main.py evaluate --model M --data FOLDER ...   its likelihood, and how far its samples are from the pictures
        main.py ablation FOLDER --out DIR ...    what DDPM's table 2 compares, on a folder of pictures
+       main.py runs [list | compare | rename | export | delete] ...   the trainings of this computer
        main.py screenshots DIR [--quick]        pictures of the window for the documentation
 
 main.py COMMAND --help tells more about a command."""
@@ -60,6 +62,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     _add_train(commands.add_parser("train", help="train a model on a folder", allow_abbrev=False))
     _add_evaluate(commands.add_parser("evaluate", help="measure a model on a folder", allow_abbrev=False))
     _add_ablation(commands.add_parser("ablation", help="DDPM's table 2 on a folder", allow_abbrev=False))
+    add_runs(commands.add_parser("runs", help="the trainings of this computer", allow_abbrev=False))
     return parser.parse_args(arguments)
 
 
