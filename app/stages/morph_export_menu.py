@@ -1,7 +1,8 @@
-"""What can be chosen about a morph's file: a menu under the button Export."""
+"""What can be chosen about the file of a morph, or of samples: a menu under the button Export."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 
 from PySide6.QtCore import QPoint, Qt, Signal
@@ -13,15 +14,16 @@ from app.widgets.controls import ValueSlider
 
 
 class ExportMenu(QMenu):
-    """Frame time, direction and size, and a line for each format.
+    """Frame time, direction and size, and a line for each format or kind of file.
 
-    Attributes: ``formats``, the line of each file ending. Signals: ``chosen(str)`` with an ending.
+    Attributes: ``formats``, the line of each by its key (a morph's: file endings). Signals: ``chosen(str)`` with one.
     """
 
     chosen = Signal(str)
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, parent: QWidget | None = None, formats: Mapping[str, str] = FORMATS) -> None:
         super().__init__(parent)
+        self.setToolTipsVisible(True)
         self.milliseconds = ValueSlider(
             "Frame time", 20, 1000, 100, step=10, unit="ms", tooltip="How long an animation shows each frame."
         )
@@ -39,7 +41,7 @@ class ExportMenu(QMenu):
         place.setDefaultWidget(body)
         self.addAction(place)
         self.addSeparator()
-        self.formats = {ending: self.addAction(f"{words.partition(' (')[0]}…") for ending, words in FORMATS.items()}
+        self.formats = {ending: self.addAction(f"{words.partition(' (')[0]}…") for ending, words in formats.items()}
         for ending, action in self.formats.items():
             action.triggered.connect(partial(self._choose, ending))
 

@@ -29,7 +29,7 @@ from core.training.dataset import PictureFolder
 from core.training.events import LEVELS, Drawn, RolledBack, Validated
 from core.training.film import Film, as_drawn
 from core.training.history import History
-from core.training.order import TrainOrder
+from core.training.order import TrainOrder, WeightsName
 from core.training.presets import parameters_of
 from core.training.runs import RunSummary
 
@@ -81,6 +81,10 @@ class Course:
     notes: tuple[str, ...] = ()
     diverged: int | None = None
     """The step whose loss was no number any more, where it failed by that."""
+    samples_from: WeightsName = "ema"
+    """Whose weights samples to come are drawn with."""
+    will_draw: bool = False
+    """Whether samples were asked for that have not come yet."""
     accuracy: tuple[tuple[int, float], ...] = ()
     """Of a classifier: (t, share of the pictures kept aside that it recognised), as it was last saved."""
 
@@ -115,6 +119,7 @@ class Course:
                 self._tick(message)
             case TrainingSamples():
                 self.film.add(as_drawn(message))
+                self.will_draw = False
             case TrainingSaved(step=step):
                 self.saved = step
             case TrainingValidated(step=step, loss=loss, by_level=by_level):
@@ -149,7 +154,7 @@ class Course:
         self.losses, self.film = message.losses, Film([as_drawn(drawn) for drawn in message.samples])
         self.norms, self.rates, self.by_level = message.norms, message.rates, message.by_level
         self.validated = tuple(Validated(kept.step, kept.loss, kept.by_level) for kept in message.validated)
-        self.path = message.path
+        self.path, self.will_draw = message.path, False
         self.saved, self.notes = message.step or None, message.notes
 
     def _tick(self, message: TrainingTick) -> None:
@@ -197,6 +202,7 @@ def ordered(order: TrainOrder, data: PictureFolder, job: int, aim: Aim) -> Cours
         aim=aim,
         total=order.steps,
         minutes=order.minutes,
+        samples_from=order.samples_from,
     )
 
 

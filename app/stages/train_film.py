@@ -1,21 +1,27 @@
-"""The moments at which a training drew samples, gone through as a film: transport, filmstrip, curve and picture."""
+"""A training gone through as a film of what it drew, along training time and diffusion time, wherever the focus is."""
 
 from __future__ import annotations
 
-from PySide6.QtCore import QObject, Slot
+from PySide6.QtCore import QEvent, QObject, Qt, Signal, Slot
+from PySide6.QtGui import QKeyEvent
 
 from app.stages.train_course import Course
 from app.stages.train_instruments import TrainInstruments
 from app.stages.train_view import TrainView
+from core.training.order import Instruction, WeightsName
 
 
 class TrainFilm(QObject):
-    """Attributes: ``course``, the training looked at; ``index``, the moment; ``follows``, whether the newest moment is
-    shown as it comes, until the person goes back."""
+    """Attributes: ``course``, the training looked at; ``index``, the moment of training time; ``follows``, whether the
+    newest moment is shown as it comes, until the person goes back.
+
+    Signals: ``instructed(Instruction)``, what the training is asked for."""
+
+    instructed = Signal(object)
 
     def __init__(self, view: TrainView, instruments: TrainInstruments, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._view, self._instruments = view, instruments
+        self._view, self._instruments, self._page = view, instruments, view.samples_page
         self.course: Course | None = None
         self.index = 0
         self.follows = True
@@ -23,7 +29,12 @@ class TrainFilm(QObject):
         instruments.strip.frame_clicked.connect(self.go)
         instruments.strip.wanted.connect(self._fill)
         view.plot.step_asked.connect(self._go_to_step)
-        view.cell_changed.connect(self._refill)
+        self._page.changed.connect(self._refill)
+        self._page.moment_asked.connect(self.go)
+        self._page.controls.weights_asked.connect(self._change_weights)
+        self._page.controls.draw_asked.connect(self._draw)
+        for widget in (instruments.transport.rail, instruments.strip, self._page):
+            widget.installEventFilter(self)
 
     def show(self, course: Course | None) -> None:
         """Another training than before, at its newest moment; None: none."""
@@ -61,7 +72,7 @@ class TrainFilm(QObject):
 
     @Slot()
     def _refill(self) -> None:
-        """Another sample is wanted in the strip."""
+        """Other pictures are wanted in the strip: of another sample, or at another diffusion time."""
         if self.course is not None:
             self._instruments.strip.set_frames(len(self.course.samples), self.course.moments)
             self._instruments.strip.set_current(max(0, self.index))
@@ -69,6 +80,40 @@ class TrainFilm(QObject):
     @Slot(int)
     def _fill(self, index: int) -> None:
         if self.course is not None and index < len(self.course.samples):
-            picture = self._view.thumbnail(self.course, index)
+            picture = self._page.picture(self.course.samples[index])
             if picture is not None:
                 self._instruments.strip.set_frame(index, picture)
+
+    # Whose weights
+
+    @Slot(str)
+    def _change_weights(self, weights: WeightsName) -> None:
+        """Draw with them from now on; and look at what they drew nearest to the moment that is shown."""
+        course = self.course
+        if course is None:
+            return
+        if course.is_live:
+            self.instructed.emit(Instruction(samples_from=weights))
+        drawn = course.samples
+        theirs = [index for index, known in enumerate(drawn) if known.weights == weights]
+        if theirs:
+            here = drawn[self.index].step
+            nearest = min(theirs, key=lambda index: abs(drawn[index].step - here))
+            if not course.is_live or drawn[nearest].step == here:
+                self.go(nearest)
+        self._show()
+
+    @Slot()
+    def _draw(self) -> None:
+        self.instructed.emit(Instruction(draw=True))
+
+    # Up and Down
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """They move in diffusion time, wherever the focus is among the samples."""
+        is_mine = event.type() == QEvent.Type.KeyPress and isinstance(event, QKeyEvent)
+        if is_mine and isinstance(event, QKeyEvent) and event.key() in (Qt.Key.Key_Up, Qt.Key.Key_Down):
+            if self._page.descent.isEnabled() and not self._page.descent.isHidden():
+                self._page.descent.keyPressEvent(event)
+            return True
+        return super().eventFilter(watched, event)

@@ -17,6 +17,10 @@ from app.widgets.run_list import RunList
 from app.widgets.transport import Transport
 
 FILM = "What the model draws along the way appears here, as a film of its learning."
+RAIL = (
+    "Training time: the steps after which samples were drawn (← → one set, with Shift ten, Home and End the ends).\n"
+    "Beside the picture stands diffusion time (↑ ↓)."
+)
 NO_FILM = "A classifier draws no pictures: what it learns is to tell classes apart."
 
 
@@ -29,8 +33,9 @@ class TrainInstruments:
         self.runs = RunList()
         self.transport = Transport()
         self.strip = Filmstrip()
-        self.strip.setToolTip("The model as it learns: click to see what it drew then")
-        self.transport.time_label.setText("step")
+        self.transport.rail.setToolTip(RAIL)
+        self.strip.setToolTip("The model as it learns, at the diffusion time looked at: click to see what it drew then")
+        self.transport.time_label.setText("training step")
         self.transport.entry.setAccessibleName("Training step")
         self.transport.entry.setToolTip("Type a step and press Enter to go to the samples nearest to it")
         self.bottom = QStackedWidget()

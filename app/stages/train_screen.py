@@ -17,6 +17,7 @@ from app.stages.train_length import is_longer, propose
 from app.stages.train_listing import Listing
 from app.stages.train_loader import FolderLoader
 from app.stages.train_runs import StoredRuns
+from app.stages.train_samples_export import SamplesExporter
 from app.stages.train_setup import TrainSetup
 from app.stages.train_view import TrainView
 from app.stages.trainings import Trainings, waits_for
@@ -32,6 +33,7 @@ from core.messages import (
     TrainingStarted,
     TrainingTick,
 )
+from core.training.order import Instruction
 
 if TYPE_CHECKING:
     from app.bridge import Bridge
@@ -63,6 +65,7 @@ class TrainScreen(QObject):
         self.view = TrainView()
         self.instruments = TrainInstruments()
         self.film = TrainFilm(self.view, self.instruments, self)
+        self.exporter = SamplesExporter(self.view.samples_page, bridge, self.view)
         self.ablation = AblationDesk(state, bridge, self.trainings, self)
         self.instruments.bottom.addWidget(self.ablation.table)
         self._listing = Listing(self.instruments.runs, self.trainings, self.ablation)
@@ -80,6 +83,9 @@ class TrainScreen(QObject):
         self.ablation.cell_chosen.connect(self.look_at)
         self.trainings.changed.connect(self._changed)
         self.trainings.opened.connect(self._say_opened)
+        self.film.instructed.connect(self._instruct)
+        self.exporter.failed.connect(self.refused)
+        self.exporter.written.connect(self.hint_changed)
         state.status_changed.connect(self._status_changed)
 
     # What is looked at
@@ -141,6 +147,13 @@ class TrainScreen(QObject):
             self.view.show_buttons(course, can_resume=self.can_resume(course), can_use=can_use)
             self.view.show_as_part(course, is_part=self.ablation.ablations.owns(course))
         self.commands_changed.emit()
+
+    @Slot(object)
+    def _instruct(self, instruction: Instruction) -> None:
+        """Something about its samples is asked of the training looked at."""
+        if self.course is not None:
+            self.trainings.instruct(self.course, instruction)
+            self.film.renew()
 
     @property
     def can_train(self) -> bool:

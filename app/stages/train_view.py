@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QHBoxLayout, QPushButton, QStackedWidget, QVBoxLayout, QWidget
 
@@ -13,38 +11,35 @@ from app.stages.train_controls import millions
 from app.stages.train_course import Course
 from app.stages.train_figures import TrainFigures
 from app.stages.train_maths import words_of
+from app.stages.train_samples import SamplesPage
 from app.theme import GRID
 from app.widgets.accuracy_plot import AccuracyPlot
 from app.widgets.controls import PrimaryButton, label
 from app.widgets.loss_plot import LossPlot
 from app.widgets.number_field import Duration
-from app.widgets.picture_pane import PicturePane
 from app.widgets.status import Hint
-from core.messages import Picture
+from app.widgets.tabs import Tabs
 
 USE = {
     "diffusion": ("Use this model", "Open the model as it is now in every stage (Ctrl+Enter)"),
     "classifier": ("Use for guidance", "Open the classifier as it is now: Denoise can be guided by it (Ctrl+Enter)"),
     "judge": ("Use as a judge", "Open the classifier as it is now: Measure can judge by it (Ctrl+Enter)"),
 }
+SAMPLES = "What it draws from fixed seeds, along two times: that of its training, and that of diffusion"
 
 
 class TrainView(QWidget):
-    """The page of one training.
+    """The page of one training: figures, what came of it so far, and its curves.
 
-    A click on a sample enlarges it, another brings the others back. Attributes: ``cell``, the enlarged one or None.
-    Signals: ``cell_changed()``; ``new_wanted()``.
+    Attributes: ``pages``, one for each way to look at what came of it: ``samples_page`` first (see there). Signals:
+    ``new_wanted()``.
     """
 
-    cell_changed = Signal()
     new_wanted = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.cell: int | None = None
-        self._pictures: Picture | None = None
-        self._class_of: Callable[[int], str] = lambda sample: ""
-        self._caption = self._state = self._used = self._facts = ""
+        self._state = self._used = self._facts = ""
         self.name = label("", "title")
         self.state = Hint()
         self.notes = label("", "caption")
@@ -62,15 +57,15 @@ class TrainView(QWidget):
         )
         self._row_of_figures = TrainFigures()
         self.figures = self._row_of_figures.figures
-        self.samples = PicturePane("x_0", "x_0")
-        self.samples.setToolTip(
-            "What the averaged weights (EMA) draw from fixed seeds, always from the same noise, class by class.\n"
-            "Click one to follow it alone."
-        )
-        self.samples.cell_clicked.connect(self._clicked)
+        self.samples_page = SamplesPage()
+        self.samples = self.samples_page.pane
+        self.pages = Tabs()
+        self.pages.add("samples", "Samples", self.samples_page, SAMPLES)
+        self.pages.add_corner(self.samples_page.controls)
+        self.pages.current_changed.connect(self._page_changed)
         self.accuracy = AccuracyPlot()
         self.results = QStackedWidget()
-        self.results.addWidget(self.samples)
+        self.results.addWidget(self.pages)
         self.results.addWidget(self.accuracy)
         self.plot = LossPlot()
         self._lay_out()
@@ -111,7 +106,7 @@ class TrainView(QWidget):
         goal = course.aim.goal
         self.use.setText(USE[goal][0])
         self.use.setToolTip(USE[goal][1])
-        self.results.setCurrentWidget(self.samples if goal == "diffusion" else self.accuracy)
+        self.results.setCurrentWidget(self.pages if goal == "diffusion" else self.accuracy)
         self.accuracy.set_accuracy(course.accuracy, len(course.classes), is_coming=course.is_live)
 
     def say_used(self, words: str) -> None:
@@ -132,9 +127,23 @@ class TrainView(QWidget):
         self.plot.set_losses(course.losses)
         self.plot.set_moments(course.moments)
 
+    @property
+    def cell(self) -> int | None:
+        """The sample that is shown alone."""
+        return self.samples_page.cell
+
+    def enlarge(self, cell: int | None) -> None:
+        """Show one sample alone, or all of them."""
+        self.samples_page.enlarge(cell)
+
+    @Slot(str)
+    def _page_changed(self, key: str) -> None:
+        self.samples_page.controls.setVisible(key == "samples")
+
     def show_buttons(self, course: Course, *, can_resume: bool, can_use: bool) -> None:
         """What can be done with it. The buttons know nothing themselves."""
         live = course.is_live
+        self.samples_page.controls.show_course(course, self.samples_page.drawn)
         self.use.setEnabled(can_use)
         goes_on = not live or course.state == "paused"
         self.pause.setText("Train on" if course.state == "finished" else "Resume" if goes_on else "Pause")
@@ -155,59 +164,10 @@ class TrainView(QWidget):
         self.length.setVisible(not course.is_live and not is_part)
 
     def show_moment(self, course: Course, index: int | None) -> None:
-        """The samples of one moment; None: there are none yet."""
-        if index is None:
-            self._pictures = None
-            waiting = _waiting_for_samples(course)
-            self.samples.set_placeholder(waiting)
-            self.plot.look_at(None)
-        else:
-            drawn = course.samples[index]
-            step, self._pictures = drawn.step, drawn.pictures
-            self._class_of = course.class_of
-            self.plot.look_at(step)
-            self._caption = f"after {step:,} steps" if step else "before the first step"
-        self._paint()
-
-    def thumbnail(self, course: Course, index: int) -> Picture | None:
-        """The enlarged (or first) sample of a moment, uint8 (H, W, C)."""
-        pictures = course.samples[index].pictures
-        cell = self.cell or 0
-        return pictures[cell] if cell < len(pictures) else None
-
-    def enlarge(self, cell: int | None) -> None:
-        """Show one sample alone, or all of them."""
-        if cell != self.cell:
-            self.cell = cell
-            self.samples.fit()
-            self._paint()
-            self.cell_changed.emit()
-
-    @Slot(int)
-    def _clicked(self, cell: int) -> None:
-        if self._pictures is not None and len(self._pictures) > 1:
-            self.enlarge(cell if self.cell is None else None)
-
-    def _paint(self) -> None:
-        pictures = self._pictures
-        if pictures is None:
-            self.samples.set_pictures(None)
-            self.samples.set_caption("")
-        elif self.cell is None or self.cell >= len(pictures):
-            self.samples.set_pictures(pictures)
-            self.samples.set_caption(self._caption)
-        else:
-            self.samples.set_pictures(pictures[self.cell : self.cell + 1])
-            which = self._class_of(self.cell) or "sample"
-            self.samples.set_caption(f"{which}, {self.cell + 1} of {len(pictures)}, {self._caption}")
-
-
-def _waiting_for_samples(course: Course) -> str:
-    if not course.is_live:
-        return "No samples were drawn."
-    if course.state == "running" and course.saved is not None and not course.step:
-        return "Samples are being drawn before the first step."
-    return "Samples from fixed seeds appear here."
+        """The samples of one moment of training; None: there are none yet."""
+        self.samples_page.show_moment(course, index)
+        self.samples_page.controls.show_course(course, self.samples_page.drawn)
+        self.plot.look_at(None if index is None else course.samples[index].step)
 
 
 def facts_of(course: Course) -> str:

@@ -12,7 +12,7 @@ from app.stages.train_course import Course, ordered
 from app.stages.train_folder import read_run_folder
 from core.messages import ClassifierOpened, EngineState, Failed, ModelOpened, Status, TrainingSaved
 from core.training.dataset import PictureFolder
-from core.training.order import TrainOrder
+from core.training.order import Instruction, TrainOrder
 from core.training.runs import list_runs
 
 if TYPE_CHECKING:
@@ -55,7 +55,9 @@ class Trainings(QObject):
 
     def go_on(self, course: Course, data: PictureFolder, *, minutes: float | None, steps: int | None) -> None:
         """Queue a training that had ended, to last so long in all."""
-        order = TrainOrder(out=course.folder, minutes=minutes, steps=steps, resume=True)
+        order = TrainOrder(
+            out=course.folder, minutes=minutes, steps=steps, resume=True, samples_from=course.samples_from
+        )
         course.job = self._bridge.train(order, data)
         course.state, course.total, course.minutes = "queued", steps, minutes
         self._courses[course.job] = course
@@ -68,6 +70,13 @@ class Trainings(QObject):
         """What it has learned is kept."""
         if course.job is not None and course.is_live:
             self._bridge.cancel(course.job)
+
+    def instruct(self, course: Course, instruction: Instruction) -> None:
+        """Ask something of one that is under way; what it does with it, it tells."""
+        if course.job is not None and course.is_live:
+            self._bridge.instruct(course.job, instruction)
+            course.samples_from = instruction.samples_from or course.samples_from
+            course.will_draw = course.will_draw or instruction.draw
 
     def use(self, course: Course) -> None:
         """Open the model or classifier as it is, in every stage."""

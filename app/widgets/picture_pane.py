@@ -106,7 +106,17 @@ class PicturePane(QWidget):
         """What is said beside the symbol, such as "t = 400, clamped to [-1, 1]"."""
         if text != self._text:
             self._text = text
-            self.setAccessibleName(f"{plain(self.symbol)}, {text}" if text else plain(self.symbol))
+            self._name_aloud()
+            self.update()
+
+    def _name_aloud(self) -> None:
+        self.setAccessibleName(", ".join(filter(None, (plain(self.symbol), self._text))))
+
+    def set_quantity(self, quantity: str, symbol: str) -> None:
+        """Show another quantity from now on, in its own colour and under its own symbol."""
+        if (quantity, symbol) != (self.quantity, self.symbol):
+            self.quantity, self.symbol = quantity, symbol
+            self._name_aloud()
             self.update()
 
     def set_names(self, names: Sequence[str] = (), notes: tuple[str, ...] = ()) -> None:

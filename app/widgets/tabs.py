@@ -36,12 +36,16 @@ class Tabs(QWidget):
         button.setAccessibleName(title)
         button.toggled.connect(self._toggled)
         self._group.addButton(button)
-        self._names.insertWidget(self._names.count() - 1, button)
+        self._names.insertWidget(len(self._pages), button)
         self._buttons[key], self._pages[key] = button, page
         self._column.addWidget(page)
         page.setVisible(False)
         if len(self._pages) == 1:
             button.setChecked(True)
+
+    def add_corner(self, widget: QWidget) -> None:
+        """Something that stands at the right end of the line of names."""
+        self._names.addWidget(widget)
 
     def keys(self) -> tuple[str, ...]:
         return tuple(self._pages)
@@ -55,6 +59,15 @@ class Tabs(QWidget):
     def set_title(self, key: str, title: str) -> None:
         """What is said of a page even while another is shown."""
         self._buttons[key].setText(title)
+
+    def set_offered(self, key: str, is_offered: bool) -> None:
+        """Whether a page can be chosen; where it was shown and cannot be any more, the first one is."""
+        self._buttons[key].setVisible(is_offered)
+        if not is_offered and self.current() == key:
+            self.set_current(self.keys()[0])
+
+    def is_offered(self, key: str) -> bool:
+        return not self._buttons[key].isHidden()
 
     @Slot(bool)
     def _toggled(self, is_on: bool) -> None:
