@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -64,11 +63,7 @@ def apart(data: PictureFolder) -> tuple[PictureFolder, PictureFolder]:
         own = data.labels == label
         place[own] = np.arange(own.sum())
     kept = place % ONE_IN == ONE_IN - 1
-    return _only(data, ~kept), _only(data, kept)
-
-
-def _only(data: PictureFolder, which: np.ndarray[Any, np.dtype[np.bool_]]) -> PictureFolder:
-    return replace(data, pictures=np.ascontiguousarray(data.pictures[which]), labels=data.labels[which])
+    return data.only(np.flatnonzero(~kept)), data.only(np.flatnonzero(kept))
 
 
 def accuracy(
@@ -84,7 +79,7 @@ def accuracy(
     many), ``timesteps`` and ``recognised`` (0..1, one for each of them); empty where there are no pictures.
     """
     few = slice(None, None, -(-len(data) // most) or 1)
-    x0 = torch.from_numpy(data.pictures[few]).permute(0, 3, 1, 2).float() / 127.5 - 1
+    x0 = torch.from_numpy(np.array(data.pictures[few])).permute(0, 3, 1, 2).float() / 127.5 - 1
     labels = torch.from_numpy(data.labels[few])
     if not len(x0):
         return {}
