@@ -7,7 +7,9 @@ import pytest
 from PySide6.QtCore import QPoint, Qt
 from pytestqt.qtbot import QtBot
 
-from app.widgets.loss_plot import LossPlot, _short, loss_text, loss_ticks, smoothed, step_ticks
+from app.widgets.loss_plot import LossPlot, loss_text
+from app.widgets.step_lines import smoothed
+from app.widgets.step_painting import loss_ticks, short, step_ticks
 
 
 @pytest.fixture
@@ -99,7 +101,7 @@ def test_that_a_loss_is_printed_in_figures_that_mean_something(loss: float, text
 
 
 def test_that_round_numbers_have_room_beside_the_axis() -> None:
-    assert [_short(value) for value in (0.05, 200.0, 5000.0, 50_000.0, 2e6)] == ["0.05", "200", "5000", "50k", "2M"]
+    assert [short(value) for value in (0.05, 200.0, 5000.0, 50_000.0, 2e6)] == ["0.05", "200", "5000", "50k", "2M"]
 
 
 def test_that_a_common_axis_holds_until_it_is_taken_away(plot: LossPlot) -> None:

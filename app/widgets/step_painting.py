@@ -1,0 +1,86 @@
+"""How curves over steps are painted and written beside their axes."""
+
+from __future__ import annotations
+
+import math
+
+from PySide6.QtCore import QLineF, QPointF, QRectF, QSizeF, Qt
+from PySide6.QtGui import QColor, QPainter, QPen, QPolygonF
+
+from app.theme import GRID, font, palette
+from app.widgets.step_lines import StepLine
+
+MANTISSAS = (1.0, 2.0, 5.0)
+TICKS = 6
+
+
+def line_pen(line: StepLine) -> QPen:
+    pen = QPen(line.ink(), 1.5 if line.look == "dashed" else 2)
+    if line.look == "dashed":
+        pen.setDashPattern([4, 2])
+    return pen
+
+
+def paint_line(painter: QPainter, line: StepLine, spans: list[QLineF], curve: QPolygonF) -> None:
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    if line.look == "each":
+        faint = line.ink()
+        faint.setAlphaF(0.45)
+        painter.setPen(QPen(faint, 1))
+        painter.drawLines(spans)
+        return
+    painter.setPen(line_pen(line))
+    painter.drawPolyline(curve)
+    if line.look == "dots":
+        painter.setBrush(line.ink())
+        painter.setPen(Qt.PenStyle.NoPen)
+        for at in curve.toList():
+            painter.drawEllipse(at, 2.5, 2.5)
+
+
+def paint_words(painter: QPainter, words: str, at: QPointF, extent: QSizeF) -> None:
+    """A reading beside what is pointed at, on a surface of its own, whole within the plot."""
+    painter.setFont(font("caption", numbers=True))
+    metrics = painter.fontMetrics()
+    words = metrics.elidedText(words, Qt.TextElideMode.ElideRight, int(extent.width()) - 2 * GRID - 4)
+    wide = metrics.horizontalAdvance(words) + 2 * GRID
+    left = min(max(2.0, at.x() - wide / 2), extent.width() - wide - 2)
+    top = at.y() - 30 if at.y() - 30 > 0 else min(at.y() + 12, extent.height() - 20)
+    box = QRectF(left, top, wide, 20)
+    painter.setPen(QPen(QColor(palette().line), 1))
+    painter.setBrush(QColor(palette().raised))
+    painter.drawRoundedRect(box, 3, 3)
+    painter.setPen(QColor(palette().text))
+    painter.drawText(box, Qt.AlignmentFlag.AlignCenter, words)
+
+
+def value_text(value: float) -> str:
+    """Of any size, in four figures: 0.03124, 12.35, 0.0004."""
+    return f"{value:,.4g}" if abs(value) < 1e6 else f"{value:.3e}"
+
+
+def short(value: float) -> str:
+    """A round number with room for five characters: 0.05, 200, 50k, 2M."""
+    for size, letter in ((1e9, "G"), (1e6, "M"), (1e4, "k")):
+        if value >= size:
+            return f"{value / (1e3 if letter == 'k' else size):g}{letter}"
+    return f"{value:g}"
+
+
+def loss_ticks(low: float, high: float) -> tuple[float, ...]:
+    """1, 2 and 5 times the powers of ten between the ends; the powers alone where that is enough, else every digit."""
+    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    fine = tuple(m * 10.0**p for p in powers for m in MANTISSAS if low <= m * 10.0**p <= high)
+    coarse = tuple(10.0**p for p in powers if low <= 10.0**p <= high)
+    if len(fine) > TICKS and len(coarse) >= 2:
+        return coarse
+    if len(fine) > 1:
+        return fine
+    return tuple(m * 10.0**p for p in powers for m in range(1, 10) if low <= m * 10.0**p <= high)
+
+
+def step_ticks(last: int) -> tuple[int, ...]:
+    """Round numbers of steps, evenly spread over 1..last, at most ``TICKS``."""
+    power = 10 ** math.floor(math.log10(max(1, last)))
+    width = next(w for w in (power // 5, power // 2, power, 2 * power, 5 * power) if w >= 1 and last // w <= TICKS)
+    return tuple(range(width, last + 1, width)) or (last,)
