@@ -119,6 +119,8 @@ class Run(ABC):
         self._came_from: Level | None = None
         self._noise = noise
         self._condition = on_device(condition_of(model.info, labels, count), device)
+        self._lost: int | None = None
+        """The first state with values that are no numbers."""
         self._unkept: list[tuple[int, Tensor, Tensor | None, Tensor | None]] = []
         self._checks = checks = _Checks()
 
@@ -240,12 +242,24 @@ class Run(ABC):
                 self._keep(step.index + 1, step.x_next, self._before(step))
             yield step
 
+    def refuse_no_numbers(self) -> None:
+        """Raises Refusal where a state that lies in the trajectory has values that are no numbers."""
+        if self._lost is not None:
+            raise Refusal(
+                f"From state {self._lost} of {self.trajectory.steps} on the values are no longer numbers; the states "
+                "before can be looked at. Try weaker guidance, float32, or clipping. Where that changes nothing, the "
+                "model itself is damaged."
+            )
+
     def flush(self) -> None:
         """Bring the states that still lie on the device into the trajectory: the one place where the host waits."""
         for step, x, state, before in self._unkept:
+            values = x.cpu().numpy()
+            if self._lost is None and not np.isfinite(values).all():
+                self._lost = step
             self.trajectory.put(
                 step,
-                x.cpu().numpy(),
+                values,
                 None if state is None else state.numpy(),
                 None if before is None else before.cpu().numpy(),
             )

@@ -114,6 +114,7 @@ class RunWorker(Worker):
         self.done = made.done
         self._say_progress(work, made.step)
         self._preview_if_due(made)
+        made.run.refuse_no_numbers()
         return True
 
     def end(self, reason: str) -> None:

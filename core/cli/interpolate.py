@@ -42,7 +42,8 @@ def interpolate(options: argparse.Namespace) -> int:
     done, total = 0, sum(run.total for run in runs)
     begun = time.monotonic()
     for run in runs:
-        for _ in run.work():
+        for made in run.work():
+            made.run.refuse_no_numbers()
             done += 1
             progress.step(done, total)
     seconds = time.monotonic() - begun

@@ -39,8 +39,10 @@ def invert(options: argparse.Namespace) -> int:
     begun = time.monotonic()
     for made in inversion.steps():
         progress.step(made.index + 1, total, "up")
+        inversion.refuse_no_numbers()
     for made in down.steps():
         progress.step(request.steps + made.index + 1, total, "down")
+        down.refuse_no_numbers()
     seconds = time.monotonic() - begun
     progress.close()
     x0, latent = inversion.trajectory.frame(0), inversion.trajectory.frame(request.steps)

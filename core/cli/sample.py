@@ -40,6 +40,7 @@ def draw(request: SampleRequest, bench: Bench, options: argparse.Namespace, note
     begun = time.monotonic()
     for step in run.steps():
         progress.step(step.index + 1, request.steps)
+        run.refuse_no_numbers()
     x = run.trajectory.frame(request.steps)
     seconds = time.monotonic() - begun
     progress.close()

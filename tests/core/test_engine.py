@@ -18,6 +18,7 @@ from core.messages import (
 )
 from core.requests import Conversion, FromImage, FromStep, ImageRef, InspectImage, InspectStep
 from tests.core.listener import Listener
+from tests.core.test_measuring_misfortune import Failing, no_number
 from tests.toys import IntegersToy, PointsToy, Toy
 
 
@@ -432,3 +433,13 @@ def test_that_a_sample_of_a_run_is_branched_alone(listening) -> None:
 def test_that_samples_that_are_not_in_the_batch_are_refused_in_words(listening, cells) -> None:
     toy = listening()
     assert "samples walked alone" in toy.ended(toy.run(toy.model.request(cells=cells))).message
+
+
+def test_that_a_run_whose_values_are_no_longer_numbers_says_so_and_keeps_what_came_before(listening) -> None:
+    toy = listening(Failing(no_number, first=4))
+    job = toy.run(toy.model.request())
+    failed = toy.ended(job)
+    assert isinstance(failed, Failed)
+    assert "From state 5 of 10 on the values are no longer numbers" in failed.message
+    assert np.isfinite(toy.engine.values(job, 4)).all()
+    assert toy.of(Progress)[-1].step == 5
