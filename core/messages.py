@@ -456,8 +456,8 @@ class Neighbours:
 class Nearest:
     """The nearest of ``count`` pictures to each of ``samples`` uint8 (n, H, W, C), None by what is not yet measured.
 
-    ``pixels`` are root mean squares of differences in 8-bit values (0..255), ``features`` cosine distances (0..2) of
-    what ``by`` sees. ``names`` are files, and ``classes`` the classes, of the pictures met, by index.
+    ``pixels`` are root mean squares of differences in 8-bit values (0..255), ``features`` angles (0..180 degrees)
+    between what ``by`` sees in them. ``names`` are files, and ``classes`` the classes, of the pictures met, by index.
     """
 
     samples: Picture

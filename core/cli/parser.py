@@ -36,6 +36,7 @@ usage: main.py [IMAGE | FOLDER | MODEL ...]     open the window
        main.py interpolate A B --model M ...    from picture to picture through their latents
        main.py train FOLDER --out RUN ...       train a model on a folder of pictures
        main.py evaluate --model M --data FOLDER ...   its likelihood, and how far its samples are from the pictures
+       main.py nearest MODEL FOLDER --out SHEET.png ...   the training pictures nearest to its samples
        main.py ablation FOLDER --out DIR ...    what DDPM's table 2 compares, on a folder of pictures
        main.py runs [list | compare | rename | export | delete] ...   the trainings of this computer
        main.py screenshots DIR [--quick]        pictures of the window for the documentation
@@ -61,6 +62,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     _add_interpolate(commands.add_parser("interpolate", help="from picture to picture", allow_abbrev=False))
     _add_train(commands.add_parser("train", help="train a model on a folder", allow_abbrev=False))
     _add_evaluate(commands.add_parser("evaluate", help="measure a model on a folder", allow_abbrev=False))
+    _add_nearest(commands.add_parser("nearest", help="has a model learned by heart", allow_abbrev=False))
     _add_ablation(commands.add_parser("ablation", help="DDPM's table 2 on a folder", allow_abbrev=False))
     add_runs(commands.add_parser("runs", help="the trainings of this computer", allow_abbrev=False))
     return parser.parse_args(arguments)
@@ -243,6 +245,30 @@ def _add_evaluate(parser: argparse.ArgumentParser) -> None:
     _option(parser, "--clip", "of x0_hat to the data's range (default: clamp for --nll)", choices=get_args(ClipPolicy))
     _add_seed(parser)
     _add_network(parser)
+    _add_reporting(parser)
+
+
+def _add_nearest(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        "The pictures a model was trained on that are nearest to its samples, by pixels and by features, beside how "
+        "near pictures are that it was not trained on: has it learned by heart?"
+    )
+    parser.add_argument("model", metavar="MODEL", help="a training run's folder, a model folder, or a bundled name")
+    parser.add_argument("folder", metavar="FOLDER", type=Path, help="the pictures it was trained on")
+    _option(parser, "--out", "samples and what is nearest to them, as one PNG", type=Path, required=True,
+            metavar="SHEET.png")  # fmt: skip
+    _option(parser, "--samples", "drawn from it, classes in turn (default 64)", type=whole(1, 10_000), default=64,
+            metavar="N")  # fmt: skip
+    _option(parser, "--held-out", "pictures of the same kind that it was not trained on", type=Path, metavar="FOLDER")
+    _option(parser, "--neighbours", "of each sample (default 3)", type=whole(1, 16), default=3, metavar="K")
+    _option(parser, "--shown", "samples on the sheet, the nearest first (default 24)", type=whole(1, 1000), default=24,
+            metavar="N")  # fmt: skip
+    _option(parser, "--features", "a classifier's name or folder, a file with Inception's weights, own (the model's "
+            "network) or none", metavar="NAME")  # fmt: skip
+    _option(parser, "--steps", "of each sample (default 50)", type=whole(1, 10_000), default=50, metavar="S")
+    parser.add_argument("--mirrored", action="store_true", help="count mirrored pictures (as where the run flipped)")
+    _add_seed(parser)
+    _option(parser, "--device", "auto, cpu, cuda, cuda:1, mps (default auto)", default="auto", metavar="NAME")
     _add_reporting(parser)
 
 

@@ -104,6 +104,5 @@ def as_input(pictures: Pictures, channels: int) -> Tensor:
 
 
 def directions(centre: Tensor) -> Callable[[Tensor], Tensor]:
-    """Features (n, d) as unit vectors seen from ``centre`` (d,): half the squared distance of two is their cosine
-    distance, 0 for the same direction, 1 for a right angle, 2 for opposite ones."""
+    """Features (n, d) as unit vectors seen from ``centre`` (d,)."""
     return lambda features: torch.nn.functional.normalize(features - centre, dim=1)

@@ -43,8 +43,8 @@ class NearestMeasuring:
 
     What is compared with them are the samples, held-out pictures (those that ``data`` keeps aside, where there are no
     others) and, evenly spread, training pictures themselves.
-    Candidates are found with a matrix product and measured exactly. Features are seen from their mean over the spread
-    training pictures, by direction. Memory does not grow with the training pictures, which may lie on the disk.
+    Candidates are found with a matrix product and measured exactly. Features are compared by their direction from the
+    mean over the spread training pictures. Memory does not grow with the training pictures, which may lie on the disk.
     """
 
     def __init__(
@@ -191,7 +191,7 @@ class NearestMeasuring:
         return NearestSearch(upright, self._k, self._itself, turned[0] if turned else None)
 
     def _by_features(self, search: NearestSearch, seen: Tensor, direct: Callable[[Tensor], Tensor]) -> _Found:
-        """Half the squared distances of directions; which of the samples' neighbours are meant mirrored is seen by
+        """Angles between directions in degrees; which of the samples' neighbours are meant mirrored is seen by
         looking at these again."""
         squares, indices = search.found
         mirrored = np.zeros(indices.shape, dtype=np.bool_)
@@ -203,7 +203,7 @@ class NearestMeasuring:
                 points = direct(others).double()
                 apart = [(points - query[row].double()).square().sum(dim=1) for query in (upright, turned)]
                 mirrored[row] = (apart[1] < apart[0]).numpy() & self._data.flippable[indices[row]]
-        return _Found(indices, squares / 2, mirrored)
+        return _Found(indices, np.degrees(2 * np.arcsin(np.minimum(np.sqrt(squares) / 2, 1))), mirrored)
 
     # ------------------------------------------------------------------------------------------------ what is told
 

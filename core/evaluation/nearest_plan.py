@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core.evaluation.plans import data_ref
+from core.messages import ClassifierInfo
 from core.requests import ModelRef, NearestRequest
 from core.training.dataset import PictureFolder
 
@@ -37,6 +38,10 @@ def nearest_request(
     )
 
 
-def run_of(folder: Path) -> Path | None:
-    """The training run that a model folder is, None where it is none."""
-    return folder if (folder / "training").is_dir() else None
+def fitting_judge(
+    judges: Sequence[ClassifierInfo], event_shape: tuple[int, ...], labels: tuple[str, ...]
+) -> ClassifierInfo | None:
+    """Of recognisers the one to compare a model's pictures by: trained on clean pictures of this shape, and of classes
+    that have the names of the model's. None where none is."""
+    fit = (one for one in judges if not one.noisy and one.event_shape == event_shape and one.labels == labels)
+    return next(fit, None)
