@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
 import weakref
@@ -14,6 +15,9 @@ from core.errors import Refusal
 from core.files import write_file, write_refusal
 
 FILE = Path("training") / "at-work.json"
+
+_CLAIMS = itertools.count()
+"""So that an owner who goes late does not let go for the next one in this process."""
 
 
 def claim(folder: Path, owner: object) -> None:
@@ -32,7 +36,7 @@ def claim(folder: Path, owner: object) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise write_refusal(path, error) from error
-    mine = json.dumps(_identity(os.getpid()))
+    mine = json.dumps({**_identity(os.getpid()), "claim": next(_CLAIMS)})
     write_file(path, lambda stream: stream.write(mine.encode()))
     weakref.finalize(owner, _release, path, mine)
 
@@ -43,8 +47,9 @@ def was_left(folder: Path) -> bool:
 
 
 def release(folder: Path) -> None:
-    """Take away the name of a process that is no more; a living one keeps its own."""
-    if was_left(folder):
+    """Take away the name of a process that is no more, or of this one, whose training there has ended; another one that
+    lives keeps its own."""
+    if holder_of(folder) in (None, os.getpid()):
         with contextlib.suppress(OSError):
             (folder / FILE).unlink()
 
@@ -54,8 +59,9 @@ def holder_of(folder: Path) -> int | None:
     of birth counts too."""
     try:
         held = json.loads((folder / FILE).read_text())
-        return int(held["process"]) if held == _identity(int(held["process"])) else None
-    except (OSError, ValueError, KeyError, TypeError, psutil.Error):
+        named = _identity(int(held["process"]))
+        return int(held["process"]) if all(held.get(key) == value for key, value in named.items()) else None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, psutil.Error):
         return None
 
 

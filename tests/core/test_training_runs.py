@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import logging
 import os
@@ -15,7 +16,7 @@ import pytest
 from core.errors import Refusal
 from core.folders import data_folder
 from core.training.claim import FILE as CLAIM
-from core.training.claim import release
+from core.training.claim import claim, holder_of, release
 from core.training.runs import (
     FILE,
     INDEX,
@@ -201,8 +202,32 @@ def test_that_a_run_at_work_in_another_window_is_not_interrupted() -> None:
     run = made(runs_folder() / "run", 1.0)
     at_work(run.folder, process=os.getpid(), born=round(psutil.Process().create_time(), 1))
     assert interrupted_runs() == ()
+
+
+def test_that_a_living_process_keeps_its_run_but_this_one_may_let_its_own_go() -> None:
+    run = made(runs_folder() / "run", 1.0)
+    parent = os.getppid()
+    at_work(run.folder, process=parent, born=round(psutil.Process(parent).create_time(), 1))
     release(run.folder)
-    assert (run.folder / CLAIM).exists()
+    assert holder_of(run.folder) == parent
+    at_work(run.folder, process=os.getpid(), born=round(psutil.Process().create_time(), 1))
+    release(run.folder)
+    assert holder_of(run.folder) is None
+
+
+def test_that_an_owner_who_goes_late_leaves_the_next_ones_claim() -> None:
+    class Owner:
+        pass
+
+    folder, first, second = runs_folder() / "run", Owner(), Owner()
+    claim(folder, first)
+    claim(folder, second)
+    del first
+    gc.collect()
+    assert holder_of(folder) == os.getpid()
+    del second
+    gc.collect()
+    assert not (folder / CLAIM).exists()
 
 
 def test_that_a_process_with_the_number_of_a_dead_one_is_another(dead: int) -> None:
