@@ -28,7 +28,7 @@ class TrainFilm(QObject):
         instruments.transport.position_requested.connect(self.go)
         instruments.strip.frame_clicked.connect(self.go)
         instruments.strip.wanted.connect(self._fill)
-        view.plot.step_asked.connect(self._go_to_step)
+        view.curves.step_asked.connect(self._go_to_step)
         self._page.changed.connect(self._refill)
         self._page.moment_asked.connect(self.go)
         self._page.controls.weights_asked.connect(self._change_weights)

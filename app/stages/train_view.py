@@ -9,13 +9,12 @@ from app.stages.run_instruments import button
 from app.stages.train_aim import GOALS, OBJECTIVES, PREDICTIONS, Aim
 from app.stages.train_controls import millions
 from app.stages.train_course import Course
+from app.stages.train_curves import TrainCurves
 from app.stages.train_figures import TrainFigures
-from app.stages.train_maths import words_of
 from app.stages.train_samples import SamplesPage
 from app.theme import GRID
 from app.widgets.accuracy_plot import AccuracyPlot
 from app.widgets.controls import PrimaryButton, label
-from app.widgets.loss_plot import LossPlot
 from app.widgets.number_field import Duration
 from app.widgets.status import Hint
 from app.widgets.tabs import Tabs
@@ -67,7 +66,8 @@ class TrainView(QWidget):
         self.results = QStackedWidget()
         self.results.addWidget(self.pages)
         self.results.addWidget(self.accuracy)
-        self.plot = LossPlot()
+        self.curves = TrainCurves()
+        self.plot = self.curves.plot
         self._lay_out()
 
     def _lay_out(self) -> None:
@@ -89,12 +89,12 @@ class TrainView(QWidget):
         column.addLayout(buttons)
         column.addWidget(self._row_of_figures)
         column.addWidget(self.results, 1)
-        column.addWidget(self.plot)
+        column.addWidget(self.curves)
 
     def show_course(self, course: Course, waits_for: str) -> None:
         """The figures and the curve of a training; ``waits_for`` names what it makes way for, "" where nothing."""
         self.name.setText(course.name)
-        self.plot.subject = self.accuracy.subject = course.name
+        self.accuracy.subject = course.name
         waits = f"waits for {waits_for}" if waits_for else ""
         state = course.state if course.diverged is None else f"diverged at step {course.diverged:,}"
         self._state = ", ".join(filter(None, (state, waits)))
@@ -102,7 +102,7 @@ class TrainView(QWidget):
         self._say_state()
         self.notes.setText("\n".join(course.notes))
         self.notes.setVisible(bool(course.notes))
-        self._row_of_figures.show_course(course, self.plot.summary())
+        self._row_of_figures.show_course(course, self.curves.summary())
         goal = course.aim.goal
         self.use.setText(USE[goal][0])
         self.use.setToolTip(USE[goal][1])
@@ -120,12 +120,8 @@ class TrainView(QWidget):
         self.state.setToolTip(text)
 
     def show_losses(self, course: Course) -> None:
-        waiting = "The loss appears here with the first steps." if course.is_live else "No step was made."
-        words = words_of(course.aim)
-        self.plot.set_words(words.name, words.unit, words.meaning)
-        self.plot.set_placeholder(waiting)
-        self.plot.set_losses(course.losses)
-        self.plot.set_moments(course.moments)
+        """The curves as they are now."""
+        self.curves.show_course(course)
 
     @property
     def cell(self) -> int | None:
@@ -167,7 +163,7 @@ class TrainView(QWidget):
         """The samples of one moment of training; None: there are none yet."""
         self.samples_page.show_moment(course, index)
         self.samples_page.controls.show_course(course, self.samples_page.drawn)
-        self.plot.look_at(None if index is None else course.samples[index].step)
+        self.curves.look_at(None if index is None else course.samples[index].step)
 
 
 def facts_of(course: Course) -> str:
