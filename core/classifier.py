@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from core.classifier_config import ClassifierConfig
 from core.cost import Cost
-from core.layers import ACTIVATIONS, Conv2d, GroupNorm, JoinedLinear, TimeEmbedding, attend, silu, sinusoid
+from core.layers import ACTIVATIONS, Conv2d, GroupNorm, JoinedLinear, TimeEmbedding, attend, look_up, silu, sinusoid
 from core.unet_blocks import DownBlock, MidBlock, draw_weights, joined_projections
 
 
@@ -36,7 +36,7 @@ class AttentionPool(nn.Module):
 
 
 class Classifier(nn.Module):
-    """The network itself. ``check``, where set, is called between blocks; it stops the work by raising."""
+    """The network itself. ``check``, where set, is called between blocks, there and back; it stops work by raising."""
 
     check: Callable[[], None] | None = None
 
@@ -72,9 +72,9 @@ class Classifier(nn.Module):
         x = self.conv_in(x.to(dtype, memory_format=torch.channels_last))
         skips: list[Tensor] = []  # nobody goes back up
         for block in self.down_blocks:
-            self._check()
+            look_up(self.check, x)
             x = block(x, time, skips)
-        self._check()
+        look_up(self.check, x)
         if self.mid_block is not None:
             x = self.mid_block(x, time)
         pooled: Tensor = self.pool(self.norm_out(x, silu))
@@ -89,7 +89,3 @@ class Classifier(nn.Module):
         draw_weights(self, self.config.encoder.time_hidden)
         nn.init.normal_(self.pool.positions, std=self.config.features**-0.5)
         self.to_logits.weight.data.zero_()
-
-    def _check(self) -> None:
-        if self.check is not None:
-            self.check()

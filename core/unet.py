@@ -21,6 +21,7 @@ from core.layers import (
     GroupNorm,
     TimeEmbedding,
     Upsample,
+    look_up,
     silu,
     sinusoid,
 )
@@ -32,7 +33,7 @@ __all__ = ["UNet", "UNetConfig", "prepare"]
 
 
 class UNet(nn.Module):
-    """The network itself. ``check``, where set, is called between blocks; it stops the work by raising."""
+    """The network itself. ``check``, where set, is called between blocks, there and back; it stops work by raising."""
 
     check: Callable[[], None] | None = None
 
@@ -75,7 +76,7 @@ class UNet(nn.Module):
         """
         x, time, skips = self._encode(x, t, labels)
         for block in self.up_blocks:
-            self._check()
+            look_up(self.check, x)
             x = block(x, time, skips)
         y: Tensor = self.conv_out(self.conv_norm_out(x, silu))
         return y
@@ -97,9 +98,9 @@ class UNet(nn.Module):
         x = self.conv_in(x)
         skips = [x]
         for block in self.down_blocks:
-            self._check()
+            look_up(self.check, x)
             x = block(x, time, skips)
-        self._check()
+        look_up(self.check, x)
         if self.mid_block is not None:
             x = self.mid_block(x, time)
         return x, time, skips
@@ -113,10 +114,6 @@ class UNet(nn.Module):
         and at the end, so that the network starts as the identity and its answer as 0."""
         draw_weights(self, self.config.time_hidden)
         self.conv_out.weight.data.zero_()
-
-    def _check(self) -> None:
-        if self.check is not None:
-            self.check()
 
     def _project(self, t: Tensor, labels: Tensor | None, dtype: torch.dtype) -> Tensor:
         """Every residual block's projection of the time (and the class) side by side, (n or 1, all their widths)."""

@@ -19,11 +19,13 @@ from core.training.fine_tune import Beginning, beginning
 from core.training.order import PresetName, TrainOrder
 from core.training.presets import answered, network_of
 from core.training.request import TrainRequest
+from core.training.validation import how_many
 from core.unet import UNet
 from core.unet_config import UNetConfig
 
-UNINTERRUPTED_FLOPS = {"cpu": 1.5e10, "cuda": 2e13, "mps": 1e12}
-"""Of the network's way forward on one micro-batch; the way back, twice as long, nobody can interrupt."""
+MICRO_BATCH_FLOPS = {"cpu": 6e10, "cuda": 2e13, "mps": 1e12}
+"""Of the network's way forward on one micro-batch: enough to be worth its weights' way through memory, and few enough
+for its activations to fit there and for the largest block not to keep others waiting."""
 CLASSIFIER_WEIGHT_DECAY = 0.05
 """Of a noisy classifier (Dhariwal & Nichol 2021, appendix H); diffusion models are trained without."""
 CLASSIFIER_SHIFT = 16
@@ -85,6 +87,8 @@ def resolved(
         weight_decay=CLASSIFIER_WEIGHT_DECAY if classifies else 0.0,
         noised=order.noised,
         shift=data.pictures.shape[1] // CLASSIFIER_SHIFT if classifies else 0,
+        reading=data.reading,
+        validation=0 if classifies else how_many(len(data), order.validation),
     )
     return request, data, begin
 
@@ -109,7 +113,7 @@ def preset_network(
 
 def micro_batch(flops: int, device: str, batch: int) -> int:
     """How many pictures go through a network of so many operations a picture at once; never a matter of timing."""
-    fitting = int(UNINTERRUPTED_FLOPS.get(torch.device(device).type, 1.5e10) / max(1, flops))
+    fitting = int(MICRO_BATCH_FLOPS.get(torch.device(device).type, 6e10) / max(1, flops))
     return min(batch, max(FEWEST, fitting))
 
 

@@ -327,3 +327,41 @@ def test_that_a_fresh_network_answers_zero_and_still_learns() -> None:
     network(x, t).sub(1).square().mean().backward()
     assert network.conv_out.weight.grad is not None
     assert torch.count_nonzero(network.conv_out.weight.grad) > 0
+
+
+HALVING = UNetConfig(
+    sample_size=8,
+    block_out_channels=(8, 8),
+    down_block_types=("DownBlock2D",) * 2,
+    up_block_types=("UpBlock2D",) * 2,
+    norm_num_groups=4,
+)
+
+
+def test_that_a_network_looks_up_between_its_blocks_on_the_way_back_as_well() -> None:
+    network, calls = UNet(HALVING), []
+    network.check = lambda: calls.append(None)
+    x = torch.randn(1, 3, 8, 8)
+    y = network(x, 5)
+    assert len(calls) == 5  # two blocks down, the middle, two up
+    y.sum().backward()
+    assert len(calls) == 10
+    with torch.no_grad():
+        network(x, 5)
+    assert len(calls) == 15
+
+
+def test_that_a_way_back_is_left_where_somebody_says_stop() -> None:
+    network, left = UNet(HALVING), [7]
+
+    def check() -> None:
+        left[0] -= 1
+        if not left[0]:
+            raise Cancelled
+
+    network.check = check
+    y = network(torch.randn(1, 3, 8, 8), 5)
+    with pytest.raises(Cancelled):
+        y.sum().backward()
+    assert network.conv_in.weight.grad is None
+    assert network.conv_out.weight.grad is not None
