@@ -20,6 +20,7 @@ from app.widgets.controls import label
 from core.errors import Refusal
 from core.training.ablation import FILE as ABLATION
 from core.training.dataset import PictureFolder
+from core.training.order import Instruction
 from core.training.runs import new_run_folder
 from resources import FOLDER as RESOURCES
 
@@ -66,6 +67,7 @@ class TrainStage(Stage):
         view.use.clicked.connect(self.use)
         view.pause.clicked.connect(self._pause_or_resume)
         view.stop.clicked.connect(self._stop)
+        view.offer.accepted.connect(self._accept_offer)
         view.new_wanted.connect(self._prepare)
         self.runs.chosen.connect(self._chosen)
         self.stored.pictures_read.connect(self._go_on)
@@ -186,6 +188,15 @@ class TrainStage(Stage):
         elif course is not None:
             self.errors.dismiss()
             self.stored.read_pictures(course)
+
+    @Slot(object)
+    def _accept_offer(self, instruction: Instruction) -> None:
+        """Go on in smaller parts that fit into memory."""
+        if self.course is not None:
+            self.errors.dismiss()
+            self.trainings.instruct(self.course, instruction)
+            if self.course.state == "paused":
+                self.trainings.pause_or_resume(self.course)
 
     @Slot(object, object)
     def _go_on(self, course: Course, data: PictureFolder) -> None:

@@ -11,6 +11,7 @@ from app.stages.train_controls import millions
 from app.stages.train_course import Course
 from app.stages.train_curves import TrainCurves
 from app.stages.train_figures import TrainFigures
+from app.stages.train_offer import TrainOffer
 from app.stages.train_samples import SamplesPage
 from app.theme import GRID
 from app.widgets.accuracy_plot import AccuracyPlot
@@ -54,6 +55,7 @@ class TrainView(QWidget):
             tooltip="How long the training is to be in all, what it has done included.\n"
             "The learning rate falls to 0 towards that end.",
         )
+        self.offer = TrainOffer()
         self._row_of_figures = TrainFigures()
         self.figures = self._row_of_figures.figures
         self.samples_page = SamplesPage()
@@ -86,6 +88,7 @@ class TrainView(QWidget):
         column.setSpacing(GRID // 2)
         column.addLayout(title)
         column.addWidget(self.notes)
+        column.addWidget(self.offer)
         column.addLayout(buttons)
         column.addWidget(self._row_of_figures)
         column.addWidget(self.results, 1)
@@ -102,6 +105,7 @@ class TrainView(QWidget):
         self._say_state()
         self.notes.setText("\n".join(course.notes))
         self.notes.setVisible(bool(course.notes))
+        self.offer.show_course(course)
         self._row_of_figures.show_course(course, self.curves.summary())
         goal = course.aim.goal
         self.use.setText(USE[goal][0])
