@@ -439,7 +439,8 @@ class Neighbours:
     ``indices`` int64 and ``distances`` float64 (n, k); ``mirrored`` (n, k) is true where the picture's mirror image is
     meant; ``pictures`` uint8 (n, k, H, W, C) are as they are meant. ``held_out`` and ``own`` are distances of pictures
     kept aside, and of pictures trained on, to the nearest other one. ``sign`` is what follows of learning by heart:
-    "none", "nearer", "copies" or "unknown"; ``verdict`` says it in words.
+    "none", "nearer", "copies" or "unknown"; ``verdict`` says it in words. What is nearer than ``limit`` is nearer than
+    (nearly) all of the yardstick; NaN where there is no such limit.
     """
 
     indices: NDArray[np.int64]
@@ -450,6 +451,7 @@ class Neighbours:
     own: NDArray[np.float64]
     sign: str
     verdict: str
+    limit: float = float("nan")
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,6 +1,7 @@
 """``main.py nearest`` as a person meets it, on a tiny model and a folder of 8 × 8 pictures."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -60,7 +61,7 @@ def test_that_medians_are_those_of_each_ones_nearest(command: Command, model: Pa
     aside = write(pictures.parent / "aside", 3, 5)
     found = asked(command, model, pictures, "--samples", 6, "--held-out", aside, "--features", "none")
     assert found["features"] is None
-    assert found["held_out"]["pictures"] == 5
+    assert found["held_out"] == 5
     trained, kept = (
         np.stack([np.asarray(Image.open(path)).astype(float) for path in sorted(folder.iterdir())])
         for folder in (pictures, aside)
@@ -77,6 +78,29 @@ def test_that_medians_are_those_of_each_ones_nearest(command: Command, model: Pa
     np.fill_diagonal(own, np.inf)
     assert pixels["training_median"] == pytest.approx(np.median(own.min(axis=1)))
     assert "too few" in pixels["verdict"]
+
+
+def test_that_a_model_says_itself_how_its_pictures_were_used(
+    command: Command, model: Path, pictures: Path, tmp_path: Path
+) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(model, copy)
+    says = json.loads((copy / "diffuscope.json").read_text())
+    says["provenance"] = {
+        "training": {"flip": True, "never_flipped": ["03*"], "validation": 2, "data_sha256": "0" * 64, "batch": 3}
+    }
+    (copy / "diffuscope.json").write_text(json.dumps(says))
+    drawn = samples_of(command, model, pictures.parent / "x.npy", 3)
+    for number, sample in ((3, 0), (7, 1)):
+        Image.fromarray(drawn[sample, 0, :, ::-1]).save(pictures / f"{number:02}.png")
+    found = asked(command, copy, pictures, "--samples", 3, "--features", "none")
+    assert found["mirrored"]
+    assert (found["held_out"], found["data"]["pictures"]) == (2, 10)
+    assert found["pixels"]["distances"][1][0] == 0
+    assert found["pixels"]["files"][1][0] == "07.png"
+    assert found["pixels"]["distances"][0][0] > 5  # 03.png is never mirrored
+    assert "other pictures" in found["notes"][-1]
+    assert not asked(command, model, pictures, "--samples", 3, "--features", "none")["mirrored"]
 
 
 def test_that_a_person_is_told_in_words(command: Command, model: Path, pictures: Path) -> None:

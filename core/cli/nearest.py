@@ -15,7 +15,7 @@ from core.cli.bench import Bench, open_bench
 from core.cli.output import Progress, report
 from core.errors import Refusal
 from core.evaluation import measurement_of
-from core.evaluation.nearest_plan import as_pictures, fitting_judge, nearest_request
+from core.evaluation.nearest_plan import Trained, as_pictures, fitting_judge, nearest_request, trained_as
 from core.evaluation.nearest_sheet import sheet
 from core.evaluation.plans import Draws
 from core.evaluation.verdict import shown
@@ -25,8 +25,6 @@ from core.model_folder import find_model
 from core.render import write_png
 from core.requests import ModelRef
 from core.training.dataset import PictureFolder, open_folder
-from core.training.request import TrainRequest
-from core.training.validation import kept_aside
 
 OWN, NONE = "own", "none"
 JUDGE = "digits-judge"
@@ -36,17 +34,17 @@ BATCH = 50
 def nearest(options: argparse.Namespace) -> int:
     """Draw samples, find what is nearest to them, write the sheet and print figures; raises Refusal."""
     check_writable(options.out, ".png")
-    from core.training.checkpoint import read_request
-
-    run = read_request(find_model(options.model))
+    run = trained_as(find_model(options.model))
     progress = Progress(options.progress)
     bench = open_bench(options)
-    data = _training_pictures(bench, run, options.folder, progress)
+    data = _opened(bench, run, options.folder, progress).unflipped(run.never_flipped)
     held_out = None if options.held_out is None else _opened(bench, run, options.held_out, progress)
     samples = as_pictures("samples", _drawn(bench, options, progress))
     features = _features(bench, options.features)
-    mirrored = options.mirrored or (run is not None and run.flip)
-    request = nearest_request(samples, data, held_out, features, mirrored=mirrored, neighbours=options.neighbours)
+    mirrored = options.mirrored or run.flip
+    request = nearest_request(
+        samples, data, held_out, features, mirrored=mirrored, aside=run.validation, neighbours=options.neighbours
+    )
     beside = [samples] if held_out is None else [samples, held_out]
     work = measurement_of(request, bench.library, bench.device, data, beside, check=_nothing, breathe=_nothing)
     found: Nearest | None = None
@@ -60,7 +58,7 @@ def nearest(options: argparse.Namespace) -> int:
     result = {
         "model": {"name": bench.info.ref.name, "sha256": bench.info.ref.sha256},
         "data": {"name": data.name, "sha256": data.sha256, "pictures": found.count},
-        "held_out": _held_out_json(data, held_out),
+        "held_out": 0 if found.pixels is None else len(found.pixels.held_out),
         "samples": len(samples),
         "seed": options.seed,
         "steps": options.steps,
@@ -75,20 +73,11 @@ def nearest(options: argparse.Namespace) -> int:
     return 0
 
 
-def _training_pictures(bench: Bench, run: TrainRequest | None, folder: Path, progress: Progress) -> PictureFolder:
-    """What the network has learned from, and what was kept aside of it."""
-    data = _opened(bench, run, folder, progress)
-    if run is None:
-        return data
-    data = data.unflipped(run.never_flipped)
-    return kept_aside(data, run.validation)[0] if run.validation else data
-
-
-def _opened(bench: Bench, run: TrainRequest | None, folder: Path, progress: Progress) -> PictureFolder:
+def _opened(bench: Bench, run: Trained, folder: Path, progress: Progress) -> PictureFolder:
     shape = bench.info.event_shape
     if len(shape) != 3 or shape[1] != shape[2]:
         raise Refusal(f"“{bench.info.ref.name}” does not work on square pictures, which a folder's are cropped to.")
-    reading = shape[1] if run is None or run.reading is None else run.reading
+    reading = run.reading or shape[1]
     return open_folder(folder, reading, lambda done, total: progress.step(done, total, unit="file"))
 
 
@@ -135,16 +124,10 @@ def _nothing() -> None:
 # ------------------------------------------------------------------------------------------------ what is said
 
 
-def _notes(run: TrainRequest | None, data: PictureFolder) -> list[str]:
-    if run is None or run.data_sha256 == data.sha256:
+def _notes(run: Trained, data: PictureFolder) -> list[str]:
+    if run.data_sha256 in ("", data.sha256):
         return []
-    return [f"note: the model was trained on other pictures than those now in {data.name} (“{run.data_name}”)."]
-
-
-def _held_out_json(data: PictureFolder, held_out: PictureFolder | None) -> dict[str, Any] | None:
-    if held_out is not None:
-        return {"name": held_out.name, "sha256": held_out.sha256, "pictures": len(held_out)}
-    return {"name": f"kept aside of {data.name}", "sha256": None, "pictures": len(data.aside)} if data.aside else None
+    return [f"note: the model was trained on other pictures than those that are now in {data.name}."]
 
 
 def _json(seen: Neighbours | None, found: Nearest) -> dict[str, Any] | None:

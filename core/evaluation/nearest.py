@@ -20,6 +20,7 @@ from core.library import Library
 from core.messages import Nearest, Neighbours, Picture, frozen
 from core.requests import DataRef, NearestRequest
 from core.training.dataset import PictureFolder
+from core.training.validation import kept_aside
 
 AT_ONCE = 32
 """Pictures whose features are taken, or which are compared exactly, in a piece of work."""
@@ -63,6 +64,8 @@ class NearestMeasuring:
             raise Refusal(f"The pictures in {data.name} are not those this measurement was made for. Begin it anew.")
         if request.neighbours < 1:
             raise Refusal("Ask for at least 1 neighbour.")
+        if request.aside:
+            data = kept_aside(data, request.aside)[0]
         samples = _among(beside, request.samples)
         held_out = None if request.held_out is None else _among(beside, request.held_out)
         sets = [samples, data] if held_out is None else [samples, data, held_out]
@@ -224,6 +227,7 @@ class NearestMeasuring:
             frozen(others),
             verdict.sign,
             verdict.words,
+            verdict.limit,
         )
 
     def _pictures(self, indices: NDArray[np.int64], mirrored: NDArray[np.bool_]) -> Picture:

@@ -3,19 +3,50 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from core.codec import field_from_json
+from core.errors import Refusal
 from core.evaluation.plans import data_ref
+from core.json_file import Fields, read_json
 from core.messages import ClassifierInfo
 from core.requests import ModelRef, NearestRequest
 from core.training.dataset import PictureFolder
+from core.training.reading import Reading
+
+FILE = "diffuscope.json"
 
 
 def as_pictures(name: str, pictures: NDArray[np.uint8]) -> PictureFolder:
     """Pictures uint8 (n, H, W, C) that lie in no folder, such as samples, as those of one."""
     return PictureFolder(name, pictures, np.zeros(len(pictures), dtype=np.int64), ())
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """How a model's pictures were used: ``reading`` (None: as usual), the hash of what was read, what was mirrored, and
+    how many were kept aside for ``validation``."""
+
+    reading: Reading | None = None
+    data_sha256: str = ""
+    flip: bool = False
+    never_flipped: tuple[str, ...] = ()
+    validation: int = 0
+
+
+def trained_as(folder: Path) -> Trained:
+    """What the folder of a model says of that; as usual where it says nothing, or nothing that can be read."""
+    try:
+        training = read_json(folder / FILE)["provenance"]["training"]
+        wanted = {item.name for item in fields(Trained)} & training.keys() - {"never_flipped"}
+        values = {name: field_from_json(Trained, name, training[name]) for name in wanted}
+        return Trained(**values, never_flipped=Fields(training, FILE).texts("never_flipped"))
+    except (Refusal, OSError, KeyError, TypeError, AttributeError):
+        return Trained()
 
 
 def nearest_request(
@@ -25,6 +56,7 @@ def nearest_request(
     features: ModelRef | None = None,
     *,
     mirrored: bool = False,
+    aside: int = 0,
     neighbours: int = 3,
 ) -> NearestRequest:
     """The ``neighbours`` training pictures nearest to each sample; see ``NearestRequest``."""
@@ -35,6 +67,7 @@ def nearest_request(
         features=features,
         neighbours=neighbours,
         mirrored=mirrored,
+        aside=aside,
     )
 
 
