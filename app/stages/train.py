@@ -14,6 +14,7 @@ from app.stages.folder_dialog import choose_folder
 from app.stages.train_course import Course
 from app.stages.train_screen import TrainScreen
 from app.stages.train_settings import name_of, order_of
+from app.stages.train_shelf import TrainShelf
 from app.state import AppState
 from app.theme import GRID, PANEL_PADDING
 from app.widgets.controls import label
@@ -42,6 +43,7 @@ class TrainStage(Stage):
         self.trainings, self.stored, self.film = shown.trainings, shown.stored, shown.film
         self.setup, self.view, self.ablation = shown.setup, shown.view, shown.ablation
         self.instruments = shown.instruments
+        self.shelf = TrainShelf(shown, bridge, self)
         self.transport, self.strip = self.instruments.transport, self.instruments.strip
         self.runs = self.instruments.runs
         column = QVBoxLayout(self.content)
@@ -56,7 +58,11 @@ class TrainStage(Stage):
         shown.hint_changed.connect(self.hint_changed)
         shown.commands_changed.connect(self.commands_changed)
         shown.accepted.connect(self.errors.dismiss)
-        for part in (shown, setup, self.ablation, self.stored, self.trainings):
+        shelf = self.shelf
+        shelf.ready.connect(self._go_on)
+        shelf.said.connect(self.hint_changed)
+        shelf.accepted.connect(self.errors.dismiss)
+        for part in (shelf, shown, setup, self.ablation, self.stored, self.trainings):
             part.refused.connect(self.errors.show_error)
         setup.start.clicked.connect(self.start)
         setup.back.clicked.connect(self._go_back)
@@ -70,7 +76,6 @@ class TrainStage(Stage):
         view.offer.accepted.connect(self._accept_offer)
         view.new_wanted.connect(self._prepare)
         self.runs.chosen.connect(self._chosen)
-        self.stored.pictures_read.connect(self._go_on)
         self.stored.folder_wanted.connect(self._choose_pictures_of)
         self.state.model_changed.connect(setup.controls.set_model)
         QApplication.instance().lastWindowClosed.connect(shown.leave)  # type: ignore[union-attr]

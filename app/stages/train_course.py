@@ -31,6 +31,7 @@ from core.training.film import Film, as_drawn
 from core.training.history import History
 from core.training.order import TrainOrder, WeightsName
 from core.training.presets import parameters_of
+from core.training.reading import Reading
 from core.training.runs import RunSummary
 
 LIVE = ("queued", "running", "paused")
@@ -85,6 +86,8 @@ class Course:
     """Whose weights samples to come are drawn with."""
     will_draw: bool = False
     """Whether samples were asked for that have not come yet."""
+    reading: Reading | None = None
+    """How its pictures were read, None where nobody knows."""
     accuracy: tuple[tuple[int, float], ...] = ()
     """Of a classifier: (t, share of the pictures kept aside that it recognised), as it was last saved."""
 
@@ -203,6 +206,7 @@ def ordered(order: TrainOrder, data: PictureFolder, job: int, aim: Aim) -> Cours
         total=order.steps,
         minutes=order.minutes,
         samples_from=order.samples_from,
+        reading=data.reading,
     )
 
 

@@ -15,9 +15,10 @@ class TrainFilm(QObject):
     """Attributes: ``course``, the training looked at; ``index``, the moment of training time; ``follows``, whether the
     newest moment is shown as it comes, until the person goes back.
 
-    Signals: ``instructed(Instruction)``, what the training is asked for."""
+    Signals: ``instructed(Instruction)``, what the training is asked for; ``moved()`` when a moment is shown."""
 
     instructed = Signal(object)
+    moved = Signal()
 
     def __init__(self, view: TrainView, instruments: TrainInstruments, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -69,6 +70,7 @@ class TrainFilm(QObject):
             return
         self._view.show_moment(self.course, self.index if self.course.samples else None)
         self._instruments.look_at(max(0, self.index))
+        self.moved.emit()
 
     @Slot()
     def _refill(self) -> None:

@@ -8,9 +8,12 @@ from PySide6.QtCore import QObject, Signal, Slot
 
 from app.stages.train_course import Course, stored
 from app.stages.train_loader import Background, FolderLoader
+from core.errors import Refusal
+from core.training.comparison import read_settings
 from core.training.dataset import PictureFolder
 from core.training.film import read_film
 from core.training.history import read_history
+from core.training.run_folder import check_run
 from core.training.runs import RunSummary
 
 
@@ -18,12 +21,14 @@ class StoredRuns(QObject):
     """Attributes: ``reading``, the training whose pictures are being read, or None.
 
     Signals: ``opened(Course)``; ``pictures_read(Course, PictureFolder)``; ``folder_wanted(Course)`` where its pictures
-    are no longer where they were; ``refused(message, details)``; ``changed()`` when ``reading`` has.
+    are no longer where they were; ``gone(Path)`` where a training itself is; ``refused(message, details)``;
+    ``changed()`` when ``reading`` has.
     """
 
     opened = Signal(object)
     pictures_read = Signal(object, object)
     folder_wanted = Signal(object)
+    gone = Signal(object)
     refused = Signal(str, str)
     changed = Signal()
 
@@ -45,11 +50,12 @@ class StoredRuns(QObject):
                 self.opened.emit(course)
 
         def failed(error: Exception) -> None:
-            self.refused.emit(f"The training {summary.name} cannot be shown ({error}).", repr(error))
+            words = str(error) if isinstance(error, Refusal) else f"“{summary.name}” cannot be shown ({error})."
+            self.refused.emit(words, repr(error))
+            if not summary.folder.is_dir():
+                self.gone.emit(summary.folder)
 
-        self._background.in_background(
-            lambda: stored(summary, read_history(summary.folder), read_film(summary.folder)), done, failed
-        )
+        self._background.in_background(lambda: read_course(summary), done, failed)
 
     def read_pictures(self, course: Course) -> None:
         """Read the pictures of a training again; where they are gone, their folder is asked for."""
@@ -63,7 +69,7 @@ class StoredRuns(QObject):
     def read(self, course: Course, folder: Path) -> None:
         """Read the pictures of a training from this folder."""
         self.reading = course
-        self.loader.open(folder, course.size)
+        self.loader.open(folder, course.reading or course.size)
         self.changed.emit()
 
     def cancel(self) -> None:
@@ -83,3 +89,14 @@ class StoredRuns(QObject):
         self.reading = None
         self.refused.emit(message, details)
         self.changed.emit()
+
+
+def read_course(summary: RunSummary) -> Course:
+    """What a training on the disk has shown. Raises Refusal where its folder is no longer there."""
+    check_run(summary.folder)
+    course, settings = (
+        stored(summary, read_history(summary.folder), read_film(summary.folder)),
+        read_settings(summary.folder),
+    )
+    course.reading = None if settings is None else settings.reading
+    return course

@@ -43,12 +43,14 @@ REFRESH_MS = 200
 
 class TrainScreen(QObject):
     """Attributes: ``course``, the training looked at (None: a new one is being prepared, or it is the ablation);
-    ``at_ablation``; ``pages``, of which one is shown: ``setup``, ``view``, ``ablation.view``.
+    ``at_ablation``; ``pages``, of which one is shown: ``setup``, ``view``, ``ablation.view``; ``others``, the trainings
+    whose curves are laid over its own.
 
-    Signals: ``hint_changed(str)``; ``commands_changed()``; ``refused(message, details)`` and ``accepted()``, what went
-    wrong and that it is over.
+    Signals: ``turned()`` when something else is looked at; ``hint_changed(str)``; ``commands_changed()``;
+    ``refused(message, details)`` and ``accepted()``, what went wrong and that it is over.
     """
 
+    turned = Signal()
     hint_changed = Signal(str)
     commands_changed = Signal()
     refused = Signal(str, str)
@@ -59,6 +61,7 @@ class TrainScreen(QObject):
         self.state = state
         self.course: Course | None = None
         self.at_ablation = False
+        self.others: tuple[Course, ...] = ()
         self.trainings = Trainings(bridge, self)
         self.stored = StoredRuns(bridge, self)
         self.setup = TrainSetup(FolderLoader(bridge, self))
@@ -109,6 +112,7 @@ class TrainScreen(QObject):
         self.ablation.show()
         self.list_runs()
         self.say_hint()
+        self.turned.emit()
 
     def show(self) -> None:
         course = self.course
@@ -116,6 +120,7 @@ class TrainScreen(QObject):
         self._listing.mark(course, at_ablation=False)
         self.film.show(course)
         self.flush()
+        self.turned.emit()
 
     @Slot()
     def flush(self) -> None:
@@ -124,6 +129,8 @@ class TrainScreen(QObject):
         course = self.course
         if course is not None:
             self.view.show_losses(course)
+            if any(other.is_live for other in self.others):
+                self.view.curves.compare(self.others)
             self._show_figures(course)
         self.show_buttons()
 
@@ -188,7 +195,7 @@ class TrainScreen(QObject):
     @Slot(object, object)
     def _changed(self, course: Course, message: object) -> None:
         if isinstance(message, TrainingTick):
-            if course is self.course and not self._refresh.isActive():
+            if course in (self.course, *self.others) and not self._refresh.isActive():
                 self._refresh.start(REFRESH_MS)
             return
         if isinstance(message, Failed) and not (message.diverged and self.ablation.ablations.owns(course)):

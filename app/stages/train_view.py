@@ -7,6 +7,7 @@ from PySide6.QtWidgets import QHBoxLayout, QPushButton, QStackedWidget, QVBoxLay
 
 from app.stages.run_instruments import button
 from app.stages.train_aim import GOALS, OBJECTIVES, PREDICTIONS, Aim
+from app.stages.train_compare_page import ComparePage
 from app.stages.train_controls import millions
 from app.stages.train_course import Course
 from app.stages.train_curves import TrainCurves
@@ -26,6 +27,7 @@ USE = {
     "judge": ("Use as a judge", "Open the classifier as it is now: Measure can judge by it (Ctrl+Enter)"),
 }
 SAMPLES = "What it draws from fixed seeds, along two times: that of its training, and that of diffusion"
+COMPARED = "Side by side with the trainings whose curves are laid over this one's: samples, and in what they differ"
 
 
 class TrainView(QWidget):
@@ -47,6 +49,7 @@ class TrainView(QWidget):
         self.new = QPushButton("New training")
         self.new.setToolTip("Choose pictures and settings for another training; this one goes on")
         self.new.clicked.connect(self.new_wanted)
+        self.more = button("More", "Branch off, compare, rename, export or delete this training")
         self.use = PrimaryButton(*USE["diffusion"])
         self.pause = button("Pause", "")
         self.stop = button("Stop and keep", "Save the model and end the training; it can be gone on with later (Esc)")
@@ -62,6 +65,9 @@ class TrainView(QWidget):
         self.samples = self.samples_page.pane
         self.pages = Tabs()
         self.pages.add("samples", "Samples", self.samples_page, SAMPLES)
+        self.compared = ComparePage()
+        self.pages.add("compare", "Compared", self.compared, COMPARED)
+        self.pages.set_offered("compare", False)
         self.pages.add_corner(self.samples_page.controls)
         self.pages.current_changed.connect(self._page_changed)
         self.accuracy = AccuracyPlot()
@@ -77,6 +83,7 @@ class TrainView(QWidget):
         title.setSpacing(GRID)
         title.addWidget(self.name)
         title.addWidget(self.state, 1)
+        title.addWidget(self.more)
         title.addWidget(self.new)
         buttons = QHBoxLayout()
         buttons.setSpacing(GRID)

@@ -43,6 +43,17 @@ class Trainings(QObject):
         """The one that lies in this folder, where it was at work in this session."""
         return next((course for course in self._courses.values() if course.folder == folder), None)
 
+    @property
+    def courses(self) -> tuple[Course, ...]:
+        """Those of this session."""
+        return tuple(self._courses.values())
+
+    def forget(self, folder: Path) -> None:
+        """It is not there any more, with all that lay in it."""
+        gone = [job for job, course in self._courses.items() if course.folder.is_relative_to(folder)]
+        for job in gone:
+            del self._courses[job]
+
     def states(self) -> dict[Path, str]:
         """What those at work do, by folder."""
         return {course.folder: course.state for course in self._courses.values() if course.is_live}

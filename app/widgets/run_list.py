@@ -1,40 +1,90 @@
-"""The trainings there are, newest first, each to be looked at again."""
+"""The trainings there are, newest first, each to be looked at again, compared, named, or done something else with."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
-from PySide6.QtCore import QSignalBlocker, QSize, Qt, Signal, Slot
-from PySide6.QtGui import QFocusEvent
-from PySide6.QtWidgets import QListWidget, QListWidgetItem, QSizePolicy, QWidget
+from PySide6.QtCore import QPoint, QRect, QSignalBlocker, QSize, Qt, Signal, Slot
+from PySide6.QtGui import QColor, QContextMenuEvent, QFocusEvent, QKeyEvent, QMouseEvent, QPainter, QPaintEvent
+from PySide6.QtWidgets import (
+    QAbstractItemDelegate,
+    QAbstractItemView,
+    QListWidget,
+    QListWidgetItem,
+    QSizePolicy,
+    QWidget,
+)
 
 from app.theme import GRID
 from core.training.runs import RunSummary
 
 NEW = "New training"
 FOLDER = Qt.ItemDataRole.UserRole
+MARK = 3
+"""Width of the line beside those whose curves are compared."""
+LIVE = "●"
+
+
+class RunItem(QListWidgetItem):
+    """A name over a line of words; only the name can be edited."""
+
+    def __init__(self, name: str, words: str, folder: Path | None, about: str, *, is_live: bool = False) -> None:
+        super().__init__()
+        self.name, self._words = name, words
+        self._shown = f"{LIVE} {name}" if is_live else name
+        self.setData(FOLDER, folder)
+        self.setToolTip(about)
+        if folder is not None:
+            self.setFlags(self.flags() | Qt.ItemFlag.ItemIsEditable)
+
+    def data(self, role: int) -> Any:
+        if role == Qt.ItemDataRole.DisplayRole:
+            return f"{self._shown}\n{self._words}"
+        return self.name if role == Qt.ItemDataRole.EditRole else super().data(role)
+
+    def setData(self, role: int, value: Any) -> None:
+        runs = self.listWidget()
+        if role != Qt.ItemDataRole.EditRole:
+            super().setData(role, value)
+        elif isinstance(runs, RunList) and str(value) != self.name:
+            runs.renamed.emit(self.data(FOLDER), str(value))
 
 
 class RunList(QListWidget):
     """One entry for a new training, then one for each run, in two lines; runs that belong together have one.
 
-    Signals: ``chosen(Path or None)`` when the person chooses a run's folder, or a new training.
+    F2 edits a name, Delete asks for the run to be deleted, Ctrl+click (or Ctrl+Space) to be compared.
+
+    Signals: ``chosen(Path or None)`` when the person chooses a run's folder, or a new training; ``renamed(Path, str)``,
+    the name that it is to have; ``delete_wanted(Path)``; ``compare_toggled(Path)``; ``menu_wanted(Path, QPoint)``, the
+    place on the screen.
     """
 
     chosen = Signal(object)
+    renamed = Signal(object, str)
+    delete_wanted = Signal(object)
+    compare_toggled = Signal(object)
+    menu_wanted = Signal(object, QPoint)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.runs: tuple[RunSummary, ...] = ()
+        self._marks: dict[Path, QColor] = {}
+        self._waiting: tuple[Any, ...] | None = None
+        """What is to be shown as soon as a name is no longer being edited."""
         self.setAccessibleName("Trainings")
-        self.setToolTip("Every training on this computer. Choose one to see it again and to go on with it.")
+        self.setToolTip(
+            "Every training on this computer. Choose one to see it again and to go on with it.\n"
+            "Ctrl+click draws its curve over that of the one looked at; F2 renames, Delete deletes."
+        )
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setMinimumHeight(18 * GRID)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setTextElideMode(Qt.TextElideMode.ElideRight)
+        self.setEditTriggers(QAbstractItemView.EditTrigger.EditKeyPressed)
         self.set_runs(())
         self.currentItemChanged.connect(self._changed)
 
@@ -46,6 +96,9 @@ class RunList(QListWidget):
     ) -> None:
         """Show these; ``states`` by folder say of those at work what they do, such as "running". The folders ``groups``
         stand for the runs in them, each with its words and what else is to be said of it."""
+        if self.state() == QAbstractItemView.State.EditingState:  # else the name would be lost while it is typed
+            self._waiting = runs, states, groups
+            return
         kept = self.current()
         self.runs = tuple(runs)
         left = dict(groups or {})
@@ -58,10 +111,15 @@ class RunList(QListWidget):
                     continue
                 at_work = (states or {}).get(run.folder)
                 said = at_work or words(run, "finished" if run.finished else "stopped")
-                self._add(f"{run.name}\n{said}", run.folder, description(run))
+                self.addItem(RunItem(run.name, said, run.folder, description(run), is_live=at_work is not None))
             for folder in tuple(left):
                 self._add_group(folder, left)
         self.look_at(kept)
+
+    def set_compared(self, marks: Mapping[Path, QColor]) -> None:
+        """Those whose curves are drawn, each in its colour."""
+        self._marks = dict(marks)
+        self.viewport().update()
 
     def look_at(self, folder: Path | None) -> None:
         """Mark a run, or the new one, without a signal."""
@@ -73,6 +131,12 @@ class RunList(QListWidget):
         item = self.currentItem()
         return None if item is None else cast("Path | None", item.data(FOLDER))
 
+    def rename(self, folder: Path) -> None:
+        """Let the person edit the name of a run."""
+        for row in range(self.count()):
+            if self.item(row).data(FOLDER) == folder:
+                self.editItem(self.item(row))
+
     def sizeHint(self) -> QSize:
         return QSize(296, 24 * GRID)
 
@@ -80,11 +144,61 @@ class RunList(QListWidget):
         with QSignalBlocker(self):  # a list without a current entry would choose its first
             super().focusInEvent(event)
 
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        folder = self._folder_at(event.position().toPoint())
+        with_control = event.modifiers() & Qt.KeyboardModifier.ControlModifier
+        if event.button() == Qt.MouseButton.LeftButton and with_control:
+            if folder is not None:
+                self.compare_toggled.emit(folder)
+        elif event.button() != Qt.MouseButton.RightButton:  # which would look at the one that its menu is of
+            super().mousePressEvent(event)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        folder = self.current()
+        with_control = event.modifiers() & Qt.KeyboardModifier.ControlModifier
+        if folder is not None and event.key() in (Qt.Key.Key_Delete, Qt.Key.Key_Backspace):
+            self.delete_wanted.emit(folder)
+        elif folder is not None and event.key() == Qt.Key.Key_Space and with_control:
+            self.compare_toggled.emit(folder)
+        else:
+            super().keyPressEvent(event)
+
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        if event.reason() == QContextMenuEvent.Reason.Keyboard:
+            folder, place = self.current(), self.visualItemRect(self.currentItem()).center()
+            where = self.viewport().mapToGlobal(place)
+        else:
+            folder, where = self._folder_at(event.pos()), event.globalPos()
+        if folder is not None:
+            self.menu_wanted.emit(folder, where)
+
+    def closeEditor(self, editor: QWidget, hint: QAbstractItemDelegate.EndEditHint) -> None:
+        super().closeEditor(editor, hint)
+        waiting, self._waiting = self._waiting, None
+        if waiting is not None:
+            self.set_runs(*waiting)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        super().paintEvent(event)
+        if not self._marks:
+            return
+        painter = QPainter(self.viewport())
+        for row in range(self.count()):
+            colour = self._marks.get(self.item(row).data(FOLDER))
+            if colour is not None:
+                beside = self.visualItemRect(self.item(row))
+                painter.fillRect(QRect(beside.left(), beside.top() + 3, MARK, beside.height() - 6), colour)
+        painter.end()
+
+    def _folder_at(self, place: QPoint) -> Path | None:
+        item = self.itemAt(place)
+        return None if item is None else cast("Path | None", item.data(FOLDER))
+
     def _add_group(self, folder: Path, left: dict[Path, tuple[str, str]]) -> None:
         """Where the newest of its runs stands, once."""
         if folder in left:
             words, says = left.pop(folder)
-            self._add(f"{folder.name}\n{words}", folder, says)
+            self.addItem(RunItem(folder.name, words, folder, says))
 
     def _add(self, text: str, folder: Path | None, tooltip: str) -> None:
         item = QListWidgetItem(text)

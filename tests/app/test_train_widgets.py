@@ -118,7 +118,7 @@ def test_that_the_list_announces_what_is_chosen_and_keeps_its_place(qtbot) -> No
     with qtbot.assertNotEmitted(runs.chosen):
         runs.set_runs([a_run("three"), a_run("one"), a_run("two")], {Path("/runs/one"): "running"})
     assert runs.current() == Path("/runs/two")
-    assert runs.item(2).text() == "one\nrunning"
+    assert runs.item(2).text() == "● one\nrunning"
     with qtbot.assertNotEmitted(runs.chosen):
         runs.look_at(None)
     assert runs.current() is None
