@@ -47,7 +47,7 @@ def has_moment(drawn: Drawn, t: int) -> bool:
 
 def step_words(step: int) -> str:
     """Where in training time."""
-    return f"after {step:,} steps" if step else "before the first step"
+    return "before the first step" if not step else f"after {step:,} step{'s' if step > 1 else ''}"
 
 
 def time_words(t: int) -> str:

@@ -13,7 +13,7 @@ from app.widgets.controls import Choice
 from core.training.events import Drawn
 from core.training.order import WeightsName
 
-KINDS = {"x0_hat": "x̂₀, the guess", "x_t": "x_t, the state"}
+KINDS = {"x0_hat": "guess x̂₀", "x_t": "state x_t"}
 KIND = (
     "What is shown on the way: x̂₀, the picture that the network guesses behind the noise (DDPM, eq. 15),\n"
     "or x_t, the noisy state itself. At the end of the way they are one."
@@ -41,7 +41,8 @@ class SampleControls(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.kind = Choice("Way", KINDS, tooltip=KIND)
+        self.kind = Choice("Show", KINDS, tooltip=KIND)
+        self.kind.setMinimumWidth(18 * GRID)
         self.weights = Choice("Weights", WEIGHTS, tooltip=WHOSE)
         self.draw: QPushButton = button("Draw now", DRAW)
         self.export: QPushButton = button("Export", "Save the picture, the map or a film of both times (a menu)")

@@ -62,6 +62,7 @@ class SamplesPage(QWidget):
         self.pane = PicturePane("x_0", "x_0")
         self.descent = Descent()
         self.descent.setAccessibleName("Diffusion time of the samples")
+        self.words = label("", "quiet")
         self.axis = label("diffusion", "caption")
         self.axis.setToolTip(WAY)
         self._beside = QWidget()
@@ -78,10 +79,14 @@ class SamplesPage(QWidget):
         whole.setSpacing(GRID // 2)
         whole.addWidget(self.map_axes)
         whole.addWidget(self.map, 1)
+        shown = QVBoxLayout()
+        shown.setSpacing(GRID // 2)
+        shown.addWidget(self.words)
+        shown.addWidget(self.pane, 1)
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(GRID)
-        row.addWidget(self.pane, 4)
+        row.addLayout(shown, 4)
         row.addWidget(self._beside)
         row.addWidget(self._whole, 5)
         self.pane.cell_clicked.connect(self._clicked)
@@ -162,13 +167,14 @@ class SamplesPage(QWidget):
             self._mapped = None
             self.pane.set_pictures(None)
             self.pane.set_caption("")
+            self.words.setText("")
             self.pane.set_placeholder("" if self.course is None else _waiting_for_samples(self.course))
             return
         moment = DATA if not has_moment(drawn, self.t) else self.t
         t = (*drawn.timesteps, DATA)[place_of(drawn, moment)]
         self.pane.set_quantity(*(("x_0", "x_0") if t == DATA else QUANTITIES[self.kind]))
         self.pane.set_pictures(as_one(pictures_at(drawn, t, self.kind), self.cell))
-        self.pane.set_caption(self._caption(drawn, t))
+        self._say(drawn, t)
         self.pane.setToolTip(_tooltip(drawn, alone=self._is_alone(drawn)))
         self._show_descent(drawn, t)
         if not self._whole.isHidden():
@@ -177,15 +183,18 @@ class SamplesPage(QWidget):
     def _is_alone(self, drawn: Drawn | None) -> bool:
         return drawn is not None and self.cell is not None and self.cell < len(drawn.pictures)
 
-    def _caption(self, drawn: Drawn, t: int) -> str:
+    def _say(self, drawn: Drawn, t: int) -> None:
+        """Where in both times, above the picture; and below it what it is."""
         assert self.course is not None
         whose = ", raw weights" if drawn.weights == "raw" else ""
         unkept = ", way not kept" if not has_moment(drawn, self.t) else ""
-        if not self._is_alone(drawn):
-            return f"training: {step_words(drawn.step)}{whose} · diffusion: {time_words(t)}{unkept}"
-        cell = self.cell or 0
-        which = f"{self.course.class_of(cell) or 'sample'}, {cell + 1} of {len(drawn.pictures)}"
-        return f"{which}, {step_words(drawn.step)}{whose}, {time_words(t)}{unkept}"
+        training, diffusion = f"{step_words(drawn.step)}{whose}", f"{time_words(t)}{unkept}"
+        self.words.setText(f"training: {training}    diffusion: {diffusion}")
+        which = f"{len(drawn.pictures)} samples"
+        if self._is_alone(drawn):
+            cell = self.cell or 0
+            which = f"{self.course.class_of(cell) or 'sample'}, {cell + 1} of {len(drawn.pictures)}"
+        self.pane.set_caption(f"{which}, {training}, {time_words(t)}")
 
     def _show_descent(self, drawn: Drawn, t: int) -> None:
         assert self.course is not None
