@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from core.training.checkpoint import read_request
 from core.training.dataset import PictureFolder, open_folder
 from core.training.events import TrainStep
 from core.training.order import FINE_TUNING_LR, PresetName, TrainOrder
+from core.training.reading import Reading
 from core.training.request import TrainRequest
 from core.training.resolve import preset_network, refuse_nonsense
 from core.training.session import TrainingSession, nothing
@@ -39,6 +40,7 @@ def train_on_folder(
     out: Path,
     *,
     size: int | None = None,
+    reading: Mapping[str, Any] | None = None,
     steps: int | None = None,
     minutes: float | None = None,
     resume: bool = False,
@@ -59,7 +61,8 @@ def train_on_folder(
 ) -> TrainReport:
     """Train on the pictures in ``folder`` (sub-folders are classes) and leave the averaged model in ``out``.
 
-    ``settings`` are those of TrainOrder; what is not given is as there, or as in the run that goes on. With ``resume``
+    ``reading`` are settings of Reading besides its ``size``, and ``settings`` those of TrainOrder; what is not given is
+    as there, or as in the run that goes on. With ``resume``
     the run in ``out`` goes on from its checkpoint, from the start where there is none, and nothing is done where it is
     finished already; without it a folder that holds a run is refused.
 
@@ -74,7 +77,7 @@ def train_on_folder(
         settings.setdefault("lr", FINE_TUNING_LR)
     else:
         refuse_nonsense(TrainOrder(out, **settings))
-    data = open_folder(folder, size or _size(before, base), on_decoded)
+    data = open_folder(folder, _reading(before, size or _size(before, base), reading or {}), on_decoded)
     on_folder(data)
     order = TrainOrder(
         out,
@@ -101,6 +104,18 @@ def train_on_folder(
         raise
     loss = session.history.recent_loss() if trainer.step > begun_at else None
     return TrainReport(out, trainer.step, trainer.seconds, loss, data.skipped)
+
+
+def _reading(before: TrainRequest | None, size: int, said: Mapping[str, Any]) -> Reading:
+    """How the files are read: as said, and for the rest as the run that goes on has read them."""
+    known = (before and before.reading) or Reading()
+    wanted = replace(known, size=size, **said)
+    if before is not None and replace(wanted, size=known.size) != known:
+        raise Refusal(
+            "This run has read its pictures with another crop, background or choice of frames. Leave these options "
+            "out, or name another folder."
+        )
+    return wanted
 
 
 def _size(before: TrainRequest | None, base: NetworkModel | None) -> int:
