@@ -14,7 +14,19 @@ EXIT_REFUSED = 2
 EXIT_UNEXPECTED = 1
 EXIT_INTERRUPTED = 130
 
-COMMANDS = ("sample", "noise", "denoise", "invert", "interpolate", "train", "evaluate", "nearest", "ablation", "runs")
+COMMANDS = (
+    "sample",
+    "noise",
+    "denoise",
+    "invert",
+    "interpolate",
+    "scan",
+    "train",
+    "evaluate",
+    "nearest",
+    "ablation",
+    "runs",
+)
 
 
 def run(arguments: Sequence[str]) -> int:

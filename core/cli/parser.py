@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn, get_args
 
+from core.cli.reading import add_reading, add_scan
 from core.cli.runs import add_arguments as add_runs
 from core.errors import Refusal
 from core.requests import (
@@ -34,6 +35,7 @@ usage: main.py [IMAGE | FOLDER | MODEL ...]     open the window
        main.py denoise IMAGE --from-t T ...     a picture noised to t, and denoised again
        main.py invert IMAGE --model M ...       a picture's latent, and the picture made of it again
        main.py interpolate A B --model M ...    from picture to picture through their latents
+       main.py scan FOLDER ...                  what there is in a folder of pictures
        main.py train FOLDER --out RUN ...       train a model on a folder of pictures
        main.py evaluate --model M --data FOLDER ...   its likelihood, and how far its samples are from the pictures
        main.py nearest MODEL FOLDER --out SHEET.png ...   the training pictures nearest to its samples
@@ -60,6 +62,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     _add_denoise(commands.add_parser("denoise", help="noise a picture and denoise it again", allow_abbrev=False))
     _add_invert(commands.add_parser("invert", help="a picture's latent and its reconstruction", allow_abbrev=False))
     _add_interpolate(commands.add_parser("interpolate", help="from picture to picture", allow_abbrev=False))
+    add_scan(commands.add_parser("scan", help="what there is in a folder of pictures", allow_abbrev=False))
     _add_train(commands.add_parser("train", help="train a model on a folder", allow_abbrev=False))
     _add_evaluate(commands.add_parser("evaluate", help="measure a model on a folder", allow_abbrev=False))
     _add_nearest(commands.add_parser("nearest", help="has a model learned by heart", allow_abbrev=False))
@@ -192,7 +195,10 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
             choices=get_args(TimestepSamplerName))  # fmt: skip
     parser.add_argument("--classifier", action="store_true", help="train a classifier of the classes, to guide with")
     parser.add_argument("--clean", action="store_true", help="of a classifier: on clean pictures, to judge with")
+    add_reading(parser)
     parser.add_argument("--flip", action="store_true", help="mirror half of the pictures")
+    _option(parser, "--never-flip", "of --flip: not those whose path matches one of these, such as 'Flags/*'",
+            nargs="+", action="extend", default=[], metavar="PATTERN")  # fmt: skip
     parser.add_argument("--resume", action="store_true", help="go on from the run's last checkpoint, if there is one")
     _add_seed(parser, default=None)
     _add_network(parser)

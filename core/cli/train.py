@@ -10,6 +10,7 @@ from types import FrameType
 from typing import Any
 
 from core.cli.output import Progress, clock, report
+from core.cli.reading import said_reading
 from core.device import pick_device
 from core.errors import Cancelled, Refusal
 from core.library import NetworkModel
@@ -43,6 +44,7 @@ def train(options: argparse.Namespace) -> int:
             options.folder,
             options.out,
             size=options.size,
+            reading=said_reading(options),
             **_length(options, before),
             resume=options.resume,
             base=base,
@@ -73,6 +75,8 @@ def _settings(options: argparse.Namespace, before: TrainRequest | None, base: Ne
     said = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
     if options.flip:
         said["flip"] = True
+    if options.never_flip:
+        said["never_flipped"] = tuple(options.never_flip)
     if options.precision != "auto":
         said["precision"] = options.precision
     if (options.schedule, options.T, options.zero_snr) != (None, None, False):
@@ -87,6 +91,8 @@ def _settings(options: argparse.Namespace, before: TrainRequest | None, base: Ne
 
 def _refuse_misfits(options: argparse.Namespace) -> None:
     """Options that have no meaning beside others."""
+    if options.never_flip and not options.flip:
+        raise Refusal("Without --flip no picture is mirrored: add it, or leave --never-flip out.")
     if options.classifier:
         for name in ("prediction", "objective", "variance", "base"):
             if getattr(options, name) is not None:
