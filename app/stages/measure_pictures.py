@@ -36,7 +36,9 @@ class Pictures(QObject):
         self._loader.progressed.connect(view.show_progress)
         self._loader.opened.connect(self._opened)
         self._loader.failed.connect(self._failed)
+        self._loader.kept_deleted.connect(view.folder.show_nothing_kept)
         view.cancelled.connect(self.cancel)
+        view.folder.delete_wanted.connect(self._delete_kept)
 
     @property
     def is_reading(self) -> bool:
@@ -68,6 +70,11 @@ class Pictures(QObject):
         self._loader.cancel()
         self._show()
         self.changed.emit()
+
+    @Slot()
+    def _delete_kept(self) -> None:
+        if self.folder is not None:
+            self._loader.delete_kept(self.folder)
 
     @Slot(object, object)
     def _opened(self, data: PictureFolder, folder: Path) -> None:

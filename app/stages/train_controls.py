@@ -10,27 +10,36 @@ from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QPushButton, QVBoxLayout
 
 from app.stages.train_aim import GOALS, Aim, Goal
 from app.stages.train_objective import ObjectiveControls
+from app.stages.train_reading import ReadingControls
 from app.stages.train_settings import SIZES, TrainSettings, why_not_fine_tune
+from app.stages.train_sides import sides, why_not_side
 from app.stages.train_technique import TechniqueControls
+from app.stages.train_watching import WatchControls
 from app.theme import GRID
 from app.widgets.controls import Choice, MoreSection, label
 from app.widgets.number_field import Duration
+from app.widgets.tabs import Tabs
 from core.classifier_config import PRESETS as CLASSIFIERS
 from core.classifier_config import classifier_parameters
 from core.messages import ModelInfo
 from core.training.dataset import PictureFolder
 from core.training.order import PresetName
 from core.training.presets import PRESETS, parameters_of
+from core.training.reading import FolderReport
 
 MODELS_OWN = "model"
 """The network of the model that is fine-tuned, among the presets."""
 
 
 class TrainControls(QWidget):
-    """Signals: ``changed()`` after anything of an order was changed; ``size_changed(int)``; ``folder_wanted()``."""
+    """Attributes: ``reading``, the controls of how files become pictures, laid out where these are seen.
+
+    Signals: ``changed()`` after anything of an order was changed; ``reading_changed()`` where the folder is to be read
+    in another way; ``folder_wanted()``.
+    """
 
     changed = Signal()
-    size_changed = Signal(int)
+    reading_changed = Signal()
     folder_wanted = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -42,6 +51,7 @@ class TrainControls(QWidget):
         """What was chosen for a training from the start, while the model that is fine-tuned brings its own."""
         self._make_basic()
         self._objective, self._technique = ObjectiveControls(self), TechniqueControls(self)
+        self._watching, self.reading = WatchControls(self), ReadingControls(self)
         self._name_parts()
         self.more = MoreSection("More")
         self._lay_out()
@@ -51,7 +61,9 @@ class TrainControls(QWidget):
         self.side.value_changed.connect(self._sized)
         self.folder.clicked.connect(self.folder_wanted)
         self._objective.chosen.connect(self._aimed)
-        self._technique.chosen.connect(self.changed)
+        for part in (self._technique, self._watching, self.reading):
+            part.chosen.connect(self.changed)
+        self.reading.reading_changed.connect(self._read_otherwise)
         self._technique.tuning_changed.connect(self._follow_model)
         self.set_model(None)
         self.set_data(None, None)
@@ -72,7 +84,7 @@ class TrainControls(QWidget):
             "Size",
             {str(side): f"{side} × {side}" for side in SIZES},
             str(says.size),
-            tooltip="Pictures are cropped to the middle square and scaled to this.\n"
+            tooltip="Pictures are scaled to squares of this side.\n"
             "Work grows with the area: 64 × 64 takes four times as long as 32 × 32.",
         )
         self.preset = Choice(
@@ -86,7 +98,7 @@ class TrainControls(QWidget):
         )
 
     def _name_parts(self) -> None:
-        aim, how = self._objective, self._technique
+        aim, how, watch, read = self._objective, self._technique, self._watching, self.reading
         self.prediction, self.objective, self.variance = aim.prediction, aim.objective, aim.variance
         self.schedule, self.length, self.timesteps, self.zero_snr = (
             aim.schedule,
@@ -94,8 +106,12 @@ class TrainControls(QWidget):
             aim.timesteps,
             aim.zero_snr,
         )
-        self.batch, self.lr, self.samples, self.every = how.batch, how.lr, how.samples, how.every
-        self.precision, self.seed, self.flip, self.fine_tune = how.precision, how.seed, how.flip, how.fine_tune
+        self.batch, self.lr, self.precision, self.seed = how.batch, how.lr, how.precision, how.seed
+        self.compile, self.fine_tune = how.compile, how.fine_tune
+        self.samples, self.every, self.weights = watch.samples, watch.every, watch.weights
+        self.validation, self.keep_every, self.keep_best = watch.validation, watch.keep_every, watch.keep_best
+        self.crop, self.background, self.colour = read.crop, read.background.choice, read.background.edit
+        self.frames, self.flip, self.never = read.frames, read.flip, read.never
 
     def _lay_out(self) -> None:
         named = QHBoxLayout()
@@ -110,20 +126,30 @@ class TrainControls(QWidget):
         columns.addWidget(self.side, 0, 2)
         columns.addWidget(self.preset, 1, 0)
         columns.addWidget(self.duration, 1, 1, 1, 2)
-        folded = QWidget()
-        grid = _grid()
-        folded.setLayout(grid)
-        rows: tuple[tuple[QWidget, ...], ...] = (
-            (self.prediction, self.objective, self.variance),
-            (self.schedule, self.length, self.timesteps),
-            (self.batch, self.samples, self.precision),
-            (self.lr, self.every, self.seed),
-            (self.zero_snr, self.flip, self.fine_tune),
+        self.tabs = Tabs()
+        self.tabs.add(
+            "objective",
+            "Objective",
+            _page(
+                (self.prediction, self.objective, self.variance),
+                (self.schedule, self.length, self.timesteps),
+                (self.zero_snr,),
+            ),
+            "What a step lowers, and at which noise",
         )
-        for row, widgets in enumerate(rows):
-            for column, widget in enumerate(widgets):
-                grid.addWidget(widget, row, column)
-        self.more.add(folded)
+        self.tabs.add(
+            "technique",
+            "Technique",
+            _page((self.batch, self.lr, self.precision), (self.seed, self.compile, self.fine_tune)),
+            "Batch, learning rate, precision, and what it begins from",
+        )
+        self.tabs.add(
+            "watching",
+            "Watching and keeping",
+            _page((self.samples, self.every, self.weights), (self.validation, self.keep_every, self.keep_best)),
+            "What is drawn and measured along the way, and which checkpoints are kept",
+        )
+        self.more.add(self.tabs)
         column_layout = QVBoxLayout(self)
         column_layout.setContentsMargins(0, 0, 0, 0)
         column_layout.setSpacing(GRID // 2)
@@ -138,7 +164,18 @@ class TrainControls(QWidget):
             f"{folder or ''}".strip()
         )
         self._data = data
+        self.reading.set_data(data)
+        self._offer_sides()
         self._show_networks()
+
+    def _offer_sides(self) -> None:
+        """The usual sizes and the folder's own; those that no network can be made for say why."""
+        report = self._data.report if self._data is not None else FolderReport()
+        model = self._tuned
+        options = sides(report, self._own_size if model is None else model.event_shape[1])
+        with QSignalBlocker(self.side):
+            self.side.set_options(options)
+        self.side.set_reasons({side: why_not_side(int(side)) for side in options})
 
     def _show_networks(self) -> None:
         """How large each network is for these pictures; of a fine-tuning, the model's own."""
@@ -173,7 +210,7 @@ class TrainControls(QWidget):
 
     def settings(self) -> TrainSettings:
         return TrainSettings(
-            size=int(self.side.value()),
+            reading=self.reading.reading(int(self.side.value())),
             preset=self._own_preset,
             minutes=self.duration.minutes,
             steps=self.duration.steps,
@@ -185,7 +222,13 @@ class TrainControls(QWidget):
             samples=int(self.samples.value()),
             sample_every=self.every.value(),
             flip=self.flip.isChecked(),
+            never_flipped=self.reading.never_flipped,
             fine_tune=self.fine_tune.isChecked(),
+            samples_from=self._watching.drawn_with,
+            validation=self._watching.count_aside,
+            keep_every=self._watching.kept_every,
+            keep_best=self.keep_best.isChecked(),
+            compile=self.compile.isChecked(),
         )
 
     @property
@@ -202,14 +245,14 @@ class TrainControls(QWidget):
     def _follow_model(self) -> None:
         """With fine-tuning, size, network and most of the objective are the model's."""
         draws = self.aim.task == "diffusion"
-        self._technique.follow(self._model, why_not_fine_tune(self._model, self.aim), draws=draws)
+        self._technique.follow(self._model, why_not_fine_tune(self._model, self.aim))
+        self._watching.follow(draws=draws)
         model = self._tuned
         self._objective.set_model(model)
         for choice in (self.side, self.preset):
             choice.setEnabled(model is None)
         side = self._own_size if model is None else model.event_shape[1]
-        if str(side) not in self.side.options():
-            self.side.set_options({str(s): f"{s} × {s}" for s in sorted({*SIZES, side})})
+        self._offer_sides()
         self.side.set_value(str(side))
         self._show_networks()
 
@@ -228,7 +271,11 @@ class TrainControls(QWidget):
     def _sized(self, side: str) -> None:
         if self._tuned is None:
             self._own_size = int(side)
-        self.size_changed.emit(int(side))
+        self._read_otherwise()
+
+    @Slot()
+    def _read_otherwise(self) -> None:
+        self.reading_changed.emit()
         self.changed.emit()
 
     @Slot(str)
@@ -236,6 +283,16 @@ class TrainControls(QWidget):
         if self._tuned is None:
             self._own_preset = cast(PresetName, preset)
         self.changed.emit()
+
+
+def _page(*rows: tuple[QWidget, ...]) -> QWidget:
+    """Controls in rows of three."""
+    page, grid = QWidget(), _grid()
+    page.setLayout(grid)
+    for row, widgets in enumerate(rows):
+        for column, widget in enumerate(widgets):
+            grid.addWidget(widget, row, column)
+    return page
 
 
 def _grid() -> QGridLayout:

@@ -1,4 +1,4 @@
-"""What is in the folder that one is about to train on: how much, of what, and what was left out and why."""
+"""What is in the folder that one is about to train on: how much, of what, and what of it may be trouble."""
 
 from __future__ import annotations
 
@@ -7,40 +7,35 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import Qt, Signal, Slot
-from PySide6.QtWidgets import (
-    QFrame,
-    QHBoxLayout,
-    QPlainTextEdit,
-    QProgressBar,
-    QPushButton,
-    QScrollArea,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
+from app.stages.train_alike import Alike, scrolled
+from app.stages.train_facts import FolderFacts
+from app.stages.train_left_out import LeftOut
 from app.stages.train_settings import FEW
 from app.theme import GRID
-from app.widgets.controls import MoreSection, label
+from app.widgets.controls import label
 from app.widgets.sample_sheet import SampleSheet, SheetRow
-from core.messages import Picture
+from app.widgets.tabs import Tabs
 from core.training.dataset import PictureFolder
+from core.training.reading import FolderReport
 
+PICTURES, PREVIEW, ALIKE, LEFT_OUT, FOLDER = "pictures", "preview", "alike", "left out", "folder"
 IN_A_ROW = 24
 IN_A_MIX = 96
-LISTED = 500
-"""Skipped files that are named; the rest is counted."""
 ONE_CLASS_FEW = 20
 
 
 class DataView(QWidget):
-    """The sample sheet of a folder with its facts; while a folder is read, how far that has come.
+    """A folder in a line, and on pages its pictures, those that are nearly the same, the files that were left out and
+    every fact; while a folder is read, how far that has come.
 
-    Attributes: ``data``, what is shown. Signals: ``cancelled()``.
+    Attributes: ``data``, what is shown; ``tabs``, the pages: ``sheet`` first. Signals: ``cancelled()``.
     """
 
     cancelled = Signal()
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, preview: QWidget | None = None, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.data: PictureFolder | None = None
         self._advice = ""
@@ -50,16 +45,14 @@ class DataView(QWidget):
         self.advice = label("", "quiet")
         self.advice.setWordWrap(True)
         self.sheet = SampleSheet()
-        self._scroll = QScrollArea()
-        self._scroll.setWidgetResizable(True)
-        self._scroll.setFrameShape(QFrame.Shape.NoFrame)
-        self._scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self._scroll.setWidget(self.sheet)
-        self.skipped = MoreSection("")
-        self.skipped_list = QPlainTextEdit()
-        self.skipped_list.setReadOnly(True)
-        self.skipped_list.setAccessibleName("Files that were left out, and why")
-        self.skipped.add(self.skipped_list)
+        self.tabs = Tabs()
+        self.tabs.add(PICTURES, "Pictures", scrolled(self.sheet), "What the network sees of the folder, class by class")
+        if preview is not None:
+            self.tabs.add(PREVIEW, "Preview", preview, "Originals beside what the network sees: crop, bars, mirroring")
+        self.alike, self.left_out, self.folder = Alike(), LeftOut(), FolderFacts()
+        self.tabs.add(ALIKE, "", self.alike, "Pictures that are nearly the same, side by side")
+        self.tabs.add(LEFT_OUT, "", self.left_out, "Files that could not be read, and why")
+        self.tabs.add(FOLDER, "Folder", self.folder, "Sizes, kinds, classes, captions, and what is kept of them")
         self._reading = QWidget()
         self._reading_words = label("", "quiet")
         self.bar = QProgressBar()
@@ -79,8 +72,7 @@ class DataView(QWidget):
         column.setSpacing(GRID)
         for widget in (self._reading, self.facts, self.advice):
             column.addWidget(widget)
-        column.addWidget(self._scroll, 1)
-        column.addWidget(self.skipped)
+        column.addWidget(self.tabs, 1)
         self.show_reading(None)
         self.show_data(None)
 
@@ -91,14 +83,15 @@ class DataView(QWidget):
         self.facts.setText(facts(data) if data is not None else "No pictures yet.")
         self.say("")
         self.sheet.set_rows(() if data is None else rows_of(data))
-        skipped = () if data is None else data.skipped
-        self.skipped.setVisible(bool(skipped))
-        self.skipped.set_title(f"{_counted(len(skipped), 'file')} left out")
-        lines = [f"{name}: {why}" for name, why in skipped[:LISTED]]
-        lines += [f"and {len(skipped) - LISTED:,} more"] if len(skipped) > LISTED else []
-        self.skipped_list.setPlainText("\n".join(lines))
-        line = self.skipped_list.fontMetrics().lineSpacing()
-        self.skipped_list.setFixedHeight(2 * GRID + line * min(6, len(lines)) + 4)
+        report = report_of(data)
+        self.alike.set_data(data, report)
+        self.left_out.set_files(report.quarantined, None if data is None else data.source)
+        self.folder.set_data(data, report)
+        self.tabs.set_title(ALIKE, f"Nearly the same ({report.duplicate_groups:,})")
+        self.tabs.set_title(LEFT_OUT, f"Left out ({len(report.quarantined):,})")
+        self.tabs.set_offered(ALIKE, report.duplicate_groups > 0)
+        self.tabs.set_offered(LEFT_OUT, bool(report.quarantined))
+        self.tabs.set_offered(FOLDER, data is not None)
 
     def say(self, trouble: str) -> None:
         """What keeps these pictures from being trained on, "" where nothing does: then what one should know."""
@@ -116,6 +109,15 @@ class DataView(QWidget):
         self.bar.setRange(0, total)
         self.bar.setValue(done)
         self._reading_words.setText(f"{done:,} of {total:,} files")
+
+
+def report_of(data: PictureFolder | None) -> FolderReport:
+    """What is known of a folder; of pictures that came from none, what they say themselves."""
+    if data is None:
+        return FolderReport()
+    if data.report.files:
+        return data.report
+    return FolderReport(files=len(data), pictures=len(data), quarantined=data.skipped)
 
 
 def facts(data: PictureFolder) -> str:
@@ -157,18 +159,19 @@ def advice(data: PictureFolder | None, is_example: bool) -> str:
 def rows_of(data: PictureFolder) -> tuple[SheetRow, ...]:
     """A row a class with its count, or one even mix of the whole folder."""
     if not data.classes:
-        return (SheetRow("", "", _evenly(data, np.arange(len(data)), IN_A_MIX)),)
+        return (_row("", "", data, np.arange(len(data)), IN_A_MIX),)
     rows = []
     for index, name in enumerate(data.classes):
         members = np.flatnonzero(data.labels == index)
-        rows.append(SheetRow(name, f"{len(members):,}", _evenly(data, members, IN_A_ROW)))
+        rows.append(_row(name, f"{len(members):,}", data, members, IN_A_ROW))
     return tuple(rows)
 
 
-def _evenly(data: PictureFolder, members: NDArray[np.intp], most: int) -> Picture:
-    chosen = np.linspace(0, len(members) - 1, min(most, len(members))).round().astype(int)
-    pictures: Picture = data.pictures[members[chosen]]
-    return pictures
+def _row(name: str, note: str, data: PictureFolder, members: NDArray[np.intp], most: int) -> SheetRow:
+    """At most so many of these pictures, evenly chosen."""
+    chosen = members[np.linspace(0, len(members) - 1, min(most, len(members))).round().astype(int)]
+    names = tuple(data.paths[index] for index in chosen) if data.paths else ()
+    return SheetRow(name, note, data.pictures[chosen], names)
 
 
 def _counted(count: int, noun: str) -> str:

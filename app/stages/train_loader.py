@@ -1,4 +1,4 @@
-"""Reads a folder of pictures away from the GUI thread; a newer folder or size replaces an older one."""
+"""Reads a folder of pictures away from the GUI thread; a newer folder or reading replaces an older one."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from PySide6.QtCore import QObject, Qt, Signal, Slot
 from app.log import logger
 from core.errors import Cancelled, Refusal
 from core.training.dataset import PictureFolder, open_folder
+from core.training.picture_cache import delete_cache
+from core.training.reading import Reading
 
 TOLD_EVERY = 0.05
 """Seconds between two words about how far it has come."""
@@ -31,26 +33,27 @@ class Background(Protocol):
 
 
 class FolderLoader(QObject):
-    """Attributes: ``folder``, the one that is being read, or None.
+    """Attributes: ``folder``, the one that is being read, or None; ``background``, who works beside the window.
 
     Signals: ``progressed(done, total)``; ``opened(PictureFolder, folder)``; ``failed(message, details)``. Nothing
-    comes of what was cancelled or replaced.
+    comes of what was cancelled or replaced. ``kept_deleted()``: what was kept of a folder for the next time is gone.
     """
 
     progressed = Signal(int, int)
     opened = Signal(object, object)
     failed = Signal(str, str)
+    kept_deleted = Signal()
     _told = Signal(object, int, int)
 
     def __init__(self, background: Background, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._background = background
+        self.background = background
         self._token = threading.Event()
         self.folder: Path | None = None
         self._told.connect(self._tell, Qt.ConnectionType.AutoConnection)
 
-    def open(self, folder: Path, size: int) -> None:
-        """Read the pictures of ``folder`` at ``size`` x ``size``, in the place of what is being read."""
+    def open(self, folder: Path, reading: Reading | int) -> None:
+        """Read the pictures of ``folder`` in this way, or as usual at this size, in the place of what is being read."""
         self.cancel()
         token = self._token = threading.Event()
         self.folder = folder
@@ -67,7 +70,7 @@ class FolderLoader(QObject):
 
         def work() -> PictureFolder | None:
             try:
-                return open_folder(folder, size, progress)
+                return open_folder(folder, reading, progress)
             except Cancelled:
                 return None
 
@@ -81,13 +84,21 @@ class FolderLoader(QObject):
                 self.folder = None
                 self._fail(error)
 
-        self._background.in_background(work, done, failed, "folders")
+        self.background.in_background(work, done, failed, "folders")
 
     @Slot()
     def cancel(self) -> None:
         """Read no further."""
         self._token.set()
         self.folder = None
+
+    def delete_kept(self, folder: Path) -> None:
+        """Delete what is kept of ``folder`` for the next time."""
+
+        def done(_bytes: int) -> None:
+            self.kept_deleted.emit()
+
+        self.background.in_background(lambda: delete_cache(folder), done, self._fail, "folders")
 
     @Slot(object, int, int)
     def _tell(self, token: threading.Event, done: int, total: int) -> None:

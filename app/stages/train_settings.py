@@ -10,7 +10,8 @@ from app.stages.train_aim import Aim
 from core.errors import Refusal
 from core.messages import ModelInfo
 from core.requests import Precision
-from core.training.order import PresetName, TrainOrder
+from core.training.order import PresetName, TrainOrder, WeightsName
+from core.training.reading import Reading
 
 SIZES = (16, 24, 32, 48, 64, 96, 128)
 FEW = 100
@@ -19,10 +20,10 @@ FEW = 100
 
 @dataclass(frozen=True, slots=True)
 class TrainSettings:
-    """The controls as one value. ``size`` is the side of the pictures; ``fine_tune`` begins from the open model, whose
-    network and prediction it keeps. One of ``minutes`` and ``steps``."""
+    """The controls as one value. ``reading`` is how the folder's files become pictures; ``fine_tune`` begins from the
+    open model, whose network and prediction it keeps. One of ``minutes`` and ``steps``; the rest as in TrainOrder."""
 
-    size: int = 32
+    reading: Reading = field(default_factory=Reading)
     preset: PresetName = "small"
     minutes: float | None = 20.0
     steps: int | None = None
@@ -34,7 +35,18 @@ class TrainSettings:
     samples: int = 16
     sample_every: float = 60.0
     flip: bool = False
+    never_flipped: tuple[str, ...] = ()
     fine_tune: bool = False
+    samples_from: WeightsName = "ema"
+    validation: int | None = None
+    keep_every: int | None = None
+    keep_best: bool = True
+    compile: bool = True
+
+    @property
+    def size(self) -> int:
+        """The side of the pictures."""
+        return self.reading.size
 
 
 def order_of(settings: TrainSettings, out: Path, model: ModelInfo | None) -> TrainOrder:
@@ -53,6 +65,7 @@ def order_of(settings: TrainSettings, out: Path, model: ModelInfo | None) -> Tra
         lr=settings.lr,
         prediction=aim.prediction,
         flip=settings.flip,
+        never_flipped=settings.never_flipped,
         precision=settings.precision,
         samples=settings.samples,
         sample_every=settings.sample_every,
@@ -62,6 +75,11 @@ def order_of(settings: TrainSettings, out: Path, model: ModelInfo | None) -> Tra
         variance=aim.variance,
         timestep_sampler=aim.timestep_sampler,
         noised=aim.noised,
+        samples_from=settings.samples_from,
+        validation=settings.validation,
+        keep_every=settings.keep_every,
+        keep_best=settings.keep_best,
+        compile=settings.compile,
     )
 
 

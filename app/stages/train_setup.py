@@ -9,11 +9,13 @@ from PySide6.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
 from app.stages.ablation_view import WHAT
 from app.stages.train_controls import TrainControls
-from app.stages.train_data import DataView
+from app.stages.train_data import DataView, report_of
 from app.stages.train_loader import FolderLoader
+from app.stages.train_preview import Preview
 from app.theme import GRID
 from app.widgets.controls import PrimaryButton
 from core.training.dataset import PictureFolder
+from core.training.reading import FolderReport, Reading
 
 ABLATION = "Train all that the paper compares, with network, batch, learning rate, schedule and seed as chosen here."
 
@@ -42,7 +44,8 @@ class TrainSetup(QWidget):
         self.start = PrimaryButton("Start")
         self.back = QPushButton()
         self.ablation = QPushButton("Ablation…")
-        self.view = DataView()
+        self.preview = Preview(self.controls.reading, loader.background)
+        self.view = DataView(self.preview)
         self.controls.more.add_beside(self.start, 2)
         self.controls.more.add_beside(self.ablation)
         self.controls.more.add_beside(self.back)
@@ -53,17 +56,19 @@ class TrainSetup(QWidget):
         column.addWidget(self.view, 1)
         self.controls.changed.connect(self._changed)
         self.controls.folder_wanted.connect(self.folder_wanted)
-        self.controls.size_changed.connect(self._sized)
+        self.controls.reading_changed.connect(self._read_otherwise)
         self.view.cancelled.connect(self.cancel)
+        self.view.folder.delete_wanted.connect(self._delete_kept)
         loader.progressed.connect(self.view.show_progress)
         loader.opened.connect(self._opened)
         loader.failed.connect(self._failed)
+        loader.kept_deleted.connect(self.view.folder.show_nothing_kept)
 
     def open(self, folder: Path, *, is_example: bool = False) -> None:
         """Read a folder, in the place of the one before; ``is_example``: a bundled one, until there is another."""
         self._example = folder if is_example else self._example
         self.view.show_reading(folder)
-        self.loader.open(folder, self.controls.settings().size)
+        self.loader.open(folder, self.controls.settings().reading)
         self._show_start()
         self.changed.emit()
 
@@ -110,14 +115,16 @@ class TrainSetup(QWidget):
     @Slot()
     def _changed(self) -> None:
         self._show_start()
+        self.preview.refresh()
         self.changed.emit()
 
-    @Slot(int)
-    def _sized(self, size: int) -> None:
+    @Slot()
+    def _read_otherwise(self) -> None:
         folder = self.loader.folder or self.folder
+        self.preview.set_reading(self.controls.settings().reading)
         if folder is not None:
             self.view.show_reading(folder)
-            self.loader.open(folder, size)
+            self.loader.open(folder, self.controls.settings().reading)
         self._show_data()
 
     @Slot(object, object)
@@ -126,6 +133,11 @@ class TrainSetup(QWidget):
         self._show_data()
         self.accepted.emit()
         self.changed.emit()
+
+    @Slot()
+    def _delete_kept(self) -> None:
+        if self.folder is not None:
+            self.loader.delete_kept(self.folder)
 
     @Slot(str, str)
     def _failed(self, message: str, details: str) -> None:
@@ -146,3 +158,19 @@ class TrainSetup(QWidget):
         if self.view.data is not self.data or self.data is None:
             self.view.show_data(self.data, is_example=self.folder is not None and self.folder == self._example)
         self.controls.set_data(self.data, self.folder)
+        self.controls.reading.grey(*changes_nothing(report_of(self.data), self.controls.settings().reading))
+        self.preview.set_reading(self.controls.settings().reading)
+        self.preview.set_data(self.data)
+
+
+def changes_nothing(report: FolderReport, reading: Reading) -> tuple[str, str, str]:
+    """Why crop, background and frames would change nothing about a folder, "" where they would, or nobody knows."""
+    known = dict(report.kinds)
+    squares = report.different_sizes == len(report.sizes) > 0 and all(w == h for w, h, _count in report.sizes)
+    is_bare = bool(report.sizes) and not known.get("transparent") and (squares or reading.crop == "middle")
+    moves = known.get("animated") or known.get("several pages")
+    return (
+        "Every picture of this folder is square." if squares else "",
+        "Nothing in this folder is transparent, and there are no bars." if is_bare else "",
+        "Nothing in this folder is animated." if report.sizes and not moves else "",
+    )

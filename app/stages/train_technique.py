@@ -1,4 +1,4 @@
-"""The controls of how a training goes about it: batch, steps, precision, what is drawn to watch it."""
+"""The controls of how a training goes about it: batch, learning rate, precision, what it begins from."""
 
 from __future__ import annotations
 
@@ -15,9 +15,6 @@ from core.requests import Precision
 from core.training.order import FINE_TUNING_LR
 
 PRECISIONS = {"auto": "automatic", "float32": "float32", "bfloat16": "bfloat16"}
-SAMPLES = "How many pictures are drawn from fixed seeds to watch the model learn: the same noise each time."
-EVERY = "How often samples are drawn; oftener in the first minute. Drawing takes a share of the time."
-DRAWS_NOTHING = "A classifier draws no pictures."
 
 
 class TechniqueControls(QObject):
@@ -31,9 +28,9 @@ class TechniqueControls(QObject):
         self._rate_chosen = False
         self._make()
         self.precision.value_changed.connect(self.chosen)
-        for number in (self.batch, self.lr, self.samples, self.every):
+        for number in (self.batch, self.lr):
             number.value_changed.connect(self.chosen)
-        self.flip.toggled.connect(self.chosen)
+        self.compile.toggled.connect(self.chosen)
         self.seed.seed_changed.connect(self.chosen)
         self.lr.value_changed.connect(self._rate)
         self.fine_tune.toggled.connect(self._tune)
@@ -65,15 +62,15 @@ class TechniqueControls(QObject):
             tooltip="How far a step goes against the gradient (AdamW). It rises over 100 steps, then falls to 0.\n"
             "If the loss jumps or stops being a number, take less.",
         )
-        self.samples = ValueSlider("Samples", 1, 64, says.samples, ends=("quick", "many"), tooltip=SAMPLES)
-        self.every = NumberField("Draw every", 5, 3600, says.sample_every, step=10, unit="s", tooltip=EVERY)
         self.seed = SeedBox(
             says.seed, lockable=False, tooltip="Weights, order, t and ε of the training all follow from this number."
         )
-        self.flip = QCheckBox("Mirror half of the pictures")
-        self.flip.setToolTip(
-            "Each picture is shown mirrored half of the time. Good for faces and landscapes;\n"
-            "not for digits and letters, which become others."
+        self.compile = QCheckBox("Compile the network")
+        self.compile.setChecked(says.compile)
+        self.compile.setToolTip(
+            "Fuses the network's small operations into machine code (torch.compile; Ansel et al. 2024), in a process\n"
+            "beside this one: the training begins at once and takes the faster way when it is ready. It needs a C++\n"
+            "compiler; without one the training goes on as it began, and says so."
         )
         self.fine_tune = QCheckBox("Fine-tune the open model")
 
@@ -81,8 +78,8 @@ class TechniqueControls(QObject):
     def chosen_precision(self) -> Precision:
         return cast(Precision, self.precision.value())
 
-    def follow(self, model: ModelInfo | None, why_not: str, *, draws: bool) -> None:
-        """The open model, and what keeps it from being trained further; ``draws``: samples can be drawn."""
+    def follow(self, model: ModelInfo | None, why_not: str) -> None:
+        """The open model, and what keeps it from being trained further."""
         self.fine_tune.setText("Fine-tune the open model" if model is None else f"Fine-tune “{model.ref.name}”")
         self.fine_tune.setEnabled(not why_not)
         self.fine_tune.setToolTip(
@@ -92,9 +89,6 @@ class TechniqueControls(QObject):
         )
         if why_not:
             self.fine_tune.setChecked(False)
-        for widget, says in ((self.samples, SAMPLES), (self.every, EVERY)):
-            widget.setEnabled(draws)
-            widget.setToolTip(says if draws else DRAWS_NOTHING)
 
     @Slot(bool)
     def _tune(self, tuned: bool) -> None:

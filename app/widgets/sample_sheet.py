@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QPointF, QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QFontMetricsF, QImage, QPainter, QPaintEvent
-from PySide6.QtWidgets import QSizePolicy, QWidget
+from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt
+from PySide6.QtGui import QColor, QFontMetricsF, QHelpEvent, QImage, QPainter, QPaintEvent
+from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
 from app.theme import GRID, font, palette, theme
 from app.widgets.picture_view import best_grid
@@ -24,11 +24,13 @@ NAME_WIDTH = 150
 
 @dataclass(frozen=True)
 class SheetRow:
-    """Pictures uint8 (n, H, W, C) that belong together; without a name they are laid out over the whole sheet."""
+    """Pictures uint8 (n, H, W, C) that belong together; without a name they are laid out over the whole sheet. What
+    each is called (``names``) is said where the mouse rests."""
 
     name: str
     note: str
     pictures: NDArray[np.uint8]
+    names: tuple[str, ...] = ()
 
 
 class SampleSheet(QWidget):
@@ -39,6 +41,8 @@ class SampleSheet(QWidget):
         self.rows: tuple[SheetRow, ...] = ()
         self._images: dict[int, list[QImage]] = {}
         """Of the rows that were in view."""
+        self._places: list[tuple[QRectF, str]] = []
+        """Where pictures were painted last, and what they are called."""
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setAccessibleName("Pictures to train on")
         theme().theme_changed.connect(self.update)
@@ -58,6 +62,16 @@ class SampleSheet(QWidget):
             return tuple(min(room, len(row.pictures)) for row in self.rows)
         return tuple(len(row.pictures) for row in self.rows)
 
+    def name_at(self, position: QPointF) -> str:
+        """What the picture there is called, "" where there is none, or nobody knows."""
+        return next((name for box, name in self._places if box.contains(position)), "")
+
+    def event(self, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.ToolTip and isinstance(event, QHelpEvent):
+            QToolTip.showText(event.globalPos(), self.name_at(QPointF(event.pos())), self)
+            return True
+        return super().event(event)
+
     def sizeHint(self) -> QSize:
         return QSize(480, 96)
 
@@ -66,6 +80,7 @@ class SampleSheet(QWidget):
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
+        self._places.clear()
         if self._has_names():
             self._paint_rows(painter, event)
         elif self.rows and len(self.rows[0].pictures):
@@ -87,7 +102,9 @@ class SampleSheet(QWidget):
             painter.setPen(QColor(palette().quiet))
             painter.drawText(QPointF(0, middle + 13), row.note)
             for column, image in enumerate(self._images_of(place)[:shown]):
-                _paint(painter, image, QRectF(left + column * (side + GAP), top, side, side))
+                box = QRectF(left + column * (side + GAP), top, side, side)
+                _paint(painter, image, box)
+                self._places.append((box, row.names[column] if row.names else ""))
 
     def _paint_mix(self, painter: QPainter, images: Sequence[QImage]) -> None:
         ratio = self.devicePixelRatioF()
@@ -101,6 +118,7 @@ class SampleSheet(QWidget):
             x, y = grid.cell_origin(cell, zoom)
             box = QRectF((left + x) / ratio, (top + y) / ratio, cell_width / ratio, cell_height / ratio)
             _paint(painter, image, box)
+            self._places.append((box, self.rows[0].names[cell] if self.rows[0].names else ""))
 
     def _images_of(self, row: int) -> list[QImage]:
         if row not in self._images:

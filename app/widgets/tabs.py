@@ -66,8 +66,9 @@ class Tabs(QWidget):
         if not is_offered and self.current() == key:
             self.set_current(self.keys()[0])
 
-    def is_offered(self, key: str) -> bool:
-        return not self._buttons[key].isHidden()
+    def offered(self) -> tuple[str, ...]:
+        """The pages that can be chosen."""
+        return tuple(key for key, button in self._buttons.items() if not button.isHidden())
 
     @Slot(bool)
     def _toggled(self, is_on: bool) -> None:

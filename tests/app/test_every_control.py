@@ -228,11 +228,19 @@ TRAIN: list[tuple[str, Any, Given]] = [
     ("lr", 0.05, {"duration": {"steps": 3}}),
     ("samples", 2, {}),
     ("seed", 5, {}),
+    ("crop", "whole", {"batch": 10}),
+    ("background", "black", {"batch": 10}),
+    ("colour", "#404040", {"background": "own", "batch": 10}),
+    ("frames", "all", {}),
     ("flip", True, {}),
+    ("never", "a/*", {"flip": True}),
+    ("weights", "raw", {"duration": {"steps": 3}, "lr": 0.05}),
+    ("validation", "16", {}),
     ("fine_tune", True, {}),
 ]
-BY_TIME = {"every"}
-"""What only shows after seconds of training; the order that it makes is tested beside the other widgets of Train."""
+BY_TIME = {"every", "keep_every", "keep_best", "compile"}
+"""What only shows after seconds of training, or in its folder alone; the order that it makes is tested beside the other
+widgets of Train."""
 
 
 @pytest.fixture(scope="module")
@@ -319,6 +327,10 @@ def folder(tmp_path: Path) -> Path:
             rng = np.random.default_rng([number, ord(name)])
             pixels = rng.integers(0, 256, (SIDE, SIDE), np.uint8)
             Image.fromarray(pixels).save(tmp_path / "pictures" / name / f"{number}.png")
+        glass = np.stack([pixels, pixels.T], axis=2)  # grey and how much of it is there
+        Image.fromarray(np.concatenate([glass, glass])).save(tmp_path / "pictures" / name / "oblong.png")
+        moves = [Image.fromarray(pixels // part) for part in (2, 3)]
+        moves[0].save(tmp_path / "pictures" / name / "moves.gif", save_all=True, append_images=moves[1:])
     return tmp_path / "pictures"
 
 

@@ -37,6 +37,7 @@ from core.training.film import Film, write_film
 from core.training.history import History, write_history
 from core.training.order import FINE_TUNING_LR, TrainOrder
 from core.training.presets import PRESETS, parameters_of
+from core.training.reading import Reading
 from core.training.runs import RunSummary, list_runs, remember, runs_folder, write_summary
 from tests.app.conftest import WindowBridge, shown_window
 from tests.app.fake_engine import DIGITS, GUIDE, Dock
@@ -81,6 +82,20 @@ def scene(qtbot):
 @pytest.fixture
 def folder(tmp_path):
     return a_folder(tmp_path / "shapes", {"circle": 8, "square": 4})
+
+
+@pytest.fixture
+def mixed(tmp_path):
+    """An oblong picture, one that is transparent, one that moves and one that is none of these."""
+    place = tmp_path / "mixed"
+    place.mkdir()
+    rng = np.random.default_rng(0)
+    Image.fromarray(rng.integers(0, 256, (20, 40, 3), np.uint8)).save(place / "oblong.png")
+    Image.fromarray(rng.integers(0, 256, (20, 20, 4), np.uint8)).save(place / "transparent.png")
+    Image.fromarray(rng.integers(0, 256, (20, 20, 3), np.uint8)).save(place / "plain.png")
+    frames = [Image.fromarray(rng.integers(0, 256, (20, 20), np.uint8)) for _ in range(2)]
+    frames[0].save(place / "moves.gif", save_all=True, append_images=frames[1:])
+    return place
 
 
 def order(stage) -> TrainOrder:
@@ -166,9 +181,9 @@ def test_that_what_was_left_out_is_listed_with_the_reason(scene, folder):
     (folder / "circle" / "broken.png").write_bytes(b"no picture")
     stage.handle_folder(folder)
     view = stage.setup.view
-    assert view.skipped.isVisible()
-    assert view.skipped.title() == "1 file left out"
-    assert view.skipped_list.toPlainText().startswith("circle/broken.png: ")
+    view.tabs.set_current("left out")
+    assert view.left_out.table.isVisible()
+    assert view.left_out.text().startswith("circle/broken.png\t")
 
 
 def test_that_a_few_pictures_are_said_to_be_learned_by_heart(scene, folder):
@@ -256,6 +271,10 @@ def test_that_the_order_has_the_pictures_and_a_folder_of_its_own(scene, folder):
         ("lr", 0.0004, "lr", 0.0004),
         ("samples", 9, "samples", 9),
         ("every", 30, "sample_every", 30.0),
+        ("weights", "raw", "samples_from", "raw"),
+        ("validation", "64", "validation", 64),
+        ("validation", "0", "validation", 0),
+        ("keep_every", 2000, "keep_every", 2000),
     ],
 )
 def test_that_every_control_is_in_the_order(scene, control, chosen, field, expected):
@@ -275,6 +294,111 @@ def test_that_seed_and_mirroring_are_in_the_order(scene):
     after = order(stage)
     assert (after.seed, after.flip) == (before.seed + 5, True)
     assert not before.flip
+
+
+def test_that_what_is_kept_and_compiled_is_in_the_order(scene):
+    _, _, stage = scene
+    before, controls = order(stage), stage.setup.controls
+    controls.keep_best.setChecked(False)
+    controls.compile.setChecked(False)
+    after = order(stage)
+    assert (before.keep_best, before.compile, after.keep_best, after.compile) == (True, True, False, False)
+    assert (before.keep_every, before.validation) == (None, None)
+
+
+def test_that_the_best_is_kept_only_where_pictures_are_kept_aside(scene):
+    _, _, stage = scene
+    controls = stage.setup.controls
+    assert controls.keep_best.isEnabled()
+    controls.validation.set_value("0")
+    assert not controls.keep_best.isEnabled()
+    assert "without pictures kept aside" in controls.keep_best.toolTip()
+
+
+@pytest.mark.parametrize(
+    ("control", "chosen", "expected"),
+    [
+        ("crop", "whole", Reading(crop="whole")),
+        ("background", "black", Reading(background=(0, 0, 0))),
+        ("frames", "all", Reading(frames="all")),
+        ("side", "16", Reading(size=16)),
+    ],
+)
+def test_that_another_reading_reads_the_folder_again(scene, mixed, control, chosen, expected):
+    _, bridge, stage = scene
+    stage.handle_folder(mixed)
+    before = stage.setup.data
+    assert before.reading == Reading()
+    getattr(stage.setup.controls, control).set_value(chosen)
+    stage.setup.start.click()
+    _, data = bridge.trained[-1]
+    assert data.reading == expected
+    assert data.sha256 != before.sha256
+
+
+def test_that_the_background_is_any_colour(scene, mixed):
+    _, _, stage = scene
+    controls = stage.setup.controls
+    stage.handle_folder(mixed)
+    controls.background.set_value("own")
+    controls.colour.setText("#ff8000")
+    controls.colour.editingFinished.emit()
+    assert stage.setup.data.reading == Reading(background=(255, 128, 0))
+    controls.colour.setText("#ff")  # half typed
+    controls.colour.editingFinished.emit()
+    assert controls.colour.text() == "#FF8000"
+
+
+def test_that_classes_that_are_never_mirrored_are_in_the_order(scene, folder):
+    _, _, stage = scene
+    stage.handle_folder(folder)
+    controls = stage.setup.controls
+    assert not controls.never.isEnabled()
+    controls.flip.setChecked(True)
+    controls.never.setText("*left*")
+    controls.never.editingFinished.emit()
+    controls.reading.classes.menu().actions()[1].trigger()
+    assert order(stage).never_flipped == ("square/*", "*left*")
+    controls.reading.classes.menu().actions()[1].trigger()
+    assert order(stage).never_flipped == ("*left*",)
+    controls.flip.setChecked(False)
+    assert order(stage).never_flipped == ()
+
+
+def test_that_another_folder_begins_without_the_names_of_the_one_before(scene, folder, tmp_path):
+    _, _, stage = scene
+    controls = stage.setup.controls
+    stage.handle_folder(folder)
+    controls.flip.setChecked(True)
+    controls.reading.classes.menu().actions()[0].trigger()
+    assert controls.never.text() == "circle/*"
+    controls.side.set_value("16")  # the same folder, read again
+    assert controls.never.text() == "circle/*"
+    stage.handle_folder(a_folder(tmp_path / "others", {"one": 3, "two": 3}))
+    assert controls.never.text() == ""
+    assert [action.text() for action in controls.reading.classes.menu().actions()] == ["one", "two"]
+
+
+def test_that_the_preview_shows_originals_beside_what_was_read(scene, mixed):
+    _, _, stage = scene
+    stage.handle_folder(mixed)
+    preview = stage.setup.preview
+    assert len(preview.sheet.pairs) == 4
+    assert all(pair.exact for pair in preview.sheet.pairs)
+    assert preview.sheet.pairs[0].after.shape[:2] == (32, 32)
+    stage.setup.controls.flip.setChecked(True)
+    assert [pair.mark for pair in preview.sheet.pairs].count("mirrored") == 2
+
+
+def test_that_what_is_kept_of_a_folder_is_deleted_on_demand(scene, folder):
+    _, _, stage = scene
+    stage.handle_folder(folder)
+    page, kept = stage.setup.view.folder, Path(stage.setup.data.report.cache)
+    assert kept.is_dir()
+    page.delete.click()
+    assert not kept.exists()
+    assert not page.delete.isEnabled()
+    assert "Nothing is kept" in page.kept.text()
 
 
 def test_that_zero_terminal_snr_is_in_the_order(scene):

@@ -1,0 +1,116 @@
+"""Some pictures of a folder as they lie on the disk, read away from the GUI thread."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import QObject, Signal
+
+from app.stages.train_loader import Background
+from core.conversion import display_pixels
+from core.errors import Refusal
+from core.images import Frame, open_frames
+from core.training.dataset import PictureFolder
+
+SEEN, SHOWN = 32, 12
+"""Of so many pictures so many are shown: best those of which something has to be made."""
+KEPT_SIDE = 384
+"""Pixels of the longer side that an original is kept with."""
+
+
+@dataclass(frozen=True, eq=False)
+class Original:
+    """Picture ``index`` of the folder: ``pixels`` uint8 (H, W, 1|3|4), scaled down from ``size`` (width, height);
+    ``notes`` say what was done to open it."""
+
+    index: int
+    path: str
+    pixels: NDArray[np.uint8]
+    size: tuple[int, int]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def is_plain(self) -> bool:
+        """A square picture that needed nothing to be done."""
+        return self.size[0] == self.size[1] and not self.notes
+
+
+class Originals(QObject):
+    """Attributes: ``found``, unusual ones first. Signals: ``read()`` when they are others."""
+
+    read = Signal()
+
+    def __init__(self, background: Background, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._background = background
+        self._token = threading.Event()
+        self.found: tuple[Original, ...] = ()
+
+    def ask(self, data: PictureFolder, draw: int) -> None:
+        """Read some pictures of ``data``, in the place of those before: evenly spread ones, for another ``draw``
+        others."""
+        self._token.set()
+        token = self._token = threading.Event()
+
+        def done(found: tuple[Original, ...]) -> None:
+            if not token.is_set():
+                self.found = found
+                self.read.emit()
+
+        def failed(_error: Exception) -> None:
+            done(())
+
+        self._background.in_background(lambda: originals(data, draw, token.is_set), done, failed, "originals")
+
+    def forget(self) -> None:
+        self._token.set()
+        self.found = ()
+
+
+def originals(data: PictureFolder, draw: int, is_cancelled: Callable[[], bool] = lambda: False) -> tuple[Original, ...]:
+    """At most SHOWN of SEEN pictures that can still be read: unusual ones first, and so that the first few of them are
+    already spread over the folder."""
+    if data.source is None:
+        return ()
+    found: list[Original] = []
+    for index in chosen(min(len(data.paths), len(data)), draw):
+        if is_cancelled():
+            break
+        path = data.paths[index]
+        try:
+            frame = opened(data.source, path)
+        except Refusal:  # it has gone since the folder was read
+            continue
+        height, width = frame.pixels.shape[:2]
+        found.append(Original(index, path, display_pixels(frame.pixels, KEPT_SIDE), (width, height), frame.notes))
+    return tuple(sorted(found, key=lambda original: original.is_plain)[:SHOWN])
+
+
+def opened(folder: Path, name: str) -> Frame:
+    """A picture by its name within the folder; "name.gif#3" is the third frame of an animation. Raises Refusal."""
+    file, _, number = name.rpartition("#")
+    if file and number.isdecimal() and not (folder / name).exists():
+        return deque(open_frames(folder / file, int(number)), maxlen=1)[0]
+    return next(open_frames(folder / name, 1))
+
+
+def chosen(count: int, draw: int) -> list[int]:
+    """The numbers of at most SEEN pictures of ``count``, from coarse to fine."""
+    if draw == 0:
+        spread = np.linspace(0, count - 1, min(SEEN, count)).round().astype(int)
+        return [int(spread[place]) for place in coarse_to_fine(len(spread))]
+    drawn: list[int] = np.random.default_rng(draw).choice(count, min(SEEN, count), replace=False).tolist()
+    return drawn
+
+
+def coarse_to_fine(count: int) -> list[int]:
+    """0 to ``count`` - 1 by their bits read backwards: the first few are spread over all (van der Corput 1935)."""
+    bits = max(1, (count - 1).bit_length())
+    backwards = [int(f"{place:0{bits}b}"[::-1], 2) for place in range(2**bits)]
+    return [place for place in backwards if place < count]
