@@ -27,6 +27,7 @@ SYMBOLS = (
     r"\epsilon",
     r"\hat{\epsilon}",
     r"\Delta x_t",
+    r"\Delta x_0",
     r"\nabla \log q(x_t)",
     r"\epsilon_c - \epsilon_u",
     r"\nabla \log p(y|x_t)",
