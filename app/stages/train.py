@@ -104,7 +104,7 @@ class TrainStage(Stage):
 
     def right_widgets(self) -> Sequence[QWidget]:
         parts = self.instruments
-        return (parts.equation, parts.algorithm, label("Trainings", "caption"), parts.runs)
+        return (parts.equation, parts.algorithm, parts.normal, label("Trainings", "caption"), parts.runs)
 
     def bottom_widgets(self) -> Sequence[QWidget]:
         return (self.instruments.bottom,)

@@ -1,0 +1,154 @@
+"""Is this normal? A sentence on how a training stands, and on demand all that can be said, with its reasons."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QElapsedTimer, QPointF, QSize
+from PySide6.QtGui import QColor, QPainter, QPaintEvent
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
+
+from app.stages.train_course import Course
+from app.theme import GRID, colour, palette, theme
+from app.widgets.controls import MoreSection, label
+from core.training.expectation import RULES, expectations
+from core.training.standing import Note, Severity, Standing
+
+WORDS: dict[Severity, str] = {"fine": "as expected", "look": "worth a look", "act": "do something"}
+EVERY_MS = 1000
+"""Between two looks at a training at work."""
+
+
+class TrainNormal(QWidget):
+    """Attributes: ``notes``, what is said, what matters most first; ``headline``; ``more``, the details."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.notes: tuple[Note, ...] = ()
+        self._looked = QElapsedTimer()
+        self._known: object = None
+        self._mark = _Mark()
+        self._title = label("Is this normal?", "caption")
+        self.headline = label("")
+        self.headline.setWordWrap(True)
+        self.headline.setToolTip("From the numbers of this training alone; Why says which, and what they rest on")
+        self.more = MoreSection("Why")
+        self._rows = [_Row() for _rule in RULES]
+        for row in self._rows:
+            self.more.add(row)
+        head = QHBoxLayout()
+        head.setSpacing(GRID)
+        head.addWidget(self._mark)
+        head.addWidget(self._title, 1)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(GRID // 2)
+        column.addLayout(head)
+        column.addWidget(self.headline)
+        column.addWidget(self.more)
+        self.hide()
+
+    def show_course(self, course: Course | None) -> None:
+        """What can be said of a training; None: of nothing. One at work is looked at once a second."""
+        self.setVisible(course is not None)
+        if course is None:
+            return
+        known = (course.folder, course.state, len(course.validated), len(course.rolled_back), course.step == 0)
+        if known == self._known and self._looked.isValid() and self._looked.elapsed() < EVERY_MS:
+            return
+        self._known = known
+        self._looked.start()
+        self._say(expectations(standing_of(course)))
+
+    def _say(self, notes: tuple[Note, ...]) -> None:
+        if notes == self.notes:
+            return
+        self.notes = notes
+        first = notes[0]
+        self._mark.severity = first.severity
+        self._mark.update()
+        self._title.setText(f"Is this normal? {WORDS[first.severity].capitalize()}")
+        self.headline.setText(f"{first.headline} {first.advice}".strip())
+        self.setAccessibleDescription(f"{WORDS[first.severity]}: {first.headline} {first.advice}".strip())
+        for row, note in zip(self._rows, (*notes, *(None for _ in RULES)), strict=False):
+            row.show_note(note)
+
+
+class _Row(QWidget):
+    """One note with its numbers and its source."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._mark = _Mark()
+        self._headline, self._numbers, self._source = label(""), label("", "quiet"), label("", "caption")
+        words = QVBoxLayout()
+        words.setSpacing(GRID // 4)
+        for part in (self._headline, self._numbers, self._source):
+            part.setWordWrap(True)
+            words.addWidget(part)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, GRID // 2)
+        row.setSpacing(GRID)
+        row.addWidget(self._mark)
+        row.addLayout(words, 1)
+
+    def show_note(self, note: Note | None) -> None:
+        self.setVisible(note is not None)
+        if note is not None:
+            self._mark.severity = note.severity
+            self._mark.update()
+            _set(self._headline, note.headline)
+            _set(self._numbers, f"{note.numbers} {note.advice}".strip())
+            _set(self._source, note.source)
+
+
+def _set(words: QLabel, text: str) -> None:
+    if words.text() != text:
+        words.setText(text)
+
+
+class _Mark(QWidget):
+    """A disc, a triangle or a square, for what is fine, worth a look or asks for something to be done."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.severity: Severity = "fine"
+        self.setFixedSize(self.sizeHint())
+        theme().theme_changed.connect(self.update)
+
+    def sizeHint(self) -> QSize:
+        return QSize(GRID + 2, 2 * GRID)
+
+    def paintEvent(self, _event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        tints = {"fine": colour("score"), "look": colour("x_t"), "act": QColor(palette().danger)}
+        painter.setPen(tints[self.severity])
+        painter.setBrush(tints[self.severity])
+        middle, r = QPointF(GRID / 2 + 1, GRID), 3.5
+        if self.severity == "fine":
+            painter.drawEllipse(middle, r, r)
+        elif self.severity == "look":
+            painter.drawPolygon([middle + QPointF(0, -r), middle + QPointF(r, r), middle + QPointF(-r, r)])
+        else:
+            painter.drawRect(int(middle.x() - r), int(middle.y() - r), int(2 * r), int(2 * r))
+
+
+def standing_of(course: Course) -> Standing:
+    """What is known of a training."""
+    aim = course.aim
+    return Standing(
+        step=course.step,
+        progress=course.progress,
+        pictures=course.count,
+        batch=course.batch,
+        classes=len(course.classes),
+        task=aim.task,
+        prediction=aim.prediction,
+        objective=aim.objective,
+        schedule=aim.schedule,
+        losses=course.losses,
+        norms=course.norms,
+        rates=course.rates,
+        by_level=course.by_level,
+        validated=course.validated,
+        rolled_back=course.rolled_back,
+    )
