@@ -6,15 +6,26 @@ import time
 from collections.abc import Iterator
 
 import numpy as np
+from numpy.typing import NDArray
 
 from core.errors import Refusal, is_out_of_memory
 from core.library import NetworkModel
-from core.messages import EngineState, TrainingSaved, TrainingTick, frozen
+from core.messages import (
+    EngineState,
+    TrainingOffer,
+    TrainingPath,
+    TrainingRolledBack,
+    TrainingSaved,
+    TrainingTick,
+    TrainingValidated,
+    frozen,
+)
 from core.token import Token
 from core.training.dataset import PictureFolder
-from core.training.events import Drawn, Event, Saved, TrainStep
+from core.training.events import Drawn, Event, PathChanged, RolledBack, Saved, TrainStep, Validated
 from core.training.film import told
 from core.training.order import Instruction, TrainOrder
+from core.training.recovery import NotEnoughMemory
 from core.training.session import NotSaved, TrainingSession
 from core.workers import TRAININGS, Shop, Worker
 
@@ -33,7 +44,7 @@ class TrainWorker(Worker):
         self._order, self._data = order, data
         self._session: TrainingSession | None = None
         self._events: Iterator[Event | None] = iter(())
-        self._losses: list[float] = []
+        self._steps: list[TrainStep] = []
         self._told = 0.0
         self._saved = 0
         self._trouble = ""
@@ -57,58 +68,82 @@ class TrainWorker(Worker):
         try:
             event = next(self._events, _END)
         except NotSaved as refusal:
-            self._wait(refusal)
+            self._wait(f"{refusal} The training is paused and keeps what it has learned: resume it then.")
+            return True
+        except NotEnoughMemory as refusal:
+            if not refusal.micro_batch:
+                self.leave()
+                raise
+            self.shop.post(TrainingOffer(self.number, refusal.micro_batch, str(refusal)))
+            self._wait(f"{refusal} The training is paused.")
             return True
         except Exception as error:
             if is_out_of_memory(error):
                 raise self._out_of_memory() from error
             raise
-        if event is _END:
+        if isinstance(event, _End):
             return False
+        if isinstance(event, TrainStep):
+            self.token.stepped()
+            self.pace.stepped(time.perf_counter() - began)
+            self.done = event.step
+            self._steps.append(event)
+            self._say_steps(at_once=self.token.paused)
+        elif event is not None:
+            self._tell(event)
+        return True
+
+    def _tell(self, event: Event) -> None:
+        """What the window is told beside the steps."""
+        post, number = self.shop.post, self.number
         match event:
-            case TrainStep():
-                self.token.stepped()
-                self.pace.stepped(time.perf_counter() - began)
-                self.done = event.step
-                self._losses.append(event.loss)
-                self._say_losses(at_once=self.token.paused)
             case Drawn():
-                self.shop.post(told(event, self.number))
+                post(told(event, number))
             case Saved(step=step):
                 self._say_saved(step)
-        return True
+            case Validated(step=step, loss=loss, by_level=by_level):
+                post(TrainingValidated(number, step, loss, by_level))
+            case PathChanged(step=step, words=words, why=why):
+                post(TrainingPath(number, step, words, why))
+            case RolledBack(at=at, step=step, lr_scale=lr_scale, why=why):
+                self._say_steps(at_once=True)
+                self.done = self._saved = step
+                post(TrainingRolledBack(number, at, step, lr_scale, why))
 
     def rest(self) -> str:
         """Saves, so that a pause is a safe moment to leave."""
-        self._say_losses(at_once=True)
+        self._say_steps(at_once=True)
         try:
             self.leave()
         except NotSaved as refusal:
-            self._wait(refusal)
+            self._wait(f"{refusal} The training is paused and keeps what it has learned: resume it then.")
         trouble, self._trouble = self._trouble, ""
         return trouble
 
     def instruct(self, instruction: Instruction) -> None:
-        """Raises Refusal where the training has not begun."""
+        """Raises Refusal where the training has not begun, and NotSaved where a checkpoint cannot be written."""
         self.session.instruct(instruction)
+        if instruction.save and self.token.paused:
+            self.session.save()
+            self._say_saved(self.session.trainer.step)
 
-    def _wait(self, refusal: NotSaved) -> None:
+    def _wait(self, why: str) -> None:
         """Nothing is lost while the person makes room."""
-        self._trouble = f"{refusal} The training is paused and keeps what it has learned: resume it then."
+        self._trouble = why
         self.token.pause()
         self._events = self.session.work()
 
     def _out_of_memory(self) -> Refusal:
-        self.leave()  # the step that failed is as if it had not begun
+        self.leave()
         return Refusal(
-            "There is not enough memory for a step of this training. What it had learned is kept. Close other programs "
-            "and go on with it, or begin another with a smaller batch, network or size."
+            "There is not enough memory for what this training does beside its steps. What it had learned is kept. "
+            "Close other programs and go on with it, or begin another with a smaller network or size."
         )
 
     def end(self, reason: str) -> None:
         if reason == "stopped":
             self._keep()
-        self._say_losses(at_once=True)
+        self._say_steps(at_once=True)
         super().end(reason)
 
     def _keep(self) -> None:
@@ -136,21 +171,34 @@ class TrainWorker(Worker):
         self.done = self._saved = session.trainer.step
         shop.post(session.started(self.number))
 
-    def _say_losses(self, at_once: bool) -> None:
+    def _say_steps(self, at_once: bool) -> None:
         now = time.perf_counter()
-        if not self._losses or not (at_once or now - self._told >= TICK_SECONDS):
+        if not self._steps or not (at_once or now - self._told >= TICK_SECONDS):
             return
         self._told = now
-        losses = frozen(np.array(self._losses, np.float32))
-        self._losses.clear()
-        first, session = self.done - len(losses) + 1, self.session
-        progress = session.trainer.progress
-        tick = TrainingTick(self.number, first, losses, session.images_per_second, session.eta, progress)
-        self.shop.post(tick)
+        steps, self._steps = self._steps, []
+        session = self.session
+        self.shop.post(
+            TrainingTick(
+                job=self.number,
+                first_step=steps[0].step,
+                losses=_numbers([step.loss for step in steps]),
+                images_per_second=session.images_per_second,
+                eta=session.eta,
+                progress=session.trainer.progress,
+                norms=_numbers([step.gradient_norm for step in steps]),
+                rates=_numbers([step.lr for step in steps]),
+                by_level=frozen(np.stack([step.by_level for step in steps])),
+            )
+        )
 
     def _say_saved(self, step: int) -> None:
         self._saved = step
         self.shop.post(TrainingSaved(self.number, step))
+
+
+def _numbers(values: list[float]) -> NDArray[np.float32]:
+    return frozen(np.array(values, np.float32))
 
 
 class _End:

@@ -109,6 +109,8 @@ class Ablation:
             objective=cell.objective,
             variance=cell.variance,
             timestep_sampler=self.timestep_sampler,
+            validation=0,  # each learns from every picture, as in the paper
+            rescues=0,  # to diverge is a result
         )
 
 

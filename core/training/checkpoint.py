@@ -4,7 +4,7 @@ run. One that has come to harm is noticed, and the newest before it takes its pl
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,9 +23,11 @@ UNREADABLE = (SafetensorError, OSError, KeyError, TypeError, ValueError, Attribu
 
 
 @dataclass(frozen=True, slots=True)
-class Loaded:
-    """Where a trainer now is: the ``path`` it was read from, and a ``note`` for the person, "" where all was well."""
+class Found:
+    """A checkpoint that is whole: the first ``step`` steps, in the file ``path``. ``note`` is for the person, "" where
+    all was well."""
 
+    step: int
     path: Path
     note: str = ""
 
@@ -65,33 +67,50 @@ def read_request(folder: Path) -> TrainRequest | None:
     return None
 
 
-def load_checkpoint(
-    trainer: Trainer, folder: Path, journal: Journal | None = None, at_most: int | None = None
-) -> Loaded | None:
-    """Put a trainer where the newest whole checkpoint in ``folder`` was, of at most ``at_most`` steps, and of none that
-    the journal has taken back; None where none is so. Raises Refusal where all are damaged, or another network's."""
+def find_checkpoint(folder: Path, journal: Journal | None = None, at_most: int | None = None) -> Found | None:
+    """The newest checkpoint in ``folder`` that is whole, of at most ``at_most`` steps, and not one that the journal has
+    taken back; None where there is none. Raises Refusal where those that there are are damaged."""
     damage: Refusal | None = None
     for path in candidates(folder):
         try:
             metadata = metadata_of(path)
-            numbers = {name: float(value) for name, value in json.loads(metadata["numbers"]).items()}
-            step, lines = int(numbers.get("step", 0)), int(metadata.get("journal", 0))
-            if (at_most is not None and step > at_most) or (
-                journal is not None and journal.has_taken_back(step, lines)
-            ):
+            step, lines = int(_numbers(metadata).get("step", 0)), int(metadata.get("journal", 0))
+            if (at_most is not None and step > at_most) or (journal and journal.has_taken_back(step, lines)):
                 continue
             check_seal(path)
-            with safe_open(str(path), framework="pt") as file:
-                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         except UNREADABLE as error:
             damage = damage or _damaged(path, error)
             continue
-        trainer.restore(tensors, numbers)
         note = f"The latest checkpoint is damaged: the run goes on from that of step {step}." if damage else ""
-        return Loaded(path, note)
+        return Found(step, path, note)
     if damage is not None:
         raise damage
     return None
+
+
+def restore_checkpoint(trainer: Trainer, path: Path) -> None:
+    """Put a trainer where the checkpoint was. Raises Refusal where it is damaged, or another network's."""
+    try:
+        numbers = _numbers(metadata_of(path))
+        with safe_open(str(path), framework="pt") as file:
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except UNREADABLE as error:
+        raise _damaged(path, error) from error
+    trainer.restore(tensors, numbers)
+
+
+def load_checkpoint(trainer: Trainer, folder: Path, journal: Journal | None = None) -> str:
+    """Put a trainer where the newest whole checkpoint in ``folder`` was; a note for the person, "" where all was well.
+    Raises Refusal where there is none, or it is another network's."""
+    found = find_checkpoint(folder, journal)
+    if found is None:
+        raise Refusal(f"There is no checkpoint in {folder} to go on from. Train into another folder.")
+    restore_checkpoint(trainer, found.path)
+    return found.note
+
+
+def _numbers(metadata: Mapping[str, str]) -> dict[str, float]:
+    return {name: float(value) for name, value in json.loads(metadata["numbers"]).items()}
 
 
 def _damaged(path: Path, error: Exception) -> Refusal:

@@ -33,13 +33,16 @@ class Line:
 class Journal:
     """The lines of the run in ``folder``; ``note`` is for the person where some cannot be read."""
 
-    def __init__(self, folder: Path) -> None:
-        """Raises Refusal where the file is there and cannot be read."""
+    def __init__(self, folder: Path, begins: bool = False) -> None:
+        """Of a run that ``begins`` there are none, whatever lies there. Raises Refusal where the file is there and
+        cannot be read."""
         self._path = folder / FILE
         self.lines: tuple[Line, ...] = ()
         self.note = ""
         self._length = 0
         """Of what is whole in the file; a torn end is overwritten."""
+        if begins:
+            return
         try:
             content = self._path.read_bytes()
         except FileNotFoundError:

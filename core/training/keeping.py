@@ -16,7 +16,7 @@ from pathlib import Path
 
 from core.errors import Refusal
 from core.files import sync_folder, write_file, write_refusal
-from core.training.sealed import metadata_of
+from core.training.sealed import Harmed, check_seal, metadata_of
 
 LATEST = Path("training") / "checkpoint.safetensors"
 PREVIOUS = Path("training") / "previous.safetensors"
@@ -81,6 +81,13 @@ def forget_after(folder: Path, step: int) -> None:
         if checkpoint.step > step:
             with contextlib.suppress(OSError):
                 checkpoint.path.unlink()
+
+
+def settle(folder: Path) -> None:
+    """A run is over: where its latest checkpoint is whole, the one before it is wanted no more."""
+    with contextlib.suppress(OSError, Harmed):
+        check_seal(folder / LATEST)
+        (folder / PREVIOUS).unlink(missing_ok=True)
 
 
 def duplicate(source: Path, target: Path) -> None:

@@ -31,7 +31,9 @@ class TrainOrder:
     checkpoint is written every ``save_every``. Besides the latest, the checkpoint of every ``keep_every``-th step is
     kept (None: of none), and with ``keep_best`` that of the lowest loss on the pictures kept aside. Of these there are
     ``validation``, evenly spread over the folder and never trained on; None: one in twenty, at most 256. ``compile``
-    makes the network's kernels faster where a C++ compiler is there, in a process beside this one.
+    makes the network's kernels faster where a C++ compiler is there, in a process beside this one. A run whose loss is
+    no number any more, or has exploded, goes back to its last good checkpoint with half of its learning rate, up to
+    ``rescues`` times.
 
     ``task`` "classifier" trains a noisy classifier of the folder's classes instead of a diffusion model, on noise of
     ``schedule``; it has no prediction, objective or variance, and without ``noised`` it sees clean pictures only, to
@@ -68,6 +70,7 @@ class TrainOrder:
     keep_every: int | None = None
     keep_best: bool = True
     compile: bool = True
+    rescues: int = 3
 
 
 @dataclass(frozen=True, slots=True)

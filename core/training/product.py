@@ -17,6 +17,7 @@ from core.model_folder import read_info, save_model
 from core.requests import ClipPolicy, ModelRef, PredictionKind, SamplerSpec
 from core.training.classification import accuracy
 from core.training.dataset import PictureFolder
+from core.training.order import WeightsName
 from core.training.request import TrainRequest
 from core.training.trainer import Trainer
 from core.unet import UNet
@@ -82,8 +83,8 @@ class ModelProduct:
     def measure(self, trainer: Trainer, check: Check) -> None:
         pass  # that is the Measure stage's work
 
-    def network(self, trainer: Trainer) -> UNet:
-        network = trainer.averaged()
+    def network(self, trainer: Trainer, weights: WeightsName = "ema") -> UNet:
+        network = trainer.averaged() if weights == "ema" else trainer.raw()
         assert isinstance(network, UNet)
         return network
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,9 +12,10 @@ from core.library import NetworkModel
 from core.requests import ScheduleSpec
 from core.training.checkpoint import read_request
 from core.training.dataset import PictureFolder, open_folder
-from core.training.events import TrainStep
-from core.training.order import FINE_TUNING_LR, PresetName, TrainOrder
+from core.training.events import Event, TrainStep
+from core.training.order import FINE_TUNING_LR, Instruction, PresetName, TrainOrder
 from core.training.reading import Reading
+from core.training.recovery import NotEnoughMemory
 from core.training.request import TrainRequest
 from core.training.resolve import preset_network, refuse_nonsense
 from core.training.session import TrainingSession, nothing
@@ -56,6 +57,7 @@ def train_on_folder(
     on_decoded: Callable[[int, int], None] = lambda done, total: None,
     on_folder: Callable[[PictureFolder], None] = lambda data: None,
     on_session: Callable[[TrainingSession], None] = lambda session: None,
+    on_event: Callable[[Event], None] = lambda event: None,
     on_stop: Callable[[int], None] = lambda step: None,
     **settings: Any,
 ) -> TrainReport:
@@ -67,8 +69,9 @@ def train_on_folder(
     finished already; without it a folder that holds a run is refused.
 
     ``on_decoded`` is told how many of how many files have been looked at, ``on_folder`` what was found, ``on_session``
-    of the run before its first step, ``on_tick`` of every step. Where ``check`` or one of these raises Cancelled during
-    the run, ``on_stop`` is told of its last step, the run is saved, and Cancelled goes on. Raises Refusal.
+    of the run before its first step, ``on_tick`` of every step, ``on_event`` of what else happens. Where ``check`` or
+    one of these raises Cancelled during the run, ``on_stop`` is told of its last step, the run is saved, and Cancelled
+    goes on. A step that does not fit into memory is made in smaller parts. Raises Refusal.
     """
     before = read_request(out)
     if before is not None and resume:
@@ -95,15 +98,30 @@ def train_on_folder(
     trainer, begun_at = session.trainer, session.trainer.step
     on_session(session)
     try:
-        for done in session.work():
+        for done in _fitting(session):
             if isinstance(done, TrainStep):
                 on_tick(trainer, done)
+            elif done is not None:
+                on_event(done)
     except Cancelled:
         on_stop(trainer.step)
         session.save()
         raise
     loss = session.history.recent_loss() if trainer.step > begun_at else None
     return TrainReport(out, trainer.step, trainer.seconds, loss, data.skipped)
+
+
+def _fitting(session: TrainingSession) -> Iterator[Event | None]:
+    """All of the work; where a step does not fit into memory, it is done in smaller parts."""
+    while True:
+        try:
+            yield from session.work()
+            return
+        except NotEnoughMemory as refusal:
+            if not refusal.micro_batch:
+                session.save()
+                raise
+            session.instruct(Instruction(micro_batch=refusal.micro_batch))
 
 
 def _reading(before: TrainRequest | None, size: int, said: Mapping[str, Any]) -> Reading:

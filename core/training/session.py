@@ -2,53 +2,59 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
-from core.dataspec import ImageSpec
-from core.errors import Refusal
+from core.errors import Diverged, Refusal, is_out_of_memory
 from core.files import clear_leftovers
 from core.library import NetworkModel
-from core.messages import TrainingStarted
-from core.model_folder import OpenModel
-from core.pace import PREVIEW_SHARE, Pace
+from core.messages import TrainingStarted, TrainingValidated
+from core.pace import Pace
 from core.training.checkpoint import FILE as CHECKPOINT
-from core.training.checkpoint import load_checkpoint, read_request, save_checkpoint
-from core.training.claim import claim
+from core.training.checkpoint import find_checkpoint, load_checkpoint, read_request, restore_checkpoint
 from core.training.classification import apart
 from core.training.dataset import PictureFolder
-from core.training.events import Drawn, Event, Saved
+from core.training.drawing import Drawing
+from core.training.events import Drawn, Event, PathChanged, RolledBack, Saved, TrainStep, Validated
 from core.training.film import FILE as FILM
-from core.training.film import Film, read_film, told, write_film
+from core.training.film import Film, read_film, told
 from core.training.history import FILE as HISTORY
-from core.training.history import History, read_history, write_history
+from core.training.history import History, read_history
+from core.training.journal import Journal, Line
+from core.training.keeping import duplicate, forget_after
+from core.training.kernel_path import KernelPath
 from core.training.order import Instruction, TrainOrder
 from core.training.product import ClassifierProduct, ModelProduct, Origin, Product
+from core.training.recovery import RECENT, NotEnoughMemory, Watch, gave_up, rescues_made
 from core.training.resolve import resolved
 from core.training.runs import FILE as SUMMARY
-from core.training.runs import RunSummary, remember, write_summary
-from core.training.samples import draw
+from core.training.saving import NotSaved, Saver, nothing, parameters_of
 from core.training.trainer import Trainer
+from core.training.validation import Validator, kept_aside
 from core.unet_config import UNetConfig
 
-FIRST_SAMPLES = 7.5
-"""Seconds of work after which samples are drawn a second time; then after twice as long, and so on."""
+__all__ = ["NotSaved", "TrainingSession", "nothing"]
+
 MOST_OVERHEAD = 0.25
 """What drawing and saving may add to the time foretold."""
 NONE_ASIDE = "No pictures are kept aside, so its accuracy is not measured: with ten of a class, one would be."
+OTHER_PATH = "This computer computes it another way than before, so its bits differ from here on."
 
 
-class NotSaved(Refusal):
-    """What was learned since the last checkpoint could not be written. The run in memory is whole and can go on."""
-
-
-def nothing() -> None:
-    pass
+def validates_every(steps: int | None) -> int:
+    """After how many steps a run of so many (None: as many as there is time for) looks at the pictures kept aside."""
+    return 100 if steps is None else min(250, max(50, steps // 40))
 
 
 class TrainingSession:
     """A run that lies in ``out``, begun or gone on with.
+
+    The same request gives the same bits, however often the run was left, killed and gone on with on one machine: every
+    random number comes from the trainer's own generators, and what else decides bits (the path of the kernels, a
+    lowered learning rate) is in the journal before the first step that it holds for, and done again from there. Two
+    things depend on the clock by nature: a run by minutes, whose learning rate follows the time spent in steps, and
+    after how many steps samples are drawn.
 
     Attributes: ``request``, all that decides its bits; ``trainer``; ``history``, its losses; ``film``, what it
     has drawn; ``data``, its pictures as the network sees them; ``notes``, what the person should know of its beginning.
@@ -68,74 +74,234 @@ class TrainingSession:
     ) -> None:
         """``check`` is called between the parts of a step: it may do other work, or raise Cancelled. ``base`` is the
         model that ``order.base`` names; ``network`` takes the place of the preset's. Raises Refusal where nothing can
-        be trained: the folder holds another run, the pictures do not fit it, its checkpoint is damaged."""
+        be trained: the folder holds another run, the pictures do not fit it, its checkpoints are damaged."""
         self.order, self.out, self.device, self.check = order, order.out, device, check
         for path in (self.out, *(self.out / file for file in (CHECKPOINT, HISTORY, FILM, SUMMARY))):
             clear_leftovers(path)
-        resumes = order.resume and (self.out / CHECKPOINT).is_file()
         before = read_request(self.out)
+        resumes = order.resume and before is not None
         aside: PictureFolder | None = None
-        if (order if before is None else before).task == "classifier":
+        classifies = (order if before is None else before).task == "classifier"
+        if classifies:
             data, aside = apart(data)
         self.request, self.data, begin = resolved(order, data, base, device, network)
         self.notes = begin.notes if begin else ()
         if aside is not None:
             kept = f"{len(aside)} pictures are kept aside, to measure on what it has not seen."
             self.notes += (kept if len(aside) else NONE_ASIDE,)
+        else:
+            self.data, aside = kept_aside(self.data, self.request.validation)
         weights = begin.weights if begin else None
         self.trainer = Trainer(self.request, self.data, device=device, check=check, weights=weights)
-        self.history, self.film = History(), Film()
+        self.journal, self.history, self.film = Journal(self.out, begins=not resumes), History(), Film()
         if resumes:
-            load_checkpoint(self.trainer, self.out)
-            self.history, self.film = read_history(self.out), read_film(self.out)
-            self.notes += tuple(filter(None, (self.history.note, self.film.note)))
-            self.history.cut_to(self.trainer.step)
-            self.film.cut_to(self.trainer.step)
+            self._go_on()
         origin = Origin(self.out, base.info if base else None, resumes, description, licence)
         self._product: Product = (
-            ModelProduct(self.request, self.data, origin)
-            if aside is None
-            else ClassifierProduct(self.request, self.data, aside, origin)
+            ClassifierProduct(self.request, self.data, aside, origin)
+            if classifies
+            else ModelProduct(self.request, self.data, origin)
         )
-        self._samples = order.samples if self._product.draws else 0
+        aside = aside.in_channels(self.request.network.in_channels)
+        self._validator = Validator(self.request, aside, self.trainer.task) if len(aside) else None
         self._pace = Pace()
-        self._saving = 0.0
-        self._saved_at: float | None = None
-        self._saved_step = self._drawn_step = -1
-        self._draw_next = 0.0 if not self.film.sets else self._next_drawing()
-        self._snapshots: dict[int, Path] = {}
+        self._drawing = Drawing(order, self.trainer, self._product, self.film, self._pace)
+        self._saver = Saver(order, self.trainer, self.data, self._product, self.journal, self.history, self.film)
+        self._watch = Watch(self.history.losses[-Watch.LONGEST :])
+        self._line: Line | None = None
+        self._wished: KernelPath | None = None
+        self._keeps_next = False
+
+    def _go_on(self) -> None:
+        """Be where the run in the folder was."""
+        note = load_checkpoint(self.trainer, self.out, self.journal)
+        line = self.journal.in_force(self.trainer.step)
+        if line is not None:
+            self.trainer.take(KernelPath.from_json(line.path))
+        self.history, self.film = read_history(self.out), read_film(self.out)
+        self.notes += tuple(filter(None, (note, self.journal.note, self.history.note, self.film.note)))
+        self.history.cut_to(self.trainer.step)
+        self.film.cut_to(self.trainer.step)
 
     # ------------------------------------------------------------------------------------------------ the run
 
     def work(self) -> Iterator[Event | None]:
-        """Train to the end: one step an item, each set of samples with None for every step of the sampler before it,
-        and each save. May be begun again after it was left, or has raised. Raises Refusal where a loss is no number any
-        more, where the folder is another process's or cannot be written at the start, and NotSaved where it cannot be
-        written later; the last checkpoint stays."""
-        if self.trainer.progress >= 1:
-            return
-        if self._saved_step < 0:  # says at once where nothing can be written
-            yield self._save(self.check)
-        if self._drawing_is_due():
-            yield from self._draw()
-        while True:
-            done = self.trainer.one_step()
-            self.history.add(done)
-            self._pace.stepped(done.seconds)
-            yield done
-            if self.trainer.progress >= 1:
-                break
-            if self._saved_at is None or time.monotonic() - self._saved_at > self.order.save_every:
-                yield self._save(self.check)
-            if self._drawing_is_due():
-                yield from self._draw()
-        if self._samples and self._drawn_step != self.trainer.step:
-            yield from self._draw()
-        yield self._save(self.check)
+        """Train to the end: one event an item, and None for every step of the sampler before a set of samples.
 
-    @property
-    def _parameters(self) -> int:
-        return sum(parameter.numel() for parameter in self.trainer.network.parameters())
+        May be begun again after it was left, or has raised. Raises Diverged where the loss is no number any more, or
+        has exploded, and nothing is left to try; NotEnoughMemory where a step did not fit; Refusal where the folder is
+        another process's or cannot be written at the start, and NotSaved where it cannot be written later; the last
+        checkpoint stays.
+        """
+        if self.trainer.progress >= 1 and self._saver.step in (-1, self.trainer.step):
+            return
+        if self._saver.step < 0:  # says at once where nothing can be written
+            yield from self._save()
+        yield from self._draw_if_due()
+        while self.trainer.progress < 1:
+            yield from self._keep_to_the_journal()
+            yield from self._step()
+            if self.trainer.progress < 1:
+                yield from self._look_after()
+        if self._drawing.is_possible and self._drawing.step != self.trainer.step:
+            yield from self._draw()
+        validated = self._validate(at_the_end=True)
+        if validated is not None:
+            yield validated
+        yield from self._save(best=self._is_best(validated))
+
+    def _step(self) -> Iterator[Event]:
+        try:
+            done = self._try_step()
+        except Diverged as diverged:
+            yield self._roll_back(diverged.step, "its loss is no longer a number", [diverged.step - 2])
+            return
+        self.history.add(done)
+        self._watch.add(done.loss)
+        self._pace.stepped(done.seconds)
+        yield done
+        if self._watch.has_exploded:
+            at, words = done.step, f"its loss has risen to {self._watch.times_usual:.0f} times what was usual"
+            yield self._roll_back(at, words, [at - RECENT, at - 2])
+
+    def _try_step(self) -> TrainStep:
+        try:
+            return self.trainer.one_step()
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+            words = repr(error)
+        # Not while the error is at hand, which holds on to all that the step had made.
+        raise NotEnoughMemory(self.trainer.path.micro_batch, words)
+
+    def _look_after(self) -> Iterator[Event | None]:
+        """What is due between two steps."""
+        validated = self._validate()
+        if validated is not None:
+            yield validated
+        best, kept = self._is_best(validated), self._keeps_next
+        if best or kept or self._saver.is_due(self._watch.is_suspicious):
+            yield from self._save(best, kept)
+        yield from self._draw_if_due()
+
+    # ------------------------------------------------------------------------------------------------ the path
+
+    def _keep_to_the_journal(self) -> Iterator[PathChanged]:
+        """The next step is computed as the journal says; what is to be another way is written into it first."""
+        line = self.journal.in_force(self.trainer.step)
+        if self._wished is not None:
+            yield from self._take(self._wished, "as was asked for")
+            self._wished = None
+        elif line is None:
+            yield from self._take(self.trainer.path)
+        elif line is not self._line:
+            before, wanted = self.trainer.path, KernelPath.from_json(line.path)
+            taken = self.trainer.take(wanted)
+            self.trainer.lr_scale = line.lr_scale
+            if taken != wanted:
+                yield from self._take(taken, OTHER_PATH)
+            elif taken != before:
+                yield PathChanged(self.trainer.step, taken.words, line.why)
+            self._line = self.journal.in_force(self.trainer.step)
+
+    def _take(self, path: KernelPath, why: str = "") -> Iterator[PathChanged]:
+        """Another path from the next step on, journalled. Raises NotSaved where it cannot be."""
+        before = self.trainer.path
+        taken = self.trainer.take(path)
+        try:
+            self._line = self._write_line(self.trainer.step, self.trainer.lr_scale, why)
+        except NotSaved:
+            self.trainer.take(before)
+            raise
+        if taken != before or why == OTHER_PATH:
+            yield PathChanged(self.trainer.step, taken.words, why)
+
+    def _write_line(self, step: int, lr_scale: float, why: str) -> Line:
+        line = Line(step, self.trainer.path.to_json(), lr_scale, why)
+        try:
+            self.journal.write(line)
+        except Refusal as refusal:
+            raise NotSaved(str(refusal), refusal.details) from refusal
+        return line
+
+    def instruct(self, instruction: Instruction) -> None:
+        """Do what a person asks of the training under way, from its next step on."""
+        if instruction.samples_from is not None:
+            self._drawing.weights = instruction.samples_from
+        self._drawing.asked |= instruction.draw
+        self._keeps_next |= instruction.save
+        if instruction.micro_batch is not None:
+            fitting = max(1, min(self.request.batch, instruction.micro_batch))
+            self._wished = replace(self.trainer.path, micro_batch=fitting)
+
+    # ------------------------------------------------------------------------------------------------ misfortune
+
+    def _roll_back(self, at: int, why: str, at_most: list[int]) -> RolledBack:
+        """Go back to the newest good checkpoint with half of the learning rate. A step that fails right after a
+        checkpoint would fail whatever the rate, so that one is none of them."""
+        trainer, lr_scale = self.trainer, self.trainer.lr_scale
+        found = None
+        if rescues_made(lr_scale) < self.order.rescues:
+            sought = (find_checkpoint(self.out, self.journal, steps) for steps in at_most)
+            found = next((checkpoint for checkpoint in sought if checkpoint is not None), None)
+        if found is None:
+            good = find_checkpoint(self.out, self.journal)
+            raise gave_up(at, why, self.request, lr_scale, good.step if good else None)
+        event = RolledBack(at, found.step, lr_scale / 2, why)
+        self._line = self._write_line(found.step, event.lr_scale, f"Step {at}: {why}.")
+        restore_checkpoint(trainer, found.path)
+        trainer.lr_scale = event.lr_scale
+        if found.path != self.out / CHECKPOINT:
+            duplicate(found.path, self.out / CHECKPOINT)
+        forget_after(self.out, found.step)
+        self.history.add_rolled_back(event)
+        self.film.cut_to(found.step)
+        self._watch = Watch(self.history.losses[-Watch.LONGEST :])
+        self._saver.taken_back_to(found.step)
+        return event
+
+    # ------------------------------------------------------------------------------------------------ samples, files
+
+    def _draw_if_due(self) -> Iterator[Drawn | None]:
+        if self._drawing.is_due:
+            yield from self._draw()
+
+    def _draw(self) -> Iterator[Drawn | None]:
+        yield from self._drawing.draw(self.device, self.check)
+
+    def _validate(self, at_the_end: bool = False) -> Validated | None:
+        """The loss on the pictures kept aside, after steps that no clock has chosen."""
+        step = self.trainer.step
+        if self._validator is None or not (at_the_end or step % validates_every(self.request.steps) == 0):
+            return None
+        if any(known.step == step for known in self.history.validated):
+            return None
+        found = self._validator.measure(self.trainer.averaged().to(self.device), self.check, step)
+        if found is not None:
+            self.history.add_validated(found)
+        return found
+
+    def _is_best(self, validated: Validated | None) -> bool:
+        if validated is None or not self.order.keep_best:
+            return False
+        return validated.loss <= min(known.loss for known in self.history.validated)
+
+    def _save(self, best: bool = False, kept: bool = False) -> Iterator[Saved]:
+        self._saver.save(self.check, measures=True, best=best, kept=kept)
+        self._keeps_next = False
+        yield Saved(self.trainer.step)
+
+    def save(self) -> None:
+        """Write the run as it was after its last whole step. Raises NotSaved, or Refusal where nothing was ever
+        written."""
+        self._saver.save(kept=self._keeps_next)
+        self._keeps_next = False
+
+    def snapshot(self) -> Path:
+        """The averaged weights as they are, in a folder of their own that will not change. Raises Refusal."""
+        return self._saver.snapshot()
+
+    # ------------------------------------------------------------------------------------------------ what is told
 
     @property
     def images_per_second(self) -> float:
@@ -149,125 +315,30 @@ class TrainingSession:
             left = (self.request.steps - self.trainer.step) * self._pace.step_seconds
         else:
             left = 60 * (self.request.minutes or 0.0) - self.trainer.seconds
-        beside = (self._pace.previewing + self._saving) / self._pace.working if self._pace.working else 0.0
+        beside = (self._pace.previewing + self._saver.seconds) / self._pace.working if self._pace.working else 0.0
         return max(0.0, left) * (1 + min(MOST_OVERHEAD, beside))
 
     def started(self, job: int) -> TrainingStarted:
         """What the window is told at the beginning."""
+        request, history = self.request, self.history
         return TrainingStarted(
             job=job,
             name=self.out.name,
             folder=str(self.out),
             pictures=len(self.data),
-            labels=self.request.labels,
-            parameters=self._parameters,
-            batch=self.request.batch,
-            precision=self.request.precision,
+            labels=request.labels,
+            parameters=parameters_of(self.trainer),
+            batch=request.batch,
+            precision=request.precision,
             step=self.trainer.step,
-            total=self.request.steps,
-            minutes=self.request.minutes,
-            losses=self.history.losses,
+            total=request.steps,
+            minutes=request.minutes,
+            losses=history.losses,
             samples=tuple(told(drawn, job) for drawn in self.film.sets),
             notes=self.notes,
-        )
-
-    # ------------------------------------------------------------------------------------------------ samples
-
-    def _drawing_is_due(self) -> bool:
-        """Before the first step; then oftener at first, within a share of the run's time."""
-        if not self._samples or self.trainer.seconds < self._draw_next:
-            return False
-        affordable = self._pace.previewing + self._pace.preview_seconds <= PREVIEW_SHARE * self._pace.working
-        return affordable or self.trainer.step == 0
-
-    def _next_drawing(self) -> float:
-        seconds = self.trainer.seconds
-        return seconds + min(self.order.sample_every, max(FIRST_SAMPLES, seconds))
-
-    def _draw(self) -> Iterator[Drawn | None]:
-        seconds = 0.0
-        assert isinstance(self._product, ModelProduct)
-        network, info = self._product.network(self.trainer), self._product.info
-        opened = OpenModel(info, ImageSpec(info.event_shape), network, network.config, self.out)
-        step = self.trainer.step
-        items = draw(opened, self.order.samples, self.request.precision, self.device, self.check, step=step)
-        drawn = None
-        while drawn is None:
-            began = time.perf_counter()
-            drawn = next(items)
-            seconds += time.perf_counter() - began
-            if drawn is None:
-                yield None
-        self._pace.previewed(seconds)
-        self._drawn_step, self._draw_next = step, self._next_drawing()
-        self.film.add(drawn)
-        yield drawn
-
-    # ------------------------------------------------------------------------------------------------ files
-
-    def save(self) -> None:
-        """Write the run as it was after its last whole step: history, checkpoint, model. Raises NotSaved, or Refusal
-        where nothing was ever written."""
-        self._save(nothing, measures=False)
-
-    def _save(self, between: Callable[[], None], measures: bool = True) -> Saved:
-        if self._saved_step < 0:
-            claim(self.out, self)
-        try:
-            return self._write(between, measures)
-        except Refusal as refusal:
-            if self._saved_step < 0:
-                raise
-            raise NotSaved(str(refusal), refusal.details) from refusal
-
-    def _write(self, between: Callable[[], None], measures: bool) -> Saved:
-        began = time.perf_counter()
-        if measures:
-            self._product.measure(self.trainer, between)
-        write_film(self.film, self.out)
-        write_history(self.history, self.out)  # before the checkpoint, which both may be ahead of, not behind
-        between()
-        save_checkpoint(self.trainer, self.out)
-        between()
-        self._product.write(self.out, self.trainer)
-        write_summary(self._summary())
-        if self._saved_step < 0 and self.data.source is not None:
-            remember(self.out, self.data.source)
-        self._saved_step, self._saved_at = self.trainer.step, time.monotonic()
-        self._saving += time.perf_counter() - began
-        return Saved(self.trainer.step)
-
-    def instruct(self, instruction: Instruction) -> None:
-        """Do what a person asks of the training under way, from its next step on."""
-
-    def snapshot(self) -> Path:
-        """The averaged weights as they are, in a folder of their own that will not change. Raises Refusal."""
-        step = self.trainer.step
-        if step not in self._snapshots:
-            name = f"{self.out.name} step {step}"
-            folder, again = self.out / "snapshots" / name, 2
-            while folder.exists():  # from before the run was interrupted, perhaps with other bits
-                folder, again = folder.with_name(f"{name} ({again})"), again + 1
-            self._product.write(folder, self.trainer, name)
-            self._snapshots[step] = folder
-        return self._snapshots[step]
-
-    def _summary(self) -> RunSummary:
-        return RunSummary(
-            folder=self.out,
-            name=self.out.name,
-            step=self.trainer.step,
-            steps=self.request.steps,
-            minutes=self.request.minutes,
-            finished=self.trainer.progress >= 1,
-            seconds=self.trainer.seconds,
-            loss=self.history.recent_loss(),
-            size=self.data.pictures.shape[1],
-            data_name=self.data.name,
-            count=len(self.data),
-            pictures=self.data.source,
-            changed=time.time(),
-            parameters=self._parameters,
-            batch=self.request.batch,
-            precision=self.request.precision,
+            path=self.trainer.path.words,
+            norms=history.norms,
+            rates=history.rates,
+            by_level=history.by_level,
+            validated=tuple(TrainingValidated(job, v.step, v.loss, v.by_level) for v in history.validated),
         )

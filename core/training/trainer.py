@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 
 import torch
@@ -16,6 +17,7 @@ from core.training.batches import Batches
 from core.training.dataset import PictureFolder
 from core.training.ema import Ema
 from core.training.events import TrainStep, means_by_level
+from core.training.group import Order, ends_together, group_of_this_process
 from core.training.kernel_path import KernelPath
 from core.training.request import TrainRequest
 from core.training.tasks import Task, task_of
@@ -47,6 +49,9 @@ class Trainer:
                 "Give the same folder, unchanged, or fine-tune this run's model on these."
             )
         self.request, self.device, self.check = request, torch.device(device), check
+        self.group = group_of_this_process()
+        self._share = self.group.share(request.batch)
+        self.group.tell(Order("train", json.loads(request.to_text())))
         self.task = task or task_of(request, self.device)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(request.seed)
@@ -55,6 +60,8 @@ class Trainer:
             self.network.load_state_dict(weights)
         self.network.check = self._check  # type: ignore[assignment]
         self.network.to(self.device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
+        self._joined = self.group.joined(self.network)
+        self._is_told = False
         self.ema = Ema(self.network.named_parameters(), request.ema_decay)
         self.optimizer = torch.optim.AdamW(
             self.network.parameters(),
@@ -64,7 +71,7 @@ class Trainer:
             fused=True,
         )
         self.batches = Batches(request, data, self.task.drops_labels)
-        self.path = path_of(request, device)
+        self.path = path_of(request, device, self.group.world)
         self.step, self.seconds, self.lr_scale = 0, 0.0, 1.0
         self._away = 0.0
         self._before_step: dict[str, Tensor] | None = None
@@ -91,25 +98,28 @@ class Trainer:
         self.path = replace(path, device=self.path.device, world=self.path.world)
         return self.path
 
-    def one_step(self) -> TrainStep:
-        """Algorithm 1 of Ho et al. 2020 on one batch.
+    def one_step(self, lr: float | None = None) -> TrainStep:
+        """Algorithm 1 of Ho et al. 2020 on one batch, with the learning rate ``lr`` (None: the run's own).
 
-        The gradients of micro-batches add up to the batch's. A step that is left early, by Cancelled or another
-        exception, is as if it had not begun.
+        The gradients of micro-batches add up to the batch's, as do those of all processes. A step that is left early,
+        by Cancelled or another exception, is as if it had not begun. Raises Diverged where the loss or its gradient is
+        no number.
         """
         start, self._away = time.perf_counter(), 0.0
+        lr = self.learning_rate() if lr is None else lr
         self._before_step = self.batches.state()
         if torch.get_num_threads() != self.path.threads:
             torch.set_num_threads(self.path.threads)
         try:
-            self._check()
-            loss, norm, t, losses = self._gradients()
+            self._let_in()
+            self._tell(lr)
+            with ends_together() if self.group.is_shared else nullcontext():
+                loss, norm, t, losses = self._gradients()
             if not math.isfinite(loss) or not math.isfinite(norm):
                 raise self._not_a_number()
         except BaseException:
             self._undo()
             raise
-        lr = self.learning_rate()
         for group in self.optimizer.param_groups:
             group["lr"] = lr
         self.optimizer.step()
@@ -126,38 +136,63 @@ class Trainer:
     def _gradients(self) -> tuple[float, float, Tensor, Tensor]:
         """Draw a batch and leave its gradients, clipped, in the network: its loss, their norm before that, and t and
         the losses of its pictures."""
-        batch, n = self.batches.next(), self.request.batch
-        x0, eps, t, weights = (part.to(self.device) for part in (batch.x0, batch.eps, batch.t, batch.weights))
+        batch, n = self.batches.next(self._share), self.request.batch
+        mine = (batch.x0, batch.eps, batch.t[self._share], batch.weights[self._share])
+        x0, eps, t, weights = (part.to(self.device) for part in mine)
         labels = None if batch.labels is None else batch.labels.to(self.device)
         losses = []
         with self._dropout_noise(), self._weights_cast_once():
-            for part in self._parts():
+            for part in self._parts(len(x0)):
                 self._check()
                 labelled = None if labels is None else labels[part]
-                each = self.task.losses(self._evaluate, x0[part], eps[part], t[part], labelled)
-                self._check()
-                ((each * weights[part]).sum() / n).backward()  # type: ignore[no-untyped-call]
+                with self._joining_at_last(part.stop == len(x0)):
+                    each = self.task.losses(self._evaluate, x0[part], eps[part], t[part], labelled)
+                    self._check()
+                    loss = (each * weights[part]).sum() * (self.group.world / n)
+                    loss.backward()  # type: ignore[no-untyped-call]
                 losses.append(each.detach())
         gradients = [parameter.grad for parameter in self.network.parameters() if parameter.grad is not None]
         total = nn.utils.get_total_norm(gradients)
-        *numbers, norm = torch.cat((*losses, total[None])).tolist()  # the one moment that waits for a GPU
+        all_losses = self.group.gathered(torch.cat(losses))
+        *numbers, norm = torch.cat((all_losses, total[None])).tolist()  # the one moment that waits for a GPU
         if norm > self.request.gradient_clip:
             nn.utils.clip_grads_with_norm_(self.network.parameters(), self.request.gradient_clip, total)
         found = torch.tensor(numbers)
         return float((found * batch.weights).mean()), norm, batch.t, found
 
     def _evaluate(self, x: Tensor, t: Tensor, labels: Tensor | None) -> Tensor:
-        output: Tensor = self.network(x, t, labels)
+        output: Tensor = self._joined(x, t, labels)
         return output
 
-    def _parts(self) -> Iterator[slice]:
-        """The batch in parts of nearly equal length, none longer than a micro-batch."""
-        batch = self.request.batch
+    def _tell(self, lr: float) -> None:
+        """Other processes that share the batch are where this one is, and make the same step."""
+        if not self.group.leads:
+            return
+        if not self._is_told:
+            tensors, numbers = self.state()
+            self.group.tell(Order("state", dict(numbers)), tensors)
+            self._is_told = True
+        self.group.tell(Order("step", {"lr": lr, "path": self.path.to_json()}))
+
+    def _joining_at_last(self, is_last: bool) -> AbstractContextManager[None]:
+        """Gradients of all processes are joined once a step."""
+        if is_last or not isinstance(self._joined, nn.parallel.DistributedDataParallel):
+            return nullcontext()
+        alone: AbstractContextManager[None] = self._joined.no_sync()
+        return alone
+
+    def _parts(self, batch: int) -> Iterator[slice]:
+        """So many pictures in parts of nearly equal length, none longer than a micro-batch."""
         count = -(-batch // min(batch, self.path.micro_batch))
         for index in range(count):
             yield slice(index * batch // count, (index + 1) * batch // count)
 
     def _check(self) -> None:
+        """Within a step others are let in, unless processes share it: none may leave the rest within it."""
+        if not self.group.is_shared:
+            self._let_in()
+
+    def _let_in(self) -> None:
         """Let others in, of whom the step must not notice anything: not their random numbers, nor their time."""
         began = time.perf_counter()
         lent = self.request.network.dropout > 0
@@ -198,7 +233,7 @@ class Trainer:
             yield
             return
         with torch.random.fork_rng(devices=[self.device] if self.device.type == "cuda" else []):
-            torch.manual_seed(self.request.seed + 1_000_003 * (self.step + 1))
+            torch.manual_seed(self.request.seed + 1_000_003 * (self.step + 1) + 7919 * self.group.rank)
             yield
 
     def _not_a_number(self) -> Diverged:
@@ -212,10 +247,16 @@ class Trainer:
 
     def averaged(self) -> nn.Module:
         """A copy of the network with the averaged weights, float32 on the CPU."""
+        return self._copied(self.ema.averages)
+
+    def raw(self) -> nn.Module:
+        """The same with the weights as they are after the last step."""
+        return self._copied({name: parameter.detach() for name, parameter in self.network.named_parameters()})
+
+    def _copied(self, weights: Mapping[str, Tensor]) -> nn.Module:
         with torch.device("meta"):
             network = self.task.network(self.request)
-        averages = {name: value.to("cpu", copy=True) for name, value in self.ema.averages.items()}
-        network.load_state_dict(averages, assign=True)
+        network.load_state_dict({name: value.to("cpu", copy=True) for name, value in weights.items()}, assign=True)
         return network.eval()
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, float]]:
@@ -245,14 +286,14 @@ class Trainer:
             self.ema.restore(averages, int(numbers["updates"]))
             self.batches.restore(tensors)
             self.step, self.seconds = int(numbers["step"]), float(numbers["seconds"])
-            self.lr_scale = float(numbers.get("lr_scale", 1.0))
+            self.lr_scale, self._is_told = float(numbers.get("lr_scale", 1.0)), False
         except (KeyError, RuntimeError, TypeError, ValueError) as error:
             raise Refusal(
                 "The checkpoint does not belong to this network. Train into another folder.", repr(error)
             ) from error
 
 
-def path_of(request: TrainRequest, device: str = "cpu") -> KernelPath:
+def path_of(request: TrainRequest, device: str = "cpu", world: int = 1) -> KernelPath:
     """How this process computes a run that nothing else is known of."""
     micro_batch = min(request.batch, request.micro_batch or request.batch)
-    return KernelPath(device, request.precision, torch.get_num_threads(), micro_batch)
+    return KernelPath(device, request.precision, torch.get_num_threads(), micro_batch, world=world)

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from safetensors import safe_open
 
 from core.errors import Refusal
-from core.training.checkpoint import FILE, load_checkpoint, read_request, save_checkpoint
+from core.training.checkpoint import FILE, find_checkpoint, load_checkpoint, read_request, save_checkpoint
 from core.training.journal import Journal, Line
-from core.training.keeping import KEPT, PREVIOUS, branch, forget_after, keep, list_checkpoints
+from core.training.keeping import KEPT, PREVIOUS, branch, forget_after, keep, list_checkpoints, settle
 from core.training.sealed import Harmed, check_seal, metadata_of, write_sealed
 from core.training.trainer import Trainer
 from tests.core.halves import DATA, REQUEST
@@ -54,9 +54,9 @@ def flip(path: Path, place: int) -> None:
     path.write_bytes(content)
 
 
-def loaded_step(folder: Path, **how: object) -> int:
+def loaded_step(folder: Path, journal: Journal | None = None) -> int:
     trainer = Trainer(REQUEST, DATA)
-    load_checkpoint(trainer, folder, **how)
+    load_checkpoint(trainer, folder, journal)
     return trainer.step
 
 
@@ -101,9 +101,9 @@ def test_that_a_flipped_byte_is_found_and_the_checkpoint_before_takes_its_place(
     trained(tmp_path, 3)
     flip(tmp_path / FILE, -1000)
     trainer = Trainer(REQUEST, DATA)
-    loaded = load_checkpoint(trainer, tmp_path)
-    assert (loaded.path, trainer.step) == (tmp_path / PREVIOUS, 2)
-    assert loaded.note == "The latest checkpoint is damaged: the run goes on from that of step 2."
+    note = load_checkpoint(trainer, tmp_path)
+    assert trainer.step == 2
+    assert note == "The latest checkpoint is damaged: the run goes on from that of step 2."
     assert read_request(tmp_path) == REQUEST
 
 
@@ -155,7 +155,7 @@ def test_that_what_was_taken_back_is_not_gone_on_from(tmp_path: Path) -> None:
     assert loaded_step(tmp_path, journal=journal) == 2
     journal.write(Line(1, {}, 0.5))
     assert loaded_step(tmp_path, journal=journal) == 1
-    assert loaded_step(tmp_path, journal=journal, at_most=0) == 0
+    assert find_checkpoint(tmp_path, journal, at_most=0) is None
 
 
 def test_that_others_may_work_while_a_checkpoint_is_written_and_stop_it(tmp_path: Path) -> None:
@@ -217,7 +217,17 @@ def test_that_checkpoints_are_kept_on_disks_without_second_names(tmp_path: Path,
     trained(tmp_path, 2)
     keep(tmp_path, 2)
     assert (tmp_path / KEPT / "step-000002.safetensors").read_bytes() == (tmp_path / FILE).read_bytes()
-    assert loaded_step(tmp_path, at_most=1) == 1
+    assert find_checkpoint(tmp_path, at_most=1).path == tmp_path / PREVIOUS
+
+
+def test_that_a_run_that_is_over_keeps_one_latest_checkpoint(tmp_path: Path) -> None:
+    trained(tmp_path, 2)
+    settle(tmp_path)
+    assert not (tmp_path / PREVIOUS).exists()
+    trained(tmp_path, 3)
+    flip(tmp_path / FILE, -3)
+    settle(tmp_path)
+    assert loaded_step(tmp_path) == 2
 
 
 def test_that_later_steps_are_forgotten(tmp_path: Path) -> None:

@@ -51,7 +51,7 @@ def test_that_a_training_that_explodes_is_stopped_in_words(objective, variance, 
 
 
 def test_that_what_was_saved_before_a_training_diverged_is_good(tmp_path) -> None:
-    order = TrainOrder(tmp_path / "run", steps=20, batch=4, samples=0, save_every=0.0, precision="float32")
+    order = TrainOrder(tmp_path / "run", steps=20, batch=4, samples=0, save_every=0.0, precision="float32", rescues=0)
     session = TrainingSession(order, DATA, network=TINY)
     work = session.work()
     while session.trainer.step < 3:

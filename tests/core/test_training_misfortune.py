@@ -11,7 +11,9 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import psutil
@@ -20,16 +22,28 @@ import torch
 
 from core.errors import Refusal
 from core.files import write_refusal
-from core.messages import Failed, RunPaused, RunResumed, TrainingSaved, TrainingStarted, TrainingTick
-from core.training import session as session_module
+from core.messages import (
+    Failed,
+    RunPaused,
+    RunResumed,
+    TrainingOffer,
+    TrainingPath,
+    TrainingSaved,
+    TrainingStarted,
+    TrainingTick,
+)
+from core.training import saving
 from core.training.checkpoint import load_checkpoint
 from core.training.claim import FILE as CLAIM
 from core.training.dataset import PictureFolder
-from core.training.order import TrainOrder
+from core.training.events import Event, PathChanged
+from core.training.journal import Journal
+from core.training.order import Instruction, TrainOrder
+from core.training.run import train_on_folder
 from core.training.runs import list_runs, remember
 from core.training.session import NotSaved, TrainingSession
 from core.training.trainer import Trainer
-from tests.core.halves import DATA, TINY
+from tests.core.halves import DATA, TINY, folder_of
 
 
 class Disk:
@@ -40,14 +54,14 @@ class Disk:
 
 @pytest.fixture
 def disk(monkeypatch: pytest.MonkeyPatch) -> Disk:
-    disk, write = Disk(), session_module.save_checkpoint
+    disk, write = Disk(), saving.save_checkpoint
 
-    def save(trainer: Trainer, folder: Path) -> None:
+    def save(trainer: Trainer, folder: Path, *others: Any) -> None:
         if disk.full:
             raise write_refusal(folder, OSError(errno.ENOSPC, "No space left on device"))
-        write(trainer, folder)
+        write(trainer, folder, *others)
 
-    monkeypatch.setattr(session_module, "save_checkpoint", save)
+    monkeypatch.setattr(saving, "save_checkpoint", save)
     return disk
 
 
@@ -164,20 +178,79 @@ def test_that_pictures_that_have_changed_are_told_from_those_trained_on(order) -
 # ------------------------------------------------------------------------------------------- memory
 
 
-def test_that_a_step_without_memory_is_said_in_words_and_loses_nothing(listening, pictures, order, monkeypatch) -> None:
-    whole = Trainer.one_step
+@pytest.fixture
+def memory(monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
+    """How many pictures fit into it at once, from the fourth step on."""
+    fitting, whole = {"pictures": 1}, Trainer.one_step
 
     def one_step(trainer: Trainer):
-        if trainer.step == 3:
+        if trainer.step >= 3 and trainer.path.micro_batch > fitting["pictures"]:
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
         return whole(trainer)
 
     monkeypatch.setattr(Trainer, "one_step", one_step)
+    return fitting
+
+
+def test_that_smaller_parts_are_offered_where_a_step_does_not_fit_and_taken_when_accepted(
+    listening, pictures, order, memory
+) -> None:
     toy = listening()
-    job = toy.engine.train(order, pictures)
-    toy.wait(lambda: toy.ended(job))
-    assert "smaller batch, network or size" in toy.ended(job).message
+    job = toy.engine.train(replace(order, steps=6), pictures)
+    toy.wait(lambda: toy.of(RunPaused))
+    (offer,) = toy.of(TrainingOffer)
+    assert (offer.job, offer.micro_batch) == (job, 2)
+    assert "not enough memory" in toy.of(RunPaused)[-1].reason
     assert toy.of(TrainingSaved)[-1].step == 3
+
+    toy.engine.instruct(job, Instruction(micro_batch=2))
+    toy.engine.resume(job)
+    toy.wait(lambda: len(toy.of(TrainingOffer)) == 2)
+    assert toy.of(TrainingOffer)[-1].micro_batch == 1
+    toy.wait(lambda: len(toy.of(RunPaused)) == 2)
+    toy.engine.instruct(job, Instruction(micro_batch=1))
+    toy.engine.resume(job)
+    toy.wait(lambda: toy.ended(job))
+    assert toy.ended(job).reason == "finished"
+    assert ["2 pictures at once" in path.words for path in toy.of(TrainingPath)] == [True, False]
+    assert {path.step for path in toy.of(TrainingPath)} == {3}
+
+
+def test_that_a_training_that_fits_not_even_one_by_one_is_said_in_words_and_loses_nothing(
+    listening, pictures, order, memory
+) -> None:
+    memory["pictures"] = 0
+    toy = listening()
+    job = toy.engine.train(replace(order, batch=1), pictures)
+    toy.wait(lambda: toy.ended(job))
+    assert "Not even one picture at a time fits" in toy.ended(job).message
+    assert toy.of(TrainingSaved)[-1].step == 3
+
+
+def test_that_a_command_goes_on_in_smaller_parts_by_itself(tmp_path, memory) -> None:
+    memory["pictures"] = 2
+    heard: list[Event] = []
+    folder = folder_of(DATA, tmp_path / "halves")
+    out = tmp_path / "run"
+    report = train_on_folder(folder, out, size=8, steps=5, batch=8, network=TINY, on_event=heard.append)
+    assert report.step == 5
+    changes = [event for event in heard if isinstance(event, PathChanged)]
+    assert [change.step for change in changes] == [3, 3]
+    assert "2 pictures at once" in changes[-1].words
+    assert Journal(out).in_force(3).path["micro_batch"] == 2
+
+
+def test_that_what_is_learned_does_not_depend_on_the_parts_but_for_rounding(tmp_path, memory) -> None:
+    folder = folder_of(DATA, tmp_path / "halves")
+    losses = {}
+    for fitting in (1, 8):
+        memory["pictures"] = fitting
+        heard: list[float] = []
+        listen = partial(lambda heard, trainer, step: heard.append(step.loss), heard)
+        out = tmp_path / str(fitting)
+        train_on_folder(folder, out, size=8, steps=6, batch=8, network=TINY, precision="float32", on_tick=listen)
+        losses[fitting] = heard
+    np.testing.assert_allclose(losses[1], losses[8], rtol=1e-4)
 
 
 # ------------------------------------------------------------------------------------------- two at once

@@ -195,16 +195,12 @@ def test_that_a_run_cancelled_anywhere_and_saved_ends_on_the_same_bits(
 
 
 def test_that_a_save_looks_up_between_its_files_and_can_be_left_there(order: TrainOrder) -> None:
-    left = [2]
-
     def check() -> None:
-        left[0] -= 1
-        if left[0] == 0:
+        if (order.out / FILE).exists():
             raise Cancelled
 
     with pytest.raises(Cancelled):
         next(session(order, check).work())
-    assert (order.out / FILE).exists()
     assert not (order.out / "model_index.json").exists()
     assert kinds(session(replace(order, resume=True)))[-1] == ("Saved", 6)
 
@@ -376,7 +372,7 @@ def test_that_a_full_disk_stops_the_run_with_its_last_checkpoint_whole(
 
 
 def test_that_a_loss_that_is_no_number_keeps_the_last_checkpoint(order: TrainOrder) -> None:
-    run = session(replace(order, save_every=0.0))
+    run = session(replace(order, save_every=0.0, rescues=0))
     items = run.work()
     while next(items) != Saved(3):
         pass

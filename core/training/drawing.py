@@ -1,0 +1,72 @@
+"""When a run draws samples, and with which of its weights."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+
+from core.dataspec import ImageSpec
+from core.model_folder import OpenModel
+from core.pace import PREVIEW_SHARE, Pace
+from core.training.events import Drawn
+from core.training.film import Film
+from core.training.order import TrainOrder, WeightsName
+from core.training.product import ModelProduct, Product
+from core.training.samples import draw
+from core.training.trainer import Trainer
+
+FIRST_SAMPLES = 7.5
+"""Seconds of work after which samples are drawn a second time; then after twice as long, and so on."""
+
+
+class Drawing:
+    """Draws into the run's film. ``weights`` chooses with which weights, ``asked`` that it be done at once; ``step`` is
+    where it was done last, -1 before."""
+
+    def __init__(self, order: TrainOrder, trainer: Trainer, product: Product, film: Film, pace: Pace) -> None:
+        self._order, self._trainer, self._product = order, trainer, product
+        self._film, self._pace = film, pace
+        self.weights: WeightsName = order.samples_from
+        self.asked = False
+        self.step = -1
+        self._next = self._later() if film.sets else 0.0
+
+    @property
+    def is_possible(self) -> bool:
+        return self._product.draws and self._order.samples > 0
+
+    @property
+    def is_due(self) -> bool:
+        """Before the first step; then oftener at first, within a share of the run's time; and where asked for."""
+        if not self.is_possible:
+            return False
+        if self.asked:
+            return True
+        if self._trainer.seconds < self._next:
+            return False
+        affordable = self._pace.previewing + self._pace.preview_seconds <= PREVIEW_SHARE * self._pace.working
+        return affordable or self._trainer.step == 0
+
+    def draw(self, device: str, check: Callable[[], None]) -> Iterator[Drawn | None]:
+        """None after each step of the sampler, in the end what was drawn."""
+        assert isinstance(self._product, ModelProduct)
+        step, seconds, self.asked = self._trainer.step, 0.0, False
+        network, info = self._product.network(self._trainer, self.weights), self._product.info
+        opened = OpenModel(info, ImageSpec(info.event_shape), network, network.config, self._order.out)
+        precision = self._trainer.path.precision
+        items = draw(opened, self._order.samples, precision, device, check, step=step, weights=self.weights)
+        drawn = None
+        while drawn is None:
+            began = time.perf_counter()
+            drawn = next(items)
+            seconds += time.perf_counter() - began
+            if drawn is None:
+                yield None
+        self._pace.previewed(seconds)
+        self.step, self._next = step, self._later()
+        self._film.add(drawn)
+        yield drawn
+
+    def _later(self) -> float:
+        seconds = self._trainer.seconds
+        return seconds + min(self._order.sample_every, max(FIRST_SAMPLES, seconds))
