@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from PySide6.QtWidgets import QStackedWidget
 
 from app.panels import column_of
@@ -11,14 +9,13 @@ from app.stages.train_aim import Aim
 from app.stages.train_course import Course
 from app.stages.train_maths import algorithm_of, line_of, loss_of
 from app.stages.train_normal import TrainNormal
-from app.stages.train_strip import LearningStrip
 from app.theme import GRID
 from app.widgets.algorithm import Algorithm
 from app.widgets.controls import label
 from app.widgets.equation import Equation
+from app.widgets.filmstrip import Filmstrip
 from app.widgets.run_list import RunList
 from app.widgets.transport import Transport
-from core.training.events import Drawn
 
 FILM = "What the model draws along the way appears here, as a film of its learning."
 RAIL = (
@@ -37,8 +34,9 @@ class TrainInstruments:
         self.normal = TrainNormal()
         self.runs = RunList()
         self.transport = Transport()
-        self.strip = LearningStrip()
+        self.strip = Filmstrip()
         self.transport.rail.setToolTip(RAIL)
+        self.strip.setToolTip("The model as it learns, at the diffusion time looked at: click to see what it drew then")
         self.transport.time_label.setText("training step")
         self.transport.entry.setAccessibleName("Training step")
         self.transport.entry.setToolTip("Type a step and press Enter to go to the samples nearest to it")
@@ -48,7 +46,7 @@ class TrainInstruments:
         self.bottom.addWidget(column_of(self.transport, self.strip, spacing=GRID // 2))
         self._aim: Aim | None = None
         self.show_idea(Aim())
-        self.show_sets(())
+        self.show_moments(())
 
     def show_idea(self, aim: Aim) -> None:
         """Before there is a training: what one would do."""
@@ -61,14 +59,13 @@ class TrainInstruments:
         self.normal.show_course(course)
         self._show_maths(course.aim, state, loss)
 
-    def show_sets(self, samples: Sequence[Drawn]) -> None:
-        """The sets of samples drawn so far, in order; the pictures of the strip are asked for anew."""
-        moments = tuple(drawn.step for drawn in samples)
+    def show_moments(self, moments: tuple[int, ...]) -> None:
+        """The steps at which samples were drawn, in order; the pictures of the strip are asked for anew."""
         self.bottom.setCurrentIndex(1 if moments else 0)
         self.transport.set_positions(moments or (0,))
         first, last = (f"step {step:,}" for step in (moments[0], moments[-1])) if len(moments) > 1 else ("", "")
         self.transport.rail.set_ends(first, last)
-        self.strip.show_sets(samples)
+        self.strip.set_frames(len(moments), moments)
 
     def look_at(self, index: int) -> None:
         self.transport.set_position(index)
