@@ -284,6 +284,7 @@ class TrainingStarted:
     rates: NDArray[np.float32] = field(default_factory=lambda: np.zeros(0, np.float32))
     by_level: NDArray[np.float32] = field(default_factory=lambda: np.zeros((0, 10), np.float32))
     validated: tuple[TrainingValidated, ...] = ()
+    rolled_back: tuple[TrainingRolledBack, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

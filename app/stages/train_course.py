@@ -157,6 +157,9 @@ class Course:
         self.losses, self.film = message.losses, Film([as_drawn(drawn) for drawn in message.samples])
         self.norms, self.rates, self.by_level = message.norms, message.rates, message.by_level
         self.validated = tuple(Validated(kept.step, kept.loss, kept.by_level) for kept in message.validated)
+        self.rolled_back = tuple(
+            RolledBack(back.at, back.step, back.lr_scale, back.why) for back in message.rolled_back
+        )
         self.path, self.will_draw = message.path, False
         self.saved, self.notes = message.step or None, message.notes
 

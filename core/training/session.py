@@ -9,7 +9,7 @@ from pathlib import Path
 from core.errors import Diverged, Refusal, is_out_of_memory
 from core.files import clear_leftovers
 from core.library import NetworkModel
-from core.messages import TrainingStarted, TrainingValidated
+from core.messages import TrainingRolledBack, TrainingStarted, TrainingValidated
 from core.pace import Pace
 from core.training.checkpoint import FILE as CHECKPOINT
 from core.training.checkpoint import find_checkpoint, load_checkpoint, read_request, restore_checkpoint
@@ -341,4 +341,5 @@ class TrainingSession:
             rates=history.rates,
             by_level=history.by_level,
             validated=tuple(TrainingValidated(job, v.step, v.loss, v.by_level) for v in history.validated),
+            rolled_back=tuple(TrainingRolledBack(job, b.at, b.step, b.lr_scale, b.why) for b in history.rolled_back),
         )

@@ -94,3 +94,10 @@ def test_that_an_offer_stands_until_the_training_goes_on() -> None:
     assert made.offer is offer
     made.receive(RunResumed(1))
     assert made.offer is None
+
+
+def test_that_a_training_gone_on_with_knows_how_often_it_was_rolled_back() -> None:
+    made, losses = course(), np.ones(3, np.float32)
+    back = TrainingRolledBack(1, 6, 3, 0.5, "no number")
+    made.receive(TrainingStarted(1, "run", "run", 10, (), 9, 4, "float32", 3, 9, None, losses, rolled_back=(back,)))
+    assert [(kept.at, kept.step, kept.lr_scale, kept.why) for kept in made.rolled_back] == [(6, 3, 0.5, "no number")]
