@@ -48,6 +48,23 @@ def _reserve(file: int, length: int) -> None:
         os.truncate(file, length)
 
 
+def _unbuffered(path: Path) -> BinaryIO:
+    """What could not be written would be lost in a buffer."""
+    return path.open("w+b", buffering=0)
+
+
+def _at_its_end(path: Path) -> BinaryIO:
+    file = path.open("r+b", buffering=0)
+    file.seek(0, os.SEEK_END)
+    return file
+
+
+def _put(file: BinaryIO, content: memoryview) -> None:
+    content = content.cast("B")
+    while content:
+        content = content[file.write(content) :]
+
+
 class PictureWriter:
     """Takes pictures uint8 (side, side, 1 or 3); one channel is kept as long as all of them are grey.
 
@@ -63,7 +80,7 @@ class PictureWriter:
             self._refuse_too_many(None)
             return
         try:
-            self._file = path.open("w+b")
+            self._file = _unbuffered(path)
         except OSError as error:
             self._give_up_the_file(error)
 
@@ -112,30 +129,29 @@ class PictureWriter:
 
     def _write(self, picture: Pictures) -> None:
         try:
-            self._file.write(picture.data)
+            _put(self._file, picture.data)
         except OSError as error:
             self._give_up_the_file(error)
             self._file.write(picture.data)
 
     def _widen(self) -> None:
         """Give all pictures so far three equal channels; happens once at most."""
-        each = self._side**2
-        try:
-            wide: BinaryIO = self._beside().open("w+b") if self.is_kept and self._path else io.BytesIO()
-            self._copy(self._file, wide, each, 3)
-        except OSError as error:
-            self._give_up_the_file(error)
-            wide = io.BytesIO()
-            self._copy(self._file, wide, each, 3)
-        self._file.close()
-        self._file, self.channels = wide, 3
-        if self.is_kept and self._path:
-            wide.flush()
-            os.replace(self._beside(), self._path)
-
-    def _beside(self) -> Path:
-        assert self._path is not None
-        return self._path.with_suffix(".wide")
+        if self.is_kept and self._path is not None:
+            beside = self._path.with_suffix(".wide")
+            try:
+                with _unbuffered(beside) as wide:
+                    self._copy(self._file, wide, self._side**2, 3)
+                self._file.close()  # some systems rename no file that is open
+                os.replace(beside, self._path)
+                self._file = _at_its_end(self._path)
+            except OSError as error:
+                if self._file.closed:
+                    self._file = _at_its_end(self._path)
+                self._give_up_the_file(error)
+        if not self.is_kept:
+            grey, self._file = self._file, io.BytesIO()
+            self._copy(grey, self._file, self._side**2, 3)
+        self.channels = 3
 
     def _copy(self, source: BinaryIO, target: BinaryIO, each: int, times: int) -> None:
         """Copy ``count`` pictures of ``each`` bytes, every byte as often as ``times`` says."""
@@ -145,7 +161,7 @@ class PictureWriter:
             block = np.frombuffer(source.read(min(left, BLOCK)), np.uint8)
             if not len(block):
                 raise OSError("the file of pictures is shorter than what was written to it")
-            target.write(np.repeat(block, times).data if times > 1 else block.data)
+            _put(target, np.repeat(block, times).data if times > 1 else block.data)
             left -= len(block)
 
     def _give_up_the_file(self, error: OSError) -> None:
