@@ -44,10 +44,10 @@ class TrainFilm(QObject):
 
     def renew(self) -> None:
         """The training has drawn, or begun anew."""
-        moments = self.course.moments if self.course is not None else ()
-        newest = len(moments) - 1
+        samples = self.course.samples if self.course is not None else ()
+        newest = len(samples) - 1
         self.index = newest if self.follows else max(0, min(self.index, newest))
-        self._instruments.show_moments(moments)
+        self._instruments.show_sets(samples)
         self._show()
 
     @Slot(int)
@@ -76,7 +76,7 @@ class TrainFilm(QObject):
     def _refill(self) -> None:
         """Other pictures are wanted in the strip: of another sample, or at another diffusion time."""
         if self.course is not None:
-            self._instruments.strip.set_frames(len(self.course.samples), self.course.moments)
+            self._instruments.strip.show_sets(self.course.samples)
             self._instruments.strip.set_current(max(0, self.index))
 
     @Slot(int)

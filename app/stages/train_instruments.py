@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from PySide6.QtWidgets import QStackedWidget
 
 from app.panels import column_of
@@ -9,13 +11,14 @@ from app.stages.train_aim import Aim
 from app.stages.train_course import Course
 from app.stages.train_maths import algorithm_of, line_of, loss_of
 from app.stages.train_normal import TrainNormal
+from app.stages.train_strip import LearningStrip
 from app.theme import GRID
 from app.widgets.algorithm import Algorithm
 from app.widgets.controls import label
 from app.widgets.equation import Equation
-from app.widgets.filmstrip import Filmstrip
 from app.widgets.run_list import RunList
 from app.widgets.transport import Transport
+from core.training.events import Drawn
 
 FILM = "What the model draws along the way appears here, as a film of its learning."
 RAIL = (
@@ -34,9 +37,8 @@ class TrainInstruments:
         self.normal = TrainNormal()
         self.runs = RunList()
         self.transport = Transport()
-        self.strip = Filmstrip()
+        self.strip = LearningStrip()
         self.transport.rail.setToolTip(RAIL)
-        self.strip.setToolTip("The model as it learns, at the diffusion time looked at: click to see what it drew then")
         self.transport.time_label.setText("training step")
         self.transport.entry.setAccessibleName("Training step")
         self.transport.entry.setToolTip("Type a step and press Enter to go to the samples nearest to it")
@@ -46,7 +48,7 @@ class TrainInstruments:
         self.bottom.addWidget(column_of(self.transport, self.strip, spacing=GRID // 2))
         self._aim: Aim | None = None
         self.show_idea(Aim())
-        self.show_moments(())
+        self.show_sets(())
 
     def show_idea(self, aim: Aim) -> None:
         """Before there is a training: what one would do."""
@@ -59,13 +61,14 @@ class TrainInstruments:
         self.normal.show_course(course)
         self._show_maths(course.aim, state, loss)
 
-    def show_moments(self, moments: tuple[int, ...]) -> None:
-        """The steps at which samples were drawn, in order; the pictures of the strip are asked for anew."""
+    def show_sets(self, samples: Sequence[Drawn]) -> None:
+        """The sets of samples drawn so far, in order; the pictures of the strip are asked for anew."""
+        moments = tuple(drawn.step for drawn in samples)
         self.bottom.setCurrentIndex(1 if moments else 0)
         self.transport.set_positions(moments or (0,))
         first, last = (f"step {step:,}" for step in (moments[0], moments[-1])) if len(moments) > 1 else ("", "")
         self.transport.rail.set_ends(first, last)
-        self.strip.set_frames(len(moments), moments)
+        self.strip.show_sets(samples)
 
     def look_at(self, index: int) -> None:
         self.transport.set_position(index)

@@ -77,7 +77,7 @@ class LearningMap(Sheet):
             self.set_cells((), ())
             return
         names = [f"t = {t}" if place == 0 else "data" if t == DATA else str(t) for place, t in enumerate(self._times)]
-        self.set_cells(names, [f"{drawn.step:,}" + ("′" if drawn.weights == "raw" else "") for drawn in sets])
+        self.set_cells(names, ["raw" if drawn.weights == "raw" else f"{drawn.step:,}" for drawn in sets])
         whole = matrix(sets, self._cell, self._kind)
         for row, pictures in enumerate(whole):
             for column, picture in enumerate(pictures):

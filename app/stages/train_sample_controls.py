@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from PySide6.QtCore import Signal, Slot
-from PySide6.QtWidgets import QHBoxLayout, QPushButton, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QWidget
 
 from app.stages.run_instruments import button
 from app.stages.train_course import Course
@@ -13,13 +15,13 @@ from app.widgets.controls import Choice
 from core.training.events import Drawn
 from core.training.order import WeightsName
 
-KINDS = {"x0_hat": "guess x̂₀", "x_t": "state x_t"}
+KINDS = {"x0_hat": "guess of x₀", "x_t": "state x_t"}
 KIND = (
     "What is shown on the way: x̂₀, the picture that the network guesses behind the noise (DDPM, eq. 15),\n"
     "or x_t, the noisy state itself. At the end of the way they are one."
 )
 NO_WAY = "No way was kept of these samples: only what they became."
-WEIGHTS = {"ema": "averaged", "raw": "raw"}
+WEIGHTS = {"ema": "EMA weights", "raw": "raw weights"}
 WHOSE = (
     "Which weights the samples are drawn with: averaged over the last steps (EMA, θ̄ ← d·θ̄ + (1 − d)·θ, smoother and\n"
     "nearly always better; Song et al. 2021), or as they are. It holds for samples to come; “Draw now” draws at once."
@@ -41,11 +43,11 @@ class SampleControls(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.kind = Choice("Show", KINDS, tooltip=KIND)
-        self.kind.setMinimumWidth(18 * GRID)
-        self.weights = Choice("Weights", WEIGHTS, tooltip=WHOSE)
+        self.kind = _choice("What is shown of the way", KINDS, KIND)
+        self.weights = _choice("Weights that draw", WEIGHTS, WHOSE)
         self.draw: QPushButton = button("Draw now", DRAW)
         self.export: QPushButton = button("Export", "Save the picture, the map or a film of both times (a menu)")
+        self.export.setEnabled(False)
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(GRID)
@@ -77,6 +79,15 @@ class SampleControls(QWidget):
     @Slot(str)
     def _weights_chosen(self, weights: str) -> None:
         self.weights_asked.emit(weights)
+
+
+def _choice(name: str, options: Mapping[str, str], tooltip: str) -> Choice:
+    """Its options say what it is about: there is no room for more in the line."""
+    made = Choice(name, options, tooltip=tooltip)
+    made.setMinimumWidth(15 * GRID)
+    for words in made.findChildren(QLabel):
+        words.hide()
+    return made
 
 
 def _weights_of(drawn: Drawn | None) -> WeightsName:

@@ -188,13 +188,16 @@ class SamplesPage(QWidget):
         assert self.course is not None
         whose = ", raw weights" if drawn.weights == "raw" else ""
         unkept = ", way not kept" if not has_moment(drawn, self.t) else ""
-        training, diffusion = f"{step_words(drawn.step)}{whose}", f"{time_words(t)}{unkept}"
-        self.words.setText(f"training: {training}    diffusion: {diffusion}")
-        which = f"{len(drawn.pictures)} samples"
-        if self._is_alone(drawn):
-            cell = self.cell or 0
-            which = f"{self.course.class_of(cell) or 'sample'}, {cell + 1} of {len(drawn.pictures)}"
-        self.pane.set_caption(f"{which}, {training}, {time_words(t)}")
+        when = f"{step_words(drawn.step)}{whose}", time_words(t)
+        self.words.setText(f"training: {when[0]}    diffusion: {when[1]}{unkept}")
+        cells = (self.cell or 0,) if self._is_alone(drawn) else range(len(drawn.pictures))
+        names = [self._name(cell, len(drawn.pictures)) for cell in cells]
+        self.pane.set_names([", ".join((self.course.name, name, *when)) for name in names])
+        self.pane.set_caption(f"{names[0] if len(names) == 1 else f'{len(names)} samples'}, {when[1]}")
+
+    def _name(self, cell: int, count: int) -> str:
+        assert self.course is not None
+        return ", ".join(filter(None, (f"sample {cell + 1} of {count}", self.course.class_of(cell))))
 
     def _show_descent(self, drawn: Drawn, t: int) -> None:
         assert self.course is not None
