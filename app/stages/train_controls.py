@@ -12,7 +12,7 @@ from app.stages.train_aim import GOALS, Aim, Goal
 from app.stages.train_objective import ObjectiveControls
 from app.stages.train_reading import ReadingControls
 from app.stages.train_settings import SIZES, TrainSettings, why_not_fine_tune
-from app.stages.train_sides import sides, why_not_side
+from app.stages.train_sides import sides
 from app.stages.train_technique import TechniqueControls
 from app.stages.train_watching import WatchControls
 from app.theme import GRID
@@ -23,6 +23,7 @@ from core.classifier_config import PRESETS as CLASSIFIERS
 from core.classifier_config import classifier_parameters
 from core.messages import ModelInfo
 from core.training.dataset import PictureFolder
+from core.training.forecast import size_trouble
 from core.training.order import PresetName
 from core.training.presets import PRESETS, parameters_of
 from core.training.reading import FolderReport
@@ -175,7 +176,9 @@ class TrainControls(QWidget):
         options = sides(report, self._own_size if model is None else model.event_shape[1])
         with QSignalBlocker(self.side):
             self.side.set_options(options)
-        self.side.set_reasons({side: why_not_side(int(side)) for side in options})
+        preset, task = self._own_preset, self.aim.task
+        fits = model is not None  # it brings its own network and size
+        self.side.set_reasons({side: "" if fits else size_trouble(int(side), preset, task) for side in options})
 
     def _show_networks(self) -> None:
         """How large each network is for these pictures; of a fine-tuning, the model's own."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QPushButton, QVBoxLayou
 from app.stages.train_alike import Alike, scrolled
 from app.stages.train_facts import FolderFacts
 from app.stages.train_left_out import LeftOut
+from app.stages.train_plan import Plan
 from app.stages.train_settings import FEW
 from app.theme import GRID
 from app.widgets.controls import label
@@ -20,7 +22,9 @@ from app.widgets.tabs import Tabs
 from core.training.dataset import PictureFolder
 from core.training.reading import FolderReport
 
-PICTURES, PREVIEW, ALIKE, LEFT_OUT, FOLDER = "pictures", "preview", "alike", "left out", "folder"
+PICTURES, PREVIEW, PLAN = "pictures", "preview", "plan"
+ALIKE, LEFT_OUT, FOLDER = "alike", "left out", "folder"
+TAKES = "What it takes"
 IN_A_ROW = 24
 IN_A_MIX = 96
 ONE_CLASS_FEW = 20
@@ -35,13 +39,18 @@ class DataView(QWidget):
 
     cancelled = Signal()
 
-    def __init__(self, preview: QWidget | None = None, parent: QWidget | None = None) -> None:
+    def __init__(self, preview: QWidget | None = None, plan: Plan | None = None, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.data: PictureFolder | None = None
-        self._advice = ""
+        self._plan = plan
+        self._advice = self._trouble = ""
+        self._is_example = False
         self.facts = label("")
         self.facts.setWordWrap(True)
         self.facts.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.plan = label("", "quiet")
+        self.plan.setWordWrap(True)
+        self.plan.setVisible(False)
         self.advice = label("", "quiet")
         self.advice.setWordWrap(True)
         self.sheet = SampleSheet()
@@ -49,6 +58,10 @@ class DataView(QWidget):
         self.tabs.add(PICTURES, "Pictures", scrolled(self.sheet), "What the network sees of the folder, class by class")
         if preview is not None:
             self.tabs.add(PREVIEW, "Preview", preview, "Originals beside what the network sees: crop, bars, mirroring")
+        if plan is not None:
+            self.tabs.add(
+                PLAN, TAKES, plan, "Steps, time, memory and passes, and what should be known before it begins"
+            )
         self.alike, self.left_out, self.folder = Alike(), LeftOut(), FolderFacts()
         self.tabs.add(ALIKE, "", self.alike, "Pictures that are nearly the same, side by side")
         self.tabs.add(LEFT_OUT, "", self.left_out, "Files that could not be read, and why")
@@ -70,7 +83,7 @@ class DataView(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(GRID)
-        for widget in (self._reading, self.facts, self.advice):
+        for widget in (self._reading, self.facts, self.plan, self.advice):
             column.addWidget(widget)
         column.addWidget(self.tabs, 1)
         self.show_reading(None)
@@ -79,7 +92,7 @@ class DataView(QWidget):
     def show_data(self, data: PictureFolder | None, *, is_example: bool = False) -> None:
         """Show what a folder holds; None empties. ``is_example``: it is a bundled one, to be replaced."""
         self.data = data
-        self._advice = advice(data, is_example)
+        self._advice, self._is_example = advice(data, is_example), is_example
         self.facts.setText(facts(data) if data is not None else "No pictures yet.")
         self.say("")
         self.sheet.set_rows(() if data is None else rows_of(data))
@@ -95,8 +108,27 @@ class DataView(QWidget):
 
     def say(self, trouble: str) -> None:
         """What keeps these pictures from being trained on, "" where nothing does: then what one should know."""
-        self.advice.setText(trouble or self._advice)
+        self._trouble = trouble
+        warnings = self._plan.warnings if self._plan is not None else ()
+        first = (
+            ""
+            if not warnings
+            else warnings[0]
+            if len(warnings) == 1
+            else f"{warnings[0]} And {len(warnings) - 1} more."
+        )
+        self.advice.setText(trouble or (self._advice if self._is_example else first or self._advice))
         self.advice.setVisible(bool(self.advice.text()))
+
+    def show_plan(self, words: str, figures: Mapping[str, str], warnings: Sequence[str]) -> None:
+        """What a training of these pictures will take: in a line, and on a page of its own."""
+        if self._plan is None:
+            return
+        self.plan.setText(words)
+        self.plan.setVisible(bool(words))
+        self._plan.show_plan(figures, warnings)
+        self.tabs.set_title(PLAN, f"{TAKES} ({len(warnings)})" if warnings else TAKES)
+        self.say(self._trouble)
 
     def show_reading(self, folder: Path | None) -> None:
         """A folder is being read from now on; None: no more."""

@@ -64,7 +64,7 @@ class TrainScreen(QObject):
         self.others: tuple[Course, ...] = ()
         self.trainings = Trainings(bridge, self)
         self.stored = StoredRuns(bridge, self)
-        self.setup = TrainSetup(FolderLoader(bridge, self))
+        self.setup = TrainSetup(FolderLoader(bridge, self), state)
         self.view = TrainView()
         self.instruments = TrainInstruments()
         self.film = TrainFilm(self.view, self.instruments, self)

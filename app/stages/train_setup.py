@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
+from app.log import logger
 from app.stages.ablation_view import WHAT
 from app.stages.train_controls import TrainControls
 from app.stages.train_data import DataView, report_of
+from app.stages.train_forecast import Forecaster, details, line, question
 from app.stages.train_loader import FolderLoader
+from app.stages.train_plan import Plan
 from app.stages.train_preview import Preview
+from app.stages.train_settings import order_of
+from app.state import AppState
 from app.theme import GRID
 from app.widgets.controls import PrimaryButton
+from core.errors import Refusal
 from core.training.dataset import PictureFolder
+from core.training.forecast import Forecast
+from core.training.mirroring import flip_suggestion
 from core.training.reading import FolderReport, Reading
 
 ABLATION = "Train all that the paper compares, with network, batch, learning rate, schedule and seed as chosen here."
@@ -32,9 +41,11 @@ class TrainSetup(QWidget):
     refused = Signal(str, str)
     accepted = Signal()
 
-    def __init__(self, loader: FolderLoader, parent: QWidget | None = None) -> None:
+    def __init__(self, loader: FolderLoader, state: AppState, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self._state = state
         self.loader = loader
+        self.forecaster = Forecaster(loader.background, self)
         self.data: PictureFolder | None = None
         self.folder: Path | None = None
         self._example: Path | None = None
@@ -45,7 +56,8 @@ class TrainSetup(QWidget):
         self.back = QPushButton()
         self.ablation = QPushButton("Ablation…")
         self.preview = Preview(self.controls.reading, loader.background)
-        self.view = DataView(self.preview)
+        self.plan = Plan()
+        self.view = DataView(self.preview, self.plan)
         self.controls.more.add_beside(self.start, 2)
         self.controls.more.add_beside(self.ablation)
         self.controls.more.add_beside(self.back)
@@ -59,6 +71,7 @@ class TrainSetup(QWidget):
         self.controls.reading_changed.connect(self._read_otherwise)
         self.view.cancelled.connect(self.cancel)
         self.view.folder.delete_wanted.connect(self._delete_kept)
+        self.forecaster.answered.connect(self._show_forecast)
         loader.progressed.connect(self.view.show_progress)
         loader.opened.connect(self._opened)
         loader.failed.connect(self._failed)
@@ -116,6 +129,7 @@ class TrainSetup(QWidget):
     def _changed(self) -> None:
         self._show_start()
         self.preview.refresh()
+        self._forecast()
         self.changed.emit()
 
     @Slot()
@@ -131,8 +145,22 @@ class TrainSetup(QWidget):
     def _opened(self, data: PictureFolder, folder: Path) -> None:
         self.data, self.folder = data, folder
         self._show_data()
+        self._suggest_flip(data)
         self.accepted.emit()
         self.changed.emit()
+
+    def _suggest_flip(self, data: PictureFolder) -> None:
+        """Find out whether mirroring suits these pictures."""
+
+        def done(suggestion: tuple[bool, str]) -> None:
+            if self.data is data:
+                self.controls.reading.suggest_flip(*suggestion)
+                self.preview.refresh()
+
+        def failed(error: Exception) -> None:
+            logger.error("whether mirroring suits a folder is not known", exc_info=error)
+
+        self.loader.background.in_background(lambda: flip_suggestion(data), done, failed, "forecasts")
 
     @Slot()
     def _delete_kept(self) -> None:
@@ -161,6 +189,25 @@ class TrainSetup(QWidget):
         self.controls.reading.grey(*changes_nothing(report_of(self.data), self.controls.settings().reading))
         self.preview.set_reading(self.controls.settings().reading)
         self.preview.set_data(self.data)
+        self._forecast()
+
+    def _forecast(self) -> None:
+        """Ask what a training of these pictures would take."""
+        settings, model = self.controls.settings(), self._state.model
+        asked = None
+        if self.data is not None and self.loader.folder is None:
+            base = self._state.folders.get(model.ref.sha256, "") if model is not None and settings.fine_tune else ""
+            with suppress(Refusal):
+                asked = question(order_of(settings, Path(), model), self.data, self._state.status, base)
+        self.forecaster.ask(asked)
+
+    @Slot()
+    def _show_forecast(self) -> None:
+        told, asked = self.forecaster.answer, self.forecaster.question
+        if isinstance(told, Forecast) and asked is not None:
+            self.view.show_plan(line(told, asked.order), details(told, asked.order), told.warnings)
+        else:
+            self.view.show_plan("", {}, (told,) if isinstance(told, str) else ())
 
 
 def changes_nothing(report: FolderReport, reading: Reading) -> tuple[str, str, str]:

@@ -1,10 +1,8 @@
-"""Which sizes of pictures are offered for a training: those that suit the network, and why the folder's own may not."""
+"""Which sizes of pictures are offered for a training."""
 
 from __future__ import annotations
 
 from app.stages.train_settings import SIZES
-from core.errors import Refusal
-from core.training.presets import network_of
 from core.training.reading import FolderReport
 
 SMALLEST, LARGEST = 8, 256
@@ -24,16 +22,3 @@ def sides(report: FolderReport, also: int | None = None) -> dict[str, str]:
     own = own_side(report)
     every = {*SIZES, *(side for side in (own, also) if side is not None)}
     return {str(side): f"{side} × {side}" + (", as they are" if side == own else "") for side in sorted(every)}
-
-
-def why_not_side(side: int) -> str:
-    """What keeps pictures of this side from being learned, "" where nothing does."""
-    try:
-        network_of("small", side, 3, 0)
-    except Refusal:
-        levels = max(2, min(4, (side // 8).bit_length()))
-        return (
-            f"The network halves its pictures {levels - 1} times, and {side} cannot be halved so often. Choose the "
-            "next smaller or larger size: pictures are scaled to it."
-        )
-    return ""

@@ -14,7 +14,7 @@ from app.stages.train_data import ALIKE, FOLDER, LEFT_OUT, PICTURES, DataView
 from app.stages.train_facts import facts_of, in_bytes, sizes
 from app.stages.train_left_out import LISTED, LeftOut
 from app.stages.train_setup import changes_nothing
-from app.stages.train_sides import own_side, sides, why_not_side
+from app.stages.train_sides import own_side, sides
 from core.training.dataset import open_folder
 from core.training.reading import FolderReport, Reading
 
@@ -161,8 +161,3 @@ def test_that_the_folders_own_size_is_offered_where_most_pictures_have_it() -> N
     assert sides(report)["28"] == "28 × 28, as they are"
     assert "28" not in sides(FolderReport())
     assert own_side(FolderReport(sizes=((640, 480, 90),), different_sizes=1)) is None
-
-
-@pytest.mark.parametrize(("side", "suits"), [(28, True), (32, True), (50, False), (33, False), (96, True)])
-def test_that_a_size_that_cannot_be_halved_often_enough_says_so(side, suits) -> None:
-    assert (why_not_side(side) == "") is suits

@@ -189,7 +189,7 @@ def test_that_what_was_left_out_is_listed_with_the_reason(scene, folder):
 def test_that_a_few_pictures_are_said_to_be_learned_by_heart(scene, folder):
     _, _, stage = scene
     stage.handle_folder(folder)
-    assert "by heart" in stage.setup.view.advice.text()
+    assert any("by heart" in warning for warning in stage.setup.plan.warnings)
 
 
 @pytest.mark.parametrize("size", ["16", "64"])
@@ -353,6 +353,7 @@ def test_that_classes_that_are_never_mirrored_are_in_the_order(scene, folder):
     _, _, stage = scene
     stage.handle_folder(folder)
     controls = stage.setup.controls
+    controls.flip.setChecked(False)
     assert not controls.never.isEnabled()
     controls.flip.setChecked(True)
     controls.never.setText("*left*")
@@ -377,6 +378,52 @@ def test_that_another_folder_begins_without_the_names_of_the_one_before(scene, f
     stage.handle_folder(a_folder(tmp_path / "others", {"one": 3, "two": 3}))
     assert controls.never.text() == ""
     assert [action.text() for action in controls.reading.classes.menu().actions()] == ["one", "two"]
+
+
+def test_that_mirroring_is_proposed_where_it_suits_the_folder_until_the_person_chooses(scene, folder, tmp_path):
+    _, _, stage = scene
+    controls = stage.setup.controls
+    digits = stage.setup.data  # the example
+    assert digits.source == EXAMPLE
+    assert not controls.flip.isChecked()
+    assert "mirror" in controls.reading.why.text()
+    stage.handle_folder(folder)
+    assert controls.flip.isChecked()
+    controls.flip.setChecked(False)
+    controls.side.set_value("16")
+    assert not controls.flip.isChecked()
+    stage.handle_folder(a_folder(tmp_path / "others", {"left arrow": 3, "right arrow": 3}))
+    assert not controls.flip.isChecked()
+    assert "left arrow" in controls.reading.why.text()
+
+
+def test_that_what_a_training_takes_follows_the_controls(scene, folder):
+    _, _, stage = scene
+    stage.handle_folder(folder)
+    controls, view = stage.setup.controls, stage.setup.view
+    controls.duration.set_duration(steps=600)
+    controls.batch.set_value(8)
+    assert view.plan.text().startswith("600 steps: about ")
+    assert "each picture seen about 400 times" in view.plan.text()  # 600 batches of 8 from 12 pictures
+    controls.duration.set_duration(steps=6)
+    assert "each picture seen about 4.0 times" in view.plan.text()
+    small = stage.setup.plan.figures["Network"]
+    controls.preset.set_value("medium")
+    assert stage.setup.plan.figures["Network"] != small
+
+
+def test_that_what_should_be_known_is_said_in_a_line_and_on_its_page(scene, folder):
+    _, _, stage = scene
+    stage.handle_folder(folder)
+    view = stage.setup.view
+    assert view.advice.text().startswith("There are 12 pictures, fewer than a batch of 64")
+    told = len(stage.setup.plan.warnings)
+    assert told > 1
+    assert view.advice.text().endswith(f"And {told - 1} more.")
+    stage.setup.controls.batch.set_value(4)
+    assert len(stage.setup.plan.warnings) == told - 1
+    assert view.advice.text().startswith(stage.setup.plan.warnings[0])
+    assert "by heart" in view.advice.text()
 
 
 def test_that_the_preview_shows_originals_beside_what_was_read(scene, mixed):
