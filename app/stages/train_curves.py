@@ -24,7 +24,8 @@ from app.widgets.step_painting import value_text
 from app.widgets.step_plot import StepPlot
 from core.training.events import LEVELS
 
-HEIGHT = 14 * GRID
+LOWEST, HIGHEST = 9 * GRID, 18 * GRID
+"""Of a plot, in pixels."""
 CLIP = 1.0
 """The norm that longer gradients are shortened to."""
 
@@ -57,15 +58,15 @@ class TrainCurves(QWidget):
             tooltip="What is drawn over the steps\n"
             + "\n".join(f"{kind.title}: {kind.meaning}" for kind in KINDS.values()),
         )
+        self.choice.setMinimumWidth(24 * GRID)
         self.path = label("", "caption")
         self.plot = LossPlot()
         self.other = StepPlot("Curve")
         self._plots = QStackedWidget()
         for plot in (self.plot, self.other):
-            plot.setFixedHeight(HEIGHT)
             plot.step_asked.connect(self.step_asked)
             self._plots.addWidget(plot)
-        self._plots.setFixedHeight(HEIGHT)
+        self.set_height(HIGHEST)
         row = QHBoxLayout()
         row.setSpacing(2 * GRID)
         row.addWidget(self.choice)
@@ -76,6 +77,12 @@ class TrainCurves(QWidget):
         column.addLayout(row)
         column.addWidget(self._plots)
         self.choice.value_changed.connect(self._chosen)
+
+    def set_height(self, height: int) -> None:
+        """How high a plot is, within what can be read and what is worth its place."""
+        height = max(LOWEST, min(height, HIGHEST))
+        for part in (self.plot, self.other, self._plots):
+            part.setFixedHeight(height)
 
     def show_course(self, course: Course) -> None:
         """The curves of a training as they are now."""
@@ -134,7 +141,7 @@ def _waiting(course: Course, waiting: str, missing: str) -> str:
 def _path_words(course: Course) -> str:
     """How the network is computed, and how often it was rolled back."""
     times = len(course.rolled_back)
-    back = f"rolled back {times} time{'s' if times > 1 else ''}" if times else ""
+    back = f"rolled back {times} times" if times > 1 else "rolled back once" if times else ""
     return " · ".join(filter(None, (course.path, back)))
 
 
@@ -149,7 +156,7 @@ def _by_level(course: Course) -> tuple[tuple[StepLine, ...], str]:
         tint = partial(signal_colour, 1 - level / (LEVELS - 1))
         legend = name if level in (0, LEVELS - 1) else ""
         if np.isfinite(values).any():
-            lines.append(StepLine(name, every(values), values, tint, legend=legend))
+            lines.append(StepLine(name, every(values), values, tint, "thin", legend))
     ends = [_last_text(line.values) for line in lines[:: max(1, len(lines) - 1)]]
     return tuple(lines), " … ".join(filter(None, ends))
 
@@ -160,7 +167,10 @@ def _validation(course: Course) -> tuple[tuple[StepLine, ...], str]:
     steps = np.array([kept.step for kept in course.validated])
     losses = np.array([kept.loss for kept in course.validated])
     means = smoothed(course.losses)
-    training = StepLine("training", every(means), means, _quiet, legend=f"training, mean of {SMOOTHED} steps")
+    since = int(steps[0]) - 1  # what comes before it would only press both curves flat
+    training = StepLine(
+        "training", every(means)[since:], means[since:], _quiet, legend=f"training, mean of {SMOOTHED} steps"
+    )
     aside = StepLine("pictures kept aside", steps, losses, _text, "dots", "pictures kept aside")
     best = int(np.argmin(losses))
     lowest = f", lowest {loss_text(float(losses[best]))} at step {steps[best]:,}" if best < len(losses) - 1 else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Signal, Slot
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QPushButton, QStackedWidget, QVBoxLayout, QWidget
 
 from app.stages.run_instruments import button
@@ -28,6 +29,8 @@ USE = {
 }
 SAMPLES = "What it draws from fixed seeds, along two times: that of its training, and that of diffusion"
 COMPARED = "Side by side with the trainings whose curves are laid over this one's: samples, and in what they differ"
+CURVES = 0.18
+"""How much of the height a curve takes."""
 
 
 class TrainView(QWidget):
@@ -100,6 +103,11 @@ class TrainView(QWidget):
         column.addWidget(self._row_of_figures)
         column.addWidget(self.results, 1)
         column.addWidget(self.curves)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """The curves have a share of the height, and the pictures all that is left."""
+        self.curves.set_height(round(CURVES * event.size().height()))
+        super().resizeEvent(event)
 
     def show_course(self, course: Course, waits_for: str) -> None:
         """The figures and the curve of a training; ``waits_for`` names what it makes way for, "" where nothing."""
