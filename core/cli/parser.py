@@ -24,7 +24,7 @@ from core.requests import (
     VarianceKind,
     VarianceName,
 )
-from core.training.order import ObjectiveName, PresetName, TimestepSamplerName
+from core.training.order import ObjectiveName, PresetName, TimestepSamplerName, WeightsName
 
 MAX_SEED = 2**63 - 1
 
@@ -172,7 +172,10 @@ def _add_noise(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_train(parser: argparse.ArgumentParser) -> None:
-    parser.description = "Train a model, or a classifier, on a folder of pictures; sub-folders are its classes."
+    parser.description = (
+        "Train a model, or a classifier, on a folder of pictures; sub-folders are its classes. With several devices: "
+        "torchrun --nproc-per-node N main.py train FOLDER --out RUN."
+    )
     parser.add_argument("folder", metavar="FOLDER", type=Path, help="pictures, or sub-folders of pictures")
     _option(parser, "--out", "the run's folder, itself a model folder", type=Path, required=True, metavar="RUN")
     _option(parser, "--size", "side of the pictures in pixels (default 32)", type=whole(8, 1024), metavar="N")
@@ -181,7 +184,8 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
     _option(length, "--minutes", "train this long (default 20)", type=positive, metavar="M")
     _option(parser, "--preset", "size of the network (default small)", choices=get_args(PresetName))
     _option(parser, "--from", "fine-tune this model: a bundled name or a folder", dest="base", metavar="MODEL")
-    _option(parser, "--batch", "pictures a step (default 64)", type=whole(1, 65_536), metavar="B")
+    _option(parser, "--batch", "pictures a step, of each process where torchrun starts several (default 64)",
+            type=whole(1, 65_536), metavar="B")  # fmt: skip
     _option(parser, "--lr", "learning rate (default 0.001; 0.0002 with --from)", type=positive, metavar="R")
     _option(parser, "--prediction", "of the network (default v)", choices=get_args(PredictionKind))
     _option(parser, "--objective", "what is made small (default simple; hybrid where the variance is learned)",
@@ -199,6 +203,14 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--flip", action="store_true", help="mirror half of the pictures")
     _option(parser, "--never-flip", "of --flip: not those whose path matches one of these, such as 'Flags/*'",
             nargs="+", action="extend", default=[], metavar="PATTERN")  # fmt: skip
+    _option(parser, "--validation", "pictures kept aside to measure on (default one in twenty, at most 256)",
+            type=whole(0, 65_536), metavar="N")  # fmt: skip
+    _option(parser, "--keep-every", "keep the checkpoint of every K-th step, besides the latest and the best",
+            type=whole(1, 100_000_000), metavar="K")  # fmt: skip
+    _option(parser, "--samples-from", "weights that samples are drawn with (default ema)",
+            choices=get_args(WeightsName))  # fmt: skip
+    _option(parser, "--compile", "make kernels for the network where a C++ compiler is there (default: where it pays)",
+            action=argparse.BooleanOptionalAction)  # fmt: skip
     parser.add_argument("--resume", action="store_true", help="go on from the run's last checkpoint, if there is one")
     _add_seed(parser, default=None)
     _add_network(parser)

@@ -19,6 +19,9 @@ from core.requests import ScheduleSpec
 from core.training.checkpoint import read_request
 from core.training.dataset import PictureFolder
 from core.training.events import TrainStep
+from core.training.following import follow
+from core.training.group import Group, joining
+from core.training.order import TrainOrder
 from core.training.request import TrainRequest
 from core.training.run import TrainReport, train_on_folder
 from core.training.session import TrainingSession
@@ -27,18 +30,28 @@ from core.training.trainer import Trainer
 DEFAULT_MINUTES = 20.0
 SKIPPED_SHOWN = 5
 SAMPLES = 16
+SETTINGS = ("preset", "batch", "seed", "lr", "prediction", "objective", "variance", "timestep_sampler", "keep_every",
+            "validation", "samples_from", "compile")  # fmt: skip
 
 
 def train(options: argparse.Namespace) -> int:
     """Train, or go on with a run; raises Refusal, and Cancelled after Ctrl-C once the run is saved."""
+    device = pick_device(options.device)
+    with joining(device) as group:
+        if group.rank == 0:
+            return _lead(options, device, group)
+        follow(group, options.folder, device)
+        return 0
+
+
+def _lead(options: argparse.Namespace, device: str, group: Group) -> int:
     before = read_request(options.out)
     if before is not None and not options.resume:
         raise Refusal(f"{options.out} already holds a training run. Add --resume to go on with it, or name another.")
     _refuse_misfits(options)
-    device = pick_device(options.device)
     base = _base(options, before, device)
     progress = Progress(options.progress)
-    with interrupting() as interrupted:
+    with interrupting(insisting=not group.is_shared) as interrupted:
         watcher = _Watcher(progress, interrupted)
         done = train_on_folder(
             options.folder,
@@ -56,7 +69,7 @@ def train(options: argparse.Namespace) -> int:
             on_folder=watcher.found,
             on_session=watcher.begun,
             on_stop=watcher.stopped,
-            **_settings(options, before, base),
+            **_settings(options, before, base) | _shared_batch(options, before, group),
         )
     progress.close()
     _report(options, done)
@@ -69,10 +82,15 @@ def _length(options: argparse.Namespace, before: TrainRequest | None) -> dict[st
     return {"steps": options.steps, "minutes": options.minutes}
 
 
+def _shared_batch(options: argparse.Namespace, before: TrainRequest | None, group: Group) -> dict[str, Any]:
+    """--batch is each process's; all of them together keep the batch of a run that goes on."""
+    each = options.batch if options.batch is not None or before is not None else TrainOrder(options.out).batch
+    return {} if each is None or not group.is_shared else {"batch": each * group.world}
+
+
 def _settings(options: argparse.Namespace, before: TrainRequest | None, base: NetworkModel | None) -> dict[str, Any]:
     """What was said; what is left open is as in the run that goes on, or as usual."""
-    names = ("preset", "batch", "seed", "lr", "prediction", "objective", "variance", "timestep_sampler")
-    said = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
+    said = {name: getattr(options, name) for name in SETTINGS if getattr(options, name) is not None}
     if options.flip:
         said["flip"] = True
     if options.never_flip:
@@ -155,13 +173,13 @@ class _Watcher:
 
 
 @contextmanager
-def interrupting() -> Iterator[list[bool]]:
-    """A list that is filled by the first Ctrl-C; the second one interrupts at once."""
+def interrupting(insisting: bool = True) -> Iterator[list[bool]]:
+    """A list that is filled by the first Ctrl-C; the second one, where ``insisting``, interrupts at once."""
     pressed: list[bool] = []
 
     def press(number: int, frame: FrameType | None) -> None:
         pressed.append(True)
-        if len(pressed) > 1:
+        if insisting and len(pressed) > 1:
             raise KeyboardInterrupt
 
     before = signal.signal(signal.SIGINT, press)
