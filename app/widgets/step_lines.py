@@ -16,7 +16,7 @@ SMOOTHED = 100
 
 Losses = NDArray[np.float32]
 Numbers = NDArray[Any]
-Look = Literal["each", "line", "dashed", "dots"]
+Look = Literal["each", "line", "thin", "dashed", "dots"]
 
 
 @dataclass(frozen=True, eq=False)

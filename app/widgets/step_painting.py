@@ -15,7 +15,7 @@ TICKS = 6
 
 
 def line_pen(line: StepLine) -> QPen:
-    pen = QPen(line.ink(), 1.5 if line.look == "dashed" else 2)
+    pen = QPen(line.ink(), {"dashed": 1.5, "thin": 1.2}.get(line.look, 2.0))
     if line.look == "dashed":
         pen.setDashPattern([4, 2])
     return pen

@@ -84,7 +84,7 @@ def rolled_back(s: Standing) -> Note | None:
     )
     calm = since > max(500, 0.2 * s.step)
     source = "A step whose loss is no number or explodes is taken back, and the learning rate halved."
-    words = f"It was rolled back {times} time{'s' if times > 1 else ''}"
+    words = "It was rolled back once" if times == 1 else f"It was rolled back {times} times"
     if calm:
         return Note("fine", f"{words}, and has been calm for {since:,} steps.", numbers, "", source)
     return Note("act" if times > 1 else "look", f"{words}: the learning rate is at its limit.", numbers, advice, source)

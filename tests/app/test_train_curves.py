@@ -53,7 +53,7 @@ def test_that_every_kind_of_curve_can_be_chosen_and_has_numbers_to_save(curves: 
     curves.show_course(course(validated=validated({100: 0.5, 200: 0.4})))
     plot = shown(curves, key)
     assert not plot.is_empty
-    assert len(plot.table()) == 401
+    assert len(plot.table()) == (401 if key != "validation" else 302)  # from the first validation on
     assert plot.subject == "run"
     assert plot.toolTip()
 
@@ -156,7 +156,7 @@ def test_that_a_roll_back_is_marked_with_its_reason(curves: TrainCurves) -> None
     assert plot.reading(at) == "rolled back to step 100: the loss of step 120 was no number"
     assert [plot.table()[0][0], plot.table()[0][-1]] == ["step", "rolled back"]
     assert plot.table()[100][-1] == "the loss of step 120 was no number"
-    assert "rolled back 1 time" in curves.path.text()
+    assert "rolled back once" in curves.path.text()
 
 
 def test_that_the_way_the_network_is_computed_is_said(curves: TrainCurves) -> None:

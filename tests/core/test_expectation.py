@@ -197,10 +197,10 @@ def test_that_roll_backs_are_told_until_the_training_has_long_been_calm() -> Non
     fresh, twice = (
         standing(falling(800), rolled_back=back) for back in ((one,), (one, RolledBack(700, 650, 0.25, "again")))
     )
-    assert "look: It was rolled back 1 time: the learning rate is at its limit." in said(fresh)
+    assert "look: It was rolled back once: the learning rate is at its limit." in said(fresh)
     assert "act: It was rolled back 2 times" in said(twice)
     assert "25 % of this one" in said(twice)
-    assert "fine: It was rolled back 1 time, and has been calm" in said(standing(falling(5000), rolled_back=(one,)))
+    assert "fine: It was rolled back once, and has been calm" in said(standing(falling(5000), rolled_back=(one,)))
 
 
 def test_that_few_pictures_seen_often_are_a_reason_to_look_at_the_nearest() -> None:
