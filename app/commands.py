@@ -105,6 +105,7 @@ class Commands(QObject):
         if model is not None or bundled:
             self.open_model(model or next(iter(bundled)))
         self.loader.make_thumbnails(self._window.sources.gallery.wanting())
+        self._window.interrupted.look()
 
     def _begin_with(self, paths: Sequence[Path]) -> bool:
         if not paths:

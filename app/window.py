@@ -33,6 +33,7 @@ from PySide6.QtWidgets import (
 from app.actions import COMMANDS, Actions, Command, fill_menu_bar
 from app.commands import Commands
 from app.incoming import Offer, offer
+from app.interrupted import Interrupted
 from app.log import Log
 from app.panels import (
     LEFT_WIDTH,
@@ -53,6 +54,7 @@ from app.widgets.controls import label
 from app.widgets.drawn_plot import SaveWanted
 from app.widgets.drop import DropOverlay
 from app.widgets.history import History
+from app.widgets.offer_bar import OfferBar
 from app.widgets.sources import Sources
 from app.widgets.status import StatusLine
 from core.errors import Refusal
@@ -88,8 +90,8 @@ class MainWindow(QMainWindow):
     """The window. Everything it shows derives from ``state``; all it asks goes through ``bridge``.
 
     Attributes: ``registry`` (all commands), ``commands`` (what they do), ``sources``, ``history``, ``left_panel``,
-    ``right_panel``, ``bottom_panel``, ``overlay``, ``status_line``, ``preparation``. Signals: ``painted()`` once, after
-    the first paint.
+    ``right_panel``, ``bottom_panel``, ``offer`` (a line above the stage), ``overlay``, ``status_line``,
+    ``preparation``, ``interrupted``. Signals: ``painted()`` once, after the first paint.
     """
 
     painted = Signal()
@@ -121,6 +123,7 @@ class MainWindow(QMainWindow):
         self.right_panel = Pages(spacing=2 * GRID, width=RIGHT_WIDTH)
         self.bottom_panel = Pages(spacing=GRID // 2)
         self.status_line = StatusLine(state)
+        self.offer = OfferBar()
         self._centre = QStackedWidget()
         self._lay_out(stages)
         self.menus = fill_menu_bar(self.menuBar(), self.registry)
@@ -137,6 +140,7 @@ class MainWindow(QMainWindow):
         bridge.message.connect(self._receive)
         bridge.message.connect(self.history.receive)
         self.preparation = Preparation(self)
+        self.interrupted = Interrupted(self)
         state.status_changed.connect(self._prepare)
         self._follow(state.cursor)
 
@@ -336,7 +340,9 @@ class MainWindow(QMainWindow):
         inside = column_of(self.sources, label("History", "caption"), self.history, spacing=GRID)
         inside.setContentsMargins(PANEL_PADDING, PANEL_PADDING, PANEL_PADDING - SCROLL_BAR, GRID)
         column_of(scrolled(inside, LEFT_WIDTH), into=self.left_panel)
-        upper = row_of(column_of(self._tabs(stages), line(), self._centre), self._right_line, self.right_panel)
+        upper = row_of(
+            column_of(self._tabs(stages), line(), self.offer, self._centre), self._right_line, self.right_panel
+        )
         self.setCentralWidget(row_of(self.left_panel, self._left_line, column_of(upper, line(), self.bottom_panel)))
         self.setStatusBar(self.status_line)
 

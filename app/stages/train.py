@@ -182,6 +182,13 @@ class TrainStage(Stage):
         else:
             self.transport.toggle_play()
 
+    def go_on(self, folder: Path) -> None:
+        """Go on with a training on the disk; one of an ablation is gone on with from the ablation's page."""
+        if (folder.parent / ABLATION).is_file():
+            self._chosen(folder.parent)
+        else:
+            self.shelf.go_on(folder)
+
     def seek(self, steps: int) -> None:
         self.film.go(self.film.index + steps)
 

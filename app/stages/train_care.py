@@ -141,7 +141,7 @@ class RunCare(QObject):
             self.said.emit(f"“{folder.name}” is deleted.")
             self.gone.emit(folder)
 
-        self._bridge.in_background(lambda: delete_run(folder), done, partial(self._failed, folder))
+        self._bridge.in_background(lambda: delete_run(folder), done, partial(self._failed, folder), "runs")
 
     def _ask_export(self, folder: Path, kind: str) -> None:
         dialog = QFileDialog(self._runs.window(), f"Export the model of {folder.name}", folder.name)
@@ -165,7 +165,9 @@ class RunCare(QObject):
         def done(written: Path) -> None:
             self.said.emit(f"{written} holds the model of “{folder.name}”.")
 
-        self._bridge.in_background(lambda: export_run(folder, out, half=half), done, partial(self._failed, folder))
+        self._bridge.in_background(
+            partial(export_run, folder, out, half=half), done, partial(self._failed, folder), "runs"
+        )
 
     def _show_folder(self, folder: Path) -> None:
         try:
@@ -188,7 +190,7 @@ class RunCare(QObject):
 
     def _refuse(self, folder: Path, refusal: Refusal) -> None:
         self.refused.emit(str(refusal), refusal.details)
-        if not folder.is_dir():
+        if not folder.is_dir() and not self._is_live(folder):
             self.gone.emit(folder)
 
 

@@ -117,7 +117,7 @@ class TrainShelf(QObject):
             details = error.details if isinstance(error, Refusal) else repr(error)
             self.refused.emit(f"No training could leave from step {step:,}. {error}", details)
 
-        self._bridge.in_background(partial(branch, folder, step, course.folder), done, failed)
+        self._bridge.in_background(partial(branch, folder, step, course.folder), done, failed, "runs")
 
     # Comparing
 

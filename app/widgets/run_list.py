@@ -74,7 +74,8 @@ class RunList(QListWidget):
         self.runs: tuple[RunSummary, ...] = ()
         self._marks: dict[Path, QColor] = {}
         self._waiting: tuple[Any, ...] | None = None
-        """What is to be shown as soon as a name is no longer being edited."""
+        self._looks_at: Path | None = None
+        """What is to be shown, and marked, as soon as a name is no longer being edited."""
         self.setAccessibleName("Trainings")
         self.setToolTip(
             "Every training on this computer. Choose one to see it again and to go on with it.\n"
@@ -97,7 +98,7 @@ class RunList(QListWidget):
         """Show these; ``states`` by folder say of those at work what they do, such as "running". The folders ``groups``
         stand for the runs in them, each with its words and what else is to be said of it."""
         if self.state() == QAbstractItemView.State.EditingState:  # else the name would be lost while it is typed
-            self._waiting = runs, states, groups
+            self._waiting, self._looks_at = (runs, states, groups), self.current()
             return
         kept = self.current()
         self.runs = tuple(runs)
@@ -123,6 +124,9 @@ class RunList(QListWidget):
 
     def look_at(self, folder: Path | None) -> None:
         """Mark a run, or the new one, without a signal."""
+        if self._waiting is not None:
+            self._looks_at = folder
+            return
         with QSignalBlocker(self):
             rows = [row for row in range(self.count()) if self.item(row).data(FOLDER) == folder]
             self.setCurrentRow(rows[0] if rows else -1)
@@ -177,6 +181,7 @@ class RunList(QListWidget):
         waiting, self._waiting = self._waiting, None
         if waiting is not None:
             self.set_runs(*waiting)
+            self.look_at(self._looks_at)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         super().paintEvent(event)

@@ -1,0 +1,568 @@
+"""Trainings on the disk in the window: compared, gone on with, branched off, named, exported, deleted, offered."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import psutil
+import pytest
+from PySide6.QtCore import QPoint, Qt
+from PySide6.QtGui import QContextMenuEvent
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication, QLineEdit, QMenu, QMessageBox
+
+from app.stages.train import TrainStage
+from app.stages.train_compare import MOST
+from app.state import AppState
+from app.widgets.measured_curve import ink
+from app.window import STAGES
+from core.messages import RunEnded, TrainingSaved
+from core.model_folder import read_info
+from core.training.claim import FILE as CLAIM
+from core.training.keeping import keep
+from core.training.order import TrainOrder
+from core.training.reading import Reading
+from core.training.runs import list_runs, remember, runs_folder
+from core.training.session import TrainingSession
+from tests.app.conftest import shown_window
+from tests.app.fake_engine import Dock
+from tests.app.test_train_stage import TrainBridge, a_folder, a_stored_run, begun, tick
+from tests.core.halves import DATA, TINY, folder_of
+
+
+@pytest.fixture
+def scene(qtbot):
+    state = AppState()
+    bridge = TrainBridge(state)
+    stage = TrainStage(state, bridge)
+    dock = Dock(stage)
+    qtbot.addWidget(dock)
+    bridge.ready()
+    dock.show()
+    state.move(stage="train")
+    stage.activate()
+    yield state, bridge, stage
+    state.deleteLater()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """The pictures of all these runs."""
+    return a_folder(tmp_path / "shapes", {"circle": 8, "square": 4})
+
+
+def shown(stage, *names: str) -> None:
+    """Look at the list, and at the first of these runs."""
+    stage.activate()
+    if names:
+        choose(stage, names[0])
+
+
+def row_of(stage, name: str) -> int:
+    return next(row for row in range(stage.runs.count()) if name in stage.runs.item(row).text().split("\n")[0])
+
+
+def choose(stage, name: str) -> None:
+    stage.runs.setCurrentRow(row_of(stage, name))
+
+
+def control_click(stage, name: str) -> None:
+    place = stage.runs.visualItemRect(stage.runs.item(row_of(stage, name))).center()
+    QTest.mouseClick(stage.runs.viewport(), Qt.MouseButton.LeftButton, Qt.KeyboardModifier.ControlModifier, place)
+
+
+def line(menu: QMenu, *words: str):
+    """An action of a menu, or of a menu within it."""
+    found = next(action for action in menu.actions() if action.text() == words[0])
+    return line(found.menu(), *words[1:]) if len(words) > 1 else found
+
+
+def names(stage) -> list[str]:
+    return [run.name for run in stage.runs.runs]
+
+
+def edit_name(stage, name: str) -> None:
+    """Type another name into the current entry of the list."""
+    QTest.keyClick(stage.runs, Qt.Key.Key_F2)
+    editor = stage.runs.findChild(QLineEdit)
+    editor.setText(name)
+    QTest.keyClick(editor, Qt.Key.Key_Return)
+    QApplication.processEvents()  # the name is taken once the editor has handled the key
+
+
+@pytest.fixture
+def trash(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """A desktop with a trash."""
+    place = tmp_path / "trash"
+    place.mkdir()
+
+    def move(run: Path) -> bool:
+        shutil.move(run, place / run.name)
+        return True
+
+    monkeypatch.setattr("app.stages.train_care.move_to_trash", move)
+    return place
+
+
+@pytest.fixture
+def no_trash(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.stages.train_care.move_to_trash", lambda run: False)
+
+
+# Names
+
+
+def test_that_f2_gives_a_training_another_name_in_list_view_and_disk(scene, folder):
+    _, bridge, stage = scene
+    a_stored_run("older", folder)
+    shown(stage, "older")
+    edit_name(stage, "my flowers")
+    assert names(stage) == ["my flowers"]
+    assert stage.runs.current() == (runs_folder() / "my flowers").resolve()
+    assert stage.view.name.text() == "my flowers"
+    assert stage.errors.message() == ""
+    stage.view.pause.click()
+    assert bridge.trained[-1][0].out == (runs_folder() / "my flowers").resolve()
+
+
+@pytest.mark.parametrize(("name", "words"), [("a/b", "“/”"), ("other", "already"), (" ", "at least one character")])
+def test_that_a_name_that_cannot_be_is_refused_in_words_and_the_old_one_stays(scene, folder, name, words):
+    _, _, stage = scene
+    for run in ("older", "other"):
+        a_stored_run(run, folder)
+    shown(stage, "older")
+    edit_name(stage, name)
+    assert words in stage.errors.message()
+    assert sorted(names(stage)) == ["older", "other"]
+    assert stage.runs.currentItem().text().startswith("older\n")
+
+
+def test_that_a_training_at_work_is_neither_renamed_nor_deleted(scene, trash):
+    _, _, stage = scene
+    begun(stage)
+    run = stage.course.folder
+    stage.runs.renamed.emit(run, "other")
+    assert "Stop it first" in stage.errors.message()
+    stage.errors.dismiss()
+    stage.runs.delete_wanted.emit(run)
+    assert "Stop it first" in stage.errors.message()
+    menu = stage.shelf.care.menu(run)
+    assert not line(menu, "Rename").isEnabled()
+    assert "stop it first" in line(menu, "Delete").toolTip()
+
+
+def test_that_a_training_that_has_just_ended_here_can_be_renamed(scene, folder):
+    _, _, stage = scene
+    run = a_stored_run("older", folder).folder
+    born = round(psutil.Process().create_time(), 1)
+    (run / CLAIM).write_text(json.dumps({"process": os.getpid(), "born": born}))
+    shown(stage, "older")
+    edit_name(stage, "newer")
+    assert names(stage) == ["newer"]
+
+
+def test_that_a_name_is_not_lost_while_the_list_is_renewed(scene, folder):
+    _, _, stage = scene
+    a_stored_run("older", folder)
+    shown(stage, "older")
+    QTest.keyClick(stage.runs, Qt.Key.Key_F2)
+    editor = stage.runs.findChild(QLineEdit)
+    editor.setText("typed so far")
+    a_stored_run("another", folder)
+    stage.shown.list_runs()
+    assert editor.text() == "typed so far"
+    assert names(stage) == ["older"]
+    QTest.keyClick(editor, Qt.Key.Key_Escape)
+    QApplication.processEvents()
+    assert sorted(names(stage)) == ["another", "older"]
+
+
+# Deleting
+
+
+def test_that_delete_moves_a_training_to_the_trash_and_says_so(scene, folder, trash):
+    _, _, stage = scene
+    hints: list[str] = []
+    stage.hint_changed.connect(hints.append)
+    for name in ("older", "other"):
+        a_stored_run(name, folder)
+    shown(stage, "older")
+    QTest.keyClick(stage.runs, Qt.Key.Key_Delete)
+    assert names(stage) == ["other"]
+    assert [path.name for path in trash.iterdir()] == ["older"]
+    assert any("in the trash" in hint for hint in hints)
+    assert stage.primary_action is stage.setup.start
+
+
+def test_that_without_a_trash_the_person_is_asked_first(scene, folder, no_trash):
+    _, _, stage = scene
+    run = a_stored_run("older", folder).folder
+    shown(stage, "older")
+    for answer, is_there in (("Cancel", True), ("Delete", False)):
+        QTest.keyClick(stage.runs, Qt.Key.Key_Delete)
+        question = stage.runs.window().findChild(QMessageBox)
+        assert "for good" in question.text()
+        assert run.is_dir()
+        next(button for button in question.buttons() if button.text().replace("&", "") == answer).click()
+        assert run.is_dir() == is_there
+        QApplication.sendPostedEvents(question, 52)  # deferred delete
+    assert names(stage) == []
+
+
+def test_that_a_training_with_other_files_in_it_is_not_deleted(scene, folder, trash):
+    _, _, stage = scene
+    (a_stored_run("older", folder).folder / "thesis.odt").touch()
+    shown(stage, "older")
+    QTest.keyClick(stage.runs, Qt.Key.Key_Delete)
+    assert "thesis.odt" in stage.errors.message()
+    assert names(stage) == ["older"]
+
+
+def test_that_delete_in_an_empty_place_or_on_a_new_training_does_nothing(scene, folder, trash):
+    _, _, stage = scene
+    a_stored_run("older", folder)
+    shown(stage)
+    stage.runs.setCurrentRow(0)
+    QTest.keyClick(stage.runs, Qt.Key.Key_Delete)
+    assert names(stage) == ["older"]
+
+
+# Comparing
+
+
+def test_that_control_click_lays_a_curve_over_that_of_the_training_looked_at(scene, folder):
+    _, _, stage = scene
+    a_stored_run("older", folder)
+    a_stored_run("other", folder, step=60, batch=16)
+    shown(stage, "older")
+    control_click(stage, "other")
+    assert stage.view.name.text() == "older"
+    assert [other.name for other in stage.shown.others] == ["other"]
+    other = next(run.folder for run in list_runs() if run.name == "other")
+    assert stage.runs._marks == {other: ink(0)}
+    assert "compare" in stage.view.pages.offered()
+    control_click(stage, "other")
+    assert stage.shown.others == ()
+    assert stage.runs._marks == {}
+    assert "compare" not in stage.view.pages.offered()
+
+
+def test_that_the_table_says_in_what_compared_trainings_differ(scene, folder):
+    _, _, stage = scene
+    a_stored_run("older", folder, batch=8)
+    a_stored_run("other", folder, step=60, batch=16)
+    shown(stage, "older")
+    control_click(stage, "other")
+    assert stage.view.compared.rows == (
+        ("", "older", "other"),
+        ("batch", "8", "16"),
+        ("steps", "40", "60"),
+        ("images/s", "11", "32"),  # 40 steps of 8, 60 of 16, in 30 seconds
+    )
+
+
+def test_that_samples_stand_side_by_side_at_about_the_same_step(scene, folder):
+    _, _, stage = scene
+    a_stored_run("older", folder)
+    a_stored_run("other", folder, step=60)
+    shown(stage, "older")
+    control_click(stage, "other")
+    sheet = stage.view.compared.sheet
+    assert sheet.rows == ("older · 40", "other · 60")
+    assert len(sheet.columns) == 4
+    assert sheet.picture(0).pixelColor(0, 0).red() == sheet.picture(4).pixelColor(0, 0).red() == 200
+    stage.film.go(0)
+    assert sheet.rows == ("older · 0", "other · 0")
+    assert sheet.picture(4).pixelColor(0, 0).red() == 0
+
+
+def test_that_what_is_compared_stays_when_another_training_is_looked_at(scene, folder):
+    _, _, stage = scene
+    for name in ("one", "two", "three"):
+        a_stored_run(name, folder)
+    shown(stage, "one")
+    control_click(stage, "two")
+    control_click(stage, "three")
+    assert [other.name for other in stage.shown.others] == ["two", "three"]
+    choose(stage, "two")
+    assert [other.name for other in stage.shown.others] == ["three"]
+    choose(stage, "New training")
+    assert stage.shown.others == ()
+
+
+def test_that_no_more_are_compared_than_can_be_told_apart(scene, folder):
+    _, _, stage = scene
+    for number in range(MOST + 1):
+        a_stored_run(f"run {number}", folder)
+    shown(stage, "run 0")
+    for number in range(1, MOST + 1):
+        control_click(stage, f"run {number}")
+    assert len(stage.shown.others) == MOST - 1
+    assert "at most" in stage.errors.message()
+    control_click(stage, "run 1")
+    control_click(stage, f"run {MOST}")
+    assert [other.name for other in stage.shown.others] == ["run 2", "run 3", "run 4"]
+    assert stage.errors.message() == ""
+
+
+def test_that_a_training_is_not_compared_with_itself(scene, folder):
+    _, _, stage = scene
+    a_stored_run("older", folder)
+    shown(stage, "older")
+    control_click(stage, "older")
+    assert "the one looked at" in stage.errors.message()
+    assert stage.shown.others == ()
+
+
+def test_that_where_none_is_looked_at_the_one_to_compare_is(scene, folder):
+    _, _, stage = scene
+    a_stored_run("older", folder)
+    shown(stage)
+    control_click(stage, "older")
+    assert stage.view.name.text() == "older"
+
+
+def test_that_the_curve_of_one_at_work_grows_beside_that_of_the_one_looked_at(scene, folder):
+    _, bridge, stage = scene
+    a_stored_run("older", folder)
+    job = begun(stage)
+    run = stage.course.folder
+    made_known(run)
+    shown(stage, "older")
+    stage.runs.compare_toggled.emit(run)
+    bridge.say(tick(job, 1, [0.5] * 7))
+    stage.flush()
+    (other,) = stage.shown.others
+    assert other.step == 7
+
+
+def made_known(run: Path) -> None:
+    """A run that the engine is said to have begun, on the disk."""
+    a_stored_run(run.name, None)
+
+
+def test_that_a_deleted_training_is_compared_no_more(scene, folder, trash):
+    _, _, stage = scene
+    for name in ("older", "other"):
+        a_stored_run(name, folder)
+    shown(stage, "older")
+    control_click(stage, "other")
+    stage.runs.delete_wanted.emit(stage.shown.others[0].folder)
+    assert stage.shown.others == ()
+    assert stage.view.name.text() == "older"
+
+
+# The menu
+
+
+def test_that_the_menu_opens_on_a_training_without_looking_at_it(scene, folder, monkeypatch):
+    _, _, stage = scene
+    a_stored_run("older", folder)
+    shown(stage)
+    opened = []
+    monkeypatch.setattr(QMenu, "popup", lambda menu, where: opened.append([a.text() for a in menu.actions()]))
+    place = stage.runs.visualItemRect(stage.runs.item(1)).center()
+    QTest.mouseClick(stage.runs.viewport(), Qt.MouseButton.RightButton, pos=place)
+    event = QContextMenuEvent(QContextMenuEvent.Reason.Mouse, place, stage.runs.mapToGlobal(place))
+    QApplication.sendEvent(stage.runs.viewport(), event)
+    assert opened == [["Go on", "Compare", "", "Export the model", "Rename", "Show its folder", "", "Delete"]]
+    assert stage.primary_action is stage.setup.start
+    outside = QContextMenuEvent(QContextMenuEvent.Reason.Mouse, QPoint(5, stage.runs.height() - 5), QPoint(0, 0))
+    QApplication.sendEvent(stage.runs.viewport(), outside)
+    assert len(opened) == 1
+
+
+def test_that_the_button_more_opens_the_menu_of_the_training_looked_at(scene, folder, monkeypatch):
+    _, _, stage = scene
+    run = a_stored_run("older", folder).folder
+    shown(stage, "older")
+    opened = []
+    monkeypatch.setattr(QMenu, "popup", lambda menu, where: opened.append(menu))
+    stage.view.more.click()
+    assert str(run.resolve()) in line(opened[0], "Show its folder").toolTip()
+
+
+def test_that_go_on_reads_the_pictures_and_trains(scene, folder):
+    _, bridge, stage = scene
+    run = a_stored_run("older", folder).folder.resolve()
+    shown(stage)
+    line(stage.shelf.care.menu(run), "Go on").trigger()
+    assert bridge.trained[-1][0] == TrainOrder(out=run, steps=100, resume=True)
+    assert stage.view.name.text() == "older"
+    menu = stage.shelf.care.menu(run)
+    assert not line(menu, "Go on").isEnabled()
+    assert "stop it first" in line(menu, "Go on").toolTip()
+
+
+def test_that_pictures_are_read_as_the_training_first_read_them(scene, tmp_path):
+    _, bridge, stage = scene
+    pictures = folder_of(DATA, tmp_path / "halves")
+    run = trained(runs_folder() / "halves", 2)
+    provenance = json.loads((run / "diffuscope.json").read_text())
+    reading = {"size": 8, "crop": "whole", "background": [0, 0, 0], "frames": "all"}
+    provenance["provenance"]["training"]["reading"] = reading
+    (run / "diffuscope.json").write_text(json.dumps(provenance))
+    remember(run, pictures)
+    shown(stage, "halves")
+    line(stage.shelf.care.menu(run.resolve()), "Go on").trigger()
+    assert bridge.trained[-1][1].reading == Reading(8, "whole", (0, 0, 0), "all")
+
+
+def trained(run: Path, *steps: int) -> Path:
+    """A run that has come to these steps one after the other; all but the last are kept."""
+    for number, last in enumerate(steps):
+        order = TrainOrder(run, steps=last, batch=4, samples=0, precision="float32", resume=number > 0)
+        for _ in TrainingSession(order, DATA, network=TINY).work():
+            pass
+        if last != steps[-1]:
+            keep(run, last)
+    return run
+
+
+def test_that_a_training_branches_off_from_a_kept_checkpoint_and_the_first_stays(scene, tmp_path):
+    _, bridge, stage = scene
+    run = trained(runs_folder() / "halves", 2, 4)
+    remember(run, folder_of(DATA, tmp_path / "halves"))
+    before = (run / "unet" / "diffusion_pytorch_model.safetensors").read_bytes()
+    shown(stage, "halves")
+    menu = stage.shelf.care.menu(run.resolve())
+    assert [action.text() for action in line(menu, "Branch from").menu().actions()] == ["step 2"]
+    line(menu, "Branch from", "step 2").trigger()
+    sent, _data = bridge.trained[-1]
+    assert (sent.out.name, sent.resume, sent.steps) == ("halves from 2", True, 8)
+    gone_on = TrainingSession(sent, DATA, network=TINY)
+    assert gone_on.trainer.step == 2
+    assert (run / "unet" / "diffusion_pytorch_model.safetensors").read_bytes() == before
+    assert stage.view.name.text() == "halves from 2"
+
+
+def test_that_a_model_is_exported_and_it_is_said_where(scene, tmp_path):
+    _, _, stage = scene
+    hints: list[str] = []
+    stage.hint_changed.connect(hints.append)
+    run = trained(runs_folder() / "halves", 2)
+    shown(stage, "halves")
+    care = stage.shelf.care
+    care.export(run, tmp_path / "out")
+    care._export_to(run, True, str(tmp_path / "half.zip"))
+    assert read_info(tmp_path / "out").labels == ("left", "right")
+    assert (tmp_path / "half.zip").stat().st_size < (tmp_path / "out" / "unet").stat().st_size + 200_000
+    assert str(tmp_path / "half.zip") in hints[-1]
+    care.export(run, tmp_path / "out")
+    assert "something at" in stage.errors.message()
+
+
+# Misfortune
+
+
+def test_that_a_training_whose_folder_is_gone_is_said_to_be_and_leaves_the_list(scene, folder):
+    _, _, stage = scene
+    run = a_stored_run("older", folder).folder
+    shown(stage)
+    shutil.rmtree(run)
+    choose(stage, "older")
+    assert "no longer there" in stage.errors.message()
+    assert names(stage) == []
+
+
+def test_that_one_whose_folder_goes_while_it_is_looked_at_is_not_lost_sight_of_before_it_is_touched(
+    scene,
+    folder,
+    trash,
+):
+    _, _, stage = scene
+    run = a_stored_run("older", folder).folder
+    shown(stage, "older")
+    shutil.rmtree(run)
+    assert stage.view.name.text() == "older"
+    QTest.keyClick(stage.runs, Qt.Key.Key_Delete)
+    assert "no longer there" in stage.errors.message()
+    assert names(stage) == []
+    assert stage.primary_action is stage.setup.start
+
+
+# After a crash
+
+
+def cut_off(name: str, pictures: Path) -> Path:
+    run = a_stored_run(name, pictures, step=1240).folder
+    (run / CLAIM).write_text(json.dumps({"process": os.getpid(), "born": 1.0}))
+    return run.resolve()
+
+
+@pytest.fixture
+def window(qapp, qtbot):
+    return shown_window(qtbot, STAGES)
+
+
+def test_that_nothing_is_offered_where_nothing_was_cut_off(window, folder):
+    a_stored_run("stopped", folder)
+    window.commands.begin([])
+    assert window.offer.words() == ""
+
+
+def test_that_the_training_that_was_cut_off_is_offered_and_gone_on_with(window, folder):
+    run = cut_off("emoji", folder)
+    window.commands.begin([])
+    assert window.offer.words() == "The training “emoji” was interrupted at step 1,240, as far as it is saved."
+    assert window.state.cursor.stage != "train"
+    window.offer.accept.click()
+    assert window.offer.words() == ""
+    assert window.state.cursor.stage == "train"
+    sent, data = window.bridge.trained[-1]
+    assert (sent.out, sent.resume, data.source) == (run, True, folder)
+
+
+def test_that_not_now_is_asked_of_each_once(window, folder):
+    for name in ("older", "newer"):
+        os.utime(cut_off(name, folder) / "training" / "run.json", (1.0 if name == "older" else 2.0,) * 2)
+    window.commands.begin([])
+    assert "newer" in window.offer.words()
+    window.offer.decline.click()
+    assert "older" in window.offer.words()
+    window.offer.decline.click()
+    assert window.offer.words() == ""
+    window.interrupted.look()
+    assert window.offer.words() == ""
+    assert len(list_runs()) == 2
+    assert window.bridge.trained == []
+
+
+def test_that_one_that_was_cut_off_and_whose_pictures_are_gone_asks_for_them(
+    window,
+    folder,
+    monkeypatch,
+):
+    asked = []
+    monkeypatch.setattr("app.stages.train.choose_folder", lambda parent, title, take: asked.append(title))
+    cut_off("emoji", folder)
+    shutil.rmtree(folder)
+    window.commands.begin([])
+    window.offer.accept.click()
+    assert asked == ["Where are the pictures of emoji?"]
+
+
+def test_that_everything_offered_says_what_it_does(window, folder):
+    cut_off("emoji", folder)
+    window.commands.begin([])
+    assert window.offer.accept.toolTip()
+    assert window.offer.decline.toolTip()
+    assert window.offer.isVisible()
+
+
+def test_that_a_run_that_has_ended_is_compared_from_its_course(scene, folder):
+    _, bridge, stage = scene
+    a_stored_run("older", folder)
+    job = begun(stage)
+    run = stage.course.folder
+    made_known(run)
+    bridge.say(tick(job, 1, [0.5] * 3))
+    bridge.say(TrainingSaved(job, 3))
+    bridge.say(RunEnded(job, "stopped", 3, 1.0))
+    choose(stage, "older")
+    control_click(stage, run.name)
+    assert stage.shown.others == (stage.trainings.of(run),)
+    assert stage.shown.others[0].step == 3
