@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
 
 from app.theme import GRID
 from app.widgets.controls import label
@@ -45,7 +45,7 @@ class Alike(QWidget):
 
 
 def groups(data: PictureFolder, found: Sequence[Sequence[str]]) -> tuple[SheetRow, ...]:
-    """A row a group: named after its first picture, with how many are alike."""
+    """A row a group: named after its first picture's file, with how many are alike."""
     place = {path: index for index, path in enumerate(data.paths)}
     rows = []
     for paths in found[:GROUPS]:
@@ -53,7 +53,7 @@ def groups(data: PictureFolder, found: Sequence[Sequence[str]]) -> tuple[SheetRo
         if len(there) > 1:
             shown = there[:IN_A_GROUP]
             pictures = data.pictures[[place[path] for path in shown]]
-            rows.append(SheetRow(there[0], f"{len(there):,} alike", pictures, tuple(shown)))
+            rows.append(SheetRow(there[0].rpartition("/")[2], f"{len(there):,} alike", pictures, tuple(shown)))
     return tuple(rows)
 
 
@@ -62,5 +62,7 @@ def scrolled(widget: QWidget) -> QScrollArea:
     scroll = QScrollArea()
     scroll.setWidgetResizable(True)
     scroll.setFrameShape(QFrame.Shape.NoFrame)
+    scroll.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Ignored)  # what is unfolded above comes first
+    scroll.setMinimumHeight(8 * GRID)
     scroll.setWidget(widget)
     return scroll

@@ -9,6 +9,7 @@ from PySide6.QtCore import QSignalBlocker, Signal, Slot
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from app.stages.train_aim import GOALS, Aim, Goal
+from app.stages.train_networks import millions, offered
 from app.stages.train_objective import ObjectiveControls
 from app.stages.train_reading import ReadingControls
 from app.stages.train_settings import SIZES, TrainSettings, why_not_fine_tune
@@ -19,13 +20,11 @@ from app.theme import GRID
 from app.widgets.controls import Choice, MoreSection, label
 from app.widgets.number_field import Duration
 from app.widgets.tabs import Tabs
-from core.classifier_config import PRESETS as CLASSIFIERS
-from core.classifier_config import classifier_parameters
 from core.messages import ModelInfo
 from core.training.dataset import PictureFolder
 from core.training.forecast import size_trouble
 from core.training.order import PresetName
-from core.training.presets import PRESETS, parameters_of
+from core.training.presets import PRESETS
 from core.training.reading import FolderReport
 
 MODELS_OWN = "model"
@@ -191,20 +190,11 @@ class TrainControls(QWidget):
             self.preset.setToolTip(f"The network of “{name}”, which is trained further.")
             return
         channels, classes = (data.pictures.shape[3], len(data.classes)) if data is not None else (3, 0)
-        aim, draws = self.aim, self.aim.task == "diffusion"
-        options, words = {}, []
-        for name in PRESETS:
-            if draws:
-                count = parameters_of(name, side, channels, classes, aim.variance)
-            else:
-                count = classifier_parameters(name, side, channels, classes)
-            options[name] = name if count is None else f"{name}, {millions(count)}"
-            words.append(f"{name.capitalize()}. {PRESETS[name].words if draws else CLASSIFIERS[name].words}")
+        names, says = offered(side, channels, classes, self.aim)
         with QSignalBlocker(self.preset):
-            self.preset.set_options(options)
+            self.preset.set_options(names)
             self.preset.set_value(self._own_preset)
-        says = "How large the U-Net is, in parameters.\n" if draws else "The U-Net whose first half a classifier is.\n"
-        self.preset.setToolTip(says + "\n".join(words))
+        self.preset.setToolTip(says)
 
     def set_model(self, model: ModelInfo | None) -> None:
         """The open model, which may be fine-tuned."""
@@ -285,6 +275,7 @@ class TrainControls(QWidget):
     def _choose_preset(self, preset: str) -> None:
         if self._tuned is None:
             self._own_preset = cast(PresetName, preset)
+            self._offer_sides()
         self.changed.emit()
 
 
@@ -307,8 +298,3 @@ def _grid() -> QGridLayout:
     for column in range(3):
         grid.setColumnStretch(column, 1)
     return grid
-
-
-def millions(count: int) -> str:
-    """A number of parameters in two figures: "2.6 M", "28 M"."""
-    return f"{count / 1e6:.1f} M" if count < 9.95e6 else f"{count / 1e6:.0f} M"

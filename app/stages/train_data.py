@@ -133,14 +133,15 @@ class DataView(QWidget):
     def show_reading(self, folder: Path | None) -> None:
         """A folder is being read from now on; None: no more."""
         self._reading.setVisible(folder is not None)
-        self._reading_words.setText("" if folder is None else f"Reading {folder.name}")
+        self._folder_name = "" if folder is None else folder.name
+        self._reading_words.setText(f"Reading {self._folder_name}")
         self.bar.setRange(0, 0)
 
     @Slot(int, int)
     def show_progress(self, done: int, total: int) -> None:
         self.bar.setRange(0, total)
         self.bar.setValue(done)
-        self._reading_words.setText(f"{done:,} of {total:,} files")
+        self._reading_words.setText(f"{self._folder_name}: {done:,} of {total:,} files")
 
 
 def report_of(data: PictureFolder | None) -> FolderReport:

@@ -9,10 +9,10 @@ from PySide6.QtWidgets import QHBoxLayout, QPushButton, QStackedWidget, QVBoxLay
 from app.stages.run_instruments import button
 from app.stages.train_aim import GOALS, OBJECTIVES, PREDICTIONS, Aim
 from app.stages.train_compare_page import ComparePage
-from app.stages.train_controls import millions
 from app.stages.train_course import Course
 from app.stages.train_curves import TrainCurves
 from app.stages.train_figures import TrainFigures
+from app.stages.train_networks import millions
 from app.stages.train_offer import TrainOffer
 from app.stages.train_samples import SamplesPage
 from app.theme import GRID

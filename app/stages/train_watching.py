@@ -26,7 +26,7 @@ VALIDATION = (
     "each time. Where their loss rises while that of the training falls, the network learns by heart."
 )
 KEEP_EVERY = (
-    "Besides the latest checkpoint, that of every so many steps is kept; 0: of none. Each has weights, average and\n"
+    "Besides the latest checkpoint, that of every so many steps is kept; at 0 of none. Each has weights, average and\n"
     "optimiser (AdamW; Loshchilov & Hutter 2019): 16 bytes a parameter."
 )
 KEEP_BEST = "Keeps the checkpoint with the lowest loss on the pictures kept aside (early stopping; Prechelt 1998)."
@@ -46,7 +46,9 @@ class WatchControls(QObject):
         self.every = NumberField("Draw every", 5, 3600, says.sample_every, step=10, unit="s", tooltip=EVERY)
         self.weights = Choice("Drawn with", WEIGHTS, says.samples_from, tooltip=FROM)
         self.validation = Choice("Kept aside", ASIDE, AUTO, tooltip=VALIDATION)
-        self.keep_every = NumberField("Keep every", 0, 1e6, 0, step=1000, unit="steps", tooltip=KEEP_EVERY)
+        self.keep_every = NumberField(
+            "Keep every", 0, 1e6, 0, step=1000, unit="steps", least="latest alone", tooltip=KEEP_EVERY
+        )
         self.keep_best = QCheckBox("Keep the best")
         self.keep_best.setChecked(says.keep_best)
         for choice in (self.weights, self.validation):

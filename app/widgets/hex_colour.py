@@ -21,7 +21,7 @@ class HexColour(QWidget):
 
     def __init__(self, name: str, value: Colour = NAMED["white"], *, tooltip: str = "") -> None:
         super().__init__()
-        self.choice = Choice(name, {key: key for key in NAMED} | {OWN: "a colour of my own"}, tooltip=tooltip)
+        self.choice = Choice(name, {key: key for key in NAMED} | {OWN: "another"}, tooltip=tooltip)
         self.edit = QLineEdit()
         self.edit.setAccessibleName(f"{name}, as a hexadecimal number")
         self.edit.setToolTip("Red, green and blue, two hexadecimal digits each: #FF0000 is red")

@@ -14,7 +14,10 @@ DECIMALS = {MINUTES: 1, STEPS: 0}
 
 
 class NumberField(QWidget):
-    """A number with its name on the left and its unit behind it. Signals: ``value_changed(float)``."""
+    """A number with its name on the left and its unit behind it; ``least`` is said in place of the smallest one.
+
+    Signals: ``value_changed(float)``.
+    """
 
     value_changed = Signal(float)
 
@@ -28,12 +31,14 @@ class NumberField(QWidget):
         step: float = 1.0,
         decimals: int = 0,
         unit: str = "",
+        least: str = "",
         tooltip: str = "",
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
         self.name = name
         self._edit = NumberEdit(decimals, unit)
+        self._edit.setSpecialValueText(least)
         self._edit.setProperty("role", "")
         self._edit.setRange(minimum, maximum)
         self._edit.setSingleStep(step)

@@ -161,3 +161,12 @@ def test_that_the_folders_own_size_is_offered_where_most_pictures_have_it() -> N
     assert sides(report)["28"] == "28 × 28, as they are"
     assert "28" not in sides(FolderReport())
     assert own_side(FolderReport(sizes=((640, 480, 90),), different_sizes=1)) is None
+
+
+def test_that_a_folders_own_size_is_read_as_it_is(folder, tmp_path) -> None:
+    place = tmp_path / "own"
+    place.mkdir()
+    noise(1, 28, 28).save(place / "1.png")
+    report = open_folder(place, 28).report
+    assert sides(report, also=40)["40"] == "40 × 40"
+    assert list(sides(report, also=40)) == ["16", "24", "28", "32", "40", "48", "64", "96", "128"]

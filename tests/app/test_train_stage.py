@@ -336,6 +336,20 @@ def test_that_another_reading_reads_the_folder_again(scene, mixed, control, chos
     assert data.sha256 != before.sha256
 
 
+def test_that_a_size_that_the_network_cannot_take_is_greyed_with_the_reason(scene, tmp_path):
+    _, _, stage = scene
+    stage.handle_folder(a_folder(tmp_path / "fifty", {"": 3}, side=50))
+    side = stage.setup.controls.side
+    assert "50" in side.options()
+    assert "48 × 48" in side.reason("50")
+    assert side.reason("48") == ""
+    stage.handle_folder(a_folder(tmp_path / "forty", {"": 3}, side=40))
+    assert "50" not in side.options()
+    assert side.reason("40") == ""
+    side.set_value("40")
+    assert stage.setup.data.pictures.shape[1:3] == (40, 40)
+
+
 def test_that_the_background_is_any_colour(scene, mixed):
     _, _, stage = scene
     controls = stage.setup.controls

@@ -15,10 +15,10 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QColor
 
 from app.stages.train_aim import OBJECTIVES, PREDICTIONS, VARIANCES, Aim, sensible
-from app.stages.train_controls import millions
 from app.stages.train_data import IN_A_MIX, IN_A_ROW, advice, facts, rows_of
 from app.stages.train_folder import RunFolder, read_run_folder
 from app.stages.train_maths import aims, algorithm_of, line_of, loss_of, words_of
+from app.stages.train_networks import millions
 from app.widgets import typeset
 from app.widgets.accuracy_plot import AccuracyPlot
 from app.widgets.number_field import Duration, NumberField
