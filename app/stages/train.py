@@ -77,6 +77,7 @@ class TrainStage(Stage):
         view.new_wanted.connect(self._prepare)
         self.runs.chosen.connect(self._chosen)
         self.stored.folder_wanted.connect(self._choose_pictures_of)
+        shown.nearest.folder_wanted.connect(self._choose_pictures_to_compare)
         self.state.model_changed.connect(setup.controls.set_model)
         QApplication.instance().lastWindowClosed.connect(shown.leave)  # type: ignore[union-attr]
 
@@ -226,6 +227,12 @@ class TrainStage(Stage):
     def _choose_pictures_of(self, course: Course) -> None:
         choose_folder(
             self, f"Where are the pictures of {course.name}?", lambda folder: self.stored.read(course, folder)
+        )
+
+    @Slot(object)
+    def _choose_pictures_to_compare(self, course: Course) -> None:
+        choose_folder(
+            self, f"Where are the pictures of {course.name}?", lambda folder: self.shown.nearest.read(course, folder)
         )
 
     # What is looked at

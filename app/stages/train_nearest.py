@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from PySide6.QtCore import Signal, Slot
+from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QScrollArea, QStackedWidget, QVBoxLayout, QWidget
 
 from app.theme import GRID
@@ -45,8 +45,8 @@ BEFORE = "Copies of training pictures would be found here, beside how near pictu
 class NearestPage(QWidget):
     """A click on a picture enlarges it beside its sample, with their difference; another brings the table back.
 
-    Attributes: ``pair``, the cell that is enlarged or None. Signals: ``wanted()``, a check; ``stop_wanted()``;
-    ``pair_changed()``.
+    Attributes: ``pair``, the cell that is enlarged or None; ``controls``, to stand where the page is named. Signals:
+    ``wanted()``, a check; ``stop_wanted()``; ``pair_changed()``.
     """
 
     wanted = Signal()
@@ -64,8 +64,11 @@ class NearestPage(QWidget):
         self.stop = QPushButton("Stop")
         self.stop.setToolTip("Compare no further; what is known by then stays")
         self.stop.clicked.connect(self.stop_wanted)
-        self.features = Choice("Features", {OWN: "its own network", NONE: "none"}, OWN, tooltip=FEATURES)
+        self.features = Choice("Features", {OWN: "own network", NONE: "none"}, OWN, tooltip=FEATURES)
+        self.features.setMinimumWidth(26 * GRID)
         self.words = Lines("caption")
+        self.words.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        self.controls = QWidget()
         self.table = NearestTable()
         self.enlarged = NearestPair()
         self.plots: dict[By, StripPlot] = {
@@ -83,11 +86,11 @@ class NearestPage(QWidget):
         self._paint()
 
     def _lay_out(self) -> None:
-        buttons = QHBoxLayout()
+        buttons = QHBoxLayout(self.controls)
+        buttons.setContentsMargins(0, 0, 0, 0)
         buttons.setSpacing(GRID)
-        for widget in (self.start, self.stop, self.features):
-            buttons.addWidget(widget)
-        buttons.addWidget(self.words, 1)
+        for widget in (self.words, self.features, self.start, self.stop):
+            buttons.addWidget(widget, 1 if widget is self.words else 0)
         self._scroll = QScrollArea()
         self._scroll.setWidgetResizable(True)
         self._scroll.setFrameShape(QFrame.Shape.NoFrame)
@@ -111,19 +114,15 @@ class NearestPage(QWidget):
         self._beside.setFrameShape(QFrame.Shape.NoFrame)
         self._beside.setFixedWidth(SIDE)
         self._beside.setWidget(beside)
-        row = QHBoxLayout()
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(GRID)
         row.addWidget(self._views, 1)
         row.addWidget(self._beside)
-        whole = QVBoxLayout(self)
-        whole.setContentsMargins(0, 0, 0, 0)
-        whole.setSpacing(GRID // 2)
-        whole.addLayout(buttons)
-        whole.addLayout(row, 1)
 
     def set_feature_networks(self, names: Mapping[str, str], chosen: str) -> None:
         """What can be compared by besides its own network: names by key, and which is chosen."""
-        self.features.set_options({OWN: "its own network", **names, NONE: "none, by pixels alone"})
+        self.features.set_options({OWN: "own network", **names, NONE: "none"})
         self.features.set_value(chosen)
 
     def show_samples(self, samples: Picture | None, classes: Sequence[str], result: Nearest | None) -> None:

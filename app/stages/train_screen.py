@@ -8,6 +8,7 @@ from PySide6.QtCore import QObject, QTimer, Signal, Slot
 from PySide6.QtWidgets import QStackedWidget
 
 from app.stages.ablation import AblationDesk
+from app.stages.nearest_desk import NearestDesk
 from app.stages.train_course import Course
 from app.stages.train_film import TrainFilm
 from app.stages.train_hints import ABLATION as ABLATION_HINT
@@ -69,6 +70,7 @@ class TrainScreen(QObject):
         self.instruments = TrainInstruments()
         self.film = TrainFilm(self.view, self.instruments, self)
         self.exporter = SamplesExporter(self.view.samples_page, bridge, self.view)
+        self.nearest = NearestDesk(self.view.nearest_page, state, bridge, self)
         self.ablation = AblationDesk(state, bridge, self.trainings, self)
         self.instruments.bottom.addWidget(self.ablation.table)
         self._listing = Listing(self.instruments.runs, self.trainings, self.ablation)
@@ -87,6 +89,10 @@ class TrainScreen(QObject):
         self.trainings.changed.connect(self._changed)
         self.trainings.opened.connect(self._say_opened)
         self.film.instructed.connect(self._instruct)
+        self.film.moved.connect(self._show_nearest)
+        self.nearest.refused.connect(self.refused)
+        self.nearest.accepted.connect(self.accepted)
+        self.view.nearest_page.pair_changed.connect(self.commands_changed)
         self.exporter.failed.connect(self.refused)
         self.exporter.written.connect(self.hint_changed)
         state.status_changed.connect(self._status_changed)
@@ -132,6 +138,7 @@ class TrainScreen(QObject):
             if any(other.is_live for other in self.others):
                 self.view.curves.compare(self.others)
             self._show_figures(course)
+        self._show_nearest()
         self.show_buttons()
 
     def _show_figures(self, course: Course) -> None:
@@ -140,6 +147,10 @@ class TrainScreen(QObject):
         means = self.view.plot.means
         loss = float(means[-1]) if len(means) else None
         self.instruments.show_course(course, loss, at_work=not waits)
+
+    @Slot()
+    def _show_nearest(self) -> None:
+        self.nearest.show(self.course, None if self.course is None else self.view.samples_page.drawn)
 
     @Slot()
     def show_buttons(self) -> None:
@@ -227,4 +238,5 @@ class TrainScreen(QObject):
         """The window is closed: nothing that is read is wanted any more."""
         self.setup.loader.cancel()
         self.stored.cancel()
+        self.nearest.leave()
         self.ablation.leave()

@@ -12,6 +12,7 @@ from app.stages.train_compare_page import ComparePage
 from app.stages.train_course import Course
 from app.stages.train_curves import TrainCurves
 from app.stages.train_figures import TrainFigures
+from app.stages.train_nearest import WHAT, NearestPage
 from app.stages.train_networks import millions
 from app.stages.train_offer import TrainOffer
 from app.stages.train_samples import SamplesPage
@@ -68,10 +69,14 @@ class TrainView(QWidget):
         self.samples = self.samples_page.pane
         self.pages = Tabs()
         self.pages.add("samples", "Samples", self.samples_page, SAMPLES)
+        self.nearest_page = NearestPage()
+        self.pages.add("nearest", "Nearest", self.nearest_page, WHAT)
         self.compared = ComparePage()
         self.pages.add("compare", "Compared", self.compared, COMPARED)
         self.pages.set_offered("compare", False)
         self.pages.add_corner(self.samples_page.controls)
+        self.pages.add_corner(self.nearest_page.controls)
+        self.nearest_page.controls.hide()
         self.pages.current_changed.connect(self._page_changed)
         self.accuracy = AccuracyPlot()
         self.results = QStackedWidget()
@@ -144,16 +149,21 @@ class TrainView(QWidget):
 
     @property
     def cell(self) -> int | None:
-        """The sample that is shown alone."""
+        """The sample that is shown alone, or beside a training picture."""
+        if self.pages.current() == "nearest":
+            return None if self.nearest_page.pair is None else self.nearest_page.pair.sample
         return self.samples_page.cell
 
     def enlarge(self, cell: int | None) -> None:
         """Show one sample alone, or all of them."""
+        if cell is None:
+            self.nearest_page.close_pair()
         self.samples_page.enlarge(cell)
 
     @Slot(str)
     def _page_changed(self, key: str) -> None:
         self.samples_page.controls.setVisible(key == "samples")
+        self.nearest_page.controls.setVisible(key == "nearest")
 
     def show_buttons(self, course: Course, *, can_resume: bool, can_use: bool) -> None:
         """What can be done with it. The buttons know nothing themselves."""

@@ -20,10 +20,12 @@ By = Literal["pixels", "features"]
 BY: tuple[By, ...] = ("pixels", "features")
 
 GAP = 2
+APART = 24
+"""Between samples beside each other, where there is the room."""
 HEAD = 18
 LINE = 15
 """Height of the line below a picture."""
-LEAST, LARGEST = 32, 96
+LEAST, LARGEST = 32, 72
 HEADS = {"pixels": "nearest by pixels", "features": "nearest by features"}
 
 
@@ -36,10 +38,11 @@ class Cell(NamedTuple):
 
 
 class NearestTable(QWidget):
-    """Rows of pictures as wide as there is room, all of them as high as they are: to be scrolled.
+    """Rows of pictures, several samples beside each other where there is the room, all as high as they are: to be
+    scrolled. Neighbours that are not known yet are dashed. The arrows choose a cell, Enter clicks it.
 
-    Neighbours that are not known yet are dashed. The arrows choose a cell, Enter clicks it. Attributes: ``order``, the
-    samples as they are listed; ``result`` or None; ``current``. Signals: ``cell_clicked(Cell)``.
+    Attributes: ``order``, the samples as they are listed; ``result`` or None; ``current``. Signals:
+    ``cell_clicked(Cell)``.
     """
 
     cell_clicked = Signal(object)
@@ -80,7 +83,7 @@ class NearestTable(QWidget):
             self.update()
 
     def words(self, cell: Cell) -> str:
-        """What a cell shows: "sample 3, cat", or "cats/7.png, mirrored, cat: 21.3 from sample 3"."""
+        """What a cell shows: "sample 3, cat", or "21.3 from sample 3, cat: cats/7.png, mirrored, cat"."""
         which = self._class_of[cell.sample] if cell.sample < len(self._class_of) else ""
         sample = ", ".join(filter(None, (f"sample {cell.sample + 1}", which)))
         found = self._found(cell.by)
@@ -90,14 +93,15 @@ class NearestTable(QWidget):
         mirrored = "mirrored" if found.mirrored[cell.sample, cell.rank] else ""
         name = self.result.names.get(number, f"picture {number}")
         said = ", ".join(filter(None, (name, mirrored, self.result.classes.get(number, ""))))
-        return f"{said}: {distance_words(found, cell)} from {sample}"
+        return f"{distance_words(found, cell)} from {sample}: {said}"
 
     def cell_rect(self, cell: Cell) -> QRectF:
         """Where a cell's picture is drawn."""
-        row = self.order.index(cell.sample)
+        row, strip = divmod(self.order.index(cell.sample), self._across())
         side, group = self._side(), 0 if cell.rank < 0 else 1 + self.by.index(cell.by)
         before = 0 if cell.rank < 0 else 1 + self.by.index(cell.by) * self._neighbours + cell.rank
-        return QRectF(before * (side + GAP) + group * GRID, HEAD + row * self._row_height(), side, side)
+        left = strip * (self._strip_width() + APART) + before * (side + GAP) + group * GRID
+        return QRectF(left, HEAD + row * self._row_height(), side, side)
 
     def cell_at(self, point: QPointF) -> Cell | None:
         cells = (cell for sample in self.order for cell in self._cells(sample))
@@ -139,24 +143,22 @@ class NearestTable(QWidget):
         painter = QPainter(self)
         painter.setFont(font("caption", numbers=True))
         self._paint_heads(painter)
-        for row, sample in enumerate(self.order):
-            top = HEAD + row * self._row_height()
+        for place, sample in enumerate(self.order):
+            top = HEAD + place // self._across() * self._row_height()
             if top <= event.rect().bottom() and top + self._row_height() >= event.rect().top():
                 for cell in self._cells(sample):
                     self._paint_cell(painter, cell)
 
     def _paint_heads(self, painter: QPainter) -> None:
         painter.setPen(QColor(palette().quiet))
-        side = self._side()
-        metrics = painter.fontMetrics()
-        for by in self.by:
-            left = self.cell_rect(Cell(self.order[0], by, 0)).left() if self.order else 0.0
-            room = self._neighbours * (side + GAP)
-            text = metrics.elidedText(HEADS[by], Qt.TextElideMode.ElideRight, int(room))
-            painter.drawText(QPointF(left, HEAD - 6), text)
-        if self.order:
-            painter.setPen(colour("x_0"))
-            painter.drawText(QPointF(0, HEAD - 6), metrics.elidedText("sample", Qt.TextElideMode.ElideRight, int(side)))
+        side, metrics = self._side(), painter.fontMetrics()
+        for sample in self.order[: self._across()]:
+            heads = [(Cell(sample), "sample", side)]
+            heads += [(Cell(sample, by, 0), HEADS[by], self._neighbours * (side + GAP)) for by in self.by]
+            for cell, words, room in heads:
+                painter.setPen(colour("x_0") if cell.rank < 0 else QColor(palette().quiet))
+                text = metrics.elidedText(words, Qt.TextElideMode.ElideRight, int(room))
+                painter.drawText(QPointF(self.cell_rect(cell).left(), HEAD - 6), text)
 
     def _paint_cell(self, painter: QPainter, cell: Cell) -> None:
         rect, image, found = self.cell_rect(cell), self._image(cell), self._found(cell.by)
@@ -201,11 +203,11 @@ class NearestTable(QWidget):
     def _moved(self, down: int, across: int) -> Cell:
         if self.current is None or self.current.sample not in self.order:
             return Cell(self.order[0])
-        row = self.order.index(self.current.sample)
-        column = self._cells(self.current.sample).index(self.current)
-        row = min(max(0, row + down), len(self.order) - 1)
-        cells = self._cells(self.order[row])
-        return cells[min(max(0, column + across), len(cells) - 1)]
+        place, cells = self.order.index(self.current.sample), self._cells(self.current.sample)
+        below, column = place + down * self._across(), cells.index(self.current) + across
+        if not 0 <= column < len(cells):  # on to the sample beside it
+            below, column = place + across, 0 if across > 0 else len(cells) - 1
+        return self._cells(self.order[below])[column] if 0 <= below < len(self.order) else self.current
 
     def _columns(self) -> int:
         return 1 + len(self.by) * self._neighbours
@@ -219,11 +221,19 @@ class NearestTable(QWidget):
         zoom = room * ratio / pixels
         return int(zoom) * pixels / ratio if zoom >= 2 else room
 
+    def _strip_width(self) -> float:
+        """Of a sample with its neighbours."""
+        return self._columns() * (self._side() + GAP) + len(self.by) * GRID
+
+    def _across(self) -> int:
+        """How many samples stand beside each other."""
+        return max(1, int((self.width() + APART) / (self._strip_width() + APART)))
+
     def _row_height(self) -> float:
         return self._side() + LINE + GAP
 
     def _height(self) -> int:
-        return HEAD + round(max(1, len(self.order)) * self._row_height())
+        return HEAD + round(-(-max(1, len(self.order)) // self._across()) * self._row_height())
 
     def _changed(self) -> None:
         self._images.clear()

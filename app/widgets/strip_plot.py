@@ -78,10 +78,10 @@ class StripPlot(DrawnPlot):
         return QRectF(MARGIN, TOP, width - 2 * MARGIN, height - TOP - BOTTOM)
 
     def sizeHint(self) -> QSize:
-        return QSize(220, 10 * GRID)
+        return QSize(220, 9 * GRID)
 
     def minimumSizeHint(self) -> QSize:
-        return QSize(140, 9 * GRID)
+        return QSize(140, 8 * GRID)
 
     def table(self) -> Table:
         head = ("pictures", f"distance ({self.strip.unit if self.strip else ''})")
@@ -135,7 +135,7 @@ class StripPlot(DrawnPlot):
         return nearest if away[nearest] <= REACH else None
 
     def _heading(self, painter: QPainter) -> str:
-        text = self._name if self.strip is None else f"{self._name} · {self._medians(self.strip)}"
+        text = self._name if self.strip is None else f"{self._name}, {self.strip.unit}"
         return painter.fontMetrics().elidedText(text, Qt.TextElideMode.ElideRight, int(self.extent.width()))
 
     def _medians(self, strip: Strip) -> str:
@@ -156,7 +156,7 @@ class StripPlot(DrawnPlot):
         painter.setPen(QColor(palette().quiet))
         below = QRectF(rect.left(), rect.bottom() + 1, rect.width(), BOTTOM)
         painter.drawText(below, Qt.AlignmentFlag.AlignLeft, "0, the same")
-        painter.drawText(below, Qt.AlignmentFlag.AlignRight, f"{shown(self._end())} {self.strip.unit}")
+        painter.drawText(below, Qt.AlignmentFlag.AlignRight, shown(self._end()))
 
     def _paint_density(self, painter: QPainter, values: NDArray[np.float64], *, filled: bool) -> None:
         if not len(values):

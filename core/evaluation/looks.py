@@ -73,7 +73,7 @@ class NetworkEye:
         t = int(np.abs(np.clip(schedule.log_snr, -100, 100) - LOG_SNR).argmin())
         self.name = f"the middle of {info.ref.name}’s own network at t = {t}"
         self._level, self._shape, self._device = schedule.level(t), info.event_shape, device
-        self._network = prepare(model.network, device, "float32")
+        self._network = prepare(model.network, device, info.precision)
         self._label = info.null_label or 0
         self._noise = torch.from_numpy(initial_noise(0, (1, *info.event_shape))).to(device)
         _, height, width = info.event_shape

@@ -88,14 +88,13 @@ class NearestMeasuring:
         self._k = min(request.neighbours, len(self._rows))
         self._mirrored = request.mirrored and bool(data.flippable.any())
         self._may_mirror = torch.from_numpy(data.flippable)
-        self._centre_of = data.pictures[spread]
         self._eye = self._open_eye(request, library, device)
         values = self._queries[0].size
         if values * len(self._queries) * self._forms > MOST_VALUES:
             most = MOST_VALUES // (values * self._forms) - len(self._own) - self._held_out
             raise Refusal(f"So many samples cannot be compared at once: choose at most {max(1, most):,}.")
         self._pieces = list(pieces(len(self._rows), len(self._queries) * self._forms, values))
-        looks = _parts(len(self._queries)) * self._forms + _parts(len(self._rows)) + 1
+        looks = _parts(len(self._queries)) * self._forms + _parts(len(self._rows))
         self.total = 1 + len(self._pieces) + _parts(len(self._queries)) + (looks if self._eye is not None else 0)
 
     @property
@@ -130,10 +129,7 @@ class NearestMeasuring:
                 seen.append(looked)
                 done += 1
                 yield Part(done, None)
-        centre = torch.cat(list(self._seen(_in_channels(self._centre_of, self._channels), self._eye))).mean(dim=0)
-        direct = directions(centre)
-        done += 1
-        yield Part(done, None)
+        direct = directions(self._centre(torch.cat(seen)))
         search = self._feature_search(torch.cat(seen), direct)
         for start in range(0, len(self._rows), AT_ONCE):
             self._breathe()
@@ -188,6 +184,11 @@ class NearestMeasuring:
         for start in range(0, len(pictures), AT_ONCE):
             self._breathe()
             yield eye.features(pictures[start : start + AT_ONCE], self._check)
+
+    def _centre(self, seen: Tensor) -> Tensor:
+        """The mean over the spread training pictures; over all that are compared where those are too few."""
+        first, many = len(self._samples), len(self._own)
+        return seen[first : first + many].mean(dim=0) if many else seen.mean(dim=0)
 
     def _feature_search(self, seen: Tensor, direct: Callable[[Tensor], Tensor]) -> NearestSearch:
         upright, *turned = torch.split(direct(seen), len(self._queries))
