@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QElapsedTimer, QPointF, QSize, Qt
+from PySide6.QtCore import QElapsedTimer, QPointF, QSize, Qt, Slot
 from PySide6.QtGui import QColor, QPainter, QPaintEvent
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QToolButton, QVBoxLayout, QWidget
 
 from app.stages.train_course import Course
 from app.theme import GRID, colour, palette, theme
-from app.widgets.controls import MoreSection, label
+from app.widgets.controls import label
 from core.training.expectation import RULES, expectations
 from core.training.standing import Note, Severity, Standing
 
-WORDS: dict[Severity, str] = {"fine": "as expected", "look": "worth a look", "act": "do something"}
+WORDS: dict[Severity, str] = {"fine": "Yes, as expected", "look": "Worth a look", "act": "No, do something"}
 EVERY_MS = 1000
 """Between two looks at a training at work."""
 
 
 class TrainNormal(QWidget):
-    """Attributes: ``notes``, what is said, what matters most first; ``headline``; ``more``, the details."""
+    """Attributes: ``notes``, what is said, what matters most first; ``headline``; ``why``, which unfolds the rest."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -30,10 +30,21 @@ class TrainNormal(QWidget):
         self.headline = label("")
         self.headline.setWordWrap(True)
         self.headline.setToolTip("From the numbers of this training alone; Why says which, and what they rest on")
-        self.more = MoreSection("Why")
+        self.why = QToolButton()
+        self.why.setText("Why")
+        self.why.setCheckable(True)
+        self.why.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self.why.setArrowType(Qt.ArrowType.RightArrow)
+        self.why.setProperty("role", "more")
+        self.why.setToolTip("All that can be said of this training, with its numbers and their sources")
+        self.why.toggled.connect(self._unfold)
         self._rows = [_Row() for _rule in RULES]
+        self._reasons = QWidget()
+        reasons = QVBoxLayout(self._reasons)
+        reasons.setContentsMargins(0, 0, 0, 0)
         for row in self._rows:
-            self.more.add(row)
+            reasons.addWidget(row)
+        self._reasons.hide()
         head = QHBoxLayout()
         head.setSpacing(GRID)
         head.addWidget(self._mark)
@@ -43,7 +54,8 @@ class TrainNormal(QWidget):
         column.setSpacing(GRID // 2)
         column.addLayout(head)
         column.addWidget(self.headline)
-        column.addWidget(self.more)
+        column.addWidget(self.why)
+        column.addWidget(self._reasons)
         self.hide()
 
     def show_course(self, course: Course | None) -> None:
@@ -65,11 +77,16 @@ class TrainNormal(QWidget):
         first = notes[0]
         self._mark.severity = first.severity
         self._mark.update()
-        self._title.setText(f"Is this normal? {WORDS[first.severity].capitalize()}")
+        self._title.setText(f"Is this normal? {WORDS[first.severity]}")
         self.headline.setText(f"{first.headline} {first.advice}".strip())
         self.setAccessibleDescription(f"{WORDS[first.severity]}: {first.headline} {first.advice}".strip())
-        for row, note in zip(self._rows, (*notes, *(None for _ in RULES)), strict=False):
-            row.show_note(note)
+        for place, row in enumerate(self._rows):
+            row.show_note(notes[place] if place < len(notes) else None, is_told=place == 0)
+
+    @Slot(bool)
+    def _unfold(self, is_open: bool) -> None:
+        self.why.setArrowType(Qt.ArrowType.DownArrow if is_open else Qt.ArrowType.RightArrow)
+        self._reasons.setVisible(is_open)
 
 
 class _Row(QWidget):
@@ -90,13 +107,15 @@ class _Row(QWidget):
         row.addWidget(self._mark, 0, Qt.AlignmentFlag.AlignTop)
         row.addLayout(words, 1)
 
-    def show_note(self, note: Note | None) -> None:
+    def show_note(self, note: Note | None, *, is_told: bool) -> None:
+        """A note, or none; of one that is told above only what it rests on."""
         self.setVisible(note is not None)
         if note is not None:
             self._mark.severity = note.severity
             self._mark.update()
+            self._headline.setVisible(not is_told)
             _set(self._headline, note.headline)
-            _set(self._numbers, f"{note.numbers} {note.advice}".strip())
+            _set(self._numbers, note.numbers if is_told else f"{note.numbers} {note.advice}".strip())
             _set(self._source, note.source)
 
 

@@ -244,13 +244,12 @@ def ending(s: Standing) -> Note | None:
 def beginning(s: Standing) -> Note | None:
     if s.step >= s.warm_up:
         return None
-    return Note(
-        "fine",
-        "It has just begun: the learning rate is still rising." if s.step else "No step is done yet.",
-        f"Step {s.step:,} of {s.warm_up:,} in which the rate rises.",
-        "",
-        "A gradual warm-up keeps the first steps, from random weights, from going too far (Goyal et al. 2017).",
-    )
+    numbers = f"Step {s.step:,} of {s.warm_up:,} in which the learning rate rises."
+    source = "A gradual warm-up keeps the first steps, from random weights, from going too far (Goyal et al. 2017)."
+    if s.step and s.progress >= 1:
+        return Note("look", "It ended before it had really begun.", numbers, "Train on for some hundred steps.", source)
+    words = "It has just begun: the learning rate is still rising." if s.step else "No step is done yet."
+    return Note("fine", words, numbers, "", source)
 
 
 def loss_of_nothing(s: Standing) -> float | None:

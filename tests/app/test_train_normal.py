@@ -37,7 +37,7 @@ def test_that_a_training_that_does_not_learn_is_said_in_a_sentence_with_what_to_
     assert panel.isVisible()
     assert panel.headline.text().startswith("It does not learn")
     assert "third of the learning rate" in panel.headline.text()
-    assert panel.accessibleDescription().startswith("do something")
+    assert panel.accessibleDescription().startswith("No, do something")
 
 
 def test_that_the_reasons_are_there_on_demand(panel: TrainNormal) -> None:
@@ -45,7 +45,7 @@ def test_that_the_reasons_are_there_on_demand(panel: TrainNormal) -> None:
     shown = [row for row in panel._rows if not row.isHidden()]
     assert len(shown) == len(panel.notes)
     assert not shown[0].isVisible()
-    panel.more.set_open(True)
+    panel.why.click()
     assert shown[0].isVisible()
     words = " ".join(label.text() for label in shown[0].findChildren(type(panel.headline)))
     assert "answering nothing costs 1.000" in words
@@ -55,7 +55,7 @@ def test_that_the_reasons_are_there_on_demand(panel: TrainNormal) -> None:
 
 def test_that_a_training_that_is_fine_is_not_an_alarm(panel: TrainNormal) -> None:
     panel.show_course(course(np.geomspace(1, 0.05, 2000)))
-    assert panel.accessibleDescription().startswith("as expected")
+    assert panel.accessibleDescription().startswith("Yes, as expected")
 
 
 def test_that_a_training_at_work_is_looked_at_once_a_second(panel: TrainNormal) -> None:

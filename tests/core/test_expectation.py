@@ -118,6 +118,11 @@ def test_that_before_the_first_step_there_is_something_to_say() -> None:
     assert note.headline == "No step is done yet."
 
 
+def test_that_a_training_that_ended_in_its_warm_up_is_too_short_to_judge() -> None:
+    assert "fine: It has just begun" in said(standing(falling(80)))
+    assert "look: It ended before it had really begun." in said(replace(standing(falling(80)), progress=1.0))
+
+
 def test_that_a_loss_of_answering_nothing_is_fine_at_first_and_an_alarm_later() -> None:
     losses = np.random.default_rng(0).normal(1, 0.02, 600)
     early, late = standing(losses[:150], prediction="eps"), standing(losses, prediction="eps")
