@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
-import numpy as np
 from PySide6.QtCore import Slot
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
@@ -112,14 +112,21 @@ def pairs(
 ) -> list[Pair]:
     """Each original with what becomes of it: the training's own pixels where the folder was read in this way, a first
     look where it is still to be. Of those that may be mirrored every second one is."""
-    may = data.unflipped(never).flippable if flip else np.zeros(len(data), np.bool_)
+    indices = [original.index for original in found]
+    seen = replace(
+        data,
+        pictures=data.pictures[indices],
+        labels=data.labels[indices],
+        paths=tuple(original.path for original in found),
+    )
+    flippable = seen.unflipped(never).flippable & flip
     is_read = data.reading == reading
     made, mirrored = [], False
-    for original in found:
-        after = data.pictures[original.index] if is_read else square(original.pixels, reading)
-        mirrored = not mirrored if may[original.index] else mirrored
-        is_mirrored = bool(may[original.index]) and mirrored
-        mark = "mirrored" if is_mirrored else "as it is" if flip and not may[original.index] else ""
+    for original, picture, may in zip(found, seen.pictures, flippable, strict=True):
+        after = picture if is_read else square(original.pixels, reading)
+        mirrored = not mirrored if may else mirrored
+        is_mirrored = bool(may) and mirrored
+        mark = "mirrored" if is_mirrored else "as it is" if flip and not may else ""
         width, height = original.size
         notes = "".join(f"\n{note}" for note in original.notes)
         made.append(

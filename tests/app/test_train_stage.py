@@ -451,6 +451,24 @@ def test_that_the_preview_shows_originals_beside_what_was_read(scene, mixed):
     assert [pair.mark for pair in preview.sheet.pairs].count("mirrored") == 2
 
 
+def test_that_other_pictures_of_a_large_folder_are_looked_at(scene, tmp_path):
+    _, _, stage = scene
+    stage.handle_folder(a_folder(tmp_path / "many", {"": 60}, side=8))
+    preview = stage.setup.preview
+    before = [original.index for original in preview.originals.found]
+    assert preview.others.isEnabled()
+    preview.others.click()
+    after = [original.index for original in preview.originals.found]
+    assert set(after) != set(before)
+    assert len(preview.sheet.pairs) == len(after)
+
+
+def test_that_the_preview_of_a_small_folder_has_no_others(scene, mixed):
+    _, _, stage = scene
+    stage.handle_folder(mixed)
+    assert not stage.setup.preview.others.isEnabled()
+
+
 def test_that_what_is_kept_of_a_folder_is_deleted_on_demand(scene, folder):
     _, _, stage = scene
     stage.handle_folder(folder)
