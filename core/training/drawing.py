@@ -44,8 +44,18 @@ class Drawing:
             return True
         if self._trainer.seconds < self._next:
             return False
-        affordable = self._pace.previewing + self._pace.preview_seconds <= PREVIEW_SHARE * self._pace.working
-        return affordable or self._trainer.step == 0
+        return self._is_affordable or self._trainer.step == 0
+
+    @property
+    def _is_affordable(self) -> bool:
+        return self._pace.previewing + self._pace.preview_seconds <= PREVIEW_SHARE * self._pace.working
+
+    def belongs_to_checkpoint(self, *, stays: bool, best: bool) -> bool:
+        """Whether the checkpoint about to be written should have its samples: one that ``stays`` always, the ``best``
+        so far where there is time for it. The latest is replaced soon."""
+        if not self.is_possible or self.step == self._trainer.step:
+            return False
+        return stays or (best and self._is_affordable)
 
     def draw(self, device: str, check: Callable[[], None]) -> Iterator[Drawn | None]:
         """None after each step of the sampler, in the end what was drawn."""

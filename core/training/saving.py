@@ -53,7 +53,7 @@ class Saver:
 
     def is_due(self, doubtful: bool = False) -> bool:
         """Whether it is time to save; what is ``doubtful`` waits a little, so that it does not take a good place."""
-        if self._keeps_this_step and self.step != self._trainer.step:
+        if self.keeps_this_step and self.step != self._trainer.step:
             return True
         pause = self._order.save_every * (LONGEST_DOUBT if doubtful else 1.0)
         return self._at is None or time.monotonic() - self._at > pause
@@ -93,7 +93,7 @@ class Saver:
         write_history(self._history, self.out)  # before the checkpoint, which both may be ahead of, not behind
         between()
         save_checkpoint(self._trainer, self.out, self._journal, between)
-        if kept or self._keeps_this_step:
+        if kept or self.keeps_this_step:
             keep(self.out, step)
         if best:
             keep(self.out, step, best=True)
@@ -108,7 +108,8 @@ class Saver:
         self.seconds += time.perf_counter() - began
 
     @property
-    def _keeps_this_step(self) -> bool:
+    def keeps_this_step(self) -> bool:
+        """Whether the checkpoint of the step just done is one of every so many that are kept."""
         every, step = self._order.keep_every, self._trainer.step
         return every is not None and every > 0 and step > 0 and step % every == 0
 

@@ -181,6 +181,8 @@ class TrainingSession:
             yield validated
         best, kept = self._is_best(validated), self._keeps_next
         if best or kept or self._saver.is_due(self._watch.is_suspicious):
+            if self._drawing.belongs_to_checkpoint(stays=kept or self._saver.keeps_this_step, best=best):
+                yield from self._draw()  # before it, so that they are in the folder together
             yield from self._save(best, kept)
         yield from self._draw_if_due()
 
