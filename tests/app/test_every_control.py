@@ -25,7 +25,7 @@ from app.widgets.conversion import ConversionBox
 from app.widgets.number_field import Duration, NumberField
 from core.engine import Engine
 from core.images import OpenedImage, from_pixels
-from core.messages import EngineState, Preview, TrainingSamples, TrainingStarted, TrainingTick
+from core.messages import EngineState, Measured, Preview, TrainingSamples, TrainingStarted, TrainingTick
 from core.requests import Conversion, MorphRequest
 from tests.app.fake_engine import Dock
 from tests.app.tiny import SIDE, tiny_classifier, tiny_model
@@ -345,6 +345,61 @@ def test_that_every_control_of_train_reaches_the_engine(made, folder, control, v
         scene.wait(lambda: setup.data is not None and setup.data.pictures.shape[1] == SIDE)
 
     assert compared(made, begin, TrainStage, control, value, given)
+
+
+def test_that_every_control_of_a_trainings_samples_reaches_the_engine(made, folder) -> None:
+    scene = made(TrainStage)
+    stage = scene.stage
+    page = stage.view.samples_page
+    assert set(named(page.controls)) == {"kind", "weights"}
+    stage.handle_folder(folder)
+    for name, value in (("side", str(SIDE)), ("batch", 2), ("samples", 1), ("duration", {"steps": 100_000})):
+        scene.turn(name, value)
+    scene.wait(lambda: stage.setup.data is not None and stage.setup.data.pictures.shape[1] == SIDE)
+    scene.wait(stage.primary_action.isEnabled)
+    stage.primary_action.click()
+    scene.wait(lambda: stage.course.samples and stage.course.step > 2)
+    turn(page.controls.weights, "raw")
+    page.controls.draw.click()
+    scene.wait(lambda: any(drawn.weights == "raw" for drawn in stage.course.samples))
+    page.descent.asked.emit(4)
+    guess = page.pane.content.values.copy()
+    turn(page.controls.kind, "x_t")
+    assert not np.array_equal(page.pane.content.values, guess)
+    stage.stop()
+    scene.wait(lambda: not stage.course.is_live)
+
+
+def test_that_every_control_of_the_nearest_pictures_reaches_the_engine_while_it_trains(made, folder) -> None:
+    scene = made(TrainStage)
+    stage = scene.stage
+    page = stage.view.nearest_page
+    assert set(named(page.controls)) == {"features"}
+    stage.handle_folder(folder)
+    for name, value in (("side", str(SIDE)), ("batch", 2), ("samples", 2), ("duration", {"steps": 100_000})):
+        scene.turn(name, value)
+    scene.wait(lambda: stage.setup.data is not None and stage.setup.data.pictures.shape[1] == SIDE)
+    scene.wait(stage.primary_action.isEnabled)
+    stage.primary_action.click()
+    stage.view.pages.set_current("nearest")
+    scene.wait(lambda: stage.course.samples and stage.course.step > 2 and page.start.isEnabled())
+    found = []
+    for features in ("own", "none"):
+        stage.film.go(0)  # the samples of the beginning, whatever has been drawn since
+        turn(page.features, features)
+        page.start.click()
+        scene.wait(lambda: not stage.shown.nearest.is_busy)
+        found.append([m for m in scene.heard if isinstance(m, Measured)][-1].result)
+    own, none = found
+    assert own.by.startswith("the middle of ")
+    assert own.features is not None
+    assert none.features is None
+    assert np.array_equal(own.pixels.distances, none.pixels.distances)
+    assert np.array_equal(own.samples, stage.course.samples[0].pictures)
+    before = stage.course.step
+    scene.wait(lambda: stage.course.step > before)  # it went on by itself
+    stage.stop()
+    scene.wait(lambda: not stage.course.is_live)
 
 
 @pytest.mark.parametrize(
