@@ -114,4 +114,8 @@ def _numbers(metadata: Mapping[str, str]) -> dict[str, float]:
 
 
 def _damaged(path: Path, error: Exception) -> Refusal:
-    return Refusal(f"The checkpoint {path} is damaged. Remove it to train from the start.", repr(error))
+    return Refusal(
+        f"The checkpoint {path} is damaged, and none before it is whole. Train into another folder; the model that "
+        "this run has left can still be opened.",
+        repr(error),
+    )

@@ -87,9 +87,8 @@ def gave_up(at: int, why: str, request: TrainRequest, lr_scale: float, good: int
     """What to tell of a run that went wrong at step ``at``, and for which nothing is left to try; its checkpoint of
     step ``good`` is whole."""
     made = rescues_made(lr_scale)
-    after = (
-        f", although its learning rate was halved {('once', 'twice', 'three times')[min(made, 3) - 1]}" if made else ""
-    )
+    often = {1: "once", 2: "twice", 3: "three times"}.get(made, f"{made} times")
+    after = f", although its learning rate was halved {often}" if made else ""
     advice = [f"a lower learning rate than {request.lr * lr_scale:g}"]
     if request.precision != "float32":
         advice.append("float32")
