@@ -19,7 +19,7 @@ from app.widgets.choices import Choice
 from app.widgets.controls import label
 from app.widgets.loss_plot import LossPlot, loss_text
 from app.widgets.measured_curve import STYLES, ink
-from app.widgets.step_lines import SMOOTHED, Numbers, StepLine, every, smoothed
+from app.widgets.step_lines import SMOOTHED, Numbers, StepLine, every, smoothed, thin
 from app.widgets.step_painting import value_text
 from app.widgets.step_plot import StepPlot
 from core.training.events import LEVELS
@@ -149,14 +149,15 @@ def _by_level(course: Course) -> tuple[tuple[StepLine, ...], str]:
     """A line for every tenth of the noise levels, from the data's blue to the noise's orange."""
     T = course.aim.schedule.T
     lines = []
+    steps, means = thin(course.by_level)
     for level in range(LEVELS):
         first, last = level * T // LEVELS, (level + 1) * T // LEVELS - 1
         name = f"t {first}–{last}"
-        values = smoothed(course.by_level[:, level])
+        values = means[:, level]
         tint = partial(signal_colour, 1 - level / (LEVELS - 1))
         legend = name if level in (0, LEVELS - 1) else ""
         if np.isfinite(values).any():
-            lines.append(StepLine(name, every(values), values, tint, "thin", legend))
+            lines.append(StepLine(name, steps, values, tint, "thin", legend))
     ends = [_last_text(line.values) for line in lines[:: max(1, len(lines) - 1)]]
     return tuple(lines), " … ".join(filter(None, ends))
 

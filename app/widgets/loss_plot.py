@@ -41,13 +41,14 @@ class LossPlot(StepPlot):
 
     def set_words(self, name: str, unit: str, meaning: str) -> None:
         """Which loss it is, what it is counted in ("" for none), and what that means."""
-        self._name, self._unit = name, unit
+        if (name, unit) != (self._name, self._unit):
+            self._name, self._unit = name, unit
+            self._renew()
         self.explain(
             f"{name}: {meaning.rstrip('.')}; logarithmic.\n"
             f"Faint: every step, on noise levels of its own. Line: the mean of the last {SMOOTHED} steps.\n"
             "Ticks: samples were drawn here. Click to see them."
         )
-        self._renew()
 
     def _renew(self) -> None:
         steps, last = every(self.losses), self.means[-1] if len(self.means) else math.nan

@@ -67,6 +67,30 @@ def smoothed(losses: Numbers, width: int = SMOOTHED) -> NDArray[np.float64]:
     return means
 
 
+def thin(rows: Numbers, most: int = 1000, width: int = SMOOTHED) -> tuple[Numbers, NDArray[np.float64]]:
+    """The trailing means of the columns of ``rows`` (n, k) at no more than about ``most`` steps: these steps (m,), and
+    the means (m, k). Of more steps those between are taken together first, so that it costs little."""
+    stride = max(1, len(rows) // most)
+    firsts = np.arange(0, len(rows), stride)
+    if not len(firsts):
+        return firsts, np.zeros(rows.shape, np.float64)
+    known = np.isfinite(rows)
+    totals = np.add.reduceat(np.where(known, rows, 0.0), firsts, axis=0)
+    counts = np.add.reduceat(known, firsts, axis=0, dtype=np.int64)
+    blocks = max(1, width // stride)
+    sums, numbers = (_of_last(np.cumsum(part, axis=0, dtype=np.float64), blocks) for part in (totals, counts))
+    ends = np.minimum(firsts + stride, len(rows))
+    means: NDArray[np.float64] = np.where(numbers > 0.5, sums / np.maximum(numbers, 1), np.nan)
+    return ends, means
+
+
+def _of_last(sums: Numbers, width: int) -> Numbers:
+    """What the last ``width`` rows have added, from running sums (n, k)."""
+    before = np.zeros_like(sums)
+    before[width:] = sums[:-width]
+    return sums - before
+
+
 def envelope(xs: Numbers, ys: Numbers) -> list[QLineF]:
     """From the least to the largest in each column of pixels: as much as can be seen of very many points; xs rise."""
     if not len(xs):
@@ -80,8 +104,8 @@ def envelope(xs: Numbers, ys: Numbers) -> list[QLineF]:
 
 
 def thinned(xs: Numbers, ys: Numbers, width: float) -> QPolygonF:
-    """A line through points, no more of them than there are columns of pixels."""
-    places = np.unique(np.linspace(0, len(xs) - 1, min(len(xs), max(2, int(width)))).astype(int))
+    """A line through points, one in two columns of pixels."""
+    places = np.unique(np.linspace(0, len(xs) - 1, min(len(xs), max(2, int(width / 2)))).astype(int))
     return QPolygonF([QPointF(x, y) for x, y in zip(xs[places].tolist(), ys[places].tolist(), strict=True)])
 
 

@@ -12,6 +12,8 @@ from app.widgets.step_lines import StepLine
 
 MANTISSAS = (1.0, 2.0, 5.0)
 TICKS = 6
+FEW = 300
+"""Lines that are worth drawing smoothly."""
 
 
 def line_pen(line: StepLine) -> QPen:
@@ -27,7 +29,9 @@ def paint_line(painter: QPainter, line: StepLine, spans: list[QLineF], curve: QP
         faint = line.ink()
         faint.setAlphaF(0.45)
         painter.setPen(QPen(faint, 1))
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing, len(spans) < FEW)  # one a column is upright and sharp
         painter.drawLines(spans)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         return
     painter.setPen(line_pen(line))
     painter.drawPolyline(curve)

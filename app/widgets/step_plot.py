@@ -68,18 +68,24 @@ class StepPlot(DrawnPlot):
         """What is drawn, the last line above the others; ``summary`` is the figure said beside the heading."""
         self.lines, self._summary = tuple(lines), summary
         self.is_log = self.is_log if is_log is None else is_log
-        known = [line.known() for line in lines]
-        self._last_step = max((int(steps[-1]) for steps, _values in known if len(steps)), default=0)
-        self._last_step = max((self._last_step, *(len(line.steps) and int(line.steps[-1]) for line in lines)))
-        values = np.concatenate([values for _steps, values in known]) if known else np.zeros(0)
-        values = values[values > 0] if self.is_log else values
-        if len(values):
-            low, high = float(values.min()), float(values.max())
+        self._last_step = max((int(line.steps[-1]) for line in lines if len(line.steps)), default=0)
+        low, high = self._ends()
+        if math.isfinite(low):
             self._own_range = (low / 1.1, max(high, 2 * low) * 1.1) if self.is_log else (0.0, (high or 1.0) * 1.1)
         self._range = self._given_range or self._own_range
         self._laid_out = None
         self.setAccessibleDescription(self.summary())
         self.update()
+
+    def _ends(self) -> tuple[float, float]:
+        """The least and the largest value that can be drawn, both infinite where there is none."""
+        lows, highs = [math.inf], [-math.inf]
+        for line in self.lines:
+            if len(line.values):
+                least = np.min(line.values, initial=math.inf, where=line.values > (0 if self.is_log else -math.inf))
+                lows.append(float(least))
+                highs.append(float(np.max(line.values, initial=-math.inf, where=np.isfinite(line.values))))
+        return min(lows), max(highs)
 
     @property
     def own_range(self) -> tuple[float, float]:

@@ -8,7 +8,7 @@ from PySide6.QtCore import QPoint, Qt
 from pytestqt.qtbot import QtBot
 
 from app.widgets.loss_plot import LossPlot, loss_text
-from app.widgets.step_lines import smoothed
+from app.widgets.step_lines import smoothed, thin
 from app.widgets.step_painting import loss_ticks, short, step_ticks
 
 
@@ -122,3 +122,21 @@ def test_that_a_heading_without_room_is_shorter_and_whole(plot: LossPlot) -> Non
     assert plot._fitting_heading(metrics) == "L_vlb in bits/dim, mean of 100 steps"
     plot.resize(metrics.horizontalAdvance("L_vlb in bits/dim    0.0100    "), plot.height())
     assert plot._fitting_heading(metrics) == "L_vlb in bits/dim"
+
+
+@pytest.mark.parametrize("count", [0, 1, 7, 950, 1000, 2500, 40_123])
+def test_that_thinned_means_are_those_of_the_same_steps(count: int) -> None:
+    rows = np.random.default_rng(count).random((count, 3)).astype(np.float32)
+    rows[:, 1][1::2] = np.nan
+    rows[:, 2] = np.nan
+    steps, means = thin(rows, most=500)
+    assert len(steps) <= 1000
+    assert means.shape == (len(steps), 3)
+    if count:
+        assert steps[-1] == count
+        assert np.isnan(means[:, 2]).all()
+    stride = max(1, count // 500)
+    width = max(1, 100 // stride) * stride
+    for at in range(0, len(steps) - (count % stride > 0), 97):  # the last may stand for fewer steps
+        part = rows[max(0, int(steps[at]) - width) : steps[at], :2]
+        np.testing.assert_allclose(means[at, :2], np.nanmean(part, axis=0), rtol=1e-4)
