@@ -268,7 +268,9 @@ class Bridge(QObject):
                 state.add_classifier(classifier)
             case MeasureStarted(job=job, total=total):
                 state.set_measuring(Measuring(job, total=total))
-            case Measured(job=job) if state.measuring is not None and state.measuring.job == job:
+            case Measured(job=job):
+                if state.measuring is None or state.measuring.job != job:  # it had made way for another
+                    state.set_measuring(Measuring(job, total=message.total))
                 self._change(job, done=message.done, eta=message.eta)
             case RunStarted():
                 state.put_run(begun(message, state.runs))

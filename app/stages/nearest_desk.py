@@ -236,16 +236,16 @@ class NearestDesk(QObject):
         page = self._page
         if course is None or drawn is None:
             page.show_samples(None, (), None)
-            page.show_state("" if course is None else "No samples were drawn yet.", can_start=False, is_busy=False)
+            page.show_state("", can_start=False, is_busy=check is not None)
             return
         result = self._known.get(_key(course, drawn))
         classes = [course.class_of(sample) for sample in range(len(drawn.pictures))]
         page.show_samples(drawn.pictures, classes, result)
         if check is not None:
-            page.show_state(_doing(check, course, drawn), can_start=False, is_busy=True)
+            page.show_state(_doing(check, course, drawn), _about(result, drawn), can_start=False, is_busy=True)
             return
         can_start = course.saved is not None
-        page.show_state(_done(result, drawn) if can_start else "Once it is saved.", can_start=can_start)
+        page.show_state("" if can_start else "Once it is saved", _about(result, drawn), can_start=can_start)
 
 
 def _key(course: Course, drawn: Drawn) -> tuple[Path, int, str]:
@@ -265,9 +265,9 @@ def _doing(check: _Check, course: Course, drawn: Drawn) -> str:
     return words if check.drawn.step == drawn.step else f"{words}: samples after {check.drawn.step:,} steps"
 
 
-def _done(result: Nearest | None, drawn: Drawn) -> str:
-    which = f"samples after {drawn.step:,} steps"
+def _about(result: Nearest | None, drawn: Drawn) -> str:
+    which = f"{len(drawn.pictures)} samples after {drawn.step:,} steps"
     if result is None or result.pixels is None:
-        return which[0].upper() + which[1:]
-    seen = f", features of {result.by}" if result.features is not None else ""
-    return f"{len(result.samples)} {which}, {result.count:,} training pictures{seen}"
+        return f"{which}."
+    seen = f" Features: {result.by}." if result.features is not None else ""
+    return f"{which}, {result.count:,} training pictures.{seen}"

@@ -17,7 +17,7 @@ from app.widgets.strip_plot import Strip, StripPlot
 from core.evaluation.nearest_sheet import order_of
 from core.messages import Nearest, Neighbours, Picture
 
-SIDE = 28 * GRID
+SIDE = 27 * GRID
 OWN, NONE = "own", "none"
 WHAT = (
     "Whether samples are copies of training pictures: the nearest ones beside each, by pixels and by features,\n"
@@ -67,6 +67,7 @@ class NearestPage(QWidget):
         self.features = Choice("Features", {OWN: "own network", NONE: "none"}, OWN, tooltip=FEATURES)
         self.features.setMinimumWidth(26 * GRID)
         self.words = Lines("caption")
+        self.words.setMinimumWidth(24 * GRID)
         self.words.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         self.controls = QWidget()
         self.table = NearestTable()
@@ -76,7 +77,7 @@ class NearestPage(QWidget):
             "features": StripPlot("by features", FEATURES_MEANING),
         }
         self.verdicts = {by: label("", "caption") for by in BY}
-        self.before = label(BEFORE, "caption")
+        self.before, self.about = label(BEFORE, "caption"), label("", "caption")
         self._lay_out()
         self.table.cell_clicked.connect(self.enlarge)
         self.enlarged.closed.connect(self.close_pair)
@@ -106,8 +107,9 @@ class NearestPage(QWidget):
             self.verdicts[by].setWordWrap(True)
             column.addWidget(self.plots[by])
             column.addWidget(self.verdicts[by])
-        self.before.setWordWrap(True)
-        column.addWidget(self.before)
+        for said in (self.before, self.about):
+            said.setWordWrap(True)
+            column.addWidget(said)
         column.addStretch(1)
         self._beside = QScrollArea()
         self._beside.setWidgetResizable(True)
@@ -139,9 +141,10 @@ class NearestPage(QWidget):
             self.table.set_result(result, order, by)
             self._paint()
 
-    def show_state(self, words: str, *, can_start: bool, is_busy: bool = False) -> None:
-        """What is being done, or can be. The page knows nothing itself."""
+    def show_state(self, words: str, about: str = "", *, can_start: bool, is_busy: bool = False) -> None:
+        """What is being done, what is shown, what can be done. The page knows nothing itself."""
         self.words.set_lines(words)
+        self.about.setText(about)
         self.start.setVisible(not is_busy)
         self.start.setEnabled(can_start)
         self.stop.setVisible(is_busy)

@@ -6,12 +6,14 @@ import textwrap
 from collections.abc import Iterator
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from app.bridge import Bridge
 from app.state import AppState
 from core.engine import Engine
-from core.messages import EngineState, Preview, RunEnded
+from core.evaluation.nearest_plan import as_pictures, nearest_request
+from core.messages import EngineState, Measured, MeasureStarted, Nearest, Preview, RunEnded
 from core.requests import FromStep
 from tests.toys import Toy
 
@@ -51,6 +53,26 @@ def joined(qtbot) -> Iterator:
     yield make
     for one in made:
         assert one.bridge.shut_down()
+
+
+def test_that_the_measurement_in_the_state_is_the_one_that_is_told_of(joined) -> None:
+    window = joined()
+    data, samples = (as_pictures(name, np.zeros((2, 4, 4, 1), np.uint8)) for name in ("data", "samples"))
+    request, known = nearest_request(samples, data), Nearest(samples.pictures, 2)
+    for message in (
+        MeasureStarted(1, request, 10),
+        Measured(1, known, 2, 10, 1.0),
+        MeasureStarted(2, request, 4),
+        Measured(2, known, 4, 4, 0.0),
+        RunEnded(2, "finished", 4, 1.0),
+    ):
+        window.engine.post(message)
+    window.bridge.deliver()
+    assert (window.state.measuring.job, window.state.measuring.state) == (2, "finished")
+    window.engine.post(Measured(1, known, 3, 10, 1.0))  # the first one goes on
+    window.bridge.deliver()
+    measuring = window.state.measuring
+    assert (measuring.job, measuring.state, measuring.done, measuring.total) == (1, "running", 3, 10)
 
 
 def test_that_the_state_follows_a_run_from_start_to_end(joined, qtbot) -> None:

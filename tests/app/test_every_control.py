@@ -374,7 +374,7 @@ def test_that_every_control_of_the_nearest_pictures_reaches_the_engine_while_it_
     scene = made(TrainStage)
     stage = scene.stage
     page = stage.view.nearest_page
-    assert set(named(page.controls)) == {"features"}
+    assert set(named(page)) == {"features"}
     stage.handle_folder(folder)
     for name, value in (("side", str(SIDE)), ("batch", 2), ("samples", 2), ("duration", {"steps": 100_000})):
         scene.turn(name, value)
