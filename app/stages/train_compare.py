@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal, Slot
@@ -40,9 +41,9 @@ class Comparison(QObject):
         chosen = (course for course in self.courses if looked_at is None or course.folder != looked_at.folder)
         return tuple(self._trainings.of(course.folder) or course for course in chosen)
 
-    def marks(self, looked_at: Course | None) -> dict[Path, QColor]:
-        """The colour of each."""
-        return {course.folder: ink(style) for style, course in enumerate(self.others(looked_at))}
+    def marks(self, looked_at: Course | None) -> dict[Path, Callable[[], QColor]]:
+        """The colour of each, in the scheme in force when it is asked for."""
+        return {course.folder: partial(ink, style) for style, course in enumerate(self.others(looked_at))}
 
     def toggle(self, summary: RunSummary, looked_at: Course | None) -> None:
         """Compare a training, or no more."""

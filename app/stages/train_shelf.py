@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, QPoint, Signal, Slot
+from PySide6.QtGui import QColor
 
 from app.stages.train_care import RunCare
 from app.stages.train_compare import Comparison, differences_of
 from app.stages.train_course import Course
 from app.stages.train_screen import TrainScreen
+from app.theme import palette
 from core.errors import Refusal
 from core.training.dataset import PictureFolder
 from core.training.keeping import branch
@@ -145,7 +147,7 @@ class TrainShelf(QObject):
         view.pages.set_offered("compare", bool(others))
         if course is not None and others:
             courses = (course, *others)
-            colours = (None, *(marks[other.folder] for other in others))
+            colours = (lambda: QColor(palette().text), *(marks[other.folder] for other in others))
             view.compared.show_differences(courses, differences_of(courses), colours)
             self._show_samples()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -72,7 +72,7 @@ class RunList(QListWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.runs: tuple[RunSummary, ...] = ()
-        self._marks: dict[Path, QColor] = {}
+        self._marks: dict[Path, Callable[[], QColor]] = {}
         self._waiting: tuple[Any, ...] | None = None
         self._looks_at: Path | None = None
         """What is to be shown, and marked, as soon as a name is no longer being edited."""
@@ -117,8 +117,8 @@ class RunList(QListWidget):
                 self._add_group(folder, left)
         self.look_at(kept)
 
-    def set_compared(self, marks: Mapping[Path, QColor]) -> None:
-        """Those whose curves are drawn, each in its colour."""
+    def set_compared(self, marks: Mapping[Path, Callable[[], QColor]]) -> None:
+        """Those whose curves are drawn, each with what tells its colour."""
         self._marks = dict(marks)
         self.viewport().update()
 
@@ -189,10 +189,10 @@ class RunList(QListWidget):
             return
         painter = QPainter(self.viewport())
         for row in range(self.count()):
-            colour = self._marks.get(self.item(row).data(FOLDER))
-            if colour is not None:
+            colour_of = self._marks.get(self.item(row).data(FOLDER))
+            if colour_of is not None:
                 beside = self.visualItemRect(self.item(row))
-                painter.fillRect(QRect(beside.left(), beside.top() + 3, MARK, beside.height() - 6), colour)
+                painter.fillRect(QRect(beside.left(), beside.top() + 3, MARK, beside.height() - 6), colour_of())
         painter.end()
 
     def _folder_at(self, place: QPoint) -> Path | None:
