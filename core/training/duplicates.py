@@ -15,11 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 GRID = 8
-BITS = 16
-"""Of a band."""
+COMPONENTS = 32
+"""Bits of the hash."""
 BANDS = 4
+"""Parts of the hash, of which one must agree."""
 WINDOW = 12
 """Pictures after each one, within a band, that it is compared with."""
+FEW = 6
+"""Components by which pairs are told apart first."""
 SMALL_RMS = 5.0
 """Root mean square of differences between averaged pictures, in grey levels of 255, up to which pixels are compared."""
 PIXEL_RMS = 10.0
@@ -104,19 +107,22 @@ def _candidates(small: NDArray[np.float32]) -> Iterator[Pairs]:
     centred = small - small.mean(0)
     sample = centred[:: -(-n // 20_000)]
     _, axes = np.linalg.eigh(sample.T @ sample)
-    values = centred @ axes[:, ::-1][:, : BITS * BANDS // 2]
+    values = centred @ axes[:, ::-1][:, :COMPONENTS]
+    varied = values.std(axis=0) > SMALL_RMS  # the bits of others would be noise
     bits = values > np.median(values, axis=0)
+    strongest, farthest = np.ascontiguousarray(values[:, :FEW]), SMALL_RMS**2 * small.shape[1]
     for band in range(BANDS):
-        # every band sees the strongest component, and every fourth of the others, so that all of them tell apart
-        chosen = np.unique(np.r_[0, np.arange(band, bits.shape[1], BANDS)])
+        chosen = np.flatnonzero(varied[band::BANDS]) * BANDS + band
         key = bits[:, chosen] @ (1 << np.arange(len(chosen), dtype=np.int64))
-        along = values[:, band % values.shape[1]]
+        along = values[:, band % max(1, int(varied.sum()))]
         order = np.lexsort((along, key))
+        key, along = key[order], along[order]
         for step in range(1, min(WINDOW, n - 1) + 1):
-            i, j = order[:-step], order[step:]
-            near = (key[i] == key[j]) & (along[j] - along[i] <= SMALL_RMS * small.shape[1] ** 0.5)
-            if not near.any():
+            near = np.flatnonzero((key[step:] == key[:-step]) & (along[step:] - along[:-step] <= farthest**0.5))
+            if not len(near):
                 break
+            i, j = order[near], order[near + step]
+            near = np.square(strongest[i] - strongest[j]).sum(1) <= farthest
             yield np.minimum(i[near], j[near]), np.maximum(i[near], j[near])
 
 
@@ -161,7 +167,7 @@ class _Groups:
             while first[b] != b:
                 b = int(first[b])
             first[max(a, b)] = min(a, b)
-        while (further := first[first]).tolist() != first.tolist():
+        while not np.array_equal(further := first[first], first):
             first[:] = further
 
     def found(self) -> tuple[tuple[int, ...], ...]:
