@@ -46,7 +46,8 @@ class Alike(QWidget):
 
 def groups(data: PictureFolder, found: Sequence[Sequence[str]]) -> tuple[SheetRow, ...]:
     """A row a group: named after its first picture's file, with how many are alike."""
-    place = {path: index for index, path in enumerate(data.paths)} if found else {}
+    named = {path for paths in found[:GROUPS] for path in paths}
+    place = {path: index for index, path in enumerate(data.paths) if path in named} if named else {}
     rows = []
     for paths in found[:GROUPS]:
         there = [path for path in paths if path in place]

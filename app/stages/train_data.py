@@ -25,7 +25,9 @@ from core.training.reading import FolderReport
 PICTURES, PREVIEW, PLAN = "pictures", "preview", "plan"
 ALIKE, LEFT_OUT, FOLDER = "alike", "left out", "folder"
 TAKES = "What it takes"
-IN_A_ROW = 24
+IN_A_ROW, IN_A_SHEET = 24, 4800
+"""Pictures of a class; of very many classes fewer, but always some."""
+SOME = 6
 IN_A_MIX = 96
 ONE_CLASS_FEW = 20
 
@@ -193,17 +195,21 @@ def rows_of(data: PictureFolder) -> tuple[SheetRow, ...]:
     """A row a class with its count, or one even mix of the whole folder."""
     if not data.classes:
         return (_row("", "", data, np.arange(len(data)), IN_A_MIX),)
-    rows = []
-    for index, name in enumerate(data.classes):
-        members = np.flatnonzero(data.labels == index)
-        rows.append(_row(name, f"{len(members):,}", data, members, IN_A_ROW))
-    return tuple(rows)
+    by_class = np.argsort(data.labels, kind="stable")
+    ends = np.cumsum(np.bincount(data.labels, minlength=len(data.classes))).tolist()
+    starts = [0, *ends[:-1]]
+    most = max(SOME, min(IN_A_ROW, IN_A_SHEET // len(data.classes)))
+    return tuple(
+        _row(name, f"{end - start:,}", data, by_class[start:end], most)
+        for name, start, end in zip(data.classes, starts, ends, strict=True)
+    )
 
 
 def _row(name: str, note: str, data: PictureFolder, members: NDArray[np.intp], most: int) -> SheetRow:
     """At most so many of these pictures, evenly chosen."""
-    chosen = members[np.linspace(0, len(members) - 1, min(most, len(members))).round().astype(int)]
-    names = tuple(data.paths[index] for index in chosen) if data.paths else ()
+    shown = min(most, len(members))
+    chosen = members[np.arange(shown) * (len(members) - 1) // max(1, shown - 1)]
+    names = tuple(data.paths[index] for index in chosen.tolist()) if data.paths else ()
     return SheetRow(name, note, data.pictures[chosen], names)
 
 
