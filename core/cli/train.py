@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -18,7 +19,7 @@ from core.model_folder import open_model
 from core.requests import ScheduleSpec
 from core.training.checkpoint import read_request
 from core.training.dataset import PictureFolder
-from core.training.events import TrainStep
+from core.training.events import Event, PathChanged, RolledBack, TrainStep
 from core.training.following import follow
 from core.training.group import Group, joining
 from core.training.order import TrainOrder
@@ -29,6 +30,8 @@ from core.training.trainer import Trainer
 
 DEFAULT_MINUTES = 20.0
 SKIPPED_SHOWN = 5
+WAIT_SECONDS = 15.0
+"""Between two looks whether a full disk has room again."""
 SAMPLES = 16
 SETTINGS = ("preset", "batch", "seed", "lr", "prediction", "objective", "variance", "timestep_sampler", "keep_every",
             "validation", "samples_from", "compile")  # fmt: skip
@@ -68,6 +71,8 @@ def _lead(options: argparse.Namespace, device: str, group: Group) -> int:
             on_decoded=watcher.decoded,
             on_folder=watcher.found,
             on_session=watcher.begun,
+            on_event=watcher.happened,
+            on_full=watcher.waits,
             on_stop=watcher.stopped,
             **_settings(options, before, base) | _shared_batch(options, before, group),
         )
@@ -140,6 +145,7 @@ class _Watcher:
     def __init__(self, progress: Progress, interrupted: list[bool]) -> None:
         self._progress, self._interrupted = progress, interrupted
         self._loss: float | None = None
+        self._trouble = ""
 
     def check(self) -> None:
         if self._interrupted:
@@ -167,6 +173,24 @@ class _Watcher:
         if trainer.request.minutes is not None:
             words += f", {clock(60 * trainer.request.minutes * (1 - trainer.progress))} to go"
         self._progress.step(step.step, trainer.request.steps, words)
+
+    def happened(self, event: Event) -> None:
+        match event:
+            case RolledBack(at=at, step=step, lr_scale=lr_scale, why=why):
+                rate = f"a learning rate times {lr_scale:g}"
+                self._progress.say(f"step {at}: {why}. Going on from step {step} with {rate}")
+            case PathChanged(step=step, words=words, why=why):
+                self._progress.say(f"from step {step + 1} on: {words}" + (f" ({why})" if why else ""))
+
+    def waits(self, refusal: Refusal) -> None:
+        """Until there may be room; Ctrl-C ends it."""
+        if str(refusal) != self._trouble:
+            self._trouble = str(refusal)
+            self._progress.say(f"{refusal} The training waits and keeps what it has learned; Ctrl-C ends it.")
+        until = time.monotonic() + WAIT_SECONDS
+        while time.monotonic() < until:
+            self.check()
+            time.sleep(0.1)
 
     def stopped(self, step: int) -> None:
         self._progress.say(f"saving step {step}; --resume goes on from there")

@@ -18,7 +18,7 @@ from core.training.reading import Reading
 from core.training.recovery import NotEnoughMemory
 from core.training.request import TrainRequest
 from core.training.resolve import preset_network, refuse_nonsense
-from core.training.session import TrainingSession, nothing
+from core.training.session import NotSaved, TrainingSession, nothing
 from core.training.trainer import Trainer
 from core.unet_config import UNetConfig
 
@@ -34,6 +34,10 @@ class TrainReport:
     seconds: float
     loss: float | None
     skipped: tuple[tuple[str, str], ...]
+
+
+def refuse(refusal: Refusal) -> None:
+    raise refusal
 
 
 def train_on_folder(
@@ -58,20 +62,22 @@ def train_on_folder(
     on_folder: Callable[[PictureFolder], None] = lambda data: None,
     on_session: Callable[[TrainingSession], None] = lambda session: None,
     on_event: Callable[[Event], None] = lambda event: None,
+    on_full: Callable[[NotSaved], None] = refuse,
     on_stop: Callable[[int], None] = lambda step: None,
     **settings: Any,
 ) -> TrainReport:
     """Train on the pictures in ``folder`` (sub-folders are classes) and leave the averaged model in ``out``.
 
     ``reading`` are settings of Reading besides its ``size``, and ``settings`` those of TrainOrder; what is not given is
-    as there, or as in the run that goes on. With ``resume``
-    the run in ``out`` goes on from its checkpoint, from the start where there is none, and nothing is done where it is
-    finished already; without it a folder that holds a run is refused.
+    as there, or as in the run that goes on. With ``resume`` the run in ``out`` goes on from its checkpoint, from the
+    start where there is none, and nothing is done where it is finished already; without it a folder that holds a run is
+    refused.
 
     ``on_decoded`` is told how many of how many files have been looked at, ``on_folder`` what was found, ``on_session``
     of the run before its first step, ``on_tick`` of every step, ``on_event`` of what else happens. Where ``check`` or
     one of these raises Cancelled during the run, ``on_stop`` is told of its last step, the run is saved, and Cancelled
-    goes on. A step that does not fit into memory is made in smaller parts. Raises Refusal.
+    goes on. A step that does not fit into memory is made in smaller parts. Where the run cannot be saved, ``on_full``
+    raises, as it does by itself, or waits until there is room. Raises Refusal.
     """
     before = read_request(out)
     if before is not None and resume:
@@ -98,7 +104,7 @@ def train_on_folder(
     trainer, begun_at = session.trainer, session.trainer.step
     on_session(session)
     try:
-        for done in _fitting(session):
+        for done in _whole_work(session, on_full):
             if isinstance(done, TrainStep):
                 on_tick(trainer, done)
             elif done is not None:
@@ -111,8 +117,8 @@ def train_on_folder(
     return TrainReport(out, trainer.step, trainer.seconds, loss, data.skipped)
 
 
-def _fitting(session: TrainingSession) -> Iterator[Event | None]:
-    """All of the work; where a step does not fit into memory, it is done in smaller parts."""
+def _whole_work(session: TrainingSession, on_full: Callable[[NotSaved], None]) -> Iterator[Event | None]:
+    """The work to its end, whatever comes between that can be mended."""
     while True:
         try:
             yield from session.work()
@@ -122,6 +128,8 @@ def _fitting(session: TrainingSession) -> Iterator[Event | None]:
                 session.save()
                 raise
             session.instruct(Instruction(micro_batch=refusal.micro_batch))
+        except NotSaved as refusal:
+            on_full(refusal)
 
 
 def _reading(before: TrainRequest | None, size: int, said: Mapping[str, Any]) -> Reading:

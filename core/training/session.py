@@ -39,6 +39,7 @@ __all__ = ["NotSaved", "TrainingSession", "nothing"]
 MOST_OVERHEAD = 0.25
 """What drawing and saving may add to the time foretold."""
 NONE_ASIDE = "No pictures are kept aside, so its accuracy is not measured: with ten of a class, one would be."
+TOO_LARGE, ASKED_FOR = "there was not enough memory for more at once", "as was asked for"
 OTHER_PATH = "This computer computes it another way than before, so its bits differ from here on."
 
 
@@ -110,7 +111,7 @@ class TrainingSession:
         self._watch = Watch(self.history.losses[-Watch.LONGEST :])
         self._line: Line | None = None
         self._wished: KernelPath | None = None
-        self._keeps_next = False
+        self._keeps_next = self._was_too_large = False
 
     def _go_on(self) -> None:
         """Be where the run in the folder was."""
@@ -171,6 +172,7 @@ class TrainingSession:
             if not is_out_of_memory(error):
                 raise
             words = repr(error)
+        self._was_too_large = True
         # Not while the error is at hand, which holds on to all that the step had made.
         raise NotEnoughMemory(self.trainer.path.micro_batch, words)
 
@@ -192,8 +194,8 @@ class TrainingSession:
         """The next step is computed as the journal says; what is to be another way is written into it first."""
         line = self.journal.in_force(self.trainer.step)
         if self._wished is not None:
-            yield from self._take(self._wished, "as was asked for")
-            self._wished = None
+            yield from self._take(self._wished, TOO_LARGE if self._was_too_large else ASKED_FOR)
+            self._wished, self._was_too_large = None, False
         elif line is None:
             yield from self._take(self.trainer.path)
         elif line is not self._line:
