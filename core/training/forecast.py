@@ -9,6 +9,7 @@ import psutil
 from core.classifier_config import classifier_network, classifier_parameters
 from core.errors import Refusal
 from core.training.order import PresetName, TaskName, TrainOrder
+from core.training.parts import micro_batch
 from core.training.picture_folder import PictureFolder
 from core.training.presets import network_of
 from core.training.training_pace import FORTH_AND_BACK, training_pace
@@ -27,9 +28,6 @@ COPIES = 5
 BESIDE = 400_000_000
 """Bytes of the program and its libraries."""
 SIDES = range(8, 257, 4)
-
-UNINTERRUPTED_FLOPS = 6e10
-FEWEST = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +75,7 @@ def forecast(
         steps_per_second=per_second,
         seconds=steps / per_second if order.steps is not None else 60 * (order.minutes or 0),
         epochs=steps * order.batch / count,
-        memory=_memory(work, parameters, order, data),
+        memory=_memory(work, parameters, order, data, device),
         parameters=parameters,
         flops=work.flops,
         is_known=pace.is_known,
@@ -129,8 +127,8 @@ def _parameters(order: TrainOrder, config: UNetConfig, side: int, classes: int) 
     return unet_parameters(config)
 
 
-def _memory(work: Work, parameters: int, order: TrainOrder, data: PictureFolder) -> int:
-    at_once = min(order.batch, max(FEWEST, int(UNINTERRUPTED_FLOPS / max(1, work.flops))))
+def _memory(work: Work, parameters: int, order: TrainOrder, data: PictureFolder, device: str) -> int:
+    at_once = micro_batch(work.flops, device, order.batch)
     bytes_each = 4 if order.precision == "float32" else 3  # of mixed precision some are halved
     batch = 3 * 4 * order.batch * int(data.pictures[0].size)
     return BESIDE + COPIES * 4 * parameters + at_once * bytes_each * work.activations + batch

@@ -17,21 +17,17 @@ from core.training.combinations import objection
 from core.training.dataset import PictureFolder
 from core.training.fine_tune import Beginning, beginning
 from core.training.order import PresetName, TrainOrder
+from core.training.parts import micro_batch
 from core.training.presets import answered, network_of
 from core.training.request import TrainRequest
 from core.training.validation import how_many
 from core.unet import UNet
 from core.unet_config import UNetConfig
 
-MICRO_BATCH_FLOPS = {"cpu": 6e10, "cuda": 2e13, "mps": 1e12}
-"""Of the network's way forward on one micro-batch: enough to be worth its weights' way through memory, and few enough
-for its activations to fit there and for the largest block not to keep others waiting."""
 CLASSIFIER_WEIGHT_DECAY = 0.05
 """Of a noisy classifier (Dhariwal & Nichol 2021, appendix H); diffusion models are trained without."""
 CLASSIFIER_SHIFT = 16
 """Of a picture's side, by up to which share it is moved: what the published classifiers get from random crops."""
-FEWEST = 4
-"""Pictures of a micro-batch, however large the network: fewer would leave most of the arithmetic unused."""
 
 
 def resolved(
@@ -109,12 +105,6 @@ def preset_network(
     if of.task == "classifier":
         return replace(classifier_network(preset, size, channels), num_train_timesteps=of.schedule.T)
     return network_of(preset, size, channels, classes, of.variance, of.schedule.T)
-
-
-def micro_batch(flops: int, device: str, batch: int) -> int:
-    """How many pictures go through a network of so many operations a picture at once; never a matter of timing."""
-    fitting = int(MICRO_BATCH_FLOPS.get(torch.device(device).type, 6e10) / max(1, flops))
-    return min(batch, max(FEWEST, fitting))
 
 
 def _continued(
