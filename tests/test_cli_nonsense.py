@@ -34,6 +34,7 @@ SAMPLE = "sample --model model --out a.png --steps 2"
 BITS = "evaluate --model model --data classes --count 2 --timesteps 2"
 DISTANCE = "evaluate --model model --data classes --distance --count 2 --steps 2"
 TRAIN = "train classes --out run --steps 1 --size 8"
+NEAREST = "nearest model classes --out near.png --samples 2 --steps 2"
 ABLATION = "ablation classes --out table --steps 1 --size 8"
 
 NONSENSE = [
@@ -90,6 +91,16 @@ NONSENSE = [
     f"{TRAIN} --prediction eps --zero-snr",
     f"{TRAIN} --timestep-sampler importance",
     *(f"{TRAIN} --T {value}" for value in ("0", "1", "20000", "many")),
+    *(f"nearest {name} classes --out near.png" for name in ("nowhere", "classes", "notes.txt", "digits-judge")),
+    *(f"nearest model {name} --out near.png" for name in ("nowhere", "empty", "notes.txt", "/dev/null", "model")),
+    "nearest model classes",
+    "nearest model --out near.png",
+    *(f"nearest model classes --out {name}" for name in ("notes.txt", "nowhere/near.png", "classes")),
+    *(f"{NEAREST} --features {name}" for name in ("nowhere", "empty", "notes.txt", "bad.pth", "digits-judge")),
+    *(f"{NEAREST} --held-out {name}" for name in ("nowhere", "empty", "notes.txt")),
+    *(f"{NEAREST} --neighbours {value}" for value in ("0", "99", "few")),
+    *(f"{NEAREST} --samples {value}" for value in ("0", "-1", "99999", "all")),
+    *(f"{NEAREST} {option}" for option in ("--steps 5000", "--shown 0", "--seed -1", "--device gpu", "--metric fid")),
     "ablation classes --out table",
     "ablation nowhere --out table --steps 1",
     "ablation empty --out table --steps 1",

@@ -39,8 +39,8 @@ def nearest(options: argparse.Namespace) -> int:
     bench = open_bench(options)
     data = _opened(bench, run, options.folder, progress).unflipped(run.never_flipped)
     held_out = None if options.held_out is None else _opened(bench, run, options.held_out, progress)
-    samples = as_pictures("samples", _drawn(bench, options, progress))
     features = _features(bench, options.features)
+    samples = as_pictures("samples", _drawn(bench, options, progress))
     mirrored = options.mirrored or run.flip
     request = nearest_request(
         samples, data, held_out, features, mirrored=mirrored, aside=run.validation, neighbours=options.neighbours

@@ -29,6 +29,7 @@ from app.widgets.rail import Rail
 from app.widgets.recognition_curve import RecognitionCurve
 from app.widgets.schedule_plots import SchedulePlots
 from app.widgets.status import Hint
+from app.widgets.strip_plot import Strip, StripPlot
 from app.window import STAGES, MainWindow
 from core.requests import ScheduleSpec
 from core.schedules import make_schedule
@@ -98,6 +99,13 @@ def recognition() -> DrawnPlot:
 def accuracy() -> DrawnPlot:
     made = AccuracyPlot()
     made.set_accuracy([(500, 0.5), (0, 0.98)], 4)
+    return made
+
+
+def strip() -> DrawnPlot:
+    made = StripPlot("by pixels", "how near")
+    dots, held_out, own = np.array([10.0, 2.0]), np.array([12.0, 20.0]), np.array([8.0])
+    made.set_strip(Strip(dots, held_out, own, 5.0, "in 8-bit values"))
     return made
 
 
@@ -199,6 +207,19 @@ CASES = {
         [["t", "share recognised", "guessing"], ["0", "0.98", "0.25"], ["500", "0.5", "0.25"]],
         frozenset({"Recognised, 98.0% at t = 0, 50.0% at t = 500", "75%", "t = 0, the picture"}),
         lambda: colour("score"),
+    ),
+    "strip": Case(
+        strip,
+        [
+            ["pictures", "distance (in 8-bit values)"],
+            ["sample", "10.0"],
+            ["sample", "2.0"],
+            ["held out", "12.0"],
+            ["held out", "20.0"],
+            ["training", "8.0"],
+        ],
+        frozenset({"by pixels, in 8-bit values", "0, the same", "21"}),
+        lambda: colour("x_0"),
     ),
     "alpha_bar": Case(
         alpha_bar,
