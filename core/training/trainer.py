@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from core.errors import Diverged, Refusal
 from core.training.batches import Batches
+from core.training.compiled import Compute, kernels_for
 from core.training.dataset import PictureFolder
 from core.training.ema import Ema
 from core.training.events import TrainStep, means_by_level
@@ -61,6 +62,7 @@ class Trainer:
         self.network.check = self._check  # type: ignore[assignment]
         self.network.to(self.device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
         self._joined = self.group.joined(self.network)
+        self._compute: Compute = self._joined
         self._is_told = False
         self.ema = Ema(self.network.named_parameters(), request.ema_decay)
         self.optimizer = torch.optim.AdamW(
@@ -93,9 +95,16 @@ class Trainer:
     def take(self, path: KernelPath) -> KernelPath:
         """Compute another way from the next step on; what is in force then, and is to be journalled.
 
-        The device and the number of processes stay what they are.
+        The device and the number of processes stay what they are. Kernels that are not at hand are compiled first,
+        while others are let in; where that is impossible the path taken is not compiled.
         """
-        self.path = replace(path, device=self.path.device, world=self.path.world)
+        path = replace(path, device=self.path.device, world=self.path.world)
+        if path != self.path:
+            compute = None
+            if path.compiled and not self.group.is_shared:
+                compute = kernels_for(self.network, self.request, path, self._let_in)
+            self.path = replace(path, compiled=compute is not None)
+            self._compute = compute or self._joined
         return self.path
 
     def one_step(self, lr: float | None = None) -> TrainStep:
@@ -161,8 +170,7 @@ class Trainer:
         return float((found * batch.weights).mean()), norm, batch.t, found
 
     def _evaluate(self, x: Tensor, t: Tensor, labels: Tensor | None) -> Tensor:
-        output: Tensor = self._joined(x, t, labels)
-        return output
+        return self._compute(x, t, labels)
 
     def _tell(self, lr: float) -> None:
         """Other processes that share the batch are where this one is, and make the same step."""

@@ -1,0 +1,104 @@
+"""Whether compiled kernels are worth it for a run: made beside it, tried, and kept where they are faster."""
+
+from __future__ import annotations
+
+import subprocess
+from collections import deque
+from dataclasses import dataclass, replace
+
+from core.errors import Refusal
+from core.training.compiled import Kernels, compiler
+from core.training.kernel_path import KernelPath
+from core.training.trainer import Trainer
+
+MEASURED = 12
+"""Steps of each kind that are timed; the fastest of each are compared, which a busy machine disturbs least."""
+LONG = {"cpu": 1800.0, "cuda": 300.0}
+"""Seconds that a run has to go on for, for compiling, which takes minutes, to pay."""
+WORTH = 1.02
+
+NO_COMPILER = "There is no C++ compiler on this computer, so the network is not compiled."
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """The path that the next step should take, and why, for the person; perhaps it is the one it is on."""
+
+    path: KernelPath
+    why: str
+
+
+class Compilation:
+    """Asked after every step; one wish at a time, which is to be journalled and taken before the next."""
+
+    def __init__(self, trainer: Trainer, wanted: bool = True) -> None:
+        """``wanted``: what ``TrainOrder.compile`` says. Processes that share a batch are not compiled for."""
+        self._trainer = trainer
+        self._is_over = not wanted or trainer.group.is_shared or trainer.device.type not in LONG
+        self._kernels: Kernels | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+        self._eager: deque[float] = deque(maxlen=MEASURED)
+        self._compiled: deque[float] = deque(maxlen=MEASURED)
+        self._tried = False
+
+    def after_step(self, seconds: float, remaining: float) -> Wish | None:
+        """What is wished after a step of so many seconds, with so many to go."""
+        if self._is_over:
+            return None
+        path = self._trainer.path
+        if self._tried:
+            return self._judged(path, seconds)
+        if path.compiled:  # as the run's journal says: that was judged before
+            self._is_over = True
+            return None
+        self._eager.append(seconds)
+        if len(self._eager) < MEASURED:
+            return None
+        if self._kernels is None:
+            return self._begin(path, remaining)
+        if self._process is not None and self._process.poll() is None:
+            return None
+        if not self._kernels.are_made or self._kernels.path != path:
+            self.close()
+            return None
+        self._tried = True
+        return Wish(replace(path, compiled=True), "compiled kernels are ready")
+
+    def close(self) -> None:
+        """Nothing more is wished; the process that compiles ends."""
+        self._is_over = True
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+    def _begin(self, path: KernelPath, remaining: float) -> Wish | None:
+        if remaining < LONG[self._trainer.device.type]:
+            return None
+        try:
+            self._kernels = Kernels(self._trainer.request, path)
+            if self._kernels.gain is not None and self._kernels.gain < WORTH:
+                self._is_over = True  # tried by a run like this one
+            elif not self._kernels.are_made:
+                if compiler() is None:
+                    self._is_over = True
+                    return Wish(path, NO_COMPILER)
+                self._process = self._kernels.make()
+        except Refusal:
+            self._is_over = True
+        return None
+
+    def _judged(self, path: KernelPath, seconds: float) -> Wish | None:
+        if not path.compiled:
+            self._is_over = True
+            return Wish(path, "this version of torch cannot load compiled kernels")
+        self._compiled.append(seconds)
+        if len(self._compiled) < MEASURED:
+            return None
+        assert self._kernels is not None
+        gain = min(self._eager) / min(self._compiled)
+        self._kernels.note(gain)
+        self.close()
+        if gain >= WORTH:
+            return Wish(path, f"compiled kernels are {gain:.2f} times as fast here")
+        return Wish(replace(path, compiled=False), f"compiled kernels are no faster here: {gain:.2f} times as fast")
