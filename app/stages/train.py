@@ -266,5 +266,8 @@ class TrainStage(Stage):
             self.ablation.open(folder)
         elif folder is None or known is not None:
             self.shown.look_at(known)
+        elif folder in self.runs.damaged:
+            why = f"“{folder.name}” cannot be shown. {self.runs.damaged[folder]}"
+            self.errors.show_error(f"{why} Its model may still open: File → Open a model.", str(folder))
         else:
             self.stored.open(next(run for run in self.runs.runs if run.folder == folder))

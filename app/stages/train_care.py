@@ -68,7 +68,7 @@ class RunCare(QObject):
         menu.setToolTipsVisible(True)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         busy = "It is being trained: stop it first" if self._is_live(folder) else ""
-        if not (folder / ABLATION).is_file():
+        if folder not in self._runs.damaged and not (folder / ABLATION).is_file():
             self._add_training(menu, folder)
             menu.addSeparator()
             export = _submenu(menu, "Export the model")

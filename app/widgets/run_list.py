@@ -72,6 +72,7 @@ class RunList(QListWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.runs: tuple[RunSummary, ...] = ()
+        self.damaged: dict[Path, str] = {}
         self._marks: dict[Path, Callable[[], QColor]] = {}
         self._waiting: tuple[Any, ...] | None = None
         self._looks_at: Path | None = None
@@ -94,14 +95,16 @@ class RunList(QListWidget):
         runs: Sequence[RunSummary],
         states: Mapping[Path, str] | None = None,
         groups: Mapping[Path, tuple[str, str]] | None = None,
+        damaged: Mapping[Path, str] | None = None,
     ) -> None:
         """Show these; ``states`` by folder say of those at work what they do, such as "running". The folders ``groups``
-        stand for the runs in them, each with its words and what else is to be said of it."""
+        stand for the runs in them, each with its words and what else is to be said of it. The ``damaged`` come last,
+        each with what is wrong with it."""
         if self.state() == QAbstractItemView.State.EditingState:  # else the name would be lost while it is typed
-            self._waiting, self._looks_at = (runs, states, groups), self.current()
+            self._waiting, self._looks_at = (runs, states, groups, damaged), self.current()
             return
         kept = self.current()
-        self.runs = tuple(runs)
+        self.runs, self.damaged = tuple(runs), dict(damaged or {})
         left = dict(groups or {})
         with QSignalBlocker(self):
             self.clear()
@@ -115,6 +118,8 @@ class RunList(QListWidget):
                 self.addItem(RunItem(run.name, said, run.folder, description(run), is_live=at_work is not None))
             for folder in tuple(left):
                 self._add_group(folder, left)
+            for folder, why in self.damaged.items():
+                self.addItem(RunItem(folder.name, "cannot be read", folder, f"{why}\n{folder}"))
         self.look_at(kept)
 
     def set_compared(self, marks: Mapping[Path, Callable[[], QColor]]) -> None:

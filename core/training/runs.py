@@ -76,15 +76,25 @@ def list_runs() -> tuple[RunSummary, ...]:
 
     What cannot be read is left out, and said in the log.
     """
+    return _looked_through()[0]
+
+
+def damaged_runs() -> dict[Path, str]:
+    """The folders of runs that cannot be read, and why."""
+    return _looked_through()[1]
+
+
+def _looked_through() -> tuple[tuple[RunSummary, ...], dict[Path, str]]:
     places = _index()
-    folders = {folder: None for folder in (*_in_data_folder(), *places) if (folder / FILE).is_file()}
-    summaries = []
-    for folder in folders:
-        try:
-            summaries.append(read_summary(folder, places.get(folder)))
-        except (Refusal, OSError) as error:
-            log.warning("the run %s is left out of the list: %s", folder.name, error)
-    return tuple(sorted(summaries, key=lambda summary: -summary.changed))
+    summaries, damaged = [], {}
+    for folder in dict.fromkeys((*_in_data_folder(), *places)):
+        if (folder / FILE).is_file():
+            try:
+                summaries.append(read_summary(folder, places.get(folder)))
+            except (Refusal, OSError) as error:
+                damaged[folder] = str(error)
+                log.warning("the run %s is left out of the list: %s", folder.name, error)
+    return tuple(sorted(summaries, key=lambda summary: -summary.changed)), damaged
 
 
 def write_summary(summary: RunSummary) -> None:

@@ -484,6 +484,22 @@ def test_that_one_whose_folder_goes_while_it_is_looked_at_is_not_lost_sight_of_b
     assert stage.primary_action is stage.setup.start
 
 
+def test_that_a_training_that_cannot_be_read_is_listed_with_the_reason_and_can_be_deleted(scene, folder, trash):
+    _, _, stage = scene
+    run = a_stored_run("older", folder).folder
+    (run / "training" / "run.json").write_text("{")
+    shown(stage, "older")
+    assert stage.runs.currentItem().text() == "older\ncannot be read"
+    assert "run.json is damaged" in stage.errors.message()
+    menu = stage.shelf.care.menu(run.resolve())
+    assert [action.text() for action in menu.actions()] == ["Rename", "Show its folder", "", "Delete"]
+    control_click(stage, "older")
+    assert "cannot be compared" in stage.errors.message()
+    QTest.keyClick(stage.runs, Qt.Key.Key_Delete)
+    assert stage.runs.count() == 1
+    assert (trash / "older").is_dir()
+
+
 # After a crash
 
 

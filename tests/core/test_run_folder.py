@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -16,8 +17,11 @@ from core.errors import Refusal
 from core.json_file import read_json
 from core.training.ablation import Ablation, begin
 from core.training.claim import FILE as CLAIM
+from core.training.order import TrainOrder
 from core.training.run_folder import check_deletable, delete_run, rename_run
-from core.training.runs import FILE, list_runs, remember, runs_folder
+from core.training.runs import FILE, list_runs, read_summary, remember, runs_folder
+from core.training.session import TrainingSession
+from tests.core.halves import DATA, TINY
 from tests.core.test_training_runs import at_work, made
 
 
@@ -243,3 +247,16 @@ def test_that_a_run_with_a_damaged_summary_can_still_be_deleted(run: Path) -> No
         read_json(run / FILE)
     delete_run(run)
     assert names() == []
+
+
+def test_that_a_run_whose_folder_is_removed_while_it_trains_is_written_again(tmp_path: Path) -> None:
+    order = TrainOrder(tmp_path / "run", steps=4, batch=4, samples=0, precision="float32", save_every=0)
+    session = TrainingSession(order, DATA, network=TINY)
+    events = session.work()
+    while session.trainer.step < 2:
+        next(events)
+    shutil.rmtree(tmp_path / "run")
+    for _ in events:
+        pass
+    assert read_summary(tmp_path / "run").finished
+    assert TrainingSession(replace(order, resume=True), DATA, network=TINY).trainer.step == 4
