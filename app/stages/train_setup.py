@@ -51,6 +51,7 @@ class TrainSetup(QWidget):
         self._example: Path | None = None
         self._can_train = False
         self._at_work = ""
+        self._known = ("", "")
         self.controls = TrainControls()
         self.start = PrimaryButton("Start")
         self.back = QPushButton()
@@ -72,6 +73,7 @@ class TrainSetup(QWidget):
         self.view.cancelled.connect(self.cancel)
         self.view.folder.delete_wanted.connect(self._delete_kept)
         self.forecaster.answered.connect(self._show_forecast)
+        state.model_changed.connect(self._model_changed)
         loader.progressed.connect(self.view.show_progress)
         loader.opened.connect(self._opened)
         loader.failed.connect(self._failed)
@@ -88,6 +90,10 @@ class TrainSetup(QWidget):
     def show_buttons(self, *, can_train: bool, at_work: str) -> None:
         """``can_train``: the engine could begin now; ``at_work`` names the training that it works on, if any."""
         self._can_train = can_train
+        known = (at_work, self._state.status.device)
+        if known != self._known:  # a training that has ended has shown how fast this machine is
+            self._known = known
+            self._forecast()
         self.back.setText(f"Back to {at_work}")
         self.back.setToolTip(f"Look at the training of {at_work} again")
         self.back.setVisible(bool(at_work))
@@ -190,6 +196,12 @@ class TrainSetup(QWidget):
         self.preview.set_reading(self.controls.settings().reading)
         self.preview.set_data(self.data)
         self._forecast()
+
+    @Slot(object)
+    def _model_changed(self, _model: object) -> None:
+        """What is trained further may be another network now."""
+        if self.controls.settings().fine_tune:
+            self._forecast()
 
     def _forecast(self) -> None:
         """Ask what a training of these pictures would take."""

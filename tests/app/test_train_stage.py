@@ -39,6 +39,7 @@ from core.training.order import FINE_TUNING_LR, TrainOrder
 from core.training.presets import PRESETS, parameters_of
 from core.training.reading import Reading
 from core.training.runs import RunSummary, list_runs, remember, runs_folder, write_summary
+from core.training.training_pace import remember_pace
 from tests.app.conftest import WindowBridge, shown_window
 from tests.app.fake_engine import DIGITS, GUIDE, Dock
 
@@ -426,6 +427,18 @@ def test_that_what_a_training_takes_follows_the_controls(scene, folder):
     assert stage.setup.plan.figures["Network"] != small
 
 
+def test_that_a_training_that_has_ended_is_known_to_the_next_forecast(scene, folder):
+    _, bridge, stage = scene
+    stage.handle_folder(folder)
+    stage.setup.controls.duration.set_duration(steps=100)
+    assert "a guess" in stage.setup.plan.figures["Pace"]
+    job = begun(stage)
+    remember_pace("cpu", stage.setup.forecaster.answer.flops, 500.0)
+    bridge.say(RunEnded(job, "finished", 100, 10.0))
+    assert "as a training much like it ran" in stage.setup.plan.figures["Pace"]
+    assert "500 pictures a second" in stage.setup.plan.figures["Pace"]
+
+
 def test_that_what_should_be_known_is_said_in_a_line_and_on_its_page(scene, folder):
     _, _, stage = scene
     stage.handle_folder(folder)
@@ -678,7 +691,16 @@ def test_that_figures_curve_and_samples_follow_the_training(scene):
     bridge.say(TrainingSaved(job, 3))
     stage.flush()
     figures = {key: figure.value.text() for key, figure in stage.view.figures.items()}
-    assert figures == {"step": "3 / 1,000", "loss": "0.6000", "rate": "80", "eta": "1:30", "saved": "3"}
+    assert figures == {
+        "step": "3 / 1,000",
+        "loss": "0.6000",
+        "rate": "80",
+        "eta": "1:30",
+        "saved": "3",
+        "epochs": "16.0",  # 3 batches of 64 from 12 pictures
+        "lr": "–",
+        "norm": "–",
+    }
     np.testing.assert_allclose(stage.view.plot.losses, [0.8, 0.6, 0.4])
     assert stage.transport.times == (0, 3)
     assert value(stage.view.samples) == 90
