@@ -31,13 +31,17 @@ from core.training.resolve import resolved
 from core.training.runs import FILE as SUMMARY
 from core.training.saving import NotSaved, Saver, nothing, parameters_of
 from core.training.trainer import Trainer
+from core.training.training_pace import remember_pace
 from core.training.validation import Validator, kept_aside
 from core.unet_config import UNetConfig
+from core.unet_work import unet_work
 
 __all__ = ["NotSaved", "TrainingSession", "nothing"]
 
 MOST_OVERHEAD = 0.25
 """What drawing and saving may add to the time foretold."""
+SETTLED = 5.0
+"""Seconds of work after which a run's pace is worth remembering."""
 NONE_ASIDE = "No pictures are kept aside, so its accuracy is not measured: with ten of a class, one would be."
 TOO_LARGE, ASKED_FOR = "there was not enough memory for more at once", "as was asked for"
 OTHER_PATH = "This computer computes it another way than before, so its bits differ from here on."
@@ -293,6 +297,10 @@ class TrainingSession:
     def _save(self, best: bool = False, kept: bool = False) -> Iterator[Saved]:
         self._saver.save(self.check, measures=True, best=best, kept=kept)
         self._keeps_next = False
+        if self._pace.working > SETTLED:
+            side, is_half = self.data.pictures.shape[1], self.request.task == "classifier"
+            flops = unet_work(self.request.network, side, only_encoder=is_half).flops
+            remember_pace(self.device, flops, self.images_per_second)
         yield Saved(self.trainer.step)
 
     def save(self) -> None:
