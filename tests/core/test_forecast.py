@@ -218,3 +218,17 @@ def test_that_grey_pictures_of_black_and_white_are_taken_for_writing() -> None:
     drawn = PictureFolder("scans", ink, np.zeros(8, np.int64), ())
     assert not flip_suggestion(drawn)[0]
     assert flip_suggestion(pictures(8, channels=1))[0]
+
+
+def test_that_a_training_leaves_its_pace_for_the_next_forecast(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from core.training import session as sessions
+
+    monkeypatch.setattr(sessions, "SETTLED", 0.0)
+    data = pictures(8, side=8)
+    order = TrainOrder(tmp_path / "run", steps=3, batch=2, precision="float32", compile=False)
+    session = sessions.TrainingSession(order, data)
+    for _ in session.work():
+        pass
+    told = forecast(order, data)
+    assert told.is_known
+    assert told.steps_per_second == pytest.approx(session.images_per_second / 2, rel=1e-6)
