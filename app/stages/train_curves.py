@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -12,8 +12,9 @@ from PySide6.QtCore import Signal, Slot
 from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 
+from app.stages.train_aim import PREDICTIONS, Aim
 from app.stages.train_course import Course
-from app.stages.train_maths import words_of
+from app.stages.train_maths import loss_of, words_of
 from app.theme import GRID, colour, palette, signal_colour
 from app.widgets.choices import Choice
 from app.widgets.controls import label
@@ -107,7 +108,11 @@ class TrainCurves(QWidget):
     def compare(self, courses: Sequence[Course]) -> None:
         """Draw the curves of other trainings beside it; none: no more."""
         self._others = tuple(courses)
-        self.plot.compare([_compared(other, style, other.losses) for style, other in enumerate(self._others)])
+        own = self._course.aim if self._course is not None else None
+        beside = [_compared(other, style, other.losses) for style, other in enumerate(self._others)]
+        self.plot.compare(
+            [replace(line, legend=_told(other, own)) for line, other in zip(beside, courses, strict=True)]
+        )
         self._show_other()
 
     def summary(self) -> str:
@@ -200,6 +205,14 @@ def _last_text(values: Numbers) -> str:
 def _compared(other: Course, style: int, values: Numbers) -> StepLine:
     means = smoothed(values)
     return StepLine(other.name, every(means), means, partial(ink, style % STYLES), "dashed", other.name)
+
+
+def _told(other: Course, own: Aim | None) -> str:
+    """The name of another training, with its loss where that is not the same: such curves cannot be compared."""
+    if own is None or loss_of(other.aim) == loss_of(own):
+        return other.name
+    of = f" of {PREDICTIONS[other.aim.prediction]}" if other.aim.task == "diffusion" else ""
+    return f"{other.name} (another loss: {words_of(other.aim).name}{of})"
 
 
 def _compared_validation(other: Course, style: int) -> StepLine | None:

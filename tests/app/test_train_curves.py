@@ -9,6 +9,7 @@ import pytest
 from PySide6.QtCore import QPoint, QPointF, Qt
 from pytestqt.qtbot import QtBot
 
+from app.stages.train_aim import Aim
 from app.stages.train_course import Course
 from app.stages.train_curves import KINDS, TrainCurves
 from app.stages.train_offer import TrainOffer
@@ -122,6 +123,13 @@ def test_that_other_trainings_are_drawn_beside_it_with_their_names(curves: Train
     assert plot.step_at(plot.plot_rect().right()) == (600 if key != "validation" else 400)
     curves.compare([])
     assert [line.name for line in shown(curves, key).lines] == own
+
+
+def test_that_a_training_with_another_loss_is_said_to_have_one(curves: TrainCurves) -> None:
+    curves.show_course(course())
+    curves.compare([course(aim=Aim(prediction="eps")), course(aim=Aim().towards("classifier")), course()])
+    legends = [line.legend for line in shown(curves, "loss").lines[1:-1]]
+    assert legends == ["run (another loss: L_simple of ε)", "run (another loss: Cross-entropy)", "run"]
 
 
 def test_that_the_pointer_reads_the_values_of_a_step(curves: TrainCurves) -> None:
