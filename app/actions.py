@@ -66,6 +66,7 @@ KEYS_WITHOUT_COMMAND: Mapping[str, str] = {
     "Arrows, Enter": "On a grid of pictures: choose one, enlarge it",
     "↑ ↓": "On the schedule plots: unfold another; Enter enlarges it",
     "↑ ↓ in Morph": "Along the way down of the frame shown",
+    "↑ ↓ in Train": "Along the diffusion time of the samples shown; ← → move in training time",
     "Ctrl+arrows, Delete": "In a schedule drawn by hand: choose a point (← →), move it (↑ ↓), remove it",
     "F2": "In the history: name the run",
     "Ctrl+E": "On a plot: save it as SVG or PNG, or its numbers as CSV; copy its numbers",

@@ -24,6 +24,7 @@ from app.stages.train_sample_controls import SampleControls
 from app.theme import GRID
 from app.widgets.controls import label
 from app.widgets.descent import Descent
+from app.widgets.labels import Lines
 from app.widgets.picture_pane import PicturePane
 from core.messages import Picture
 from core.requests import ScheduleSpec
@@ -62,7 +63,7 @@ class SamplesPage(QWidget):
         self.pane = PicturePane("x_0", "x_0")
         self.descent = Descent()
         self.descent.setAccessibleName("Diffusion time of the samples")
-        self.words = label("", "quiet")
+        self.words = Lines("quiet")
         self.axis = label("diffusion", "caption")
         self.axis.setToolTip(WAY)
         self._beside = QWidget()
@@ -167,7 +168,7 @@ class SamplesPage(QWidget):
             self._mapped = None
             self.pane.set_pictures(None)
             self.pane.set_caption("")
-            self.words.setText("")
+            self.words.set_lines("")
             self.pane.set_placeholder("" if self.course is None else _waiting_for_samples(self.course))
             return
         moment = DATA if not has_moment(drawn, self.t) else self.t
@@ -189,7 +190,7 @@ class SamplesPage(QWidget):
         whose = ", raw weights" if drawn.weights == "raw" else ""
         unkept = ", way not kept" if not has_moment(drawn, self.t) else ""
         when = f"{step_words(drawn.step)}{whose}", time_words(t)
-        self.words.setText(f"training: {when[0]}    diffusion: {when[1]}{unkept}")
+        self.words.set_lines(f"training: {when[0]}    diffusion: {when[1]}{unkept}")
         cells = (self.cell or 0,) if self._is_alone(drawn) else range(len(drawn.pictures))
         names = [self._name(cell, len(drawn.pictures)) for cell in cells]
         self.pane.set_names([", ".join((self.course.name, name, *when)) for name in names])

@@ -105,7 +105,7 @@ def test_that_of_many_places_few_are_chosen_with_both_ends_and_the_current_one(c
 
 def test_that_the_newest_finished_samples_are_shown_first_and_both_times_are_said(stage) -> None:
     assert grey(stage, 1) == 91
-    assert page(stage).words.text() == "training: after 9 steps    diffusion: finished"
+    assert page(stage).words.toolTip() == "training: after 9 steps    diffusion: finished"
     assert stage.transport.time_label.text() == "training step"
     assert page(stage).descent.times == (*TIMES, DATA)
 
@@ -114,7 +114,7 @@ def test_that_one_slider_moves_in_training_and_the_other_in_diffusion(stage) -> 
     page(stage).descent.asked.emit(1)
     assert grey(stage) == 110
     stage.film.go(0)
-    assert page(stage).words.text() == "training: before the first step    diffusion: t = 600"
+    assert page(stage).words.toolTip() == "training: before the first step    diffusion: t = 600"
     assert page(stage).descent.value() == 1
     page(stage).descent.asked.emit(3)
     assert grey(stage, 2) == 2
@@ -174,7 +174,7 @@ def test_that_samples_whose_way_was_not_kept_are_shown_finished_and_say_so(scene
     assert page(stage).descent.isEnabled()
     stage.film.go(0)
     assert grey(stage) == 0
-    assert page(stage).words.text().endswith("diffusion: finished, way not kept")
+    assert page(stage).words.toolTip().endswith("diffusion: finished, way not kept")
     assert not page(stage).descent.isEnabled()
     assert "not kept" in page(stage).descent.toolTip()
     stage.film.go(1)
@@ -257,10 +257,10 @@ def test_that_of_a_training_at_work_the_weights_that_draw_are_chosen(scene) -> N
     assert course.samples_from == "raw"
     stage.shown.flush()
     assert controls.weights.value() == "raw"
-    assert page(stage).words.text() == "training: after 4 steps    diffusion: finished"
+    assert page(stage).words.toolTip() == "training: after 4 steps    diffusion: finished"
     course.film.add(a_set(6, "raw"))
     stage.film.renew()
-    assert page(stage).words.text() == "training: after 6 steps, raw weights    diffusion: finished"
+    assert page(stage).words.toolTip() == "training: after 6 steps, raw weights    diffusion: finished"
     assert "raw weights" in stage.view.samples.toolTip()
 
 
