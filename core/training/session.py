@@ -114,15 +114,15 @@ class TrainingSession:
         self._saver = Saver(order, self.trainer, self.data, self._product, self.journal, self.history, self.film)
         self._watch = Watch(self.history.losses[-Watch.LONGEST :])
         self._line: Line | None = None
-        self._wished: KernelPath | None = None
+        self._wished: tuple[KernelPath, str] | None = None
         self._keeps_next = self._was_too_large = False
 
     def _go_on(self) -> None:
         """Be where the run in the folder was."""
         note = load_checkpoint(self.trainer, self.out, self.journal)
         line = self.journal.in_force(self.trainer.step)
-        if line is not None:
-            self.trainer.take(KernelPath.from_json(line.path))
+        if line is not None:  # to compile takes long: that is done in the first step
+            self.trainer.take(replace(KernelPath.from_json(line.path), compiled=False))
         self.history, self.film = read_history(self.out), read_film(self.out)
         self.notes += tuple(filter(None, (note, self.journal.note, self.history.note, self.film.note)))
         self.history.cut_to(self.trainer.step)
@@ -198,8 +198,8 @@ class TrainingSession:
         """The next step is computed as the journal says; what is to be another way is written into it first."""
         line = self.journal.in_force(self.trainer.step)
         if self._wished is not None:
-            yield from self._take(self._wished, TOO_LARGE if self._was_too_large else ASKED_FOR)
-            self._wished, self._was_too_large = None, False
+            yield from self._take(*self._wished)
+            self._wished = None
         elif line is None:
             yield from self._take(self.trainer.path)
         elif line is not self._line:
@@ -221,7 +221,7 @@ class TrainingSession:
         except NotSaved:
             self.trainer.take(before)
             raise
-        if taken != before or why == OTHER_PATH:
+        if taken != before or why:
             yield PathChanged(self.trainer.step, taken.words, why)
 
     def _write_line(self, step: int, lr_scale: float, why: str) -> Line:
@@ -240,7 +240,8 @@ class TrainingSession:
         self._keeps_next |= instruction.save
         if instruction.micro_batch is not None:
             fitting = max(1, min(self.request.batch, instruction.micro_batch))
-            self._wished = replace(self.trainer.path, micro_batch=fitting)
+            why = TOO_LARGE if self._was_too_large else ASKED_FOR
+            self._wished, self._was_too_large = (replace(self.trainer.path, micro_batch=fitting), why), False
 
     # ------------------------------------------------------------------------------------------------ misfortune
 

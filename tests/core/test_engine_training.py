@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
+from core.errors import Diverged
 from core.messages import (
     EngineState,
     Failed,
@@ -17,14 +18,18 @@ from core.messages import (
     RunResumed,
     RunStarted,
     Status,
+    TrainingRolledBack,
     TrainingSamples,
     TrainingSaved,
     TrainingStarted,
     TrainingTick,
+    TrainingValidated,
 )
 from core.requests import InspectImage, ModelRef
 from core.training.dataset import PictureFolder
-from core.training.order import TrainOrder
+from core.training.keeping import KEPT
+from core.training.order import Instruction, TrainOrder
+from core.training.trainer import Trainer
 from tests.toys import Toy
 
 
@@ -216,3 +221,83 @@ def test_that_an_unopened_base_is_refused_in_words(listening, pictures, ordered)
     job = toy.engine.train(ordered(base=ModelRef("gone", "0" * 64)), pictures)
     toy.wait(lambda: toy.ended(job))
     assert "not open" in toy.ended(job).message
+
+
+# ------------------------------------------------------------------------------------------- what is told of it
+
+
+@pytest.fixture
+def many(pictures: PictureFolder) -> PictureFolder:
+    """So many that some are kept aside."""
+    rng = np.random.default_rng(1)
+    return PictureFolder("noise", rng.integers(0, 256, (120, 8, 8, 1), np.uint8), np.zeros(120, np.int64), ())
+
+
+def test_that_a_training_tells_of_gradients_rates_levels_and_what_was_kept_aside(listening, many, ordered) -> None:
+    toy = listening()
+    job = toy.engine.train(ordered(steps=3, samples=0), many)
+    toy.wait(lambda: toy.ended(job), 60)
+    (started,), ticks = toy.of(TrainingStarted), toy.of(TrainingTick)
+    assert "float32, eager" in started.path
+    assert [len(getattr(started, name)) for name in ("losses", "norms", "rates", "by_level", "validated")] == [0] * 5
+    for tick in ticks:
+        assert tick.norms.shape == tick.rates.shape == tick.losses.shape
+        assert tick.by_level.shape == (len(tick.losses), 10)
+    rates = np.concatenate([tick.rates for tick in ticks])
+    assert np.all(rates > 0)
+    assert np.isfinite(np.concatenate([tick.by_level for tick in ticks])).any(axis=1).all()
+    (validated,) = toy.of(TrainingValidated)
+    assert (validated.job, validated.step) == (job, 3)
+
+    toy.heard.clear()
+    again = toy.engine.train(ordered(samples=0, steps=4, resume=True), many)
+    toy.wait(lambda: toy.ended(again), 60)
+    (resumed,) = toy.of(TrainingStarted)
+    np.testing.assert_array_equal(resumed.rates, rates)
+    assert resumed.by_level.shape == (3, 10)
+    assert [known.step for known in resumed.validated] == [3]
+
+
+def test_that_a_training_that_goes_back_says_so_and_counts_from_there(
+    listening, pictures, ordered, monkeypatch
+) -> None:
+    whole, left = Trainer.one_step, [True]
+
+    def one_step(trainer: Trainer, *others: float):
+        if trainer.step == 7 and left:
+            left.clear()
+            raise Diverged("", 8)
+        return whole(trainer, *others)
+
+    monkeypatch.setattr(Trainer, "one_step", one_step)
+    toy = listening()
+    job = toy.engine.train(ordered(steps=9, samples=0, keep_every=5), pictures)
+    toy.wait(lambda: toy.ended(job), 60)
+    (back,) = toy.of(TrainingRolledBack)
+    assert (back.at, back.step, back.lr_scale) == (8, 5, 0.5)
+    before = toy.heard[: toy.heard.index(back)]
+    assert max(tick.first_step + len(tick.losses) - 1 for tick in before if isinstance(tick, TrainingTick)) == 7
+    after = [tick for tick in toy.heard[len(before) :] if isinstance(tick, TrainingTick)]
+    assert after[0].first_step == 6
+    assert (toy.ended(job).reason, toy.ended(job).steps) == ("finished", 9)
+    assert not toy.engine.has_unsaved
+
+
+def test_that_a_person_keeps_a_checkpoint_also_while_the_training_is_paused(listening, pictures, ordered) -> None:
+    toy = listening()
+    order = ordered(steps=100_000, samples=0)
+    job = toy.engine.train(order, pictures)
+    toy.wait(lambda: toy.of(TrainingTick))
+    toy.engine.pause(job)
+    toy.wait(lambda: toy.of(RunPaused))
+    paused_at = toy.of(RunPaused)[-1].step
+    toy.engine.instruct(job, Instruction(save=True))
+    toy.wait((order.out / KEPT / f"step-{paused_at:06d}.safetensors").is_file)
+
+
+def test_that_samples_are_drawn_when_asked_for_with_the_weights_asked_for(listening, pictures, ordered) -> None:
+    toy = listening()
+    job = toy.engine.train(ordered(steps=100_000), pictures)
+    toy.wait(lambda: toy.of(TrainingTick))
+    toy.engine.instruct(job, Instruction(draw=True, samples_from="raw"))
+    toy.wait(lambda: any(drawn.weights == "raw" for drawn in toy.of(TrainingSamples)))
