@@ -39,12 +39,15 @@ KEPT = 8
 
 @dataclass
 class _Check:
-    """One under way. ``features`` is what was chosen to see with; ``job`` None before it is in the engine."""
+    """One under way. ``features`` is what was chosen to see with, ``apart`` the folder of held-out pictures or None;
+    ``job`` is None before it is in the engine."""
 
     course: Course
     drawn: Drawn
     features: str
     trained: Trained
+    apart: Path | None = None
+    held_out: PictureFolder | None = None
     data: PictureFolder | None = None
     job: int | None = None
     progress: float = 0.0
@@ -70,6 +73,8 @@ class NearestDesk(QObject):
         self._chosen: str | None = None
         """What the person chose to see with; None: what fits best."""
         self._check: _Check | None = None
+        self._apart: dict[Path, Path] = {}
+        """Held-out pictures by training."""
         self._known: dict[tuple[Path, int, str], Nearest] = {}
         self._loader = FolderLoader(bridge, self)
         self._loader.opened.connect(self._opened)
@@ -113,8 +118,13 @@ class NearestDesk(QObject):
         if drawn is None or course is not self._course:
             return
         trained = trained_as(course.folder)
-        self._check = _Check(course, drawn, self._page.features.value(), trained)
+        self._check = _Check(course, drawn, self._page.features.value(), trained, self._apart.get(course.folder))
         self._loader.open(folder, trained.reading or course.size)
+        self._paint()
+
+    def hold_out(self, course: Course, folder: Path) -> None:
+        """Compare this training's samples with the pictures in this folder from now on."""
+        self._apart[course.folder] = folder
         self._paint()
 
     @Slot()
@@ -137,8 +147,14 @@ class NearestDesk(QObject):
         check = self._check
         if check is None:
             return
-        check.course.pictures = folder
-        check.data = data.unflipped(check.trained.never_flipped)
+        if check.data is not None:
+            check.held_out = data
+        else:
+            check.course.pictures = folder
+            check.data = data.unflipped(check.trained.never_flipped)
+            if check.apart is not None:
+                self._loader.open(check.apart, check.trained.reading or check.course.size)
+                return
         if check.features == OWN:
             check.state = "opening"
             self._bridge.know_model(str(check.course.folder))
@@ -149,13 +165,16 @@ class NearestDesk(QObject):
 
     def _measure(self, check: _Check, data: PictureFolder, features: ModelRef | None) -> None:
         samples = as_pictures(f"{check.course.name}, step {check.drawn.step}", check.drawn.pictures)
+        beside = (samples,) if check.held_out is None else (samples, check.held_out)
         trained = check.trained
         try:
-            request = nearest_request(samples, data, None, features, mirrored=trained.flip, aside=trained.validation)
+            request = nearest_request(
+                samples, data, check.held_out, features, mirrored=trained.flip, aside=trained.validation
+            )
         except Refusal as refusal:
             self._failed(str(refusal), refusal.details)
             return
-        check.state, check.job = "queued", self._bridge.measure(request, data, (samples,))
+        check.state, check.job = "queued", self._bridge.measure(request, data, beside)
         self._paint()
 
     @Slot(object)
@@ -238,6 +257,8 @@ class NearestDesk(QObject):
             page.show_samples(None, (), None)
             page.show_state("", can_start=False, is_busy=check is not None)
             return
+        apart = self._apart.get(course.folder)
+        page.show_held_out("" if apart is None else apart.name)
         result = self._known.get(_key(course, drawn))
         classes = [course.class_of(sample) for sample in range(len(drawn.pictures))]
         page.show_samples(drawn.pictures, classes, result)

@@ -78,6 +78,7 @@ class TrainStage(Stage):
         self.runs.chosen.connect(self._chosen)
         self.stored.folder_wanted.connect(self._choose_pictures_of)
         shown.nearest.folder_wanted.connect(self._choose_pictures_to_compare)
+        view.nearest_page.held_out_wanted.connect(self._choose_held_out)
         self.state.model_changed.connect(setup.controls.set_model)
         QApplication.instance().lastWindowClosed.connect(shown.leave)  # type: ignore[union-attr]
 
@@ -234,6 +235,16 @@ class TrainStage(Stage):
         choose_folder(
             self, f"Where are the pictures of {course.name}?", lambda folder: self.shown.nearest.read(course, folder)
         )
+
+    @Slot()
+    def _choose_held_out(self) -> None:
+        course = self.course
+        if course is not None:
+            choose_folder(
+                self,
+                f"Pictures that {course.name} was not trained on",
+                lambda folder: self.shown.nearest.hold_out(course, folder),
+            )
 
     # What is looked at
 

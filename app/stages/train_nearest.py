@@ -23,6 +23,10 @@ WHAT = (
     "Whether samples are copies of training pictures: the nearest ones beside each, by pixels and by features,\n"
     "and how near pictures are that it never saw (Meehan et al. 2020; Carlini et al. 2023)."
 )
+HELD_OUT = (
+    "A folder of pictures of the same kind that were not trained on: how near they are to the training pictures is\n"
+    "what samples are compared with. Without one, pictures that the training kept aside are, or training pictures."
+)
 START = "Compare every sample with every training picture. A training under way waits until this is done."
 FEATURES = (
     "Whose features tell how alike pictures are: the middle of the model's own network at little noise\n"
@@ -46,11 +50,12 @@ class NearestPage(QWidget):
     """A click on a picture enlarges it beside its sample, with their difference; another brings the table back.
 
     Attributes: ``pair``, the cell that is enlarged or None; ``controls``, to stand where the page is named. Signals:
-    ``wanted()``, a check; ``stop_wanted()``; ``pair_changed()``.
+    ``wanted()``, a check; ``stop_wanted()``; ``held_out_wanted()``, another folder to compare with; ``pair_changed()``.
     """
 
     wanted = Signal()
     stop_wanted = Signal()
+    held_out_wanted = Signal()
     pair_changed = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -66,6 +71,10 @@ class NearestPage(QWidget):
         self.stop.clicked.connect(self.stop_wanted)
         self.features = Choice("Features", {OWN: "own network", NONE: "none"}, OWN, tooltip=FEATURES)
         self.features.setMinimumWidth(26 * GRID)
+        self.held_out = QPushButton()
+        self.held_out.setToolTip(HELD_OUT)
+        self.held_out.clicked.connect(self.held_out_wanted)
+        self.show_held_out("")
         self.words = Lines("caption")
         self.words.setMinimumWidth(24 * GRID)
         self.words.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
@@ -110,6 +119,7 @@ class NearestPage(QWidget):
         for said in (self.before, self.about):
             said.setWordWrap(True)
             column.addWidget(said)
+        column.addWidget(self.held_out)
         column.addStretch(1)
         self._beside = QScrollArea()
         self._beside.setWidgetResizable(True)
@@ -126,6 +136,12 @@ class NearestPage(QWidget):
         """What can be compared by besides its own network: names by key, and which is chosen."""
         self.features.set_options({OWN: "own network", **names, NONE: "none"})
         self.features.set_value(chosen)
+
+    def show_held_out(self, name: str) -> None:
+        """The folder to compare with, "" where none was chosen."""
+        text = f"Held out: {name}" if name else "Held-out pictures…"
+        room = SIDE - 6 * GRID
+        self.held_out.setText(self.held_out.fontMetrics().elidedText(text, Qt.TextElideMode.ElideRight, room))
 
     def show_samples(self, samples: Picture | None, classes: Sequence[str], result: Nearest | None) -> None:
         """Samples uint8 (n, H, W, C) of these classes, and what is known of their neighbours; None: there are none."""
@@ -149,6 +165,7 @@ class NearestPage(QWidget):
         self.start.setEnabled(can_start)
         self.stop.setVisible(is_busy)
         self.features.setEnabled(not is_busy)
+        self.held_out.setEnabled(not is_busy)
 
     @Slot(object)
     def enlarge(self, cell: Cell) -> None:

@@ -13,8 +13,8 @@ Pictures = NDArray[np.uint8]
 
 SPARE = 8
 """Candidates beyond those wanted, which rounding may have put in the wrong order."""
-PIECE_FLOPS = 4e9
-"""Of one piece of work: under 150 ms on two cores."""
+PIECE_FLOPS = 1e9
+"""Of one piece of work: well under 150 ms on two cores."""
 FEWEST, MOST = 16, 4096
 """Points that are met at once."""
 

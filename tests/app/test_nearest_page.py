@@ -219,6 +219,25 @@ def test_that_pictures_that_are_gone_are_asked_for(scene, folder, tmp_path, monk
     assert len(bridge.measured[-1][1]) == 12
 
 
+def test_that_held_out_pictures_are_chosen_and_compared_with(scene, tmp_path, monkeypatch):
+    bridge, stage, page = scene
+    apart = a_folder(tmp_path / "apart", {"circle": 2, "square": 3})
+    monkeypatch.setattr("app.stages.train.choose_folder", lambda _stage, _title, then: then(apart))
+    page.start.click()
+    bridge.say(known(stage))
+    assert asked(bridge).held_out is None
+    bridge.begin_measure(len(bridge.submitted))
+    bridge.end(len(bridge.submitted), "stopped")
+    page.held_out.click()
+    assert page.held_out.text() == "Held out: apart"
+    page.start.click()
+    bridge.say(known(stage))
+    _, held_out = bridge.beside[-1]
+    assert asked(bridge).held_out.sha256 == held_out.sha256
+    assert len(held_out) == 5
+    assert len(bridge.measured[-1][1]) == 12
+
+
 def test_that_nothing_can_be_compared_before_samples_are_drawn(scene, qtbot):
     bridge, stage, page = scene
     stage.setup.start.click()
