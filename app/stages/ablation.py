@@ -106,6 +106,8 @@ class AblationDesk(QObject):
                 seed=settings.seed,
                 lr=settings.lr,
                 flip=settings.flip,
+                never_flipped=settings.never_flipped,
+                reading=data.reading,
                 schedule=replace(settings.aim.schedule, zero_snr=False),
                 timestep_sampler=settings.aim.timestep_sampler,
                 samples=settings.samples,
@@ -190,7 +192,8 @@ class AblationDesk(QObject):
     def load(self, folder: Path) -> None:
         """Read its pictures from this folder, then do what was asked for."""
         if self.record is not None:
-            self._loader.open(folder, self.record.plan.size)
+            plan = self.record.plan
+            self._loader.open(folder, plan.reading or plan.size)
             self.show()
 
     @Slot()

@@ -35,6 +35,7 @@ from core.training.ablation import (
 )
 from core.training.dataset import PictureFolder, open_folder
 from core.training.events import TrainStep
+from core.training.reading import Reading
 from core.training.session import TrainingSession
 
 SIZE = 32
@@ -50,11 +51,12 @@ def ablation(options: argparse.Namespace) -> int:
     plan = _plan(options)
     progress = Progress(options.progress)
     with _stopping(progress) as check:
-        data = _opened(options.folder, plan.size, check)
+        reading = plan.reading or Reading(plan.size)
+        data = _opened(options.folder, reading, check)
         check_pictures(plan, data)
         if not plan.data_sha256:
             plan = replace(plan, data_sha256=data.sha256)
-        held_out = data if options.held_out is None else _opened(options.held_out, plan.size, check)
+        held_out = data if options.held_out is None else _opened(options.held_out, reading, check)
         device = pick_device(options.device)
         judge = _judge(options.features, (data.pictures.shape[3], plan.size, plan.size), device)
         begin(plan, options.out)
@@ -87,8 +89,8 @@ def _plan(options: argparse.Namespace) -> Ablation:
     return before
 
 
-def _opened(folder: Path, size: int, check: Any) -> PictureFolder:
-    return open_folder(folder, size, lambda done, total: check())
+def _opened(folder: Path, reading: Reading, check: Any) -> PictureFolder:
+    return open_folder(folder, reading, lambda done, total: check())
 
 
 def _judge(features: str | None, event_shape: tuple[int, ...], device: str) -> Recogniser | None:

@@ -27,6 +27,7 @@ from core.requests import PredictionKind, ScheduleSpec, VarianceKind
 from core.training.dataset import PictureFolder
 from core.training.order import ObjectiveName, PresetName, TimestepSamplerName, TrainOrder
 from core.training.presets import network_of
+from core.training.reading import Reading
 from core.training.runs import FILE as SUMMARY
 from core.training.runs import RunSummary, read_summary, runs_folder
 
@@ -70,7 +71,11 @@ HYBRID = Cell("eps-hybrid", "eps", "hybrid", "range", extra=True)
 
 @dataclass(frozen=True, slots=True)
 class Ablation:
-    """What its trainings have in common: pictures, network, length, seed. Each meets the same batches and noise."""
+    """What its trainings have in common: pictures, network, length, seed. Each meets the same batches and noise.
+
+    ``reading`` is how the pictures were read; None: as usual at ``size``. Those that match ``never_flipped`` are never
+    mirrored.
+    """
 
     data_name: str
     size: int
@@ -85,6 +90,8 @@ class Ablation:
     timestep_sampler: TimestepSamplerName = "spread"
     samples: int = 16
     hybrid: bool = False
+    reading: Reading | None = None
+    never_flipped: tuple[str, ...] = ()
 
     @property
     def cells(self) -> tuple[Cell, ...]:
@@ -102,6 +109,7 @@ class Ablation:
             lr=self.lr,
             prediction=cell.prediction,
             flip=self.flip,
+            never_flipped=self.never_flipped,
             precision="float32",
             resume=True,
             samples=self.samples,

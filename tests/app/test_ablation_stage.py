@@ -31,6 +31,7 @@ from core.requests import DistanceRequest, LikelihoodRequest, ModelRef, Schedule
 from core.training.ablation import FILE, HYBRID, TABLE, Figures, outcomes, read
 from core.training.events import TrainStep
 from core.training.history import History, write_history
+from core.training.reading import Reading
 from core.training.runs import RunSummary, remember, runs_folder, write_summary
 from tests.app.fake_engine import DIGITS, GUIDE, Dock
 from tests.app.test_train_stage import TrainBridge, a_folder
@@ -121,11 +122,13 @@ def test_that_the_ablation_is_prepared_with_what_was_chosen(scene):
         getattr(controls, name).set_value(value)
     controls.seed.set_seed(9)
     controls.flip.setChecked(True)
+    controls.never.setText("*left*")
     controls.timesteps.set_value("antithetic")
     plan = prepared(stage, steps=123).record.plan
     assert (plan.steps, plan.batch, plan.lr, plan.preset, plan.seed) == (123, 16, 0.0004, "medium", 9)
     assert (plan.schedule, plan.samples, plan.flip) == (ScheduleSpec("cosine"), 4, True)
     assert (plan.timestep_sampler, plan.size) == ("antithetic", 16)
+    assert (plan.never_flipped, plan.reading) == (("*left*",), stage.setup.data.reading)
     assert plan.data_sha256 == stage.setup.data.sha256
     assert stage.primary_action is stage.ablation.view.next
     assert not (stage.ablation.record.folder / FILE).exists()
@@ -380,6 +383,7 @@ def test_that_a_model_that_cannot_be_opened_ends_the_measuring_in_words(scene):
 
 def test_that_an_ablation_on_the_disk_is_shown_and_gone_on_with(scene, qtbot):
     state, bridge, stage = scene
+    stage.setup.controls.background.set_value("black")
     desk = prepared(stage)
     desk.view.next.click()
     train_one(bridge)
@@ -400,6 +404,7 @@ def test_that_an_ablation_on_the_disk_is_shown_and_gone_on_with(scene, qtbot):
     found.view.next.click()
     order, data = bridge.trained[-1]
     assert (order.out.name, data.source) == (TABLE[2].key, stage.setup.data.source)
+    assert data.reading == Reading(16, background=(0, 0, 0))
 
 
 def test_that_the_pictures_of_an_ablation_are_asked_for_where_they_are_gone(scene, qtbot, monkeypatch, tmp_path):
