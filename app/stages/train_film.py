@@ -7,6 +7,7 @@ from PySide6.QtGui import QKeyEvent
 
 from app.stages.train_course import Course
 from app.stages.train_instruments import TrainInstruments
+from app.stages.train_moments import DATA
 from app.stages.train_view import TrainView
 from core.training.order import Instruction, WeightsName
 
@@ -38,7 +39,9 @@ class TrainFilm(QObject):
             widget.installEventFilter(self)
 
     def show(self, course: Course | None) -> None:
-        """Another training than before, at its newest moment; None: none."""
+        """Another training than before, at its newest moment, finished; None: none."""
+        if course is not self.course:
+            self._page.look_at_time(DATA)
         self.course, self.follows = course, True
         self.renew()
 
@@ -113,9 +116,12 @@ class TrainFilm(QObject):
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """They move in diffusion time, wherever the focus is among the samples."""
-        is_mine = event.type() == QEvent.Type.KeyPress and isinstance(event, QKeyEvent)
-        if is_mine and isinstance(event, QKeyEvent) and event.key() in (Qt.Key.Key_Up, Qt.Key.Key_Down):
-            if self._page.descent.isEnabled() and not self._page.descent.isHidden():
-                self._page.descent.keyPressEvent(event)
+        if event.type() == QEvent.Type.KeyPress and isinstance(event, QKeyEvent) and self._steps_by(event):
             return True
         return super().eventFilter(watched, event)
+
+    def _steps_by(self, event: QKeyEvent) -> bool:
+        is_mine = event.key() in (Qt.Key.Key_Up, Qt.Key.Key_Down) and self._page.descent.isVisible()
+        if is_mine:
+            self._page.step_in_diffusion(event)
+        return is_mine

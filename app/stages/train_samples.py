@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 from PySide6.QtCore import Signal, Slot
+from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from app.stages.train_course import Course
@@ -113,6 +114,11 @@ class SamplesPage(QWidget):
         self.course, self.index = course, index
         self._paint()
 
+    def step_in_diffusion(self, event: QKeyEvent) -> None:
+        """What a key that was pressed elsewhere means to the upright slider."""
+        if self.descent.isEnabled():
+            self.descent.keyPressEvent(event)
+
     def look_at_time(self, t: int) -> None:
         """Another moment of diffusion time."""
         if t != self.t:
@@ -166,6 +172,7 @@ class SamplesPage(QWidget):
         self._whole.setVisible(has_way and self._is_alone(drawn))
         if drawn is None or self.course is None:
             self._mapped = None
+            self.pane.set_quantity("x_0", "x_0")
             self.pane.set_pictures(None)
             self.pane.set_caption("")
             self.words.set_lines("")

@@ -38,6 +38,7 @@ class Film:
 
     def __init__(self, sets: Sequence[Drawn] = (), note: str = "") -> None:
         self.note = note
+        self._lies_in: Path | None = None  # the folder whose file is as it is now
         self._sets: list[Drawn] = []
         for drawn in sets:
             self.add(drawn)
@@ -54,12 +55,21 @@ class Film:
         """Take in what was drawn, in the place of an earlier set of that step and weights, and of all later steps."""
         kept = [known for known in self._sets if known.step < drawn.step]
         kept += [known for known in self._sets if known.step == drawn.step and known.weights != drawn.weights]
-        self._sets = [*kept, _frozen(drawn)]
+        self._sets, self._lies_in = [*kept, _frozen(drawn)], None
         self._make_room()
 
     def cut_to(self, step: int) -> None:
         """Forget what was drawn after later steps."""
-        self._sets = [known for known in self._sets if known.step <= step]
+        if any(known.step > step for known in self._sets):
+            self._sets, self._lies_in = [known for known in self._sets if known.step <= step], None
+
+    def lies_in(self, folder: Path) -> bool:
+        """Whether the file in a run's folder is as it is now."""
+        return self._lies_in == folder and (folder / FILE).is_file()
+
+    def written_to(self, folder: Path) -> None:
+        """It was written there."""
+        self._lies_in = folder
 
     def _make_room(self) -> None:
         while len(self._sets) > MAX_SETS:
@@ -107,7 +117,10 @@ def as_drawn(message: TrainingSamples) -> Drawn:
 
 
 def write_film(film: Film, folder: Path) -> None:
-    """Write it into a run's folder, whole or not at all. Raises Refusal where that is impossible."""
+    """Write it into a run's folder, whole or not at all, unless it lies there already. Raises Refusal where that is
+    impossible."""
+    if film.lies_in(folder):
+        return
     arrays: dict[str, Any] = {
         "steps": np.array([drawn.step for drawn in film.sets], np.int64),
         "raw": np.array([drawn.weights == "raw" for drawn in film.sets], np.bool_),
@@ -122,6 +135,7 @@ def write_film(film: Film, folder: Path) -> None:
     except OSError as error:
         raise write_refusal(folder, error) from error
     write_file(folder / FILE, lambda stream: np.savez(stream, **arrays))
+    film.written_to(folder)
 
 
 def read_film(folder: Path) -> Film:

@@ -141,6 +141,12 @@ def test_that_keys_move_in_both_times_wherever_the_focus_is(stage, qtbot) -> Non
     assert stage.film.index == 1
 
 
+def test_that_another_training_is_looked_at_finished_first(stage) -> None:
+    page(stage).look_at_time(600)
+    stage.shown.look_at(a_course(a_set(0), a_set(2)))
+    assert (page(stage).t, grey(stage)) == (DATA, 20)
+
+
 def test_that_the_wheel_over_the_upright_slider_moves_in_diffusion_time(stage) -> None:
     descent = page(stage).descent
     turn = QWheelEvent(

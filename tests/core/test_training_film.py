@@ -135,6 +135,31 @@ def test_that_the_window_is_told_all_of_a_set() -> None:
     assert after.x_t is before.x_t
 
 
+def test_that_a_film_is_written_again_only_where_it_has_changed(tmp_path: Path) -> None:
+    film = Film([drawn(0), drawn(2)])
+
+    def is_written() -> bool:
+        (tmp_path / FILE).write_bytes(b"")
+        write_film(film, tmp_path)
+        return (tmp_path / FILE).stat().st_size > 0
+
+    write_film(film, tmp_path)
+    assert not is_written()
+    film.cut_to(2)
+    assert not is_written()
+    film.add(drawn(5))
+    assert is_written()
+    film.cut_to(2)
+    assert is_written()
+    assert steps(read_film(tmp_path)) == [0, 2]
+    (tmp_path / FILE).unlink()
+    write_film(film, tmp_path)
+    assert steps(read_film(tmp_path)) == [0, 2]
+    other = tmp_path / "other"
+    write_film(film, other)
+    assert steps(read_film(other)) == [0, 2]
+
+
 CHANGES = {
     "pictures": {"pictures_0": np.zeros((4, 4), np.uint8)},
     "floats": {"x_t_0": np.zeros((3, 2, 4, 4, 1), np.float32)},
