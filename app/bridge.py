@@ -37,7 +37,7 @@ from core.messages import (
     TrainingStarted,
     TrainingTick,
 )
-from core.requests import FromStep, Interactive, MeasureRequest, RunRequest, SampleRequest
+from core.requests import FromStep, Interactive, MeasureRequest, ModelRef, RunRequest, SampleRequest
 from core.training.dataset import PictureFolder
 from core.training.order import Instruction, TrainOrder
 
@@ -90,6 +90,10 @@ class Bridge(QObject):
     def know_model(self, name_or_path: str) -> None:
         """Open a model beside the window's, so that measurements can name it."""
         self._engine.know_model(name_or_path)
+
+    def forget_model(self, ref: ModelRef) -> None:
+        """Close a model that was known for a while."""
+        self._engine.forget_model(ref)
 
     def add_image(self, image: OpenedImage) -> None:
         self._engine.add_image(image)

@@ -36,7 +36,7 @@ from core.messages import (
     Status,
 )
 from core.outbox import Outbox
-from core.requests import InspectStep, Interactive, MeasureRequest, RunRequest
+from core.requests import InspectStep, Interactive, MeasureRequest, ModelRef, RunRequest
 from core.store import DEFAULT_CAP
 from core.token import Token
 
@@ -110,6 +110,10 @@ class Engine:
     def know_model(self, name_or_path: str) -> None:
         """Open a model beside the one that is worked with; answered by ``ModelKnown`` or ``Failed``."""
         self._order(lambda: self._open_model(name_or_path, ModelKnown))
+
+    def forget_model(self, ref: ModelRef) -> None:
+        """Close a model that no request will name any more."""
+        self._order(lambda: self.library.forget_model(ref))
 
     def add_model(self, model: Model) -> None:
         """Make a model that is already in memory known."""

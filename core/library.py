@@ -203,6 +203,10 @@ class Library:
             other.release()
         self._models[model.info.ref.sha256] = model
 
+    def forget_model(self, ref: ModelRef) -> None:
+        """Close a model that nobody names any more."""
+        self._models.pop(ref.sha256, None)
+
     def add_image(self, image: OpenedImage) -> None:
         self._images[image.sha256] = image
 

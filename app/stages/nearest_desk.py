@@ -49,6 +49,7 @@ class _Check:
     apart: Path | None = None
     held_out: PictureFolder | None = None
     data: PictureFolder | None = None
+    opened: ModelRef | None = None
     job: int | None = None
     progress: float = 0.0
     state: str = "reading"
@@ -185,6 +186,7 @@ class NearestDesk(QObject):
         match message:
             case ModelKnown(info=info, folder=folder) if check.state == "opening" and check.data is not None:
                 if Path(folder).resolve() == check.course.folder.resolve():
+                    check.opened = info.ref
                     self._measure(check, check.data, info.ref)
             case Failed(job=None) if check.state == "opening":
                 self._failed(message.message, message.details)
@@ -215,7 +217,9 @@ class NearestDesk(QObject):
 
     def _end(self) -> None:
         self._loader.cancel()
-        self._check = None
+        check, self._check = self._check, None
+        if check is not None and check.opened is not None and check.opened.sha256 not in self._state.folders:
+            self._bridge.forget_model(check.opened)  # a training that goes on has other weights the next time
         self._paint()
 
     @Slot(int, int)

@@ -107,6 +107,9 @@ class FakeBridge(QObject):
     def know_model(self, name_or_path: str) -> None:
         self.calls.append(("know_model", name_or_path))
 
+    def forget_model(self, ref: ModelRef) -> None:
+        self.calls.append(("forget_model", ref))
+
     def add_image(self, image: OpenedImage) -> None:
         self.images[image.sha256] = image
 

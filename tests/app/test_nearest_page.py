@@ -116,6 +116,17 @@ def test_that_what_is_nearest_is_shown_as_it_becomes_known(scene):
     assert not page.before.isVisible()
 
 
+def test_that_the_network_is_closed_again_unless_the_person_works_with_it(scene):
+    bridge, stage, page = scene
+    for is_used in (False, True):
+        if is_used:
+            bridge.state.folders["a" * 64] = str(stage.course.folder)
+        bridge.calls.clear()
+        bridge.end(measuring(bridge, stage))
+        assert (("forget_model", ModelRef("shapes", "a" * 64)) in bridge.calls) is not is_used
+    assert page.start.isVisible()
+
+
 def test_that_a_click_enlarges_a_pair_and_escape_brings_all_back(scene):
     bridge, stage, page = scene
     job = measuring(bridge, stage)
