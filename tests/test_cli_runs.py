@@ -10,8 +10,9 @@ import pytest
 
 from core.cli import runs as runs_command
 from core.model_folder import read_info
+from core.training.keeping import keep
 from core.training.order import TrainOrder
-from core.training.runs import remember, runs_folder
+from core.training.runs import FILE, remember, runs_folder
 from core.training.session import TrainingSession
 from tests.conftest import Command
 from tests.core.halves import DATA, TINY
@@ -34,7 +35,7 @@ def said(result: tuple[int, str, str]) -> str:
 
 def test_that_without_runs_it_is_said_how_to_make_one(command: Command) -> None:
     assert "main.py train" in said(command("runs"))
-    assert json.loads(said(command("runs", "list", "--json"))) == {"runs": []}
+    assert json.loads(said(command("runs", "list", "--json"))) == {"runs": [], "damaged": []}
 
 
 def test_that_runs_are_listed_with_their_state(command: Command) -> None:
@@ -91,6 +92,26 @@ def test_that_runs_are_compared_in_what_differs(command: Command) -> None:
     told = json.loads(said(command("runs", "compare", "b", "a", "--json")))
     assert told["runs"] == ["b", "a"]
     assert told["differences"]["learning rate"] == ["0.01", "0.001"]
+
+
+def test_that_a_run_that_cannot_be_read_is_named_with_the_reason(command: Command) -> None:
+    (made(runs_folder() / "run", 1.0).folder / FILE).write_text("{")
+    assert said(command("runs")).splitlines()[-1].startswith("run: cannot be read. run.json is damaged")
+    assert json.loads(said(command("runs", "--json")))["damaged"][0]["folder"].endswith("run")
+
+
+def test_that_a_branch_goes_on_from_where_it_left(command: Command, tmp_path: Path) -> None:
+    folder = trained(runs_folder() / "halves")
+    keep(folder, 2)
+    order = TrainOrder(folder, steps=4, batch=4, samples=0, precision="float32", resume=True)
+    for _ in TrainingSession(order, DATA, network=TINY).work():
+        pass
+    assert json.loads(said(command("runs", "--json")))["runs"][0]["checkpoints"] == [2, 4]
+    assert "--resume" in said(command("runs", "branch", "halves", "2", "other"))
+    order = TrainOrder(tmp_path / "other", steps=6, batch=4, samples=0, resume=True)
+    assert TrainingSession(order, DATA, network=TINY).trainer.step == 2
+    assert "keeps no checkpoint of step 3" in refused(command("runs", "branch", "halves", "3", "third"))
+    assert "there already" in refused(command("runs", "branch", "halves", "2", "other"))
 
 
 def test_that_a_run_is_deleted_only_by_whoever_means_it(

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QMimeData, Slot
+from PySide6.QtCore import QMimeData, Qt, Slot
+from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QApplication, QPushButton, QVBoxLayout, QWidget
 
 from app.stages.base import Stage
@@ -80,6 +81,7 @@ class TrainStage(Stage):
         shown.nearest.folder_wanted.connect(self._choose_pictures_to_compare)
         view.nearest_page.held_out_wanted.connect(self._choose_held_out)
         self.state.model_changed.connect(setup.controls.set_model)
+        QGuiApplication.instance().applicationStateChanged.connect(self._came_back)  # type: ignore[union-attr]
         QApplication.instance().lastWindowClosed.connect(shown.leave)  # type: ignore[union-attr]
 
     # What the window asks
@@ -135,6 +137,12 @@ class TrainStage(Stage):
     def flush(self) -> None:
         """Show the newest figures now."""
         self.shown.flush()
+
+    @Slot(Qt.ApplicationState)
+    def _came_back(self, state: Qt.ApplicationState) -> None:
+        """Another window, a command or a file manager may have changed the trainings meanwhile."""
+        if state is Qt.ApplicationState.ApplicationActive and self.isVisible():
+            self.shown.list_runs()
 
     # Commands
 

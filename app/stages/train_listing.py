@@ -8,7 +8,7 @@ from app.stages.train_course import Course
 from app.stages.trainings import Trainings
 from app.widgets.run_list import RunList
 from core.training.ablation import list_ablations
-from core.training.runs import damaged_runs, list_runs
+from core.training.runs import is_interrupted, look_through_runs
 
 
 class Listing:
@@ -19,9 +19,10 @@ class Listing:
 
     def renew(self, course: Course | None, *, at_ablation: bool) -> None:
         """A training has begun, moved on or ended."""
-        runs = list_runs()
+        runs, damaged = look_through_runs()
+        interrupted = {run.folder for run in runs if is_interrupted(run)}
         groups = {folder: words_of_group(folder) for folder in list_ablations(runs)}
-        self._runs.set_runs(runs, self._trainings.states(), groups, damaged_runs())
+        self._runs.set_runs(runs, self._trainings.states(), groups, damaged, interrupted)
         self.mark(course, at_ablation=at_ablation)
 
     def mark(self, course: Course | None, *, at_ablation: bool) -> None:

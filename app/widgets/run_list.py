@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -96,12 +96,13 @@ class RunList(QListWidget):
         states: Mapping[Path, str] | None = None,
         groups: Mapping[Path, tuple[str, str]] | None = None,
         damaged: Mapping[Path, str] | None = None,
+        interrupted: Collection[Path] = (),
     ) -> None:
         """Show these; ``states`` by folder say of those at work what they do, such as "running". The folders ``groups``
         stand for the runs in them, each with its words and what else is to be said of it. The ``damaged`` come last,
-        each with what is wrong with it."""
+        each with what is wrong with it. The process of those that were ``interrupted`` died."""
         if self.state() == QAbstractItemView.State.EditingState:  # else the name would be lost while it is typed
-            self._waiting, self._looks_at = (runs, states, groups, damaged), self.current()
+            self._waiting, self._looks_at = (runs, states, groups, damaged, interrupted), self.current()
             return
         kept = self.current()
         self.runs, self.damaged = tuple(runs), dict(damaged or {})
@@ -114,7 +115,8 @@ class RunList(QListWidget):
                     self._add_group(run.folder.parent, left)
                     continue
                 at_work = (states or {}).get(run.folder)
-                said = at_work or words(run, "finished" if run.finished else "stopped")
+                ended = "finished" if run.finished else "interrupted" if run.folder in interrupted else "stopped"
+                said = at_work or words(run, ended)
                 self.addItem(RunItem(run.name, said, run.folder, description(run), is_live=at_work is not None))
             for folder in tuple(left):
                 self._add_group(folder, left)

@@ -40,7 +40,7 @@ usage: main.py [IMAGE | FOLDER | MODEL ...]     open the window
        main.py evaluate --model M --data FOLDER ...   its likelihood, and how far its samples are from the pictures
        main.py nearest MODEL FOLDER --out SHEET.png ...   the training pictures nearest to its samples
        main.py ablation FOLDER --out DIR ...    what DDPM's table 2 compares, on a folder of pictures
-       main.py runs [list | compare | rename | export | delete] ...   the trainings of this computer
+       main.py runs [list | compare | branch | rename | export | delete] ...   the trainings of this computer
        main.py screenshots DIR [--quick]        pictures of the window for the documentation
 
 main.py COMMAND --help tells more about a command."""

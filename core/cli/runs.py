@@ -22,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What each of the things that can be done with runs needs; listing them is what is done by itself."""
     parser.description = "The trainings of this computer. RUN is a run's name, or its folder."
     parser.add_argument("--json", action="store_true", help="print the result for machines on standard output")
-    actions = parser.add_subparsers(dest="action", metavar="list | compare | rename | export | delete")
+    actions = parser.add_subparsers(dest="action", metavar="list | compare | branch | rename | export | delete")
 
     def action(name: str, words: str) -> argparse.ArgumentParser:
         made: argparse.ArgumentParser = actions.add_parser(name, help=words, description=words, allow_abbrev=False)
@@ -34,6 +34,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     action("list", "every run, newest first")
     compare = action("compare", "in what runs differ: their settings, and what came of them")
     compare.add_argument("runs", nargs="+", metavar="RUN", help="two or more")
+    branch = action("branch", "another run from a kept checkpoint of this one, which stays as it is")
+    branch.add_argument("run", metavar="RUN")
+    branch.add_argument("step", type=int, metavar="STEP")
+    branch.add_argument("out", type=Path, metavar="OUT", help="the folder of the other run, not there yet")
     rename = action("rename", "give a run another name, and its folder with it")
     rename.add_argument("run", metavar="RUN")
     rename.add_argument("name", metavar="NAME")
@@ -48,7 +52,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def runs(options: argparse.Namespace) -> int:
     """Do what was asked for; raises Refusal."""
-    {"compare": _compare, "rename": _rename, "export": _export, "delete": _delete}.get(options.action, _list)(options)
+    actions = {"compare": _compare, "branch": _branch, "rename": _rename, "export": _export, "delete": _delete}
+    actions.get(options.action, _list)(options)
     return 0
 
 
@@ -74,17 +79,21 @@ def find_run(name: str) -> Path:
 
 def _list(options: argparse.Namespace) -> None:
     from core.training.claim import holder_of
-    from core.training.runs import interrupted_runs, list_runs
-
-    listed, left = list_runs(), {run.folder for run in interrupted_runs()}
+    from core.training.keeping import list_checkpoints
+    from core.training.runs import is_interrupted, look_through_runs
 
     def state(run: RunSummary) -> str:
         if holder_of(run.folder) is not None:
             return "at work"
-        return "finished" if run.finished else "interrupted" if run.folder in left else "stopped"
+        return "finished" if run.finished else "interrupted" if is_interrupted(run) else "stopped"
 
+    listed, damaged = look_through_runs()
+    kept = {run.folder: [kept.step for kept in list_checkpoints(run.folder)] for run in listed}
     lines = [_line(run, state(run)) for run in listed] or ["No runs yet: main.py train makes one."]
-    report({"runs": [{**_json(run), "state": state(run)} for run in listed]}, options.json, "\n".join(lines))
+    lines += [f"{folder.name}: cannot be read. {why}" for folder, why in damaged.items()]
+    result = [{**_json(run), "state": state(run), "checkpoints": kept[run.folder]} for run in listed]
+    unread = [{"folder": str(folder), "why": why} for folder, why in damaged.items()]
+    report({"runs": result, "damaged": unread}, options.json, "\n".join(lines))
 
 
 def _line(run: RunSummary, state: str) -> str:
@@ -119,6 +128,14 @@ def _compare(options: argparse.Namespace) -> None:
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     result = {"runs": names, "differences": {difference.name: list(difference.values) for difference in found}}
     report(result, options.json, "\n".join(lines) if found else f"{' and '.join(names)} differ in nothing.")
+
+
+def _branch(options: argparse.Namespace) -> None:
+    from core.training.keeping import branch
+
+    branch(find_run(options.run), options.step, options.out)
+    words = f"{options.out} has come to step {options.step}. Go on: main.py train FOLDER --out {options.out} --resume"
+    report({"out": str(options.out.absolute()), "step": options.step}, options.json, words)
 
 
 def _rename(options: argparse.Namespace) -> None:

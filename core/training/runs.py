@@ -76,15 +76,11 @@ def list_runs() -> tuple[RunSummary, ...]:
 
     What cannot be read is left out, and said in the log.
     """
-    return _looked_through()[0]
+    return look_through_runs()[0]
 
 
-def damaged_runs() -> dict[Path, str]:
-    """The folders of runs that cannot be read, and why."""
-    return _looked_through()[1]
-
-
-def _looked_through() -> tuple[tuple[RunSummary, ...], dict[Path, str]]:
+def look_through_runs() -> tuple[tuple[RunSummary, ...], dict[Path, str]]:
+    """The runs as ``list_runs`` has them, and the folders of those that cannot be read, with the reason."""
     places = _index()
     summaries, damaged = [], {}
     for folder in dict.fromkeys((*_in_data_folder(), *places)):
@@ -119,7 +115,12 @@ def write_summary(summary: RunSummary) -> None:
 
 def interrupted_runs() -> tuple[RunSummary, ...]:
     """The unfinished runs whose process died without a word, newest first: a crash, a kill, a power cut."""
-    return tuple(run for run in list_runs() if not run.finished and was_left(run.folder))
+    return tuple(run for run in list_runs() if is_interrupted(run))
+
+
+def is_interrupted(run: RunSummary) -> bool:
+    """Whether its process died before it was finished or stopped."""
+    return not run.finished and was_left(run.folder)
 
 
 def remember(folder: Path, pictures: Path) -> None:

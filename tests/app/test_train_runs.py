@@ -500,6 +500,15 @@ def test_that_a_training_that_cannot_be_read_is_listed_with_the_reason_and_can_b
     assert (trash / "older").is_dir()
 
 
+def test_that_what_changed_elsewhere_is_seen_when_one_comes_back(scene, folder):
+    _, _, stage = scene
+    a_stored_run("older", folder)
+    shown(stage)
+    (runs_folder() / "older").rename(runs_folder() / "renamed elsewhere")
+    QApplication.instance().applicationStateChanged.emit(Qt.ApplicationState.ApplicationActive)
+    assert names(stage) == ["renamed elsewhere"]
+
+
 # After a crash
 
 
@@ -518,6 +527,15 @@ def test_that_nothing_is_offered_where_nothing_was_cut_off(window, folder):
     a_stored_run("stopped", folder)
     window.commands.begin([])
     assert window.offer.words() == ""
+
+
+def test_that_the_list_says_which_training_was_cut_off(scene, folder):
+    _, _, stage = scene
+    cut_off("emoji", folder)
+    a_stored_run("older", folder)
+    shown(stage)
+    assert "interrupted" in stage.runs.item(row_of(stage, "emoji")).text()
+    assert "interrupted" not in stage.runs.item(row_of(stage, "older")).text()
 
 
 def test_that_the_training_that_was_cut_off_is_offered_and_gone_on_with(window, folder):

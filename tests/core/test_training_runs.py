@@ -21,9 +21,9 @@ from core.training.runs import (
     FILE,
     INDEX,
     RunSummary,
-    damaged_runs,
     interrupted_runs,
     list_runs,
+    look_through_runs,
     moved,
     new_run_folder,
     remember,
@@ -99,7 +99,7 @@ def test_that_a_run_that_cannot_be_read_is_left_out_and_named_in_the_log(
     with caplog.at_level(logging.WARNING):
         assert list_runs() == (good,)
     assert "bad" in caplog.text
-    assert [folder.name for folder in damaged_runs()] == ["bad"]
+    assert [folder.name for folder in look_through_runs()[1]] == ["bad"]
 
 
 @pytest.mark.parametrize("text", ["nothing", '{"runs": 3}', '{"runs": [3, {"folder": 4}]}'])
