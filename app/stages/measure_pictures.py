@@ -33,12 +33,10 @@ class Pictures(QObject):
         self.view = view
         self._model: ModelInfo | None = None
         self._loader = FolderLoader(background, self)
-        self._loader.progressed.connect(view.show_progress)
+        view.follow(self._loader)
         self._loader.opened.connect(self._opened)
         self._loader.failed.connect(self._failed)
-        self._loader.kept_deleted.connect(view.folder.show_nothing_kept)
         view.cancelled.connect(self.cancel)
-        view.folder.delete_wanted.connect(self._delete_kept)
 
     @property
     def is_reading(self) -> bool:
@@ -71,14 +69,10 @@ class Pictures(QObject):
         self._show()
         self.changed.emit()
 
-    @Slot()
-    def _delete_kept(self) -> None:
-        if self.folder is not None:
-            self._loader.delete_kept(self.folder)
-
     @Slot(object, object)
     def _opened(self, data: PictureFolder, folder: Path) -> None:
         self.data, self.folder = data, folder
+        self._loader.ask_kept()
         self._show()
         self.changed.emit()
 

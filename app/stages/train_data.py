@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QPushButton, QVBoxLayou
 from app.stages.train_alike import Alike, scrolled
 from app.stages.train_facts import FolderFacts
 from app.stages.train_left_out import LeftOut
+from app.stages.train_loader import FolderLoader
 from app.stages.train_plan import Plan
 from app.stages.train_settings import FEW
 from app.theme import GRID
@@ -45,6 +46,7 @@ class DataView(QWidget):
         super().__init__(parent)
         self.data: PictureFolder | None = None
         self._plan = plan
+        self._loader: FolderLoader | None = None
         self._advice = self._trouble = ""
         self._is_example = False
         self.facts = label("")
@@ -90,6 +92,25 @@ class DataView(QWidget):
         column.addWidget(self.tabs, 1)
         self.show_reading(None)
         self.show_data(None)
+
+    def follow(self, loader: FolderLoader) -> None:
+        """Show how far it has come, and what it keeps of folders, which can be deleted."""
+        loader.progressed.connect(self.show_progress)
+        loader.kept_deleted.connect(self.folder.show_nothing_kept)
+        loader.kept.connect(self.folder.show_total)
+        self.folder.delete_wanted.connect(self._delete_kept)
+        self.folder.delete_all_wanted.connect(self._delete_all_kept)
+        self._loader = loader
+
+    @Slot()
+    def _delete_kept(self) -> None:
+        if self._loader is not None and self.data is not None and self.data.source is not None:
+            self._loader.delete_kept(self.data.source)
+
+    @Slot()
+    def _delete_all_kept(self) -> None:
+        if self._loader is not None:
+            self._loader.delete_kept(None)
 
     def show_data(self, data: PictureFolder | None, *, is_example: bool = False) -> None:
         """Show what a folder holds; None empties. ``is_example``: it is a bundled one, to be replaced."""

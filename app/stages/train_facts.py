@@ -21,15 +21,18 @@ NAMED = 6
 class FolderFacts(QWidget):
     """Attributes: ``rows``, the facts by their names; ``delete`` and ``show_cache``, the buttons.
 
-    Signals: ``delete_wanted()``: what is kept for the next time is to be deleted.
+    Signals: ``delete_wanted()``: what is kept for the next time is to be deleted; ``delete_all_wanted()``: that of
+    every folder.
     """
 
     delete_wanted = Signal()
+    delete_all_wanted = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.rows: dict[str, str] = {}
         self._cache: Path | None = None
+        self._of_this, self._total = "", 0
         self._body = QWidget()
         self._form = QFormLayout(self._body)
         self._form.setContentsMargins(0, 0, 0, 0)
@@ -40,6 +43,11 @@ class FolderFacts(QWidget):
         self.kept.setWordWrap(True)
         self.delete = QPushButton("Delete")
         self.delete.setToolTip("Delete what is kept of this folder. Nothing is lost: it is made again the next time")
+        self.delete_all = QPushButton("Delete all")
+        self.delete_all.setToolTip(
+            "Delete what is kept of every folder that was ever read; it is made again when needed"
+        )
+        self.delete_all.setEnabled(False)
         self.show_cache = QPushButton("Show")
         self.show_cache.setToolTip("Open the folder in which it is kept")
         kept = QHBoxLayout()
@@ -47,12 +55,14 @@ class FolderFacts(QWidget):
         kept.addWidget(self.kept, 1)
         kept.addWidget(self.show_cache)
         kept.addWidget(self.delete)
+        kept.addWidget(self.delete_all)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(GRID)
         column.addWidget(scrolled(self._body), 1)
         column.addLayout(kept)
         self.delete.clicked.connect(self.delete_wanted)
+        self.delete_all.clicked.connect(self.delete_all_wanted)
         self.show_cache.clicked.connect(self._show)
 
     def set_data(self, data: PictureFolder | None, report: FolderReport) -> None:
@@ -72,10 +82,22 @@ class FolderFacts(QWidget):
         self._cache = Path(where) if where and size else None
         for button in (self.delete, self.show_cache):
             button.setEnabled(self._cache is not None)
-        if self._cache is None:
-            self.kept.setText("Nothing is kept of this folder: its pictures are decoded again the next time.")
-        else:
-            self.kept.setText(f"Decoded pictures are kept for the next time: {in_bytes(size)} in {self._cache.parent}")
+        self._of_this = (
+            "Nothing is kept of this folder: its pictures are decoded again the next time."
+            if self._cache is None
+            else f"Decoded pictures are kept for the next time: {in_bytes(size)}"
+        )
+        self._say_kept()
+
+    @Slot(object)
+    def show_total(self, size: int) -> None:
+        """How many bytes are kept of all folders."""
+        self._total = size
+        self.delete_all.setEnabled(size > 0)
+        self._say_kept()
+
+    def _say_kept(self) -> None:
+        self.kept.setText(self._of_this + (f" · {in_bytes(self._total)} of all folders" if self._total else ""))
 
     @Slot()
     def show_nothing_kept(self) -> None:

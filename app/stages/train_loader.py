@@ -13,7 +13,7 @@ from PySide6.QtCore import QObject, Qt, Signal, Slot
 from app.log import logger
 from core.errors import Cancelled, Refusal
 from core.training.dataset import PictureFolder, open_folder
-from core.training.picture_cache import delete_cache
+from core.training.picture_cache import cache_size, delete_cache
 from core.training.reading import Reading
 
 TOLD_EVERY = 0.05
@@ -36,13 +36,15 @@ class FolderLoader(QObject):
     """Attributes: ``folder``, the one that is being read, or None; ``background``, who works beside the window.
 
     Signals: ``progressed(done, total)``; ``opened(PictureFolder, folder)``; ``failed(message, details)``. Nothing
-    comes of what was cancelled or replaced. ``kept_deleted()``: what was kept of a folder for the next time is gone.
+    comes of what was cancelled or replaced. ``kept_deleted()``: what was kept of a folder for the next time is gone;
+    ``kept(bytes)``: so much is kept of all folders together.
     """
 
     progressed = Signal(int, int)
     opened = Signal(object, object)
     failed = Signal(str, str)
     kept_deleted = Signal()
+    kept = Signal(object)
     _told = Signal(object, int, int)
 
     def __init__(self, background: Background, parent: QObject | None = None) -> None:
@@ -92,13 +94,18 @@ class FolderLoader(QObject):
         self._token.set()
         self.folder = None
 
-    def delete_kept(self, folder: Path) -> None:
-        """Delete what is kept of ``folder`` for the next time."""
+    def delete_kept(self, folder: Path | None) -> None:
+        """Delete what is kept of ``folder`` for the next time; None: of all folders."""
 
         def done(_bytes: int) -> None:
             self.kept_deleted.emit()
+            self.ask_kept()
 
         self.background.in_background(lambda: delete_cache(folder), done, self._fail, "folders")
+
+    def ask_kept(self) -> None:
+        """Find out how much is kept."""
+        self.background.in_background(cache_size, self.kept.emit, self._fail, "folders")
 
     @Slot(object, int, int)
     def _tell(self, token: threading.Event, done: int, total: int) -> None:

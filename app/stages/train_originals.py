@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,14 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QObject, Signal
 
+from app.log import logger
 from app.stages.train_loader import Background
 from core.conversion import display_pixels
 from core.errors import Refusal
 from core.images import Frame, open_frames
 from core.training.dataset import PictureFolder
 
-SEEN, SHOWN = 32, 12
-"""Of so many pictures so many are shown: best those of which something has to be made."""
+FIRST, SEEN, SHOWN = 8, 32, 12
+"""The first few are shown at once; of so many pictures so many are: best those of which something has to be made."""
 KEPT_SIDE = 384
 """Pixels of the longer side that an original is kept with."""
 
@@ -57,29 +58,37 @@ class Originals(QObject):
         others."""
         self._token.set()
         token = self._token = threading.Event()
+        indices = chosen(min(len(data.paths), len(data)), draw)
 
-        def done(found: tuple[Original, ...]) -> None:
-            if not token.is_set():
-                self.found = found
+        def look(found: tuple[Original, ...], now: Sequence[int], later: Sequence[int]) -> None:
+            def done(more: tuple[Original, ...]) -> None:
+                if token.is_set():
+                    return
+                self.found = unusual_first(found + more)
                 self.read.emit()
+                if later:
+                    look(found + more, later, ())
 
-        def failed(_error: Exception) -> None:
-            done(())
+            def failed(error: Exception) -> None:
+                logger.error("originals cannot be shown", exc_info=error)
 
-        self._background.in_background(lambda: originals(data, draw, token.is_set), done, failed, "originals")
+            self._background.in_background(lambda: originals(data, now, token.is_set), done, failed, "originals")
+
+        look((), indices[:FIRST], indices[FIRST:])
 
     def forget(self) -> None:
         self._token.set()
         self.found = ()
 
 
-def originals(data: PictureFolder, draw: int, is_cancelled: Callable[[], bool] = lambda: False) -> tuple[Original, ...]:
-    """At most SHOWN of SEEN pictures that can still be read: unusual ones first, and so that the first few of them are
-    already spread over the folder."""
+def originals(
+    data: PictureFolder, indices: Sequence[int], is_cancelled: Callable[[], bool] = lambda: False
+) -> tuple[Original, ...]:
+    """Those of these pictures that can still be read."""
     if data.source is None:
         return ()
     found: list[Original] = []
-    for index in chosen(min(len(data.paths), len(data)), draw):
+    for index in indices:
         if is_cancelled():
             break
         path = data.paths[index]
@@ -89,6 +98,11 @@ def originals(data: PictureFolder, draw: int, is_cancelled: Callable[[], bool] =
             continue
         height, width = frame.pixels.shape[:2]
         found.append(Original(index, path, display_pixels(frame.pixels, KEPT_SIDE), (width, height), frame.notes))
+    return tuple(found)
+
+
+def unusual_first(found: Sequence[Original]) -> tuple[Original, ...]:
+    """At most SHOWN of them, otherwise in their order."""
     return tuple(sorted(found, key=lambda original: original.is_plain)[:SHOWN])
 
 

@@ -134,7 +134,7 @@ def pairs(
                 before=original.pixels,
                 after=after[:, ::-1] if is_mirrored else after,
                 crop=centre_crop((height, width), (1, 1)) if reading.crop == "middle" else WHOLE,
-                note=f"{width} × {height}",
+                note=" · ".join((f"{width} × {height}", *original.notes)),
                 mark=mark,
                 words=f"{original.path}\n{width} × {height}{notes}",
                 exact=is_read,

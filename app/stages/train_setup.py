@@ -71,13 +71,11 @@ class TrainSetup(QWidget):
         self.controls.folder_wanted.connect(self.folder_wanted)
         self.controls.reading_changed.connect(self._read_otherwise)
         self.view.cancelled.connect(self.cancel)
-        self.view.folder.delete_wanted.connect(self._delete_kept)
         self.forecaster.answered.connect(self._show_forecast)
         state.model_changed.connect(self._model_changed)
-        loader.progressed.connect(self.view.show_progress)
+        self.view.follow(loader)
         loader.opened.connect(self._opened)
         loader.failed.connect(self._failed)
-        loader.kept_deleted.connect(self.view.folder.show_nothing_kept)
 
     def open(self, folder: Path, *, is_example: bool = False) -> None:
         """Read a folder, in the place of the one before; ``is_example``: a bundled one, until there is another."""
@@ -150,6 +148,7 @@ class TrainSetup(QWidget):
     @Slot(object, object)
     def _opened(self, data: PictureFolder, folder: Path) -> None:
         self.data, self.folder = data, folder
+        self.loader.ask_kept()
         self._show_data()
         self._suggest_flip(data)
         self.accepted.emit()
@@ -167,11 +166,6 @@ class TrainSetup(QWidget):
             logger.error("whether mirroring suits a folder is not known", exc_info=error)
 
         self.loader.background.in_background(lambda: flip_suggestion(data), done, failed, "forecasts")
-
-    @Slot()
-    def _delete_kept(self) -> None:
-        if self.folder is not None:
-            self.loader.delete_kept(self.folder)
 
     @Slot(str, str)
     def _failed(self, message: str, details: str) -> None:

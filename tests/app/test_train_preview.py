@@ -10,12 +10,22 @@ from PIL import Image
 from PySide6.QtCore import QPointF
 from PySide6.QtGui import QColor
 
-from app.stages.train_originals import SEEN, SHOWN, chosen, coarse_to_fine, originals
+from app.stages.train_originals import (
+    SEEN,
+    SHOWN,
+    Original,
+    Originals,
+    chosen,
+    coarse_to_fine,
+    originals,
+    unusual_first,
+)
 from app.stages.train_preview import pairs
 from app.stages.train_reading import pattern_of
 from app.widgets.pairs import Pair, PairSheet
-from core.training.dataset import open_folder
+from core.training.dataset import PictureFolder, open_folder
 from core.training.reading import Reading
+from tests.app.test_train_loader import LateBackground
 
 
 @pytest.fixture
@@ -27,6 +37,10 @@ def folder(tmp_path: Path) -> Path:
         pixels = np.random.default_rng(number).integers(0, 256, (16, 16 if number else 32, 3), np.uint8)
         Image.fromarray(pixels).save(place / ("left" if number < 3 else "right") / f"{number}.png")
     return place
+
+
+def seen(data: PictureFolder) -> tuple[Original, ...]:
+    return unusual_first(originals(data, chosen(len(data), 0)))
 
 
 def test_that_the_first_few_originals_are_spread_over_the_folder() -> None:
@@ -45,15 +59,38 @@ def test_that_another_draw_shows_other_pictures() -> None:
 
 
 def test_that_unusual_pictures_come_first(folder) -> None:
-    found = originals(open_folder(folder, 8), 0)
+    found = seen(open_folder(folder, 8))
     assert len(found) == 6 <= SHOWN
     assert (found[0].path, found[0].size) == ("left/0.png", (32, 16))
+
+
+def test_that_the_first_few_are_shown_while_the_others_are_opened(folder, qtbot, monkeypatch) -> None:
+    monkeypatch.setattr("app.stages.train_originals.FIRST", 2)
+    background = LateBackground()
+    asked = Originals(background)
+    asked.ask(open_folder(folder, 8), 0)
+    assert asked.found == ()
+    background.run()
+    assert len(asked.found) == 2
+    background.run()
+    assert len(asked.found) == 6
+    assert background.waiting == []
+
+
+def test_that_nothing_comes_of_originals_that_are_asked_for_no_more(folder, qtbot) -> None:
+    background = LateBackground()
+    asked = Originals(background)
+    asked.ask(open_folder(folder, 8), 0)
+    asked.forget()
+    background.run()
+    assert asked.found == ()
+    assert background.waiting == []
 
 
 def test_that_a_frame_of_an_animation_is_found_again(tmp_path) -> None:
     frames = [Image.fromarray(np.full((9, 9), grey, np.uint8)) for grey in (0, 120, 250)]
     frames[0].save(tmp_path / "moves.gif", save_all=True, append_images=frames[1:])
-    found = {original.path: original for original in originals(open_folder(tmp_path, Reading(8, frames="all")), 0)}
+    found = {original.path: original for original in seen(open_folder(tmp_path, Reading(8, frames="all")))}
     assert sorted(found) == ["moves.gif#1", "moves.gif#2", "moves.gif#3"]
     assert [int(found[f"moves.gif#{number}"].pixels[4, 4, 0]) for number in (1, 2, 3)] == [0, 120, 250]
 
@@ -61,12 +98,12 @@ def test_that_a_frame_of_an_animation_is_found_again(tmp_path) -> None:
 def test_that_a_file_that_has_gone_is_left_out(folder) -> None:
     data = open_folder(folder, 8)
     (folder / "left" / "1.png").unlink()
-    assert "left/1.png" not in [original.path for original in originals(data, 0)]
+    assert "left/1.png" not in [original.path for original in seen(data)]
 
 
 def test_that_the_network_sees_what_was_read_and_a_first_look_of_what_will_be(folder) -> None:
     data = open_folder(folder, 8)
-    found = originals(data, 0)
+    found = seen(data)
     for pair, original in zip(pairs(data, found, Reading(8), flip=False, never=()), found, strict=True):
         np.testing.assert_array_equal(pair.after, data.pictures[original.index])
         assert pair.exact
@@ -79,14 +116,14 @@ def test_that_the_network_sees_what_was_read_and_a_first_look_of_what_will_be(fo
 
 def test_that_only_the_middle_of_an_oblong_picture_is_marked_as_taken(folder) -> None:
     data = open_folder(folder, 8)
-    found = originals(data, 0)
+    found = seen(data)
     assert pairs(data, found, Reading(8), flip=False, never=())[0].crop == (0.25, 0.0, 0.75, 1.0)
     assert pairs(data, found, Reading(8, crop="whole"), flip=False, never=())[0].crop == (0.0, 0.0, 1.0, 1.0)
 
 
 def test_that_every_second_picture_is_mirrored_but_never_those_named(folder) -> None:
     data = open_folder(folder, 8)
-    found = originals(data, 0)
+    found = seen(data)
     shown = pairs(data, found, Reading(8), flip=True, never=(pattern_of("left"),))
     for pair, original in zip(shown, found, strict=True):
         plain = data.pictures[original.index]

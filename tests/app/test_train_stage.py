@@ -36,6 +36,7 @@ from core.training.events import Drawn, TrainStep
 from core.training.film import Film, write_film
 from core.training.history import History, write_history
 from core.training.order import FINE_TUNING_LR, TrainOrder
+from core.training.picture_cache import cache_size
 from core.training.presets import PRESETS, parameters_of
 from core.training.reading import Reading
 from core.training.runs import RunSummary, list_runs, remember, runs_folder, write_summary
@@ -491,6 +492,14 @@ def test_that_what_is_kept_of_a_folder_is_deleted_on_demand(scene, folder):
     assert not kept.exists()
     assert not page.delete.isEnabled()
     assert "Nothing is kept" in page.kept.text()
+    assert "of all folders" in page.kept.text()  # the example's
+    assert cache_size() > 0
+    page.delete_all.click()
+    assert cache_size() == 0
+    assert not page.delete_all.isEnabled()
+    assert "of all folders" not in page.kept.text()
+    stage.setup.start.click()  # the pictures are there still
+    assert stage.trainings._bridge.trained[-1][1] is stage.setup.data
 
 
 def test_that_zero_terminal_snr_is_in_the_order(scene):
