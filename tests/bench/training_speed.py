@@ -1,25 +1,35 @@
-"""One training step: this program's trainer, with and without micro-batches, beside a plain loop and diffusers' own.
+"""One training step: this program's trainer beside diffusers' and denoising-diffusion-pytorch's, in one process.
 
-    python -m tests.bench.training [--rounds 7] [--threads 2] [--batch 64] [--preset small] [--size 32]
+    python -m tests.bench.training_speed [--rounds 7] [--threads 2] [--batch 64] [--preset small]
+        [--size 32] [--compiled] [--only W]
 
-All train the same network from the same weights on the same random pictures, in one process, interleaved in a
-changing order. What is printed are medians: of times; of the ratios within a round, so that a busy machine disturbs
-all alike; of the processor's own time for a step, which it hardly disturbs. "looked up" is the longest time in which a
-run cannot be stopped. Nothing is compiled. diffusers' loop is that of its unconditional training script (AdamW,
-gradient clipping, its EMAModel): in float32 as it comes, and tuned by hand (bfloat16 autocast, channels last, fused
-optimiser).
+diffusers trains the same network from the same weights on the same random pictures: as its users run it (float32, its
+EMAModel, the loop of its unconditional script) and tuned by hand (bfloat16 autocast, channels last, fused AdamW, the
+average by one lerp over all weights; with --compiled, by torch.compile as well, and so is ours, as the product would
+be where it pays). denoising-diffusion-pytorch's Trainer trains its own U-Net, of the width at which a picture costs as
+much, as its users run it: its speed is also told at exactly equal FLOP.
+
+Steps are interleaved in a changing order. What is printed are medians: of times; of the ratios within a round, so that
+a busy machine disturbs all alike; of the processor's own time for a step, which it hardly disturbs. "looked up" is the
+longest time in which a run cannot be stopped. In the end, where our step goes.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
+import os
 import statistics
+import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor, nn
 
 from core.requests import ScheduleSpec
@@ -30,8 +40,10 @@ from core.training.request import TrainRequest
 from core.training.resolve import micro_batch
 from core.training.trainer import Trainer
 from core.unet import UNet, UNetConfig
+from tests.bench import theirs
 
 CLASSES = tuple("0123456789")
+OURS, THEIRS = "Diffuscope bfloat16", "denoising-diffusion-pytorch"
 Step = Callable[[], object]
 
 
@@ -56,6 +68,9 @@ class Watched:
             **changes,
         )
         self.trainer = Trainer(request, data, check=self._check)
+        if options.compiled and request.precision == "bfloat16":
+            path = self.trainer.take(replace(self.trainer.path, compiled=True))
+            print(f"ours: {path.words}", flush=True)
 
     def _check(self) -> None:
         now = time.perf_counter()
@@ -106,10 +121,25 @@ def plain_average(network: nn.Module) -> Callable[[nn.Module], None]:
 
     @torch.no_grad()
     def update(network: nn.Module) -> None:
-        for average, value in zip(averages, network.parameters(), strict=True):
-            average.lerp_(value, 0.001)
+        torch._foreach_lerp_(averages, list(network.parameters()), 0.001)
 
     return update
+
+
+class Theirs:
+    """denoising-diffusion-pytorch's Trainer, one of its steps at a time."""
+
+    def __init__(self, network: nn.Module, data: PictureFolder, batch: int, folder: Path, times_flop: float) -> None:
+        self.times_flop = times_flop
+        for number in range(max(theirs.LEAST_PICTURES, len(data))):
+            Image.fromarray(data.pictures[number % len(data), :, :, 0]).save(folder / f"{number}.png")
+        model = theirs.diffusion(network, data.pictures.shape[1])
+        self.trainer = theirs.trainer(model, folder, folder, train_batch_size=batch)
+
+    def __call__(self) -> None:
+        self.trainer.train_num_steps = self.trainer.step + 1
+        with open(os.devnull, "w") as null, contextlib.redirect_stderr(null), contextlib.redirect_stdout(null):
+            self.trainer.train()
 
 
 def their_average(network: nn.Module) -> Callable[[nn.Module], None]:
@@ -119,19 +149,21 @@ def their_average(network: nn.Module) -> Callable[[nn.Module], None]:
     return lambda network: model.step(network.parameters())
 
 
-def contestants(options: argparse.Namespace) -> dict[str, Step]:
-    """What is timed, by name; all begin from the same weights."""
+def contestants(options: argparse.Namespace, folder: Path) -> dict[str, Step]:
+    """What is timed, by name; those of one network begin from the same weights."""
     from diffusers import UNet2DModel
 
     data, config = pictures(options.size), network_of(options.preset, options.size, 1, len(CLASSES))
     flops = UNet(config).flops(options.size, options.size)
     part = micro_batch(flops, "cpu", options.batch)
     print(f"{options.preset}: {flops / 1e9:.2f} GFLOP a picture, micro-batches of at most {part}")
+    other, dim, cost = theirs.as_costly(flops, options.size, 1)
+    print(f"denoising-diffusion-pytorch: dim {dim}, {cost / 1e9:.2f} GFLOP a picture", flush=True)
     torch.manual_seed(0)
     ours = UNet(config)
     ours.initialise()
 
-    def theirs() -> Any:
+    def diffusers_network() -> Any:
         network: Any = UNet2DModel(**config.to_json())
         network.load_state_dict(ours.state_dict())
         return network
@@ -149,14 +181,35 @@ def contestants(options: argparse.Namespace) -> dict[str, Step]:
 
         return Plain(network, data, options.batch, ask, tuned=tuned, ema=ema)
 
-    return {
-        "Diffuscope bfloat16": Watched(data, config, options, precision="bfloat16", micro_batch=part),
-        "  whole batches": Watched(data, config, options, precision="bfloat16"),
-        "Diffuscope float32": Watched(data, config, options, precision="float32", micro_batch=part),
-        "plain loop bfloat16": plain(mine(), True),
-        "diffusers float32": plain(theirs(), False, their_average),
-        "diffusers tuned": plain(theirs(), True, their_average),
+    def tuned() -> nn.Module:
+        network: nn.Module = diffusers_network().to(memory_format=torch.channels_last)
+        if options.compiled:
+            network.compile(dynamic=False)
+        return network
+
+    every: dict[str, Callable[[], Step]] = {
+        OURS: lambda: Watched(data, config, options, precision="bfloat16", micro_batch=part),
+        "  whole batches": lambda: Watched(data, config, options, precision="bfloat16"),
+        "Diffuscope float32": lambda: Watched(data, config, options, precision="float32", micro_batch=part),
+        "plain loop bfloat16": lambda: plain(mine(), True),
+        "diffusers tuned": lambda: plain(tuned(), True),
+        "diffusers float32": lambda: plain(diffusers_network(), False, their_average),
+        THEIRS: lambda: Theirs(other, data, options.batch, folder, cost / flops),
     }
+    chosen = {name: make for name, make in every.items() if not options.only or name == OURS or options.only in name}
+    return {name: make() for name, make in chosen.items()}
+
+
+def where_it_goes(step: Step, rows: int = 16) -> str:
+    """A profile of one more step, its operators by their own time."""
+    from torch.profiler import ProfilerActivity, profile
+
+    with profile(activities=[ProfilerActivity.CPU]) as profiler:
+        step()
+    events = sorted(profiler.key_averages(), key=lambda event: -event.self_cpu_time_total)
+    total = sum(event.self_cpu_time_total for event in events)
+    lines = [f"{100 * event.self_cpu_time_total / total:5.1f} %  {event.key}" for event in events[:rows]]
+    return "\n".join(lines)
 
 
 def main() -> None:
@@ -166,9 +219,15 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--size", type=int, default=32)
     parser.add_argument("--preset", choices=get_args(PresetName), default="small")
+    parser.add_argument("--compiled", action="store_true", help="compile diffusers' network, and ours (minutes)")
+    parser.add_argument("--only", default="", help="beside ours, those with this in their name")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    run = contestants(options)
+    with tempfile.TemporaryDirectory() as folder:
+        measure(options, contestants(options, Path(folder)))
+
+
+def measure(options: argparse.Namespace, run: dict[str, Step]) -> None:
     names = list(run)
     times: dict[str, list[float]] = {name: [] for name in names}
     worked: dict[str, list[float]] = {name: [] for name in names}
@@ -184,14 +243,18 @@ def main() -> None:
             times[name].append(time.perf_counter() - began)
             worked[name].append(time.process_time() - before)
     first = times[names[0]]
-    print(f"{'':22}{'s a step':>10}{'images/s':>10}{'ratio':>8}{'CPU s':>8}{'looked up':>12}")
+    print(f"{'':28}{'s a step':>10}{'images/s':>10}{'ratio':>8}{'CPU s':>8}{'looked up':>12}")
     for name in names:
         seconds = statistics.median(times[name])
         ratio = statistics.median(one / ours for one, ours in zip(times[name], first, strict=True))
         step = run[name]
         longest = f"{1000 * step.longest:9.0f} ms" if isinstance(step, Watched) else ""
         work = statistics.median(worked[name])
-        print(f"{name:22}{seconds:10.3f}{options.batch / seconds:10.0f}{ratio:8.2f}{work:8.2f}{longest:>12}")
+        print(f"{name:28}{seconds:10.3f}{options.batch / seconds:10.0f}{ratio:8.2f}{work:8.2f}{longest:>12}")
+        if isinstance(step, Theirs):
+            print(f"{'  at equal FLOP':28}{seconds / step.times_flop:10.3f}{'':10}{ratio / step.times_flop:8.2f}")
+    print("\nwhere our step goes")
+    print(where_it_goes(run[OURS]))
 
 
 if __name__ == "__main__":
