@@ -223,7 +223,7 @@ class SamplesPage(QWidget):
         assert self.course is not None
         assert self.index is not None
         samples, cell = self.course.samples, self.cell or 0
-        wanted = (tuple(map(id, samples)), cell, self.kind)
+        wanted = (samples, cell, self.kind)
         if wanted != self._mapped:
             self._mapped = wanted
             self.map.show_samples(samples, cell, self.kind)
