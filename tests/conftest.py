@@ -32,6 +32,7 @@ def _home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPa
     """Settings, logs, caches and models of the person who runs the tests stay untouched."""
     home = tmp_path_factory.mktemp("home")
     monkeypatch.setenv("DIFFUSCOPE_HOME", str(home))
+    monkeypatch.setenv("CXX", "none")  # long trainings that are begun here are not to compile beside the tests
     return home
 
 

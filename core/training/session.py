@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +15,7 @@ from core.pace import Pace
 from core.training.checkpoint import FILE as CHECKPOINT
 from core.training.checkpoint import find_checkpoint, load_checkpoint, read_request, restore_checkpoint
 from core.training.classification import apart
+from core.training.compilation import Compilation
 from core.training.dataset import PictureFolder
 from core.training.drawing import Drawing
 from core.training.events import Drawn, Event, PathChanged, RolledBack, Saved, TrainStep, Validated
@@ -115,6 +117,8 @@ class TrainingSession:
         self._watch = Watch(self.history.losses[-Watch.LONGEST :])
         self._line: Line | None = None
         self._wished: tuple[KernelPath, str] | None = None
+        self._compilation = Compilation(self.trainer, order.compile)
+        weakref.finalize(self, self._compilation.close)  # however the run is left
         self._keeps_next = self._was_too_large = False
 
     def _go_on(self) -> None:
@@ -165,6 +169,9 @@ class TrainingSession:
         self._watch.add(done.loss)
         self._pace.stepped(done.seconds)
         yield done
+        if self._wished is None and not self.journal.says_more(done.step):
+            wish = self._compilation.after_step(done.seconds, self.eta)
+            self._wished = (wish.path, wish.why) if wish is not None else None
         if self._watch.has_exploded:
             at, words = done.step, f"its loss has risen to {self._watch.times_usual:.0f} times what was usual"
             yield self._roll_back(at, words, [at - RECENT, at - 2])

@@ -192,7 +192,8 @@ def test_that_a_file_that_is_no_kernels_is_not_loaded() -> None:
 
 @pytest.mark.skipif(compiler() is None or "DIFFUSCOPE_TEST_COMPILING" not in os.environ, reason="takes minutes")
 @pytest.mark.timeout(1800)
-def test_that_compiled_kernels_train_as_the_network_does() -> None:
+def test_that_compiled_kernels_train_as_the_network_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CXX")
     eager, trainer = Trainer(REQUEST, DATA), Trainer(REQUEST, DATA)
     assert trainer.take(replace(trainer.path, compiled=True)).compiled
     for one, other in zip(eager.steps(), trainer.steps(), strict=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -11,6 +12,7 @@ import pytest
 import torch
 
 from core.errors import Diverged
+from core.training import compilation
 from core.training.events import Event, PathChanged, RolledBack, Saved, TrainStep, Validated
 from core.training.history import FILE as HISTORY
 from core.training.history import read_history
@@ -21,6 +23,7 @@ from core.training.session import TrainingSession
 from core.training.trainer import Trainer
 from tests.bench import resume
 from tests.core.halves import DATA, TINY, two_classes
+from tests.core.test_compiled_training import FakeCompiler
 
 
 @pytest.fixture
@@ -136,6 +139,24 @@ def test_that_a_journal_left_by_another_run_is_not_followed(order: TrainOrder) -
     again = session(order)
     events(again)
     assert [line.lr_scale for line in Journal(order.out).lines] == [1.0]
+
+
+def test_that_compiled_kernels_are_taken_again_from_the_same_step_on(
+    order: TrainOrder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compilation, "LONG", {"cpu": 0.0})
+    monkeypatch.setattr(compilation, "MEASURED", 3)
+    fake, order = FakeCompiler(monkeypatch), replace(order, steps=400)
+    left = session(order)
+    (taken,) = itertools.islice((event for event in left.work() if isinstance(event, PathChanged)), 1)
+    assert "compiled" in taken.words
+    assert taken.step >= 3
+    del left
+    again = session(replace(order, resume=True, steps=taken.step + 1))
+    assert "eager" in again.started(1).path
+    changes = [event for event in events(again) if isinstance(event, PathChanged)]
+    assert changes == [taken]
+    assert len(fake.made) == 1
 
 
 # ------------------------------------------------------------------------------------------- rolled back
