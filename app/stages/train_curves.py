@@ -10,7 +10,7 @@ from functools import partial
 import numpy as np
 from PySide6.QtCore import Signal, Slot
 from PySide6.QtGui import QColor
-from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QStackedWidget, QVBoxLayout, QWidget
 
 from app.stages.train_aim import PREDICTIONS, Aim
 from app.stages.train_course import Course
@@ -66,8 +66,10 @@ class TrainCurves(QWidget):
         self._plots = QStackedWidget()
         for plot in (self.plot, self.other):
             plot.step_asked.connect(self.step_asked)
+            plot.setMinimumHeight(LOWEST)
+            plot.setMaximumHeight(HIGHEST)
+            plot.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
             self._plots.addWidget(plot)
-        self.set_height(HIGHEST)
         row = QHBoxLayout()
         row.setSpacing(2 * GRID)
         row.addWidget(self.choice)
@@ -76,14 +78,9 @@ class TrainCurves(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(GRID // 2)
         column.addLayout(row)
-        column.addWidget(self._plots)
+        column.addWidget(self._plots, 1)
+        self._plots.setMaximumHeight(HIGHEST)
         self.choice.value_changed.connect(self._chosen)
-
-    def set_height(self, height: int) -> None:
-        """How high a plot is, within what can be read and what is worth its place."""
-        height = max(LOWEST, min(height, HIGHEST))
-        for part in (self.plot, self.other, self._plots):
-            part.setFixedHeight(height)
 
     def show_course(self, course: Course) -> None:
         """The curves of a training as they are now."""
@@ -251,8 +248,9 @@ KINDS: Mapping[str, Kind] = {
         "Validation",
         "The loss of the averaged weights on pictures that are never trained on, always with the same noise. Where it "
         "rises while that of training falls, the model begins to learn by heart (Prechelt 1998).",
-        "The loss on pictures kept aside appears here when the training is saved.",
-        "No pictures were kept aside.",
+        "The loss on the pictures kept aside appears here as the training goes on; of fewer than 100 none are, unless "
+        "they are asked for.",
+        "It was never measured: no pictures were kept aside, or too few steps were made.",
         _validation,
     ),
     "norm": Kind(
