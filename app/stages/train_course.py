@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.stages.train_aim import Aim
-from app.stages.train_folder import read_run_folder
+from app.stages.train_folder import computed, read_run_folder
 from core.classifier_config import classifier_parameters
 from core.messages import (
     Failed,
@@ -248,6 +248,7 @@ def stored(summary: RunSummary, history: History, film: Film) -> Course:
         by_level=history.by_level,
         validated=history.validated,
         rolled_back=history.rolled_back,
+        path=computed(summary.folder, summary.step),
         film=film,
         progress=min(1.0, done),
         saved=summary.step,

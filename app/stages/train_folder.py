@@ -11,6 +11,8 @@ from app.stages.train_aim import Aim
 from core.codec import field_from_json
 from core.errors import Refusal
 from core.json_file import Fields, read_json
+from core.training.journal import Journal
+from core.training.kernel_path import KernelPath
 
 FILE = "diffuscope.json"
 AIMS = ("task", "noised", "prediction", "objective", "variance", "schedule", "timestep_sampler")
@@ -35,6 +37,15 @@ def read_run_folder(folder: Path) -> RunFolder:
         return RunFolder()
     provenance = _object(says.get("provenance"))
     return RunFolder(classes, _aim(_object(provenance.get("training"))), _accuracy(provenance))
+
+
+def computed(folder: Path, step: int) -> str:
+    """How the network of a training was computed after ``step`` steps, in words; "" where nothing says so."""
+    try:
+        line = Journal(folder).in_force(step)
+        return "" if line is None else KernelPath.from_json(line.path).words
+    except Refusal:
+        return ""
 
 
 def _aim(training: Mapping[str, Any]) -> Aim:

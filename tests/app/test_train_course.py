@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from app.stages.train_course import Course
+from app.stages.train_folder import computed
 from core.messages import (
     RunResumed,
     TrainingOffer,
@@ -17,6 +18,8 @@ from core.messages import (
     TrainingValidated,
 )
 from core.training.events import LEVELS
+from core.training.journal import Journal, Line
+from core.training.kernel_path import KernelPath
 
 LEVEL = np.linspace(0.1, 1, LEVELS, dtype=np.float32)
 
@@ -101,3 +104,17 @@ def test_that_a_training_gone_on_with_knows_how_often_it_was_rolled_back() -> No
     back = TrainingRolledBack(1, 6, 3, 0.5, "no number")
     made.receive(TrainingStarted(1, "run", "run", 10, (), 9, 4, "float32", 3, 9, None, losses, rolled_back=(back,)))
     assert [(kept.at, kept.step, kept.lr_scale, kept.why) for kept in made.rolled_back] == [(6, 3, 0.5, "no number")]
+
+
+def test_that_a_folder_says_how_its_network_was_computed(tmp_path: Path) -> None:
+    assert computed(tmp_path, 0) == ""
+    journal = Journal(tmp_path)
+    journal.write(Line(0, KernelPath(precision="bfloat16", threads=2, micro_batch=16).to_json()))
+    journal.write(Line(50, KernelPath(precision="bfloat16", threads=2, micro_batch=8, compiled=True).to_json()))
+    assert computed(tmp_path, 49) == "bfloat16, eager, 2 threads, 16 pictures at once"
+    assert computed(tmp_path, 50) == "bfloat16, compiled, 2 threads, 8 pictures at once"
+
+
+def test_that_a_folder_whose_journal_makes_no_sense_says_nothing_of_it(tmp_path: Path) -> None:
+    Journal(tmp_path).write(Line(0, {"threads": 0}))
+    assert computed(tmp_path, 10) == ""
