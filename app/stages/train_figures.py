@@ -22,7 +22,7 @@ FIGURES = {
         "Steps of the optimiser so far, of all where their number is set",
     ),
     "epochs": ("epochs", "10,000.0", "How often every picture was learned from, on average"),
-    "loss": ("loss", "0.0000 bits/dim", "Mean over the last 100 steps"),
+    "loss": ("loss", "10,000.0000", "Mean over the last 100 steps"),
     "lr": ("learning rate", "0.00e−00", "Of the last step: rises in the warm-up, then falls along half a cosine"),
     "norm": ("gradient", "0.000", "Norm of the gradient before clipping to 1, mean over the last 100 steps"),
     "rate": ("images/s", "10,000", "Pictures learned from a second, pauses excluded"),
@@ -40,7 +40,7 @@ class TrainFigures(QWidget):
         self.figures = {key: Figure(*words) for key, words in FIGURES.items()}
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(GRID + GRID // 2)
+        row.setSpacing(GRID)
         for figure in self.figures.values():
             row.addWidget(figure)
         row.addStretch(1)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Signal, Slot
-from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QPushButton, QStackedWidget, QVBoxLayout, QWidget
 
 from app.stages.run_instruments import button
@@ -30,8 +29,8 @@ USE = {
 }
 SAMPLES = "What it draws from fixed seeds, along two times: that of its training, and that of diffusion"
 COMPARED = "Side by side with the trainings whose curves are laid over this one's: samples, and in what they differ"
-CURVES = 0.18
-"""How much of the height a curve takes."""
+RESULTS, CURVES = 10, 3
+"""How they share the height: the pictures have the most of it."""
 
 
 class TrainView(QWidget):
@@ -106,13 +105,8 @@ class TrainView(QWidget):
         column.addWidget(self.offer)
         column.addLayout(buttons)
         column.addWidget(self._row_of_figures)
-        column.addWidget(self.results, 1)
-        column.addWidget(self.curves)
-
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        """The curves have a share of the height, and the pictures all that is left."""
-        self.curves.set_height(round(CURVES * event.size().height()))
-        super().resizeEvent(event)
+        column.addWidget(self.results, RESULTS)
+        column.addWidget(self.curves, CURVES)
 
     def show_course(self, course: Course, waits_for: str) -> None:
         """The figures and the curve of a training; ``waits_for`` names what it makes way for, "" where nothing."""
