@@ -12,8 +12,15 @@ from app.widgets.controls import Choice, SeedBox, ValueSlider
 from app.widgets.number_field import NumberField
 from core.messages import ModelInfo
 from core.requests import Precision
+from core.training.cpp_compiler import compiler
 from core.training.order import FINE_TUNING_LR
 
+COMPILE = (
+    "Fuses the network's small operations into machine code (torch.compile; Ansel et al. 2024), in a process\n"
+    "beside this one: the training begins at once and takes the faster way when it is ready. It needs a C++\n"
+    "compiler."
+)
+NO_COMPILER = "There is no C++ compiler on this computer: the training goes on as it begins."
 PRECISIONS = {"auto": "automatic", "float32": "float32", "bfloat16": "bfloat16"}
 
 
@@ -67,11 +74,9 @@ class TechniqueControls(QObject):
         )
         self.compile = QCheckBox("Compile the network")
         self.compile.setChecked(says.compile)
-        self.compile.setToolTip(
-            "Fuses the network's small operations into machine code (torch.compile; Ansel et al. 2024), in a process\n"
-            "beside this one: the training begins at once and takes the faster way when it is ready. It needs a C++\n"
-            "compiler; without one the training goes on as it began, and says so."
-        )
+        has_compiler = compiler() is not None
+        self.compile.setEnabled(has_compiler)
+        self.compile.setToolTip(COMPILE if has_compiler else f"{NO_COMPILER}\n\n{COMPILE}")
         self.fine_tune = QCheckBox("Fine-tune the open model")
 
     @property

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
 import subprocess
 import sys
 import time
@@ -21,21 +20,15 @@ from torch import Tensor, nn
 
 from core.errors import Refusal
 from core.folders import cache_folder
+from core.training.cpp_compiler import compiler as compiler
 from core.training.kernel_path import KernelPath
 from core.training.request import TrainRequest
 
-COMPILERS = ("c++", "g++", "clang++", "cl")
 LOOK_EVERY = 0.02
 _CORE = Path(__file__).parents[1]
 _SOURCES = ("unet.py", "unet_blocks.py", "layers.py", "classifier.py", "training/compiling.py")
 
 Compute = Callable[[Tensor, Tensor, Tensor | None], Tensor]
-
-
-def compiler() -> str | None:
-    """The C++ compiler that torch would call, None where there is none."""
-    named = os.environ.get("CXX")
-    return next(filter(None, map(shutil.which, [named] if named else COMPILERS)), None)
 
 
 def pictures_at_once(request: TrainRequest, path: KernelPath) -> int:

@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QAbstractButton, QAbstractSpinBox, QComboBox
 
 from app.bridge import ticked
 from app.stages.train import EXAMPLE, TrainStage
+from app.stages.train_controls import TrainControls
 from app.stages.train_settings import SIZES
 from app.state import AppState, Training
 from app.widgets.controls import MoreSection, Track
@@ -306,6 +307,15 @@ def test_that_what_is_kept_and_compiled_is_in_the_order(scene):
     after = order(stage)
     assert (before.keep_best, before.compile, after.keep_best, after.compile) == (True, True, False, False)
     assert (before.keep_every, before.validation) == (None, None)
+
+
+@pytest.mark.parametrize(("there", "can"), [("/usr/bin/c++", True), (None, False)])
+def test_that_compiling_says_where_there_is_no_compiler(qtbot, monkeypatch, there, can):
+    monkeypatch.setattr("app.stages.train_technique.compiler", lambda: there)
+    controls = TrainControls()
+    qtbot.addWidget(controls)
+    assert controls.compile.isEnabled() is can
+    assert ("no C++ compiler" in controls.compile.toolTip()) is not can
 
 
 def test_that_the_best_is_kept_only_where_pictures_are_kept_aside(scene):
