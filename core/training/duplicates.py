@@ -27,8 +27,10 @@ SMALL_RMS = 5.0
 """Root mean square of differences between averaged pictures, in grey levels of 255, up to which pixels are compared."""
 PIXEL_RMS = 10.0
 """That between pixels, up to which two pictures are nearly the same: another compression, another scaling."""
+SAMPLE = 20_000
+"""Pictures of which the principal components are found."""
 BLOCK = 1 << 24
-"""Bytes of pictures that are looked at at once."""
+"""Bytes that are worked on at once."""
 
 Pictures = NDArray[np.uint8]
 Pairs = tuple[NDArray[np.int64], NDArray[np.int64]]
@@ -73,11 +75,11 @@ def find_duplicates(
     return Duplicates(groups.found())
 
 
-def _described(pictures: Pictures, check: Callable[[], None]) -> tuple[NDArray[np.float32], NDArray[np.bytes_]]:
-    """Each picture averaged to 8 x 8, float32 (n, 64 channels), and the hash of its pixels."""
+def _described(pictures: Pictures, check: Callable[[], None]) -> tuple[NDArray[np.uint8], NDArray[np.bytes_]]:
+    """Each picture averaged to 8 x 8, uint8 (n, 64 channels), and the hash of its pixels."""
     n, side, _, channels = pictures.shape
     average = _averages(side)
-    small = np.empty((n, len(average) ** 2 * channels), np.float32)
+    small = np.empty((n, len(average) ** 2 * channels), np.uint8)
     digests = np.empty(n, "S16")
     for part in _blocks(n, pictures[0].nbytes):
         check()
@@ -85,7 +87,7 @@ def _described(pictures: Pictures, check: Callable[[], None]) -> tuple[NDArray[n
         digests[part] = [hashlib.blake2b(one.data, digest_size=8).hexdigest() for one in block]
         rows = average @ block.reshape(len(block), side, -1).astype(np.float32)
         across = average @ rows.reshape(len(block), -1, side, channels)
-        small[part] = across.reshape(len(block), -1)
+        small[part] = (across.reshape(len(block), -1) + 0.5).clip(0, 255)
     return small, digests
 
 
@@ -99,15 +101,19 @@ def _averages(side: int) -> NDArray[np.float32]:
     return np.asarray(shares / shares.sum(1, keepdims=True), np.float32)
 
 
-def _candidates(small: NDArray[np.float32]) -> Iterator[Pairs]:
+def _candidates(small: NDArray[np.uint8]) -> Iterator[Pairs]:
     """Pairs that may be alike: neighbours within a band of the hash."""
     n = len(small)
     if n < 2:
         return
-    centred = small - small.mean(0)
-    sample = centred[:: -(-n // 20_000)]
+    sample = small[:: -(-n // SAMPLE)].astype(np.float32)
+    middle = sample.mean(0)
+    sample -= middle
     _, axes = np.linalg.eigh(sample.T @ sample)
-    values = centred @ axes[:, ::-1][:, :COMPONENTS]
+    axes = axes[:, ::-1][:, :COMPONENTS]
+    values = np.empty((n, axes.shape[1]), np.float32)
+    for part in _blocks(n, 4 * small.shape[1]):
+        values[part] = (small[part] - middle) @ axes
     varied = values.std(axis=0) > SMALL_RMS  # the bits of others would be noise
     bits = values > np.median(values, axis=0)
     strongest, farthest = np.ascontiguousarray(values[:, :FEW]), SMALL_RMS**2 * small.shape[1]
@@ -126,10 +132,11 @@ def _candidates(small: NDArray[np.float32]) -> Iterator[Pairs]:
             yield np.minimum(i[near], j[near]), np.maximum(i[near], j[near])
 
 
-def _rms(values: NDArray[np.float32], i: NDArray[np.int64], j: NDArray[np.int64]) -> NDArray[np.float32]:
+def _rms(values: NDArray[np.uint8], i: NDArray[np.int64], j: NDArray[np.int64]) -> NDArray[np.float32]:
     out = np.empty(len(i), np.float32)
-    for part in _blocks(len(i), values[0].nbytes):
-        out[part] = np.sqrt(np.square(values[i[part]] - values[j[part]]).mean(1))
+    for part in _blocks(len(i), 8 * values[0].nbytes):
+        a, b = (values[index[part]].astype(np.float32) for index in (i, j))
+        out[part] = np.sqrt(np.square(a - b).mean(1))
     return out
 
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
+import threading
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from core.errors import Refusal
-from core.training import dataset, picture_folder
+from core.errors import Cancelled, Refusal
+from core.training import dataset, decoding, picture_folder
 from core.training.dataset import PictureFolder, open_folder
+from core.training.picture_cache import delete_cache
+from core.training.reading import Reading
 
 
 @pytest.fixture(autouse=True)
@@ -259,3 +262,56 @@ def test_that_a_folder_that_may_not_be_opened_is_not_called_empty(
     monkeypatch.setattr("core.training.scan.os.listdir", forbidden)
     with pytest.raises(Refusal, match=r"may not be opened\. Change its permissions"):
         open_folder(tmp_path)
+
+
+# ---------------------------------------------------------------------------------------------------- several at once
+
+
+def test_that_decoding_several_files_at_once_changes_nothing(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(1)
+    for index in range(60):
+        put(folder / f"{index % 3}" / f"{index}.png", rng.integers(0, 256, (index + 8, 20, 3), dtype=np.uint8))
+    (folder / "1" / "bad.png").write_bytes(b"no")
+    one_by_one = open_folder(folder, 8)
+    delete_cache()
+    monkeypatch.setattr(decoding, "LARGE", 0)
+    monkeypatch.setattr(decoding.os, "cpu_count", lambda: 4)
+    at_once = open_folder(folder, 8)
+    assert at_once.sha256 == one_by_one.sha256
+    assert (at_once.paths, at_once.skipped) == (one_by_one.paths, one_by_one.skipped)
+
+
+def test_that_decoding_several_files_at_once_holds_few_and_can_be_cancelled(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for index in range(100):
+        put(folder / f"{index:03}.png", grey(index))
+    monkeypatch.setattr(decoding, "LARGE", 0)
+    monkeypatch.setattr(decoding.os, "cpu_count", lambda: 2)
+    begun: list[str] = []
+    really = decoding.decode
+
+    def counted(path: Path, name: str, reading: Reading) -> decoding.Decoded:
+        begun.append(name)
+        return really(path, name, reading)
+
+    monkeypatch.setattr(decoding, "decode", counted)
+
+    def cancel(done: int, total: int) -> None:
+        if done == 10:
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        open_folder(folder, 8, cancel)
+    assert len(begun) <= 10 + decoding.AHEAD * 2 + 2
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("decoding")]
+
+
+def test_that_a_colour_after_many_grey_pictures_widens_them_all(folder: Path) -> None:
+    for index in range(20):
+        put(folder / f"{index:02}.png", grey(index))
+    put(folder / "last.png", coloured())
+    data = open_folder(folder, 8)
+    assert data.pictures.shape == (21, 8, 8, 3)
+    assert data.pictures[:20, 3, 3].tolist() == [[value] * 3 for value in range(20)]
+    assert data.pictures[20, 3, 3].tolist() == [10, 120, 250]
