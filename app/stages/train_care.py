@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QFile, QObject, QPoint, Qt, QUrl, Signal, Slot
-from PySide6.QtGui import QDesktopServices
+from PySide6.QtGui import QAction, QDesktopServices
 from PySide6.QtWidgets import QFileDialog, QMenu, QMessageBox
 
 from app.stages.trainings import Trainings
@@ -35,6 +35,9 @@ EXPORTS = {
 class RunCare(QObject):
     """The menu of a training in the list, and what its lines do.
 
+    Attributes: ``looked_at``, the folder of the training looked at, or None; ``compared``, those of the trainings laid
+    over it.
+
     Signals: ``go_on_wanted(Path)``; ``branch_wanted(Path, int)``, another training from the checkpoint of that step;
     ``compare_wanted(Path)``; ``renamed(Path, Path)``; ``gone(Path)``, deleted or no longer there; ``said(str)``;
     ``refused(message, details)``.
@@ -51,6 +54,8 @@ class RunCare(QObject):
     def __init__(self, runs: RunList, trainings: Trainings, bridge: Bridge, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._runs, self._trainings, self._bridge = runs, trainings, bridge
+        self.looked_at: Path | None = None
+        self.compared: frozenset[Path] = frozenset()
         runs.renamed.connect(self.rename)
         runs.delete_wanted.connect(self.delete)
         runs.compare_toggled.connect(self.compare_wanted)
@@ -94,7 +99,10 @@ class RunCare(QObject):
                 branch = partial(self.branch_wanted.emit, folder, checkpoint.step)
                 _add(earlier, words, "Another training goes on from there; this one stays as it is", branch, busy)
         says = "Draw its curve over that of the training looked at, or no more (Ctrl+click)"
-        _add(menu, "Compare", says, partial(self.compare_wanted.emit, folder))
+        itself = "It is the one looked at: choose another to compare it with" if folder == self.looked_at else ""
+        compare = _add(menu, "Compare", says, partial(self.compare_wanted.emit, folder), itself)
+        compare.setCheckable(True)
+        compare.setChecked(folder in self.compared)
 
     # What its lines do
 
@@ -205,9 +213,10 @@ def _submenu(menu: QMenu, words: str) -> QMenu:
     return made
 
 
-def _add(menu: QMenu, words: str, says: str, act: Callable[[], object], why_not: str = "") -> None:
+def _add(menu: QMenu, words: str, says: str, act: Callable[[], object], why_not: str = "") -> QAction:
     """A line that does ``act``, or is grey and says why."""
     action = menu.addAction(words)
     action.setToolTip(why_not or says)
     action.setEnabled(not why_not)
     action.triggered.connect(lambda _checked=False: act())
+    return action

@@ -142,6 +142,7 @@ class TrainShelf(QObject):
         others = self.comparison.others(course) if course is not None else ()
         marks = self.comparison.marks(course) if course is not None else {}
         self._screen.others = others
+        self.care.looked_at, self.care.compared = None if course is None else course.folder, frozenset(marks)
         view.curves.compare(others)
         self._runs.set_compared(marks)
         view.pages.set_offered("compare", bool(others))

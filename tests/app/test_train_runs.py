@@ -21,6 +21,7 @@ from app.widgets.measured_curve import ink
 from app.window import STAGES
 from core.messages import RunEnded, TrainingSaved
 from core.model_folder import read_info
+from core.training.ablation import Ablation, begin
 from core.training.claim import FILE as CLAIM
 from core.training.keeping import keep
 from core.training.order import TrainOrder
@@ -375,6 +376,33 @@ def test_that_the_menu_opens_on_a_training_without_looking_at_it(scene, folder, 
     assert len(opened) == 1
 
 
+def test_that_the_menu_opens_by_key_on_the_training_looked_at(scene, folder, monkeypatch):
+    _, _, stage = scene
+    a_stored_run("older", folder)
+    shown(stage, "older")
+    opened = []
+    monkeypatch.setattr(QMenu, "popup", lambda menu, where: opened.append(line(menu, "Rename").isEnabled()))
+    event = QContextMenuEvent(QContextMenuEvent.Reason.Keyboard, QPoint(0, 0), QPoint(0, 0))
+    QApplication.sendEvent(stage.runs, event)
+    assert opened == [True]
+
+
+def test_that_the_menu_shows_what_is_compared_and_greys_what_cannot_be(scene, folder):
+    _, _, stage = scene
+    for name in ("older", "other"):
+        a_stored_run(name, folder)
+    shown(stage, "older")
+    other = next(run.folder for run in list_runs() if run.name == "other")
+    compare = line(stage.shelf.care.menu(other), "Compare")
+    assert not compare.isChecked()
+    compare.trigger()
+    assert [course.name for course in stage.shown.others] == ["other"]
+    assert line(stage.shelf.care.menu(other), "Compare").isChecked()
+    itself = line(stage.shelf.care.menu(stage.course.folder), "Compare")
+    assert not itself.isEnabled()
+    assert "the one looked at" in itself.toolTip()
+
+
 def test_that_the_button_more_opens_the_menu_of_the_training_looked_at(scene, folder, monkeypatch):
     _, _, stage = scene
     run = a_stored_run("older", folder).folder
@@ -453,6 +481,51 @@ def test_that_a_model_is_exported_and_it_is_said_where(scene, tmp_path):
     assert str(tmp_path / "half.zip") in hints[-1]
     care.export(run, tmp_path / "out")
     assert "something at" in stage.errors.message()
+
+
+# Ablations
+
+ABLATION = Ablation("shapes", 16, 100)
+
+
+@pytest.fixture
+def ablation(folder: Path) -> Path:
+    """One of which a training was begun."""
+    begin(ABLATION, runs_folder() / "table")
+    a_stored_run("table/eps-simple", folder)
+    return (runs_folder() / "table").resolve()
+
+
+def test_that_an_ablation_is_renamed_as_one(scene, ablation):
+    _, _, stage = scene
+    shown(stage, "table")
+    assert stage.shown.at_ablation
+    edit_name(stage, "my table")
+    assert stage.errors.message() == ""
+    assert stage.ablation.record.folder == ablation.with_name("my table")
+    assert stage.runs.current() == ablation.with_name("my table")
+    assert [run.folder.parent.name for run in list_runs()] == ["my table"]
+    choose(stage, "New training")
+    choose(stage, "my table")
+    assert stage.shown.at_ablation
+
+
+def test_that_an_ablation_is_deleted_with_its_trainings(scene, ablation, trash):
+    _, _, stage = scene
+    shown(stage, "table")
+    QTest.keyClick(stage.runs, Qt.Key.Key_Delete)
+    assert stage.errors.message() == ""
+    assert list_runs() == ()
+    assert not stage.shown.at_ablation
+    assert (trash / "table" / "eps-simple").is_dir()
+
+
+def test_that_one_of_an_ablation_that_was_cut_off_is_gone_on_with_on_its_page(scene, ablation):
+    _, bridge, stage = scene
+    shown(stage)
+    stage.go_on(ablation / "eps-simple")
+    assert stage.shown.at_ablation
+    assert bridge.trained == []
 
 
 # Misfortune
