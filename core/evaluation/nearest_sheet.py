@@ -53,8 +53,8 @@ def _row(result: Nearest, sample: int, channels: int) -> list[tuple[Pixels, str]
 
 
 def _caption(name: str, found: Neighbours, sample: int, k: int) -> str:
-    unit = "°" if name == "features" else ""
-    return f"{name} {shown(found.distances[sample, k])}{unit}" + (" mirrored" if found.mirrored[sample, k] else "")
+    distance = shown(found.distances[sample, k]) + ("°" if name == "features" else "")
+    return f"{distance} mirrored" if found.mirrored[sample, k] else f"{name} {distance}"
 
 
 def _columns(found: Neighbours) -> range:
