@@ -88,9 +88,9 @@ class SamplesPage(QWidget):
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(GRID)
-        row.addLayout(shown, 4)
+        row.addLayout(shown, 1)
         row.addWidget(self._beside)
-        row.addWidget(self._whole, 5)
+        row.addWidget(self._whole, 1)
         self.pane.cell_clicked.connect(self._clicked)
         self.descent.asked.connect(self._place_asked)
         self.map.moment_asked.connect(self._asked)
@@ -197,7 +197,8 @@ class SamplesPage(QWidget):
         whose = ", raw weights" if drawn.weights == "raw" else ""
         unkept = ", way not kept" if not has_moment(drawn, self.t) else ""
         when = f"{step_words(drawn.step)}{whose}", time_words(t)
-        self.words.set_lines(f"training: {when[0]}    diffusion: {when[1]}{unkept}")
+        short = f"{drawn.step:,} steps{whose.removesuffix(' weights')}"  # beside the map there is less room
+        self.words.set_lines(f"training: {short if self._is_alone(drawn) else when[0]}    diffusion: {when[1]}{unkept}")
         cells = (self.cell or 0,) if self._is_alone(drawn) else range(len(drawn.pictures))
         names = [self._name(cell, len(drawn.pictures)) for cell in cells]
         self.pane.set_names([", ".join((self.course.name, name, *when)) for name in names])

@@ -209,6 +209,7 @@ def test_that_a_sample_alone_lies_on_a_map_of_both_times(stage) -> None:
     assert learned.current == 3 * 3 + 2
     assert [learned.picture(3 * 3 + column).pixelColor(0, 0).red() for column in range(3)] == [2, 42, 92]
     assert learned.picture(1 * 3).pixelColor(0, 0).red() == 112
+    assert page(stage).words.toolTip() == "training: 9 steps    diffusion: finished"
     assert stage.view.samples.accessibleName() == "x₀, sample 3 of 4, circle, finished"
 
 
