@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from core.errors import Refusal
 from core.training import picture_cache as cache
-from core.training.decoding import Decoded, decode_all
+from core.training.decoding import Decoded, decode, decode_all
 from core.training.duplicates import find_duplicates
 from core.training.picture_folder import PictureFolder, Size
 from core.training.picture_writer import PictureWriter
@@ -172,6 +172,7 @@ class _Found:
 
 
 def _decoded(listing: Listing, reading: Reading, writer: PictureWriter, on_progress: Progress) -> PictureFolder:
+    _refuse_loose(listing, reading)
     found, total = _Found(quarantined=list(listing.closed)), len(listing.files)
     weight = sum(size for size, _ in listing.facts)
     on_progress(0, total)
@@ -184,22 +185,32 @@ def _decoded(listing: Listing, reading: Reading, writer: PictureWriter, on_progr
     if not found.paths:
         reasons = "\n".join(f"{name}: {why}" for name, why in found.quarantined)
         raise Refusal(f"None of the {total} pictures in {listing.folder} can be read.", reasons)
-    classes, labels = _classes(found.owners, listing.folder)
+    classes, labels = _classes(found.owners)
     pictures = writer.finish()
     report = _report(listing, found, pictures, classes, labels, lambda: on_progress(total, total))
     return _folder(listing, reading, pictures, labels, classes, tuple(found.paths), report)
 
 
-def _classes(owners: list[str], folder: Path) -> tuple[tuple[str, ...], NDArray[np.int64]]:
+def _refuse_loose(listing: Listing, reading: Reading) -> None:
+    """Raises Refusal where readable pictures lie in classes and beside them, before all of them are decoded."""
+    loose = [name for name in listing.files if "/" not in name]
+    inside = (name for name in listing.files if "/" in name)
+    if 0 < len(loose) < len(listing.files) and all(_any_is_read(listing, names, reading) for names in (loose, inside)):
+        raise Refusal(
+            f"{len(loose)} pictures lie in {listing.folder.name} itself and others in its sub-folders. "
+            "Move all into sub-folders, one for each class, or all out of them."
+        )
+
+
+def _any_is_read(listing: Listing, names: Iterable[str], reading: Reading) -> bool:
+    first = replace(reading, frames="first")
+    return any(decode(listing.folder / name, name, first).pictures for name in names)
+
+
+def _classes(owners: list[str]) -> tuple[tuple[str, ...], NDArray[np.int64]]:
     names = sorted(set(owners))
     if len(names) < 2:
         return (), np.zeros(len(owners), dtype=np.int64)
-    if names[0] == "":
-        loose = owners.count("")
-        raise Refusal(
-            f"{loose} pictures lie in {folder.name} itself and others in its sub-folders. "
-            "Move all into sub-folders, one for each class, or all out of them."
-        )
     index = {name: label for label, name in enumerate(names)}
     return tuple(names), np.array([index[owner] for owner in owners], dtype=np.int64)
 

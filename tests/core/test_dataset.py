@@ -159,6 +159,25 @@ def test_that_pictures_beside_classes_are_refused(folder: Path) -> None:
         open_folder(folder)
 
 
+def test_that_pictures_beside_classes_are_refused_before_all_are_decoded(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(folder / "class" / "a.png", grey(1))
+    put(folder / "loose.png", grey(2))
+    monkeypatch.setattr(dataset, "decode_all", lambda *what: pytest.fail("decoded all"))
+    with pytest.raises(Refusal, match="lie in pictures itself"):
+        open_folder(folder, 8)
+
+
+def test_that_what_cannot_be_read_beside_classes_is_left_out_as_anywhere(folder: Path) -> None:
+    put(folder / "cats" / "a.png", grey(1))
+    put(folder / "dogs" / "a.png", grey(2))
+    (folder / "thumbs.png").write_bytes(b"no picture")
+    data = open_folder(folder, 8)
+    assert data.classes == ("cats", "dogs")
+    assert [name for name, _ in data.skipped] == ["thumbs.png"]
+
+
 def test_that_hidden_files_and_folders_are_left_out(folder: Path) -> None:
     put(folder / "cat" / "a.png", grey(1))
     put(folder / "dog" / "b.png", grey(2))
