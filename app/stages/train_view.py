@@ -29,7 +29,7 @@ USE = {
 }
 SAMPLES = "What it draws from fixed seeds, along two times: that of its training, and that of diffusion"
 COMPARED = "Side by side with the trainings whose curves are laid over this one's: samples, and in what they differ"
-RESULTS, CURVES = 10, 3
+RESULTS, CURVES = 10, 4
 """How they share the height: the pictures have the most of it."""
 
 

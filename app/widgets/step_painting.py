@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 
 from PySide6.QtCore import QLineF, QPointF, QRectF, QSizeF, Qt
-from PySide6.QtGui import QColor, QPainter, QPen, QPolygonF
+from PySide6.QtGui import QColor, QFontMetrics, QPainter, QPen, QPolygonF
 
 from app.theme import GRID, font, palette
 from app.widgets.step_lines import StepLine
 
 MANTISSAS = (1.0, 2.0, 5.0)
 TICKS = 6
+SWATCH = 14
 FEW = 300
 """Lines that are worth drawing smoothly."""
 
@@ -21,6 +22,22 @@ def line_pen(line: StepLine) -> QPen:
     if line.look == "dashed":
         pen.setDashPattern([4, 2])
     return pen
+
+
+def legend_width(metrics: QFontMetrics, name: str) -> int:
+    """What a line's entry takes of a legend."""
+    return SWATCH + (metrics.horizontalAdvance(name) + GRID // 2 + 2 * GRID if name else 0)
+
+
+def paint_legend(painter: QPainter, line: StepLine, at: QPointF, room: float) -> None:
+    """A line's entry in a legend, from its upper left corner ``at``, cut to ``room``."""
+    name = painter.fontMetrics().elidedText(
+        line.legend or "", Qt.TextElideMode.ElideMiddle, max(0, int(room) - SWATCH - GRID // 2)
+    )
+    painter.setPen(line_pen(line))
+    painter.drawLine(at + QPointF(0, 5), at + QPointF(SWATCH, 5))
+    painter.setPen(QColor(palette().quiet))
+    painter.drawText(at + QPointF(SWATCH + GRID // 2, 9), name)
 
 
 def paint_line(painter: QPainter, line: StepLine, spans: list[QLineF], curve: QPolygonF) -> None:

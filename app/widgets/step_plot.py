@@ -14,7 +14,16 @@ from app.theme import GRID, colour, font, palette
 from app.widgets.axes import linear_ticks
 from app.widgets.drawn_plot import DrawnPlot, Table
 from app.widgets.step_lines import Numbers, StepLine, envelope, joined, thinned
-from app.widgets.step_painting import line_pen, loss_ticks, paint_line, paint_words, short, step_ticks, value_text
+from app.widgets.step_painting import (
+    legend_width,
+    loss_ticks,
+    paint_legend,
+    paint_line,
+    paint_words,
+    short,
+    step_ticks,
+    value_text,
+)
 
 HEADER = 20
 LEGEND = 16
@@ -24,7 +33,6 @@ AXIS = 44
 MARGIN = 8
 APART = 12
 """The least height between two numbers beside the axis."""
-SWATCH = 14
 NEAR = 4.0
 """Pixels from a mark within which it is pointed at."""
 FEW = 3
@@ -138,12 +146,21 @@ class StepPlot(DrawnPlot):
         """The figure that matters most, as it is printed."""
         return self._summary
 
-    def has_legend(self) -> bool:
-        return any(line.legend is not None for line in self.lines)
+    def _legend_at(self) -> QPointF | None:
+        """Where the legend begins: beside the heading where there is room for all of it, else in a line of its own."""
+        told = [line.legend for line in self.lines if line.legend is not None]
+        if not told:
+            return None
+        metrics = QFontMetrics(font("caption", numbers=True))
+        left = metrics.horizontalAdvance(self._fitting_heading(metrics)) + 2 * GRID
+        wide = sum(legend_width(metrics, name) for name in told)
+        room = self.extent.width() - MARGIN - metrics.horizontalAdvance(f"{self.summary()} ") - 2 * GRID
+        return QPointF(left, 4) if left + wide <= room else QPointF(0, HEADER)
 
     def plot_rect(self) -> QRectF:
         width, height = self.extent.toTuple()
-        top = HEADER + (LEGEND if self.has_legend() else 0)
+        legend = self._legend_at()
+        top = HEADER + (LEGEND if legend is not None and legend.y() >= HEADER else 0)
         return QRectF(AXIS, top, max(1, width - AXIS - MARGIN), height - top - FOOTER)
 
     def place(self, step: float, value: float) -> QPointF:
@@ -168,7 +185,7 @@ class StepPlot(DrawnPlot):
         if len(found) > FEW:
             found = [min(found, key=lambda one: abs(self.place(*one[1]).y() - at.y()))]
         said = [
-            f"{line.name} {value_text(value)}" + (f" at {step:,}" if step != asked else "")
+            f"{line.name} {value_text(value)}" + (f" at {step:,}" if abs(step - asked) > self._last() / 100 else "")
             for line, (step, value) in found
         ]
         return " · ".join([f"step {asked:,}", *said])
@@ -277,17 +294,15 @@ class StepPlot(DrawnPlot):
             painter.drawPolygon(QPolygonF([QPointF(x + 4, top), QPointF(x + 4, top + 8), QPointF(x - 3, top + 4)]))
 
     def _paint_legend(self, painter: QPainter) -> None:
-        metrics, x = painter.fontMetrics(), 0.0
+        at = self._legend_at()
+        if at is None:
+            return
+        metrics, x = painter.fontMetrics(), at.x()
         for line in self.lines:
-            if line.legend is None:
-                continue
-            room = self.extent.width() - MARGIN - x - SWATCH - 4
-            name = metrics.elidedText(line.legend, Qt.TextElideMode.ElideMiddle, int(max(0.0, room)))
-            painter.setPen(line_pen(line))
-            painter.drawLine(QPointF(x, HEADER + 5), QPointF(x + SWATCH, HEADER + 5))
-            painter.setPen(QColor(palette().quiet))
-            painter.drawText(QPointF(x + SWATCH + 4, HEADER + 9), name)
-            x += SWATCH + (metrics.horizontalAdvance(name) + 4 + 2 * GRID if name else 0)
+            if line.legend is not None:
+                room = self.extent.width() - MARGIN - x
+                paint_legend(painter, line, QPointF(x, at.y()), room)
+                x += legend_width(metrics, line.legend)
 
     def draw_moment(self, painter: QPainter) -> None:
         if self.is_empty:
