@@ -92,6 +92,7 @@ class TrainScreen(QObject):
         self.film.moved.connect(self._show_nearest)
         self.nearest.refused.connect(self.refused)
         self.nearest.accepted.connect(self.accepted)
+        self.view.samples_page.cell_changed.connect(self.commands_changed)
         self.view.nearest_page.pair_changed.connect(self.commands_changed)
         self.exporter.failed.connect(self.refused)
         self.exporter.written.connect(self.hint_changed)

@@ -213,6 +213,16 @@ def test_that_a_sample_alone_lies_on_a_map_of_both_times(stage) -> None:
     assert stage.view.samples.accessibleName() == "x₀, sample 3 of 4, circle, finished"
 
 
+def test_that_escape_brings_the_other_samples_back(stage, qtbot) -> None:
+    assert "stop" not in stage.commands
+    with qtbot.waitSignal(stage.commands_changed):
+        page(stage).enlarge(1)
+    assert "stop" in stage.commands
+    stage.stop()
+    assert stage.view.samples.count == COUNT
+    assert not page(stage).map.isVisible()
+
+
 def test_that_a_click_on_the_map_goes_to_both_times_and_arrows_move_on(stage, qtbot) -> None:
     page(stage).enlarge(2)
     learned = page(stage).map
