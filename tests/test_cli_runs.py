@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,12 +15,12 @@ from core.cli import runs as runs_command
 from core.model_folder import read_info
 from core.training.keeping import keep
 from core.training.order import TrainOrder
-from core.training.runs import FILE, remember, runs_folder
+from core.training.runs import FILE, interrupted_runs, remember, runs_folder
 from core.training.session import TrainingSession
 from tests.conftest import Command
 from tests.core.halves import DATA, TINY
 from tests.core.test_training_runs import at_work, made
-from tests.test_cli import refused
+from tests.test_cli import ROOT, refused
 
 
 def trained(folder: Path, lr: float = 1e-3) -> Path:
@@ -58,6 +61,34 @@ def test_that_runs_are_listed_with_their_state(command: Command) -> None:
 def test_that_a_run_at_work_is_said_to_be(command: Command) -> None:
     session = TrainingSession(TrainOrder(runs_folder() / "live", steps=9, batch=4, samples=0), DATA, network=TINY)
     next(session.work())
+    assert "at work" in said(command("runs"))
+
+
+CUT_OFF = """
+import os, signal, sys
+from pathlib import Path
+from core.training.order import TrainOrder
+from core.training.session import TrainingSession
+from tests.core.halves import DATA, TINY
+order = TrainOrder(Path(sys.argv[1]), steps=9, batch=4, samples=0, precision="float32", save_every=0)
+for _ in (session := TrainingSession(order, DATA, network=TINY)).work():
+    if session.trainer.step == 3:
+        os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGKILL")
+def test_that_a_run_whose_process_was_killed_is_interrupted_until_it_goes_on(command: Command) -> None:
+    folder = runs_folder() / "cut off"
+    child = subprocess.run([sys.executable, "-c", CUT_OFF, folder], cwd=ROOT, timeout=120)
+    assert child.returncode == -signal.SIGKILL
+    assert [run.folder for run in interrupted_runs()] == [folder.resolve()]
+    assert "interrupted" in said(command("runs"))
+    order = TrainOrder(folder, steps=9, batch=4, samples=0, precision="float32", resume=True)
+    session = TrainingSession(order, DATA, network=TINY)
+    assert session.trainer.step == 2
+    next(session.work())
+    assert interrupted_runs() == ()
     assert "at work" in said(command("runs"))
 
 
