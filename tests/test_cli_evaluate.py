@@ -80,6 +80,21 @@ def test_that_bits_are_counted_in_strata_and_over_all_timesteps(command: Command
     assert other["bits_per_dim"] != found["bits_per_dim"]
 
 
+def test_that_pictures_are_measured_as_they_are_said_to_be_read(
+    command: Command, model: Path, pictures: Path, tmp_path: Path
+) -> None:
+    for number in range(8):
+        for name in ("cat", "dog"):
+            path = pictures / name / f"{number}.png"
+            Image.open(path).resize((16, 8)).save(path)
+    base = ("evaluate", "--model", model, "--data", pictures, "--count", 4, "--timesteps", 3, "--device", "cpu")
+    hashes = [
+        figures(command(*base, "--json", *said))["data"]["sha256"]  # type: ignore[index]
+        for said in ((), ("--crop", "whole"), ("--crop", "whole", "--background", "black"))
+    ]
+    assert len(set(hashes)) == 3
+
+
 def test_that_all_timesteps_are_exact(command: Command, model: Path, pictures: Path, tmp_path: Path) -> None:
     short = tmp_path / "short"
     shutil.copytree(model, short)

@@ -60,6 +60,7 @@ def test_that_a_scan_of_nothing_is_refused(tmp_path: Path, capsys: pytest.Captur
 def test_that_colours_are_named_or_given_in_hexadecimal() -> None:
     assert parse(["scan", "x", "--background", "black"]).background == (0, 0, 0)
     assert parse(["train", "x", "--out", "y", "--background", "#0a0B0c"]).background == (10, 11, 12)
+    assert parse(["evaluate", "--model", "x", "--data", "y", "--background", "#fff"]).background == (255, 255, 255)
     with pytest.raises(Refusal, match="no colour"):
         parse(["scan", "x", "--background", "greyish"])
 

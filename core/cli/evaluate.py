@@ -10,6 +10,7 @@ from typing import Any, cast
 
 from core.cli.bench import Bench, open_bench
 from core.cli.output import Progress, report
+from core.cli.reading import said_reading
 from core.errors import Refusal
 from core.evaluation import measurement_of
 from core.evaluation.plans import (
@@ -34,6 +35,7 @@ from core.requests import (
     VarianceName,
 )
 from core.training.dataset import PictureFolder, open_folder
+from core.training.reading import Reading
 
 FEATURES = "digits-judge"
 STEPS = 50
@@ -48,7 +50,8 @@ def evaluate(options: argparse.Namespace) -> int:
     shape = bench.info.event_shape
     if len(shape) != 3 or shape[1] != shape[2]:
         raise Refusal(f"“{bench.info.ref.name}” does not work on square pictures, which a folder's are cropped to.")
-    data = open_folder(options.data, shape[1], lambda done, total: progress.step(done, total, unit="file"))
+    reading = Reading(shape[1], **said_reading(options))
+    data = open_folder(options.data, reading, lambda done, total: progress.step(done, total, unit="file"))
     result: dict[str, Any] = {
         "model": {"name": bench.info.ref.name, "sha256": bench.info.ref.sha256},
         "weights": weights_of(find_model(options.model)),

@@ -242,6 +242,7 @@ def _add_evaluate(parser: argparse.ArgumentParser) -> None:
     _option(parser, "--model", "a bundled model's name, or a model folder in the diffusers layout", required=True)
     _option(parser, "--data", "pictures it is measured on, or sub-folders of them", type=Path, required=True,
             metavar="FOLDER")  # fmt: skip
+    add_reading(parser)
     parser.add_argument("--nll", action="store_true", help="bits a value by the variational bound (the default)")
     parser.add_argument("--distance", action="store_true", help="of samples from the pictures")
     _option(parser, "--count", "pictures, and samples (default 200)", type=whole(2, 1_000_000), default=200,
