@@ -36,6 +36,7 @@ from core.training.ablation import (
 from core.training.dataset import PictureFolder, open_folder
 from core.training.events import TrainStep
 from core.training.reading import Reading
+from core.training.run import whole_work
 from core.training.session import TrainingSession
 
 SIZE = 32
@@ -116,7 +117,7 @@ class _Work:
         """A training that diverges is a result."""
         session = TrainingSession(plan.order(cell, self._out), self._data, device=self._device, check=self._check)
         try:
-            for done in session.work():
+            for done in whole_work(session):
                 if isinstance(done, TrainStep):
                     self._progress.step(done.step, plan.steps, f"{cell.key}, loss {done.loss:.4f}")
         except Cancelled:

@@ -104,7 +104,7 @@ def train_on_folder(
     trainer, begun_at = session.trainer, session.trainer.step
     on_session(session)
     try:
-        for done in _whole_work(session, on_full):
+        for done in whole_work(session, on_full):
             if isinstance(done, TrainStep):
                 on_tick(trainer, done)
             elif done is not None:
@@ -117,8 +117,9 @@ def train_on_folder(
     return TrainReport(out, trainer.step, trainer.seconds, loss, data.skipped)
 
 
-def _whole_work(session: TrainingSession, on_full: Callable[[NotSaved], None]) -> Iterator[Event | None]:
-    """The work to its end, whatever comes between that can be mended."""
+def whole_work(session: TrainingSession, on_full: Callable[[NotSaved], None] = refuse) -> Iterator[Event | None]:
+    """The work to its end, whatever comes between that can be mended: a step that does not fit into memory is made in
+    smaller parts, and ``on_full`` is told where the run cannot be saved."""
     while True:
         try:
             yield from session.work()

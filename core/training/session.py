@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 
-from core.errors import Diverged, Refusal, is_out_of_memory
+from core.errors import Diverged, is_out_of_memory
 from core.files import clear_leftovers
 from core.library import NetworkModel
 from core.messages import TrainingRolledBack, TrainingStarted, TrainingValidated
@@ -15,18 +14,17 @@ from core.pace import Pace
 from core.training.checkpoint import FILE as CHECKPOINT
 from core.training.checkpoint import find_checkpoint, load_checkpoint, read_request, restore_checkpoint
 from core.training.classification import apart
-from core.training.compilation import Compilation
 from core.training.dataset import PictureFolder
 from core.training.drawing import Drawing
-from core.training.events import Drawn, Event, PathChanged, RolledBack, Saved, TrainStep, Validated
+from core.training.events import Drawn, Event, RolledBack, Saved, TrainStep, Validated
 from core.training.film import FILE as FILM
 from core.training.film import Film, read_film, told
 from core.training.history import FILE as HISTORY
 from core.training.history import History, read_history
-from core.training.journal import Journal, Line
+from core.training.journal import Journal
 from core.training.keeping import duplicate, forget_after
-from core.training.kernel_path import KernelPath
 from core.training.order import Instruction, TrainOrder
+from core.training.path_keeper import PathKeeper
 from core.training.product import ClassifierProduct, ModelProduct, Origin, Product
 from core.training.recovery import RECENT, NotEnoughMemory, Watch, gave_up, rescues_made
 from core.training.resolve import resolved
@@ -45,8 +43,6 @@ MOST_OVERHEAD = 0.25
 SETTLED = 5.0
 """Seconds of work after which a run's pace is worth remembering."""
 NONE_ASIDE = "No pictures are kept aside, so its accuracy is not measured: with ten of a class, one would be."
-TOO_LARGE, ASKED_FOR = "there was not enough memory for more at once", "as was asked for"
-OTHER_PATH = "This computer computes it another way than before, so its bits differ from here on."
 
 
 def validates_every(steps: int | None) -> int:
@@ -101,6 +97,8 @@ class TrainingSession:
         weights = begin.weights if begin else None
         self.trainer = Trainer(self.request, self.data, device=device, check=check, weights=weights)
         self.journal, self.history, self.film = Journal(self.out, begins=not resumes), History(), Film()
+        self._path = PathKeeper(self.trainer, self.journal, order.compile)
+        weakref.finalize(self, self._path.close)  # however the run is left
         if resumes:
             self._go_on()
         origin = Origin(self.out, base.info if base else None, resumes, description, licence)
@@ -115,18 +113,12 @@ class TrainingSession:
         self._drawing = Drawing(order, self.trainer, self._product, self.film, self._pace)
         self._saver = Saver(order, self.trainer, self.data, self._product, self.journal, self.history, self.film)
         self._watch = Watch(self.history.losses[-Watch.LONGEST :])
-        self._line: Line | None = None
-        self._wished: tuple[KernelPath, str] | None = None
-        self._compilation = Compilation(self.trainer, order.compile)
-        weakref.finalize(self, self._compilation.close)  # however the run is left
-        self._keeps_next = self._was_too_large = False
+        self._keeps_next = False
 
     def _go_on(self) -> None:
         """Be where the run in the folder was."""
         note = load_checkpoint(self.trainer, self.out, self.journal)
-        line = self.journal.in_force(self.trainer.step)
-        if line is not None:  # to compile takes long: that is done in the first step
-            self.trainer.take(replace(KernelPath.from_json(line.path), compiled=False))
+        self._path.resume()
         self.history, self.film = read_history(self.out), read_film(self.out)
         self.notes += tuple(filter(None, (note, self.journal.note, self.history.note, self.film.note)))
         self.history.cut_to(self.trainer.step)
@@ -148,7 +140,7 @@ class TrainingSession:
             yield from self._save()
         yield from self._draw_if_due()
         while self.trainer.progress < 1:
-            yield from self._keep_to_the_journal()
+            yield from self._path.before_step()
             yield from self._step()
             if self.trainer.progress < 1:
                 yield from self._look_after()
@@ -157,7 +149,7 @@ class TrainingSession:
         validated = self._validate(at_the_end=True)
         if validated is not None:
             yield validated
-        yield from self._save(best=self._is_best(validated))
+        yield from self._save(best=self._is_best(validated), kept=self._keeps_next)
 
     def _step(self) -> Iterator[Event]:
         try:
@@ -169,9 +161,7 @@ class TrainingSession:
         self._watch.add(done.loss)
         self._pace.stepped(done.seconds)
         yield done
-        if self._wished is None and not self.journal.says_more(done.step):
-            wish = self._compilation.after_step(done.seconds, self.eta)
-            self._wished = (wish.path, wish.why) if wish is not None else None
+        self._path.after_step(done, self.eta)
         if self._watch.has_exploded:
             at, words = done.step, f"its loss has risen to {self._watch.times_usual:.0f} times what was usual"
             yield self._roll_back(at, words, [at - RECENT, at - 2])
@@ -183,7 +173,7 @@ class TrainingSession:
             if not is_out_of_memory(error):
                 raise
             words = repr(error)
-        self._was_too_large = True
+        self._path.was_too_large()
         # Not while the error is at hand, which holds on to all that the step had made.
         raise NotEnoughMemory(self.trainer.path.micro_batch, words)
 
@@ -199,46 +189,6 @@ class TrainingSession:
             yield from self._save(best, kept)
         yield from self._draw_if_due()
 
-    # ------------------------------------------------------------------------------------------------ the path
-
-    def _keep_to_the_journal(self) -> Iterator[PathChanged]:
-        """The next step is computed as the journal says; what is to be another way is written into it first."""
-        line = self.journal.in_force(self.trainer.step)
-        if self._wished is not None:
-            yield from self._take(*self._wished)
-            self._wished = None
-        elif line is None:
-            yield from self._take(self.trainer.path)
-        elif line is not self._line:
-            before, wanted = self.trainer.path, KernelPath.from_json(line.path)
-            taken = self.trainer.take(wanted)
-            self.trainer.lr_scale = line.lr_scale
-            if taken != wanted:
-                yield from self._take(taken, OTHER_PATH)
-            elif taken != before:
-                yield PathChanged(self.trainer.step, taken.words, line.why)
-            self._line = self.journal.in_force(self.trainer.step)
-
-    def _take(self, path: KernelPath, why: str = "") -> Iterator[PathChanged]:
-        """Another path from the next step on, journalled. Raises NotSaved where it cannot be."""
-        before = self.trainer.path
-        taken = self.trainer.take(path)
-        try:
-            self._line = self._write_line(self.trainer.step, self.trainer.lr_scale, why)
-        except NotSaved:
-            self.trainer.take(before)
-            raise
-        if taken != before or why:
-            yield PathChanged(self.trainer.step, taken.words, why)
-
-    def _write_line(self, step: int, lr_scale: float, why: str) -> Line:
-        line = Line(step, self.trainer.path.to_json(), lr_scale, why)
-        try:
-            self.journal.write(line)
-        except Refusal as refusal:
-            raise NotSaved(str(refusal), refusal.details) from refusal
-        return line
-
     def instruct(self, instruction: Instruction) -> None:
         """Do what a person asks of the training under way, from its next step on."""
         if instruction.samples_from is not None:
@@ -246,9 +196,7 @@ class TrainingSession:
         self._drawing.asked |= instruction.draw
         self._keeps_next |= instruction.save
         if instruction.micro_batch is not None:
-            fitting = max(1, min(self.request.batch, instruction.micro_batch))
-            why = TOO_LARGE if self._was_too_large else ASKED_FOR
-            self._wished, self._was_too_large = (replace(self.trainer.path, micro_batch=fitting), why), False
+            self._path.wish_parts(instruction.micro_batch)
 
     # ------------------------------------------------------------------------------------------------ misfortune
 
@@ -264,7 +212,7 @@ class TrainingSession:
             good = find_checkpoint(self.out, self.journal)
             raise gave_up(at, why, self.request, lr_scale, good.step if good else None)
         event = RolledBack(at, found.step, lr_scale / 2, why)
-        self._line = self._write_line(found.step, event.lr_scale, f"Step {at}: {why}.")
+        self._path.go_back(found.step, event.lr_scale, f"Step {at}: {why}.")
         restore_checkpoint(trainer, found.path)
         trainer.lr_scale = event.lr_scale
         if found.path != self.out / CHECKPOINT:

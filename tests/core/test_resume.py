@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import itertools
 import os
 from collections.abc import Callable, Iterator
@@ -19,7 +20,7 @@ from core.training.history import read_history
 from core.training.journal import Journal
 from core.training.keeping import KEPT, LATEST, list_checkpoints, step_of
 from core.training.order import Instruction, TrainOrder
-from core.training.session import TrainingSession
+from core.training.session import NotSaved, TrainingSession
 from core.training.trainer import Trainer
 from tests.bench import resume
 from tests.core.halves import DATA, TINY, two_classes
@@ -281,3 +282,34 @@ def test_that_drawing_validating_and_saving_leave_the_bits_of_a_run_alone(order:
     (best,) = [checkpoint for checkpoint in list_checkpoints(run.out) if checkpoint.best]
     losses = {kept.step: kept.loss for kept in run.history.validated}
     assert losses[best.step] == min(losses.values())
+
+
+# ------------------------------------------------------------------------------------------- a full disk
+
+
+def test_that_a_disk_that_is_full_at_any_moment_of_a_save_leaves_the_run_whole(
+    order: TrainOrder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = session(replace(order, out=order.out.with_name("whole")))
+    events(whole)
+    run, fsync = session(replace(order, keep_every=1)), os.fsync
+    events(run, until=1)
+    met = 0
+    while run.trainer.progress < 1 or met < 3:
+        left = [met]
+
+        def full(descriptor: int, left: list[int] = left) -> None:
+            if left[0] == 0:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            left[0] -= 1
+            fsync(descriptor)
+
+        monkeypatch.setattr(os, "fsync", full)
+        with pytest.raises(NotSaved, match="disk is full"):
+            events(run)
+        monkeypatch.setattr(os, "fsync", fsync)
+        assert list(order.out.rglob("*.part")) == []
+        assert session(replace(order, resume=True)).trainer.step <= run.trainer.step
+        met += 1
+    run.save()
+    assert average(order.out) == average(whole.out)
