@@ -160,6 +160,7 @@ class NearestPage(QWidget):
     def show_state(self, words: str, about: str = "", *, can_start: bool, is_busy: bool = False) -> None:
         """What is being done, what is shown, what can be done. The page knows nothing itself."""
         self.words.set_lines(words)
+        self.words.setVisible(bool(words))
         self.about.setText(about)
         self.start.setVisible(not is_busy)
         self.start.setEnabled(can_start)
