@@ -11,28 +11,15 @@ from PySide6.QtGui import QColor, QFontMetrics, QMouseEvent, QPainter, QPen, QPo
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from app.theme import GRID, colour, font, palette
-from app.widgets.axes import linear_ticks
 from app.widgets.drawn_plot import DrawnPlot, Table
-from app.widgets.step_lines import Numbers, StepLine, envelope, joined, thinned
-from app.widgets.step_painting import (
-    legend_width,
-    loss_ticks,
-    paint_legend,
-    paint_line,
-    paint_words,
-    short,
-    step_ticks,
-    value_text,
-)
+from app.widgets.step_lines import StepLine, envelope, joined, thinned
+from app.widgets.step_painting import legend_width, paint_legend, paint_line, paint_words, value_text
+from app.widgets.step_scale import AXIS, StepScale, paint_axes, paint_levels, paint_moments
 
 HEADER = 20
 LEGEND = 16
 FOOTER = 16
-AXIS = 44
-"""Width of the numbers beside the axis."""
 MARGIN = 8
-APART = 12
-"""The least height between two numbers beside the axis."""
 NEAR = 4.0
 """Pixels from a mark within which it is pointed at."""
 FEW = 3
@@ -163,29 +150,32 @@ class StepPlot(DrawnPlot):
         top = HEADER + (LEGEND if legend is not None and legend.y() >= HEADER else 0)
         return QRectF(AXIS, top, max(1, width - AXIS - MARGIN), height - top - FOOTER)
 
+    def scale(self) -> StepScale:
+        """Where values lie in the drawing in hand."""
+        return StepScale(self.plot_rect(), max(2, self._last_step), *self._range, self.is_log)
+
     def place(self, step: float, value: float) -> QPointF:
         """Where the value of a step is drawn."""
-        return QPointF(self._x_of(step), float(self._ys(np.array([value]))[0]))
+        return self.scale().place(step, value)
 
     def step_at(self, x: float) -> int:
         """The step that is drawn at ``x``."""
-        rect = self.plot_rect()
-        share = min(1.0, max(0.0, (x - rect.left()) / rect.width()))
-        return 1 + round(share * (self._last() - 1))
+        return self.scale().step_at(x)
 
     def reading(self, at: QPointF) -> str:
         """What is drawn at a place, in words; "" where nothing is."""
-        if self.is_empty or not self.plot_rect().adjusted(-NEAR, 0, NEAR, 0).contains(at):
+        scale = self.scale()
+        if self.is_empty or not scale.rect.adjusted(-NEAR, 0, NEAR, 0).contains(at):
             return ""
         for step, why in self._marks:
-            if abs(self._x_of(step) - at.x()) <= NEAR and at.y() <= self.plot_rect().top() + 2 * NEAR + GRID:
+            if abs(scale.x(step) - at.x()) <= NEAR and at.y() <= scale.rect.top() + 2 * NEAR + GRID:
                 return f"rolled back to step {step:,}: {why}"
-        asked = self.step_at(at.x())
+        asked = scale.step_at(at.x())
         found = [(line, near) for line in self.lines if (near := line.near(asked)) is not None]
         if len(found) > FEW:
-            found = [min(found, key=lambda one: abs(self.place(*one[1]).y() - at.y()))]
+            found = [min(found, key=lambda one: abs(scale.place(*one[1]).y() - at.y()))]
         said = [
-            f"{line.name} {value_text(value)}" + (f" at {step:,}" if abs(step - asked) > self._last() / 100 else "")
+            f"{line.name} {value_text(value)}" + (f" at {step:,}" if abs(step - asked) > scale.last / 100 else "")
             for line, (step, value) in found
         ]
         return " · ".join([f"step {asked:,}", *said])
@@ -225,7 +215,8 @@ class StepPlot(DrawnPlot):
         return not self._last_step
 
     def draw(self, painter: QPainter) -> None:
-        surfaces, rect = palette(), self.plot_rect()
+        surfaces, scale = palette(), self.scale()
+        rect = scale.rect
         painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)  # the lines of the axes are sharp
         painter.setFont(font("caption", numbers=True))
         painter.setPen(QColor(surfaces.quiet))
@@ -237,61 +228,18 @@ class StepPlot(DrawnPlot):
             painter.drawText(rect, Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap, self._placeholder)
             return
         if self._laid_out != self.extent:
-            self._layout, self._laid_out = [self._lay_out(line) for line in self.lines], self.extent
-        self._paint_axes(painter, rect)
+            self._layout, self._laid_out = [self._lay_out(line, scale) for line in self.lines], self.extent
+        paint_axes(painter, scale, self.extent.height())
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         for line, spans, curve in self._layout:
             paint_line(painter, line, spans, curve)
-        self._paint_levels(painter, rect)
-        self._paint_moments(painter, rect)
+        paint_levels(painter, scale, self.levels)
+        paint_moments(painter, scale, self._moments, [step for step, _why in self._marks])
         self._paint_legend(painter)
         painter.setFont(font("caption", numbers=True, bold=True))
         painter.setPen(QColor(surfaces.text))
         header = QRectF(0, 0, rect.right(), HEADER - 2)
         painter.drawText(header, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, self.summary())
-
-    def _paint_axes(self, painter: QPainter, rect: QRectF) -> None:
-        surfaces = palette()
-        before = math.inf
-        for value in loss_ticks(*self._range) if self.is_log else linear_ticks(*self._range, 4):
-            y = self.place(1, value).y()
-            if before - y < APART or y < rect.top() - 1:  # in a low plot there is no room for all
-                continue
-            before = y
-            painter.setPen(QPen(QColor(surfaces.line), 1, Qt.PenStyle.DotLine))
-            painter.drawLine(QPointF(rect.left(), y), QPointF(rect.right(), y))
-            painter.setPen(QColor(surfaces.quiet))
-            box = QRectF(0, y - 8, AXIS - 6, 16)
-            painter.drawText(box, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, short(value))
-        for step in step_ticks(self._last()):
-            text, x = f"{step:,}", self._x_of(step)
-            width = painter.fontMetrics().horizontalAdvance(text)
-            left = min(max(rect.left(), x - width / 2), rect.right() - width)
-            painter.drawText(QPointF(left, self.extent.height() - 2), text)
-
-    def _paint_levels(self, painter: QPainter, rect: QRectF) -> None:
-        for name, value in self.levels:
-            if self._range[0] < value < self._range[1]:
-                y = self.place(1, value).y()
-                painter.setPen(QPen(QColor(palette().quiet), 1, Qt.PenStyle.DashLine))
-                painter.drawLine(QPointF(rect.left(), y), QPointF(rect.right(), y))
-                width = painter.fontMetrics().horizontalAdvance(name)
-                below = y + 12 if y - 14 < rect.top() else y - 3
-                painter.drawText(QPointF(rect.right() - width - 2, below), name)
-
-    def _paint_moments(self, painter: QPainter, rect: QRectF) -> None:
-        painter.setPen(QPen(colour("x_0"), 1))
-        for step in self._moments:
-            x = self._x_of(step)
-            painter.drawLine(QPointF(x, rect.bottom() - 4), QPointF(x, rect.bottom() + 2))
-        alarm = QColor(palette().danger)
-        for step, _why in self._marks:
-            x, top = self._x_of(step), rect.top()
-            painter.setPen(QPen(alarm, 1, Qt.PenStyle.DashLine))
-            painter.drawLine(QPointF(x, top), QPointF(x, rect.bottom()))
-            painter.setPen(Qt.PenStyle.NoPen)
-            painter.setBrush(alarm)
-            painter.drawPolygon(QPolygonF([QPointF(x + 4, top), QPointF(x + 4, top + 8), QPointF(x - 3, top + 4)]))
 
     def _paint_legend(self, painter: QPainter) -> None:
         at = self._legend_at()
@@ -307,36 +255,20 @@ class StepPlot(DrawnPlot):
     def draw_moment(self, painter: QPainter) -> None:
         if self.is_empty:
             return
-        rect = self.plot_rect()
+        scale = self.scale()
         if self.looked_at is not None:
-            x = self._x_of(self.looked_at)
+            x, rect = scale.x(self.looked_at), scale.rect
             painter.setPen(QPen(colour("t"), 1.5))
             painter.drawLine(QPointF(x, rect.top()), QPointF(x, rect.bottom() + 3))
         words = "" if self.pointed_at is None else self.reading(self.pointed_at)
         if words and self.pointed_at is not None:
             paint_words(painter, words, self.pointed_at, self.extent)
 
-    def _lay_out(self, line: StepLine) -> tuple[StepLine, list[QLineF], QPolygonF]:
+    def _lay_out(self, line: StepLine, scale: StepScale) -> tuple[StepLine, list[QLineF], QPolygonF]:
         steps, values = line.known()
         if self.is_log:
             steps, values = steps[values > 0], values[values > 0]
-        rect = self.plot_rect()
-        xs, ys = np.interp(steps, (1, self._last()), (rect.left(), rect.right())), self._ys(values)
+        xs, ys = scale.xs(steps), scale.ys(values)
         if line.look == "each":
             return line, envelope(xs, ys), QPolygonF()
-        return line, [], thinned(xs, ys, rect.width())
-
-    def _last(self) -> int:
-        return max(2, self._last_step)
-
-    def _x_of(self, step: float) -> float:
-        rect = self.plot_rect()
-        return rect.left() + (min(max(step, 1), self._last()) - 1) / (self._last() - 1) * rect.width()
-
-    def _ys(self, values: Numbers) -> Numbers:
-        """Where values are drawn."""
-        rect, (low, high) = self.plot_rect(), self._range
-        clipped = np.clip(values, low, high)
-        share = np.log(clipped / low) / math.log(high / low) if self.is_log else (clipped - low) / (high - low)
-        ys: Numbers = rect.bottom() - share * rect.height()
-        return ys
+        return line, [], thinned(xs, ys, scale.rect.width())
