@@ -83,8 +83,7 @@ def _known(entry: Path | None, listing: Listing, reading: Reading, fingerprint: 
         )
         labels, classes, paths = np.array(index["labels"], np.int64), tuple(index["classes"]), tuple(index["paths"])
         data = _folder(listing, reading, pictures, labels, classes, paths, report)
-        vars(data)["statistics"] = tuple(index["statistics"])
-        made.append(data)
+        made.append(data.with_statistics(tuple(index["statistics"])))
         return data.sha256 == str(index["sha256"])
 
     return made[0] if cache.read_entry(entry, fingerprint, check) else None

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, replace
+import operator
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
-from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,6 +53,7 @@ class PictureFolder:
     aside: tuple[int, ...] = ()
     reading: Reading | None = None
     report: FolderReport = NOTHING_FOUND
+    _known: list[tuple[str, tuple[object, ...], Any]] = field(default_factory=list, repr=False)
 
     def __len__(self) -> int:
         return len(self.pictures)
@@ -60,20 +63,40 @@ class PictureFolder:
         _ = self.statistics, self.sha256
         return self
 
-    @cached_property
+    @property
     def statistics(self) -> tuple[float, ...]:
         """What the pictures look like (core/likeness.py), of very many some, evenly spread."""
-        return measure(self.pictures[:: -(-len(self.pictures) // MEASURED)])
+        few = slice(None, None, -(-len(self.pictures) // MEASURED))
+        found: tuple[float, ...] = self._once("statistics", (self.pictures,), lambda: measure(self.pictures[few]))
+        return found
 
-    @cached_property
+    def with_statistics(self, statistics: tuple[float, ...]) -> PictureFolder:
+        """Itself, with what was measured of these pictures before."""
+        self._once("statistics", (self.pictures,), lambda: statistics)
+        return self
+
+    @property
     def sha256(self) -> str:
         """The hash of pictures and labels: what the network sees, wherever the files lie."""
+        digest = self._once("digest", (self.pictures, self.labels, self.classes), self._digest).copy()
+        digest.update(repr(self.kept_as_is).encode() if self.kept_as_is else b"")
+        return str(digest.hexdigest())
+
+    def _digest(self) -> Any:
         digest = hashlib.sha256(repr((self.pictures.shape, self.classes)).encode(errors="surrogateescape"))
         for start in range(0, len(self), AT_ONCE):
             digest.update(np.ascontiguousarray(self.pictures[start : start + AT_ONCE]).data)
         digest.update(self.labels.tobytes())
-        digest.update(repr(self.kept_as_is).encode() if self.kept_as_is else b"")
-        return digest.hexdigest()
+        return digest
+
+    def _once(self, what: str, of: tuple[object, ...], find: Callable[[], Any]) -> Any:
+        """What ``find`` finds out about the very objects ``of``: also of other folders that were made from this one."""
+        for name, objects, value in self._known:
+            if name == what and all(map(operator.is_, objects, of)):
+                return value
+        value = find()
+        self._known.append((what, of, value))
+        return value
 
     @property
     def flippable(self) -> NDArray[np.bool_]:

@@ -7,6 +7,7 @@ import io
 import os
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from core.errors import Cancelled, Refusal
-from core.training import classification, dataset, picture_cache, picture_writer
+from core.training import classification, dataset, picture_cache, picture_folder, picture_writer
 from core.training.dataset import PictureFolder, open_folder
 from core.training.picture_cache import cache_entries, cache_size, delete_cache
 from core.training.picture_writer import PictureWriter
@@ -359,6 +360,25 @@ def test_that_a_mapped_folder_is_worked_with_without_copying_it(folder: Path, mo
     assert is_mapped(few.pictures)
     np.testing.assert_array_equal(few.pictures, data.pictures[[4, 1]])
     assert few.paths == ("4.png", "1.png")
+
+
+def test_that_what_is_known_of_pictures_is_known_of_all_folders_that_hold_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = open_folder(filled(tmp_path / "many", 8), 8)
+    colours = np.array(data.pictures)
+    fresh = PictureFolder("fresh", colours, data.labels, ()).unflipped(("x",))
+    expected = PictureFolder("x", colours, data.labels, (), kept_as_is=(1, 2)).sha256
+    statistics = data.statistics
+    monkeypatch.setattr(picture_folder, "measure", lambda pictures: pytest.fail("measured again"))
+    monkeypatch.setattr(PictureFolder, "_digest", lambda data: pytest.fail("hashed again"))
+    assert replace(data, aside=(3,)).sha256 == data.sha256
+    assert replace(data, kept_as_is=(1, 2)).sha256 == expected
+    assert replace(data, aside=(3,)).statistics == statistics
+    with pytest.raises(pytest.fail.Exception):
+        _ = fresh.sha256
+    with pytest.raises(pytest.fail.Exception):
+        _ = data.in_channels(1).sha256
 
 
 def test_that_the_hash_is_that_of_all_bytes_in_one(folder: Path) -> None:
