@@ -91,7 +91,8 @@ class Compilation:
     def _judged(self, path: KernelPath, seconds: float) -> Wish | None:
         if not path.compiled:
             self._is_over = True
-            return Wish(path, "this version of torch cannot load compiled kernels")
+            is_as_wished = self._kernels is not None and path == self._kernels.path
+            return Wish(path, "this version of torch cannot load compiled kernels") if is_as_wished else None
         self._compiled.append(seconds)
         if len(self._compiled) < MEASURED:
             return None
