@@ -164,18 +164,39 @@ def few_pictures(s: Standing) -> Note | None:
     return Note("look", "So few pictures are soon known by heart.", numbers, advice, source)
 
 
+def classes(s: Standing) -> Note | None:
+    """How far a classifier is from guessing."""
+    if s.task != "classifier" or not s.step:
+        return None
+    nothing, loss = loss_of_nothing(s), s.loss
+    if nothing is None or not math.isfinite(loss):
+        return Note("fine", "Its accuracy says most: it is measured as it is saved.", f"{s.step:,} steps are done.")
+    return Note(
+        "fine",
+        f"Its loss is {loss / nothing:.0%} of that of guessing; at high noise nobody can do better than guess.",
+        f"{loss:.3f} nats, guessing costs {nothing:.3f}. {s.seen:,} pictures seen ({s.epochs:,.1f} epochs).",
+        "",
+        f"Guessing among {s.classes} classes costs ln {s.classes} nats; x_T says nothing of x_0 (Ho et al. 2020).",
+    )
+
+
 def samples(s: Standing) -> Note | None:
     """What the samples look like by now: by how old their weights are, and how much the network has seen."""
     if s.task == "classifier" or not s.step:
         return None
-    numbers = f"{s.seen:,} pictures seen ({s.epochs:,.1f} epochs); the averaged weights are {s.age:,.0f} steps old."
-    looks = next(words for most, words in SAMPLES if s.seen < most).format(age=s.age)
+    numbers = f"{s.seen:,} pictures seen ({s.epochs:,.1f} epochs); the averaged weights are {_age(s)} old."
+    looks = next(words for most, words in SAMPLES if s.seen < most).format(age=_age(s))
     source = AVERAGE.format(decay=s.ema_decay) + " The looks are those of the digits and emoji models at that point."
     return Note("fine", looks, numbers, "", source)
 
 
+def _age(s: Standing) -> str:
+    age = round(s.age)
+    return f"{age:,} step{'' if age == 1 else 's'}"
+
+
 SAMPLES = (
-    (5_000, "The samples are still noise or blots: the averaged weights are {age:,.0f} steps old."),
+    (5_000, "The samples are still noise or blots: the averaged weights are {age} old."),
     (25_000, "Colours and large shapes come first; classes cannot be told apart yet."),
     (80_000, "Simple things such as digits or flags become recognisable now."),
     (1_000_000, "Simple pictures should be readable by now; details get better for a long time."),
@@ -187,7 +208,7 @@ SAMPLES = (
 def slowly(s: Standing) -> Note | None:
     """The loss falls little: that is how it is, and no measure of the samples."""
     half = s.step // 2
-    if s.step < 1000:
+    if s.step < 1000 or s.task == "classifier":
         return None
     before, now = mean_of(s.losses[half - half // 2 : half]), mean_of(s.losses[-(half // 2) :])
     fall = 1 - now / before if before > 0 else math.nan
@@ -266,7 +287,7 @@ def _nothing(prediction: PredictionKind, objective: ObjectiveName, schedule: Sch
 
 
 RULES: tuple[Rule, ...] = (
-    *(not_learning, rising, beginning, ending, slowly, samples, by_heart),
+    *(not_learning, rising, beginning, ending, slowly, samples, classes, by_heart),
     *(few_pictures, rolled_back, spikes, levels),
 )
 """Of two sentences that matter as much, the one whose rule is named first comes first."""

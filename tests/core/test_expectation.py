@@ -150,6 +150,11 @@ def test_that_a_classifier_that_guesses_does_not_learn() -> None:
     assert "does not learn" not in said(standing(falling(2000, 2.3, 0.5), task="classifier", classes=10))
 
 
+def test_that_a_classifier_is_held_against_guessing() -> None:
+    learns = expectations(standing(np.full(2000, math.log(10) / 2), task="classifier", classes=10))[0]
+    assert (learns.severity, learns.headline[:38]) == ("fine", "Its loss is 50% of that of guessing; a")
+
+
 def test_that_validation_that_rises_while_training_falls_is_learning_by_heart() -> None:
     losses = falling(1000)
     overfit = standing(losses, validated=validated({200: 0.3, 400: 0.2, 600: 0.205, 800: 0.21, 1000: 0.22}))
@@ -246,14 +251,15 @@ def test_that_the_hardest_levels_are_named() -> None:
     progress=st.floats(0, 1),
     prediction=st.sampled_from(["eps", "x0", "v", "mean"]),
     objective=st.sampled_from(["simple", "weighted", "vlb", "hybrid", "min_snr"]),
+    task=st.sampled_from(["diffusion", "classifier"]),
 )
 def test_that_there_is_something_to_say_whatever_was_recorded(
-    losses: list[float], repeat: int, progress: float, prediction: str, objective: str
+    losses: list[float], repeat: int, progress: float, prediction: str, objective: str, task: str
 ) -> None:
     curve = np.repeat(np.array(losses, np.float32), repeat)
     levels = np.tile(curve[:, None], LEVELS)
     made = Standing(
-        *(len(curve), progress, 10, 4),
+        *(len(curve), progress, 10, 4, 3, task),  # type: ignore[arg-type]
         losses=curve,
         norms=curve,
         rates=curve,
