@@ -42,6 +42,17 @@ def test_that_a_scan_says_what_there_is(folder: Path, capsys: pytest.CaptureFixt
         assert words in said
 
 
+def test_that_a_scan_names_near_duplicates_and_counts_the_rest(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number in range(5):
+        Image.open(folder / "dogs" / "c.png").save(folder / "dogs" / f"copy {number}.png")
+    assert cli.run(["scan", str(folder), "--size", "8"]) == 0
+    said = capsys.readouterr().out
+    assert "5 near-duplicates in 1 groups:" in said
+    assert "  dogs/c.png, dogs/copy 0.png, dogs/copy 1.png and 3 more" in said
+
+
 def test_that_a_scan_is_told_to_machines(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.run(["scan", str(folder), "--size", "8", "--json"]) == 0
     told = json.loads(capsys.readouterr().out)

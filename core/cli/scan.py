@@ -13,7 +13,7 @@ from core.training.reading import FolderReport, Reading
 
 SHOWN = 20
 """Files and groups that are named one by one; --json names more."""
-SIZES = 3
+SIZES, IN_A_GROUP = 3, 3
 
 
 def scan(options: argparse.Namespace) -> int:
@@ -43,7 +43,7 @@ def _lines(data: PictureFolder, flip: str) -> Iterator[str]:
         yield f"{found.others:,} files are no pictures by their names"
     if found.duplicate_groups:
         yield f"{found.duplicate_pictures:,} near-duplicates in {found.duplicate_groups:,} groups:"
-        yield from (f"  {', '.join(group)}" for group in found.duplicates[:SHOWN])
+        yield from (f"  {_named(group)}" for group in found.duplicates[:SHOWN])
         yield from _more(found.duplicate_groups)
     yield f"mirrored: {flip}"
     if found.quarantined:
@@ -61,6 +61,11 @@ def _sizes(found: FolderReport) -> str:
         return named
     smallest, largest = (f"{width} × {height}" for width, height in (found.smallest, found.largest))
     return f"{named} and {more:,} more, from {smallest} to {largest}"
+
+
+def _named(group: tuple[str, ...]) -> str:
+    more = f" and {len(group) - IN_A_GROUP:,} more" if len(group) > IN_A_GROUP else ""
+    return ", ".join(group[:IN_A_GROUP]) + more
 
 
 def _more(count: int) -> Iterator[str]:
