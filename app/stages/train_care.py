@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -15,7 +16,7 @@ from app.stages.trainings import Trainings
 from app.widgets.run_list import RunList
 from core.errors import Refusal
 from core.training.ablation import FILE as ABLATION
-from core.training.claim import release
+from core.training.claim import holder_of, release
 from core.training.export import export_run
 from core.training.keeping import list_checkpoints
 from core.training.run_folder import check_deletable, check_run, delete_run, rename_run
@@ -190,7 +191,8 @@ class RunCare(QObject):
         """Raise Refusal for one at work here. The claim of one that has ended here may not be gone yet."""
         if self._is_live(folder):
             raise Refusal(f"“{folder.name}” is being trained. Stop it first.")
-        release(folder)
+        if holder_of(folder) == os.getpid():
+            release(folder)
 
     def _failed(self, folder: Path, error: Exception) -> None:
         words = str(error) if isinstance(error, Refusal) else f"That could not be done with “{folder.name}” ({error})."

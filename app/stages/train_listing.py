@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import os
+
 from app.stages.ablation import AblationDesk
 from app.stages.ablation_record import words_of_group
 from app.stages.train_course import Course
 from app.stages.trainings import Trainings
 from app.widgets.run_list import RunList
 from core.training.ablation import list_ablations
+from core.training.claim import holder_of
 from core.training.runs import is_interrupted, look_through_runs
+
+ELSEWHERE = "at work in another window or command"
 
 
 class Listing:
@@ -22,7 +27,8 @@ class Listing:
         runs, damaged = look_through_runs()
         interrupted = {run.folder for run in runs if is_interrupted(run)}
         groups = {folder: words_of_group(folder) for folder in list_ablations(runs)}
-        self._runs.set_runs(runs, self._trainings.states(), groups, damaged, interrupted)
+        elsewhere = {run.folder: ELSEWHERE for run in runs if holder_of(run.folder) not in (None, os.getpid())}
+        self._runs.set_runs(runs, elsewhere | self._trainings.states(), groups, damaged, interrupted)
         self.mark(course, at_ablation=at_ablation)
 
     def mark(self, course: Course | None, *, at_ablation: bool) -> None:

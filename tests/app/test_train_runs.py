@@ -573,6 +573,21 @@ def test_that_a_training_that_cannot_be_read_is_listed_with_the_reason_and_can_b
     assert (trash / "older").is_dir()
 
 
+def test_that_a_training_of_another_window_is_said_to_be_at_work_there(scene, folder, trash):
+    _, _, stage = scene
+    run = a_stored_run("older", folder).folder
+    parent = os.getppid()
+    born = round(psutil.Process(parent).create_time(), 1)
+    (run / CLAIM).write_text(json.dumps({"process": parent, "born": born}))
+    shown(stage, "older")
+    assert stage.runs.currentItem().text() == "● older\nat work in another window or command"
+    QTest.keyClick(stage.runs, Qt.Key.Key_Delete)
+    assert f"process {parent}" in stage.errors.message()
+    edit_name(stage, "mine")
+    assert names(stage) == ["older"]
+    assert (run / CLAIM).exists()
+
+
 def test_that_what_changed_elsewhere_is_seen_when_one_comes_back(scene, folder):
     _, _, stage = scene
     a_stored_run("older", folder)
