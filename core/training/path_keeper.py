@@ -61,7 +61,8 @@ class PathKeeper:
         """From the next step on let so many pictures go through the network at once."""
         fitting = max(1, min(self._trainer.request.batch, pictures))
         why = TOO_LARGE if self._was_too_large else ASKED_FOR
-        self._wished, self._was_too_large = (replace(self._trainer.path, micro_batch=fitting), why), False
+        path = replace(self._trainer.path, micro_batch=fitting, compiled=False)  # its kernels are for more at once
+        self._wished, self._was_too_large = (path, why), False
 
     def go_back(self, step: int, lr_scale: float, why: str) -> None:
         """Note that the run goes on from ``step`` with another learning rate. Raises NotSaved."""
