@@ -209,7 +209,7 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
             type=whole(1, 100_000_000), metavar="K")  # fmt: skip
     _option(parser, "--samples-from", "weights that samples are drawn with (default ema)",
             choices=get_args(WeightsName))  # fmt: skip
-    _option(parser, "--compile", "make kernels for the network where a C++ compiler is there (default: where it pays)",
+    _option(parser, "--compile", "kernels for the network are compiled beside a long run, and kept if faster (default)",
             action=argparse.BooleanOptionalAction)  # fmt: skip
     parser.add_argument("--resume", action="store_true", help="go on from the run's last checkpoint, if there is one")
     _add_seed(parser, default=None)
