@@ -21,6 +21,7 @@ from app.widgets.controls import PrimaryButton, label
 from app.widgets.number_field import Duration
 from app.widgets.status import Hint
 from app.widgets.tabs import Tabs
+from app.widgets.title import Title
 
 USE = {
     "diffusion": ("Use this model", "Open the model as it is now in every stage (Ctrl+Enter)"),
@@ -45,7 +46,7 @@ class TrainView(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._state = self._used = self._facts = ""
-        self.name = label("", "title")
+        self.name = Title()
         self.state = Hint()
         self.notes = label("", "caption")
         self.notes.setWordWrap(True)
@@ -111,6 +112,7 @@ class TrainView(QWidget):
     def show_course(self, course: Course, waits_for: str) -> None:
         """The figures and the curve of a training; ``waits_for`` names what it makes way for, "" where nothing."""
         self.name.setText(course.name)
+        self.name.setToolTip(course.name)
         self.accuracy.subject = course.name
         waits = f"waits for {waits_for}" if waits_for else ""
         state = course.state if course.diverged is None else f"diverged at step {course.diverged:,}"

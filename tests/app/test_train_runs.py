@@ -129,6 +129,19 @@ def test_that_f2_gives_a_training_another_name_in_list_view_and_disk(scene, fold
     assert bridge.trained[-1][0].out == (runs_folder() / "my flowers").resolve()
 
 
+def test_that_the_longest_name_leaves_room_for_everything_beside_it(scene, folder):
+    _, _, stage = scene
+    a_stored_run("older", folder)
+    shown(stage, "older")
+    before = stage.view.minimumSizeHint().width()
+    edit_name(stage, "w" * 60)
+    assert stage.view.name.text() == "w" * 60
+    stage.view.layout().activate()
+    assert stage.view.minimumSizeHint().width() == before
+    stage.view.name.resize(200, 24)
+    assert stage.view.name.shown().endswith("…")
+
+
 @pytest.mark.parametrize(("name", "words"), [("a/b", "“/”"), ("other", "already"), (" ", "at least one character")])
 def test_that_a_name_that_cannot_be_is_refused_in_words_and_the_old_one_stays(scene, folder, name, words):
     _, _, stage = scene
