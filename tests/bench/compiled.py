@@ -3,13 +3,12 @@
     python -m tests.bench.compiled [--preset small] [--batch 64] [--size 32] [--threads 2] [--rounds 9]
 
 Prints how long a process beside this one takes to make them; the lateness of a precise 16 ms timer in the GUI thread
-while another thread trains, meanwhile, and while they are loaded; then medians of eager and compiled steps, interleaved.
+while another thread trains, meanwhile, and while they are loaded; then medians of eager and compiled steps.
 """
 
 from __future__ import annotations
 
 import argparse
-import asyncio
 import os
 import statistics
 import threading
@@ -38,7 +37,7 @@ def request_of(options: argparse.Namespace) -> TrainRequest:
     return TrainRequest(network=network, steps=10**6, batch=options.batch, precision="bfloat16", **about)
 
 
-def ticks_while(work: Callable[[], None], name: str) -> None:
+def ticks_while(work: Callable[[], object], name: str) -> None:
     """Run ``work`` in a thread, and print how late the GUI thread's timer was until it ended."""
     from PySide6.QtWidgets import QApplication
     from qasync import QEventLoop
@@ -79,10 +78,10 @@ def main() -> None:
         while process.poll() is None:
             eager.one_step()
 
-    ticks_while(lambda: [eager.one_step() for _ in range(5)] and None, "training")
+    ticks_while(lambda: [eager.one_step() for _ in range(5)], "training")
     if not kernels.are_made:
         ticks_while(train_while_they_are_made, "compiling beside it")
-    ticks_while(lambda: [compiled.take(replace(compiled.path, compiled=True))] and None, "loading")
+    ticks_while(lambda: compiled.take(replace(compiled.path, compiled=True)), "loading")
     print(f"{'path':28}{compiled.path.words}")
     times: dict[str, list[float]] = {"eager": [], "compiled": []}
     compiled.one_step()

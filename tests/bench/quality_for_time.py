@@ -100,7 +100,11 @@ def apart(who: str, options: argparse.Namespace) -> Trained:
     if not done.is_file():
         told = [f"--{name}={getattr(options, name)}" for name in ("data", "out", "minutes", "threads", "preset")]
         told.append(f"--samples={options.samples}")
-        environment = os.environ | {"OMP_NUM_THREADS": str(options.threads), "GOMP_SPINCOUNT": "1000"}
+        environment = os.environ | {
+            "OMP_NUM_THREADS": str(options.threads),
+            "GOMP_SPINCOUNT": "1000",
+            "TQDM_DISABLE": "1",
+        }
         command = [sys.executable, "-m", "tests.bench.quality_for_time", *told, "--alone", who]
         subprocess.run(command, env=environment, check=True)
     return Trained(**json.loads(done.read_text()))
