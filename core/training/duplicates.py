@@ -29,7 +29,7 @@ PIXEL_RMS = 10.0
 """That between pixels, up to which two pictures are nearly the same: another compression, another scaling."""
 SAMPLE = 20_000
 """Pictures of which the principal components are found."""
-BLOCK = 1 << 24
+BLOCK = 1 << 22
 """Bytes that are worked on at once."""
 
 Pictures = NDArray[np.uint8]
