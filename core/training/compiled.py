@@ -24,6 +24,7 @@ from core.training.cpp_compiler import compiler as compiler
 from core.training.kernel_path import KernelPath
 from core.training.request import TrainRequest
 
+CACHE_VARIABLE = "TORCHINDUCTOR_CACHE_DIR"
 LOOK_EVERY = 0.02
 _CORE = Path(__file__).parents[1]
 _SOURCES = ("unet.py", "unet_blocks.py", "layers.py", "classifier.py", "training/compiling.py")
@@ -78,7 +79,7 @@ class Kernels:
         """
         environment = os.environ | {
             "PYTHONPATH": os.pathsep.join(filter(None, (str(_CORE.parent), os.environ.get("PYTHONPATH")))),
-            "TORCHINDUCTOR_CACHE_DIR": str(self.folder / "inductor"),
+            CACHE_VARIABLE: str(self.folder / "inductor"),
             "TORCHINDUCTOR_COMPILE_THREADS": "1",
             "OMP_NUM_THREADS": str(self.path.threads),
         }
@@ -102,6 +103,7 @@ class Kernels:
     def load(self, network: nn.Module) -> Compute | None:
         """The network's ``forward`` by these kernels, for as many pictures as they are made for; a part of another
         length goes the usual way. None where there are none, or this torch cannot load them."""
+        os.environ[CACHE_VARIABLE] = str(self.folder / "inductor")  # or torch would compile them once more
         try:
             with self.file.open("rb") as file:
                 function = torch.compiler.load_compiled_function(file)

@@ -15,7 +15,7 @@ from torch import nn
 
 from core.training import compilation, compiled
 from core.training.compilation import MEASURED, NO_COMPILER, Compilation, Wish
-from core.training.compiled import Compute, Kernels, compiler, pictures_at_once
+from core.training.compiled import CACHE_VARIABLE, Compute, Kernels, compiler, pictures_at_once
 from core.training.kernel_path import KernelPath
 from core.training.trainer import Trainer
 from tests.core.halves import DATA, REQUEST
@@ -27,6 +27,7 @@ STEPS = replace(REQUEST, steps=100)
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DIFFUSCOPE_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "inductor"))  # loading sets it
 
 
 class FakeCompiler:
@@ -191,7 +192,7 @@ def test_that_a_file_that_is_no_kernels_is_not_loaded() -> None:
 
 
 @pytest.mark.skipif(compiler() is None or "DIFFUSCOPE_TEST_COMPILING" not in os.environ, reason="takes minutes")
-@pytest.mark.timeout(1800)
+@pytest.mark.timeout(3600)
 def test_that_compiled_kernels_train_as_the_network_does(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("CXX")
     eager, trainer = Trainer(REQUEST, DATA), Trainer(REQUEST, DATA)
