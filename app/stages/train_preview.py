@@ -70,6 +70,7 @@ class Preview(QWidget):
             self.originals.forget()
         elif before is None or (before.source, before.paths) != (data.source, data.paths):
             self._draw = 0
+            self.originals.forget()  # they are numbered as in the folder before
             self._ask()
         self._show()
 

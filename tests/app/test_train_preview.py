@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 from PySide6.QtCore import QPointF
 from PySide6.QtGui import QColor
+from PySide6.QtWidgets import QWidget
 
 from app.stages.train_originals import (
     SEEN,
@@ -20,8 +21,8 @@ from app.stages.train_originals import (
     originals,
     unusual_first,
 )
-from app.stages.train_preview import pairs
-from app.stages.train_reading import pattern_of
+from app.stages.train_preview import Preview, pairs
+from app.stages.train_reading import ReadingControls, pattern_of
 from app.widgets.pairs import Pair, PairSheet
 from core.training.dataset import PictureFolder, open_folder
 from core.training.reading import Reading
@@ -85,6 +86,22 @@ def test_that_nothing_comes_of_originals_that_are_asked_for_no_more(folder, qtbo
     background.run()
     assert asked.found == ()
     assert background.waiting == []
+
+
+def test_that_a_smaller_folder_can_take_the_place_of_a_larger_one(folder, tmp_path, qtbot) -> None:
+    background, parent = LateBackground(), QWidget()
+    qtbot.addWidget(parent)
+    preview = Preview(ReadingControls(parent), background, parent)
+    preview.set_data(open_folder(folder, 8))
+    background.run()
+    assert len(preview.sheet.pairs) == 6
+    (tmp_path / "few").mkdir()
+    for number in range(2):
+        Image.fromarray(np.full((16, 16), number, np.uint8)).save(tmp_path / "few" / f"{number}.png")
+    preview.set_data(open_folder(tmp_path / "few", 8))
+    assert preview.sheet.pairs == ()
+    background.run()
+    assert [pair.words for pair in preview.sheet.pairs] == ["0.png\n16 × 16", "1.png\n16 × 16"]
 
 
 def test_that_a_frame_of_an_animation_is_found_again(tmp_path) -> None:
