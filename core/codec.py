@@ -81,6 +81,7 @@ NUMBERS_BY_NAME: Mapping[str, tuple[float, float]] = {
     "guidance": (-1000, 1000),
     "count": (1, MAX_COUNT),
     "index": (0, MAX_COUNT - 1),
+    "aside": (0, 2**31 - 1),
     "final_alpha_bar": (0, 1),
     "first_alpha_bar": (0, 1),
 }
@@ -96,6 +97,7 @@ MAX_LENGTHS: Mapping[str, int] = {
     "ends": 4,
     "pictures": MAX_PICTURES,
     "trials": 1000,
+    "aside": MAX_PICTURES,
 }
 SHA256 = re.compile("[0-9a-f]{64}")
 

@@ -346,8 +346,8 @@ class NearestRequest:
 
     By pixels, and by features of the network ``features`` (a recogniser, or a model's own; None: by pixels alone).
     ``mirrored`` counts mirrored pictures of ``data`` too, but for those that are never mirrored. The training kept
-    ``aside`` so many pictures of ``data``: they are no neighbours. The yardstick are as many as ``yardstick`` pictures
-    of ``held_out`` (None: of those kept aside), and of ``data`` itself beside its others.
+    ``aside`` the pictures of ``data`` with these numbers: they are no neighbours. The yardstick are as many as
+    ``yardstick`` pictures of ``held_out`` (None: of those kept aside), and of ``data`` itself beside its others.
     """
 
     samples: DataRef
@@ -356,7 +356,7 @@ class NearestRequest:
     features: ModelRef | None = None
     neighbours: int = 3
     mirrored: bool = False
-    aside: int = 0
+    aside: tuple[int, ...] = ()
     yardstick: int = 500
 
 

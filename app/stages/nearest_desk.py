@@ -170,7 +170,7 @@ class NearestDesk(QObject):
         trained = check.trained
         try:
             request = nearest_request(
-                samples, data, check.held_out, features, mirrored=trained.flip, aside=trained.validation
+                samples, data, check.held_out, features, mirrored=trained.flip, aside=trained.aside_of(data)
             )
         except Refusal as refusal:
             self._failed(str(refusal), refusal.details)

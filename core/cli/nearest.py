@@ -43,7 +43,7 @@ def nearest(options: argparse.Namespace) -> int:
     samples = as_pictures("samples", _drawn(bench, options, progress))
     mirrored = options.mirrored or run.flip
     request = nearest_request(
-        samples, data, held_out, features, mirrored=mirrored, aside=run.validation, neighbours=options.neighbours
+        samples, data, held_out, features, mirrored=mirrored, aside=run.aside_of(data), neighbours=options.neighbours
     )
     beside = [samples] if held_out is None else [samples, held_out]
     work = measurement_of(request, bench.library, bench.device, data, beside, check=_nothing, breathe=_nothing)

@@ -20,7 +20,7 @@ from core.library import Library
 from core.messages import Nearest, Neighbours, Picture, frozen
 from core.requests import DataRef, NearestRequest
 from core.training.dataset import PictureFolder
-from core.training.validation import kept_aside
+from core.training.split import kept_aside
 
 AT_ONCE = 32
 """Pictures whose features are taken, or which are compared exactly, in a piece of work."""
@@ -65,7 +65,7 @@ class NearestMeasuring:
         if request.neighbours < 1:
             raise Refusal("Ask for at least 1 neighbour.")
         if request.aside:
-            data = kept_aside(data, request.aside)[0]
+            data = kept_aside(data, np.array(request.aside, np.int64))[0]
         samples = _among(beside, request.samples)
         held_out = None if request.held_out is None else _among(beside, request.held_out)
         sets = [samples, data] if held_out is None else [samples, data, held_out]

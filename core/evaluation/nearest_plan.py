@@ -17,6 +17,7 @@ from core.messages import ClassifierInfo
 from core.requests import ModelRef, NearestRequest
 from core.training.dataset import PictureFolder
 from core.training.reading import Reading
+from core.training.split import evenly
 
 FILE = "diffuscope.json"
 
@@ -29,13 +30,19 @@ def as_pictures(name: str, pictures: NDArray[np.uint8]) -> PictureFolder:
 @dataclass(frozen=True, slots=True)
 class Trained:
     """How a model's pictures were used: ``reading`` (None: as usual), the hash of what was read, what was mirrored, and
-    how many were kept aside for ``validation``."""
+    which were kept ``aside`` (None: not said) of how many for ``validation``."""
 
     reading: Reading | None = None
     data_sha256: str = ""
     flip: bool = False
     never_flipped: tuple[str, ...] = ()
     validation: int = 0
+    aside: tuple[int, ...] | None = None
+
+    def aside_of(self, data: PictureFolder) -> tuple[int, ...]:
+        """The numbers of the pictures of ``data`` that were kept aside."""
+        rows = evenly(len(data), self.validation).tolist() if self.aside is None else self.aside
+        return tuple(row for row in rows if row < len(data))
 
 
 def trained_as(folder: Path) -> Trained:
@@ -56,7 +63,7 @@ def nearest_request(
     features: ModelRef | None = None,
     *,
     mirrored: bool = False,
-    aside: int = 0,
+    aside: tuple[int, ...] = (),
     neighbours: int = 3,
 ) -> NearestRequest:
     """The ``neighbours`` training pictures nearest to each sample; see ``NearestRequest``."""

@@ -12,15 +12,13 @@ from torch.nn import functional as F
 
 from core.classifier import Classifier
 from core.classifier_config import ClassifierConfig
-from core.errors import Refusal
 from core.schedules import make_schedule
 from core.training.dataset import PictureFolder
 from core.training.losses import Levels, noised
 from core.training.request import TrainRequest
+from core.training.split import Rows
 from core.training.tasks import Network
 
-ONE_IN = 10
-"""Pictures of which one is kept aside, to measure on what has never been trained on."""
 MEASURED = 500
 LEVELS_MEASURED = 8
 AT_ONCE = 50
@@ -48,22 +46,9 @@ class ClassifierTask:
         return F.cross_entropy(logits.float(), labels, reduction="none")
 
 
-def apart(data: PictureFolder) -> tuple[PictureFolder, PictureFolder]:
-    """The pictures to train on, and one in ten of each class, always the same, to measure on.
-
-    Raises Refusal where the pictures have no classes.
-    """
-    if not data.classes:
-        raise Refusal(
-            f"The pictures in {data.name} have no classes to tell apart. "
-            "Put them into sub-folders, one for each class, then train the classifier again."
-        )
-    place = np.zeros(len(data), dtype=np.int64)  # of each picture among those of its class
-    for label in range(len(data.classes)):
-        own = data.labels == label
-        place[own] = np.arange(own.sum())
-    kept = place % ONE_IN == ONE_IN - 1
-    return data.only(np.flatnonzero(~kept)), data.only(np.flatnonzero(kept))
+def apart(data: PictureFolder, rows: Rows) -> tuple[PictureFolder, PictureFolder]:
+    """The pictures to train on, and those numbered ``rows``, to measure on what has never been trained on."""
+    return data.only(np.delete(np.arange(len(data)), rows)), data.only(rows)
 
 
 def accuracy(

@@ -12,8 +12,8 @@ from core.training.group import Group
 from core.training.kernel_path import KernelPath
 from core.training.reading import Reading
 from core.training.request import TrainRequest
+from core.training.split import aside_of, kept_aside
 from core.training.trainer import Trainer
-from core.training.validation import kept_aside
 
 
 def follow(group: Group, folder: Path, device: str) -> None:
@@ -45,7 +45,8 @@ def _seen(request: TrainRequest, folder: Path) -> PictureFolder:
     if request.network.sides is None:
         raise Refusal("A run whose network names no size of pictures cannot be shared by processes.")
     data = open_folder(folder, request.reading or Reading(request.network.sides[0]))
+    rows = aside_of(request, data)
     if request.task == "classifier":
-        data = apart(data)[0]
+        data = apart(data, rows)[0]
     data = data.in_channels(request.network.in_channels).unflipped(request.never_flipped)
-    return data if request.task == "classifier" else kept_aside(data, request.validation)[0]
+    return data if request.task == "classifier" else kept_aside(data, rows)[0]

@@ -31,7 +31,8 @@ class TrainRequest:
     min-SNR's, ``vlb_weight`` the hybrid's lambda. ``flip`` mirrors half of the pictures, but for those
     whose path matches one of ``never_flipped``. Pictures are moved by up to ``shift`` pixels either way. Of a
     classifier ``network`` is what its encoder half is taken from. ``reading`` is how the folder's files were read (None
-    where an older version wrote it), ``validation`` how many of them are kept aside.
+    where an older version wrote it), ``validation`` how many of them are kept aside, and ``aside`` which (None where an
+    older version wrote it: see ``split.aside_of``); a classifier's are measured, but not as validation.
     """
 
     data_name: str
@@ -66,6 +67,7 @@ class TrainRequest:
     shift: int = 0
     reading: Reading | None = None
     validation: int = 0
+    aside: tuple[int, ...] | None = None
 
     def __post_init__(self) -> None:
         if (self.steps is None) == (self.minutes is None):

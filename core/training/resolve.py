@@ -20,7 +20,7 @@ from core.training.order import PresetName, TrainOrder
 from core.training.parts import micro_batch
 from core.training.presets import answered, network_of
 from core.training.request import TrainRequest
-from core.training.validation import how_many
+from core.training.split import Rows
 from core.unet import UNet
 from core.unet_config import UNetConfig
 
@@ -31,12 +31,18 @@ CLASSIFIER_SHIFT = 16
 
 
 def resolved(
-    order: TrainOrder, data: PictureFolder, base: NetworkModel | None, device: str, network: UNetConfig | None = None
+    order: TrainOrder,
+    data: PictureFolder,
+    base: NetworkModel | None,
+    device: str,
+    network: UNetConfig | None = None,
+    aside: Rows | None = None,
 ) -> tuple[TrainRequest, PictureFolder, Beginning | None]:
     """The request of a run, its pictures in the network's channels, and what it begins from where that is a model.
 
     A run that goes on keeps its own request, but for its length where the order names one. ``network`` takes the place
-    of the preset's. Raises Refusal where the folder holds something else, or the pictures do not fit.
+    of the preset's; ``aside`` are the pictures that are kept aside. Raises Refusal where the folder holds something
+    else, or the pictures do not fit.
     """
     before = read_request(order.out)
     if before is not None:
@@ -84,7 +90,8 @@ def resolved(
         noised=order.noised,
         shift=data.pictures.shape[1] // CLASSIFIER_SHIFT if classifies else 0,
         reading=data.reading,
-        validation=0 if classifies else how_many(len(data), order.validation),
+        validation=0 if classifies or aside is None else len(aside),
+        aside=() if aside is None else tuple(aside.tolist()),
     )
     return request, data, begin
 

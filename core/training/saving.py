@@ -107,6 +107,13 @@ class Saver:
         self.step, self._at = step, time.monotonic()
         self.seconds += time.perf_counter() - began
 
+    def save_film(self) -> None:
+        """Write what was drawn alone. Raises NotSaved."""
+        try:
+            write_film(self._film, self.out)
+        except Refusal as refusal:
+            raise NotSaved(str(refusal), refusal.details) from refusal
+
     @property
     def keeps_this_step(self) -> bool:
         """Whether the checkpoint of the step just done is one of every so many that are kept."""

@@ -30,9 +30,10 @@ from core.training.recovery import RECENT, NotEnoughMemory, Watch, gave_up, resc
 from core.training.resolve import resolved
 from core.training.runs import FILE as SUMMARY
 from core.training.saving import NotSaved, Saver, nothing, parameters_of
+from core.training.split import ALIKE, kept_aside, split
 from core.training.trainer import Trainer
 from core.training.training_pace import remember_pace
-from core.training.validation import Validator, kept_aside
+from core.training.validation import Validator
 from core.unet_config import UNetConfig
 from core.unet_work import unet_work
 
@@ -85,15 +86,17 @@ class TrainingSession:
         resumes = order.resume and before is not None
         aside: PictureFolder | None = None
         classifies = (order if before is None else before).task == "classifier"
+        rows, are_without_twins = split(order, before, data, check)
         if classifies:
-            data, aside = apart(data)
-        self.request, self.data, begin = resolved(order, data, base, device, network)
+            data, aside = apart(data, rows)
+        self.request, self.data, begin = resolved(order, data, base, device, network, rows)
         self.notes = begin.notes if begin else ()
         if aside is not None:
             kept = f"{len(aside)} pictures are kept aside, to measure on what it has not seen."
             self.notes += (kept if len(aside) else NONE_ASIDE,)
         else:
-            self.data, aside = kept_aside(self.data, self.request.validation)
+            self.data, aside = kept_aside(self.data, rows)
+        self.notes += () if are_without_twins else (ALIKE,)
         weights = begin.weights if begin else None
         self.trainer = Trainer(self.request, self.data, device=device, check=check, weights=weights)
         self.journal, self.history, self.film = Journal(self.out, begins=not resumes), History(), Film()
@@ -232,6 +235,18 @@ class TrainingSession:
 
     def _draw(self) -> Iterator[Drawn | None]:
         yield from self._drawing.draw(self.device, self.check)
+
+    @property
+    def draws(self) -> bool:
+        """Whether samples can be drawn of it."""
+        return self._drawing.is_possible
+
+    def draw(self) -> Iterator[Drawn | None]:
+        """Draw samples between two items of ``work``, which notices nothing, and keep them: None after each step of the
+        sampler, in the end what was drawn. Raises NotSaved where they cannot be written."""
+        yield from self._draw()
+        if self._saver.step >= 0:
+            self._saver.save_film()
 
     def _validate(self, at_the_end: bool = False) -> Validated | None:
         """The loss on the pictures kept aside, after steps that no clock has chosen."""

@@ -7,7 +7,6 @@ whether a model still learns, or only learns by heart.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 
 import numpy as np
 import torch
@@ -20,40 +19,9 @@ from core.training.events import Validated, means_by_level
 from core.training.request import TrainRequest
 from core.training.tasks import Task
 
-ONE_IN = 20
-"""Of the pictures one is kept aside, where the person says nothing else."""
-MOST = 256
-FEWEST = 100
-"""Pictures: of a smaller folder every one is wanted for learning."""
 LEAST = 64
 """Evaluations of a network: fewer pictures are measured several times, on other noise."""
 AT_ONCE = 16
-
-
-def how_many(pictures: int, count: int | None) -> int:
-    """How many of a folder's pictures are kept aside: ``count``, at most half of them; None: one in twenty, at most
-    256, none of fewer than 100."""
-    if count is None:
-        return 0 if pictures < FEWEST else min(MOST, pictures // ONE_IN)
-    return max(0, min(count, pictures // 2))
-
-
-def kept_aside(data: PictureFolder, count: int | None) -> tuple[PictureFolder, PictureFolder]:
-    """The folder with pictures that are not trained on, and these by themselves, as many as ``how_many`` says.
-
-    They are evenly spread over the folder, so that every class has its share, and always the same.
-    """
-    chosen = how_many(len(data), count)
-    if not chosen:
-        return data, _only(data, np.zeros(0, np.int64))
-    rows = (np.arange(chosen) * 2 + 1) * len(data) // (2 * chosen)
-    return replace(data, aside=tuple(rows.tolist())), _only(data, rows)
-
-
-def _only(data: PictureFolder, rows: NDArray[np.int64]) -> PictureFolder:
-    paths = tuple(data.paths[row] for row in rows) if data.paths else ()
-    pictures, labels = np.ascontiguousarray(data.pictures[rows]), data.labels[rows]
-    return replace(data, pictures=pictures, labels=labels, paths=paths, kept_as_is=(), aside=())
 
 
 class Validator:

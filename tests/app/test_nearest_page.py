@@ -91,7 +91,7 @@ def test_that_a_check_asks_with_how_the_training_used_its_pictures(scene):
     bridge.say(known(stage))
     request, (samples,) = asked(bridge), bridge.beside[-1]
     _, data = bridge.measured[-1]
-    assert (request.features, request.mirrored, request.aside) == (ModelRef("shapes", "a" * 64), True, 3)
+    assert (request.features, request.mirrored, request.aside) == (ModelRef("shapes", "a" * 64), True, (2, 6, 10))
     assert np.array_equal(samples.pictures, stage.view.samples_page.drawn.pictures)
     assert request.samples.sha256 == samples.sha256
     assert len(data) == 12

@@ -28,6 +28,7 @@ from core.training.events import Drawn
 from core.training.order import TrainOrder
 from core.training.request import TrainRequest
 from core.training.session import TrainingSession
+from core.training.split import last_of_ten
 from core.training.tasks import task_of
 from core.training.trainer import Trainer
 from tests.core.halves import DATA, REQUEST, TINY, two_classes
@@ -143,12 +144,12 @@ def test_that_one_picture_in_ten_of_each_class_is_kept_aside_always_the_same() -
     labels = np.array([0] * 25 + [1] * 9 + [2] * 40)
     pictures = np.arange(74, dtype=np.uint8).reshape(74, 1, 1, 1).repeat(8, 1).repeat(8, 2)
     data = PictureFolder("three", pictures, labels, ("a", "b", "c"))
-    shown, kept = apart(data)
+    shown, kept = apart(data, last_of_ten(data))
     assert [int((kept.labels == label).sum()) for label in range(3)] == [2, 0, 4]
     seen = [set(part.pictures[:, 0, 0, 0].tolist()) for part in (shown, kept)]
     assert seen[0] | seen[1] == set(range(74))
     assert not seen[0] & seen[1]
-    again = apart(data)
+    again = apart(data, last_of_ten(data))
     assert (again[0].sha256, again[1].sha256) == (shown.sha256, kept.sha256)
     assert shown.sha256 != data.sha256
 

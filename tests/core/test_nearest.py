@@ -246,7 +246,7 @@ def test_that_pictures_kept_aside_are_the_yardstick_and_no_training_pictures() -
             assert seen.distances[0, 0] > 0.1
             assert len(seen.held_out) == 2
             assert len(seen.own) == 38
-        again = found(folder(pictures), pictures[[5, 6]], eye=eye, aside=2)
+        again = found(folder(pictures), pictures[[5, 6]], eye=eye, aside=(5, 30))
         assert again.count == 38
         assert len(again.pixels.held_out) == 2
         elsewhere = found(data, pictures[:2], pictures[[1, 2, 3]]).pixels

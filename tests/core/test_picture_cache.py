@@ -22,6 +22,7 @@ from core.training.dataset import PictureFolder, open_folder
 from core.training.picture_cache import cache_entries, cache_size, delete_cache
 from core.training.picture_writer import PictureWriter
 from core.training.reading import Reading
+from core.training.split import last_of_ten
 
 
 @pytest.fixture(autouse=True)
@@ -394,7 +395,7 @@ def test_that_what_is_kept_apart_keeps_its_own_paths(tmp_path: Path) -> None:
         (tmp_path / "pets").mkdir(exist_ok=True)
         filled(tmp_path / "pets" / name, 12)
     data = open_folder(tmp_path / "pets", 8).unflipped(("dogs/*",))
-    train, aside = classification.apart(data)
+    train, aside = classification.apart(data, last_of_ten(data))
     assert (len(train), len(aside)) == (22, 2)
     assert aside.paths == ("cats/7.png", "dogs/7.png")  # the tenth of 0, 1, 10, 11, 2, ...
     assert aside.flippable.tolist() == [True, False]

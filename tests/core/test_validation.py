@@ -8,17 +8,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from core.requests import ScheduleSpec
 from core.training.dataset import PictureFolder
 from core.training.events import LEVELS, means_by_level
 from core.training.request import TrainRequest
+from core.training.split import evenly
+from core.training.split import kept_aside as kept_aside_rows
 from core.training.tasks import Network
 from core.training.trainer import Trainer
-from core.training.validation import Validator, kept_aside
+from core.training.validation import Validator
 from core.unet_config import UNetConfig
 
 TINY = UNetConfig(
@@ -39,6 +39,10 @@ def folder(count: int, classes: int = 2) -> PictureFolder:
     labels = np.sort(np.arange(count) % classes).astype(np.int64)
     paths = tuple(f"{label}/{row}.png" for row, label in enumerate(labels))
     return PictureFolder("noise", pictures, labels, ("a", "b")[:classes], paths=paths)
+
+
+def kept_aside(data: PictureFolder, count: int) -> tuple[PictureFolder, PictureFolder]:
+    return kept_aside_rows(data, evenly(len(data), count))
 
 
 def request_for(data: PictureFolder, **changes: object) -> TrainRequest:
@@ -71,36 +75,6 @@ class Errors:
     def losses(self, network: Network, x0: Tensor, eps: Tensor, t: Tensor, labels: Tensor | None) -> Tensor:
         network(eps, t, labels)
         return t.float() / 1000
-
-
-@pytest.mark.parametrize(
-    ("pictures", "asked", "kept"),
-    [(99, None, 0), (100, None, 5), (2000, None, 100), (100_000, None, 256), (10, 3, 3), (10, 8, 5), (10, 0, 0)],
-)
-def test_that_one_in_twenty_is_kept_aside_or_as_many_as_are_asked_for(
-    pictures: int, asked: int | None, kept: int
-) -> None:
-    data = PictureFolder("many", np.zeros((pictures, 1, 1, 1), np.uint8), np.zeros(pictures, np.int64), ())
-    train, aside = kept_aside(data, asked)
-    assert (len(aside), len(train.trained_on)) == (kept, pictures - kept)
-
-
-@given(count=st.integers(2, 120), asked=st.integers(0, 60))
-def test_that_a_picture_is_either_trained_on_or_kept_aside(count: int, asked: int) -> None:
-    data = folder(count)
-    train, aside = kept_aside(data, asked)
-    rows = np.array([data.paths.index(path) for path in aside.paths], dtype=np.int64)
-    assert sorted([*rows.tolist(), *train.trained_on.tolist()]) == list(range(count))
-    np.testing.assert_array_equal(aside.pictures, data.pictures[rows])
-    np.testing.assert_array_equal(aside.labels, data.labels[rows])
-    if len(rows) > 1:
-        assert np.ptp(np.diff(rows)) <= 1
-
-
-def test_that_the_pictures_themselves_are_not_copied_for_those_that_stay() -> None:
-    data = folder(100)
-    assert kept_aside(data, None)[0].pictures is data.pictures
-    assert kept_aside(data, None)[0].sha256 == data.sha256
 
 
 def test_that_a_training_never_sees_a_picture_that_is_kept_aside() -> None:
