@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,6 +46,8 @@ class TrainWorker(Worker):
         self._order, self._data = order, data
         self._session: TrainingSession | None = None
         self._events: Iterator[Event | None] = iter(())
+        self._drawing: Iterator[Drawn | None] | None = None
+        """What is drawn in a pause."""
         self._steps: list[TrainStep] = []
         self._told = 0.0
         self._saved = 0
@@ -63,6 +67,9 @@ class TrainWorker(Worker):
     def advance(self) -> bool:
         if self._session is None:
             self._begin()
+            return True
+        if self._drawing is not None:
+            self._draw_on(self._drawing)
             return True
         began = time.perf_counter()
         try:
@@ -93,6 +100,23 @@ class TrainWorker(Worker):
             self._tell(event)
         return True
 
+    def _draw_on(self, drawing: Iterator[Drawn | None]) -> None:
+        """One step of a sampler in a pause, which goes on afterwards."""
+        event: Drawn | _End | None = _END
+        try:
+            event = next(drawing, _END)
+        except NotSaved as refusal:
+            self._trouble = str(refusal)
+        except Exception as error:
+            if is_out_of_memory(error):
+                raise self._out_of_memory() from error
+            raise
+        if isinstance(event, _End):
+            self._drawing = None
+            self.token.stepped()
+        elif event is not None:
+            self._tell(event)
+
     def _tell(self, event: Event) -> None:
         """What the window is told beside the steps."""
         post, number = self.shop.post, self.number
@@ -122,7 +146,13 @@ class TrainWorker(Worker):
 
     def instruct(self, instruction: Instruction) -> None:
         """Raises Refusal where the training has not begun, and NotSaved where a checkpoint cannot be written."""
-        self.session.instruct(instruction)
+        draws_now = instruction.draw and self.token.paused and self.session.draws
+        self.session.instruct(replace(instruction, draw=instruction.draw and not draws_now))
+        if draws_now and self._drawing is None:
+            self._drawing = self.session.draw()
+            self.token.step()
+        elif draws_now and self._drawing is not None:
+            self._drawing = itertools.chain(self._drawing, self.session.draw())
         if instruction.save and self.token.paused:
             self.session.save()
             self._say_saved(self.session.trainer.step)

@@ -28,8 +28,8 @@ WHOSE = (
 )
 WHOSE_KEPT = "Which weights drew the samples: averaged (EMA) or raw. Choosing goes to the nearest set that they drew."
 ONE_KIND = "All samples of this training were drawn with the same weights."
-DRAW = "Draw samples after this step, with these weights, beside those drawn by themselves"
-NOT_AT_WORK = "Samples are drawn while the training is at work: go on with it first."
+DRAW = "Draw samples after this step, with these weights, beside those drawn by themselves; also in a pause"
+NOT_AT_WORK = "Samples are drawn once the training has begun."
 
 
 class SampleControls(QWidget):
@@ -71,9 +71,9 @@ class SampleControls(QWidget):
         self.weights.setEnabled(can_say or (both and not course.is_live))
         self.weights.setToolTip(WHOSE if can_say or course.is_live else WHOSE_KEPT if both else ONE_KIND)
         self.draw.setVisible(course.is_live)
-        self.draw.setEnabled(course.state == "running" and not course.will_draw)
+        self.draw.setEnabled(can_say and not course.will_draw)
         self.draw.setText("Drawing…" if course.will_draw and course.is_live else "Draw now")
-        self.draw.setToolTip(DRAW if course.state == "running" else NOT_AT_WORK)
+        self.draw.setToolTip(DRAW if can_say else NOT_AT_WORK)
         self.export.setEnabled(drawn is not None)
 
     @Slot(str)

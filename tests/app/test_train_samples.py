@@ -293,8 +293,11 @@ def test_that_samples_are_drawn_when_asked_for(scene) -> None:
     assert (draw.isEnabled(), draw.text()) == (True, "Draw now")
     course.state = "paused"
     stage.shown.flush()
+    assert (draw.isEnabled(), draw.text()) == (True, "Draw now")
+    course.state = "queued"
+    stage.shown.flush()
     assert not draw.isEnabled()
-    assert "go on with it first" in draw.toolTip()
+    assert "once the training has begun" in draw.toolTip()
 
 
 def test_that_of_a_training_that_has_ended_the_sets_of_either_weights_are_found(scene) -> None:

@@ -1,10 +1,12 @@
 """Trainings in the engine: in the background, never in the way, never lost."""
 
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from safetensors.numpy import load_file
 
 from core.errors import Diverged
@@ -27,8 +29,11 @@ from core.messages import (
 )
 from core.requests import InspectImage, ModelRef
 from core.training.dataset import PictureFolder
+from core.training.events import Drawn, TrainStep
+from core.training.film import read_film
 from core.training.keeping import KEPT
 from core.training.order import Instruction, TrainOrder
+from core.training.session import TrainingSession
 from core.training.trainer import Trainer
 from tests.toys import Toy
 
@@ -301,3 +306,36 @@ def test_that_samples_are_drawn_when_asked_for_with_the_weights_asked_for(listen
     toy.wait(lambda: toy.of(TrainingTick))
     toy.engine.instruct(job, Instruction(draw=True, samples_from="raw"))
     toy.wait(lambda: any(drawn.weights == "raw" for drawn in toy.of(TrainingSamples)))
+
+
+def test_that_samples_are_drawn_in_a_pause_which_goes_on(listening, pictures, ordered) -> None:
+    toy = listening()
+    order = ordered(steps=100_000)
+    job = toy.engine.train(order, pictures)
+    toy.wait(lambda: toy.of(TrainingTick))
+    toy.engine.pause(job)
+    toy.wait(lambda: toy.of(RunPaused))
+    paused_at, pauses = toy.of(RunPaused)[-1].step, len(toy.of(RunPaused))
+    for weights in ("raw", "ema"):
+        toy.engine.instruct(job, Instruction(draw=True, samples_from=weights))
+        wanted = (paused_at, weights)
+        toy.wait(lambda wanted=wanted: wanted in [(drawn.step, drawn.weights) for drawn in toy.of(TrainingSamples)])
+    toy.wait(lambda: len(toy.of(RunPaused)) > pauses and isinstance(toy.heard[-1], Status))
+    assert toy.of(RunPaused)[-1].step == paused_at
+    assert not toy.of(RunResumed)
+    assert len(losses(toy)) == paused_at
+    assert [drawn.weights for drawn in read_film(order.out).sets if drawn.step == paused_at][-2:] == ["raw", "ema"]
+    toy.engine.resume(job)
+    toy.wait(lambda: len(losses(toy)) > paused_at)
+
+
+def test_that_a_step_notices_nothing_of_what_was_drawn_in_a_pause(pictures, ordered, tmp_path) -> None:
+    weights = []
+    for draws in (False, True):
+        order = replace(ordered(steps=4, samples=2), out=tmp_path / str(draws), sample_every=1e9)
+        session = TrainingSession(order, pictures)
+        for event in session.work():
+            if draws and isinstance(event, TrainStep):
+                assert isinstance(list(session.draw())[-1], Drawn)
+        weights.append({name: tensor.clone() for name, tensor in session.trainer.raw().state_dict().items()})
+    assert all(torch.equal(weights[0][name], tensor) for name, tensor in weights[1].items())
