@@ -9,11 +9,11 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from core.cli.arguments import MAX_SEED, whole
 from core.cli.bench import Bench, check_outputs, named, open_bench, outputs
 from core.cli.labels import labels_of
 from core.cli.noise import open_sample
 from core.cli.output import Progress, report
-from core.cli.parser import MAX_SEED, whole
 from core.cli.sample import DEFAULT_STEPS
 from core.codec import from_json, to_json
 from core.errors import Refusal
