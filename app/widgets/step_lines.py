@@ -8,8 +8,8 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QLineF, QPointF
-from PySide6.QtGui import QColor, QPolygonF
+from PySide6.QtCore import QLineF
+from PySide6.QtGui import QColor
 
 SMOOTHED = 100
 """Steps in the trailing mean."""
@@ -37,7 +37,7 @@ class StepLine:
     def known(self) -> tuple[Numbers, Numbers]:
         """Steps and values where there are any."""
         good = np.isfinite(self.values)
-        return self.steps[good], self.values[good]
+        return (self.steps, self.values) if good.all() else (self.steps[good], self.values[good])
 
     def near(self, step: int) -> tuple[int, float] | None:
         """The known value nearest to a step, with its own step."""
@@ -58,6 +58,10 @@ def every(values: Numbers) -> Numbers:
 def smoothed(losses: Numbers, width: int = SMOOTHED) -> NDArray[np.float64]:
     """The mean of the known among the last ``width`` losses at every step; (n,) to (n,), NaN where none is known."""
     known = np.isfinite(losses)
+    if known.all():
+        sums = np.cumsum(losses, dtype=np.float64)
+        sums[width:] -= sums[:-width].copy()
+        return np.asarray(sums / np.minimum(np.arange(1, len(losses) + 1), width))
     total = np.concatenate(([0.0], np.cumsum(np.where(known, losses, 0.0), dtype=np.float64)))
     count = np.concatenate(([0], np.cumsum(known)))
     ends = np.arange(1, len(losses) + 1)
@@ -91,22 +95,33 @@ def _of_last(sums: Numbers, width: int) -> Numbers:
     return sums - before
 
 
-def envelope(xs: Numbers, ys: Numbers) -> list[QLineF]:
-    """From the least to the largest in each column of pixels: as much as can be seen of very many points; xs rise."""
-    if not len(xs):
-        return []
-    columns = xs.round()
-    firsts = np.flatnonzero(np.diff(columns, prepend=-1.0))
-    tops, bottoms = (reduce.reduceat(ys, firsts).tolist() for reduce in (np.minimum, np.maximum))
-    at = columns[firsts].tolist()
-    spans = [QLineF(x, top, x, max(bottom, top + 1)) for x, top, bottom in zip(at, tops, bottoms, strict=True)]
-    return spans + [QLineF(at[i], bottoms[i], at[i + 1], tops[i + 1]) for i in range(len(at) - 1)]
+def extremes(values: Numbers, firsts: NDArray[np.intp]) -> tuple[Numbers, Numbers]:
+    """The least and the largest known value of each part that begins at one of ``firsts``, NaN where none is."""
+    if not len(firsts):
+        return values[:0], values[:0]
+    return np.fmin.reduceat(values, firsts), np.fmax.reduceat(values, firsts)
 
 
-def thinned(xs: Numbers, ys: Numbers, width: float) -> QPolygonF:
-    """A line through points, one in two columns of pixels."""
-    places = np.unique(np.linspace(0, len(xs) - 1, min(len(xs), max(2, int(width / 2)))).astype(int))
-    return QPolygonF([QPointF(x, y) for x, y in zip(xs[places].tolist(), ys[places].tolist(), strict=True)])
+def envelope(columns: Numbers, tops: Numbers, bottoms: Numbers) -> list[QLineF]:
+    """An upright line in each column of pixels, and one to the next where they would not touch."""
+    at, high, low = columns.tolist(), tops.tolist(), np.maximum(bottoms, tops + 1).tolist()
+    spans = [QLineF(x, top, x, bottom) for x, top, bottom in zip(at, high, low, strict=True)]
+    gaps = np.flatnonzero((tops[1:] > bottoms[:-1]) | (bottoms[1:] < tops[:-1]) | (np.diff(columns) > 1)).tolist()
+    return spans + [
+        QLineF(at[i], low[i], at[i + 1], high[i + 1])
+        if high[i + 1] >= low[i]
+        else QLineF(at[i], high[i], at[i + 1], low[i + 1])
+        for i in gaps
+    ]
+
+
+def thinned(values: Numbers, most: int) -> NDArray[np.intp]:
+    """The places of at most so many known values, evenly spread, the first and the last among them."""
+    known = np.flatnonzero(np.isfinite(values))
+    if len(known) <= most:
+        return known
+    places: NDArray[np.intp] = known[np.linspace(0, len(known) - 1, max(2, most)).astype(np.intp)]
+    return places
 
 
 def joined(lines: Sequence[StepLine]) -> list[list[float]]:

@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from app.theme import GRID, colour, font, palette
 from app.widgets.drawn_plot import DrawnPlot, Table
-from app.widgets.step_lines import StepLine, envelope, joined, thinned
+from app.widgets.step_lines import StepLine, envelope, extremes, joined, thinned
 from app.widgets.step_painting import legend_width, paint_legend, paint_line, paint_words, value_text
 from app.widgets.step_scale import AXIS, StepScale, paint_axes, paint_levels, paint_moments
 
@@ -265,10 +265,15 @@ class StepPlot(DrawnPlot):
             paint_words(painter, words, self.pointed_at, self.extent)
 
     def _lay_out(self, line: StepLine, scale: StepScale) -> tuple[StepLine, list[QLineF], QPolygonF]:
-        steps, values = line.known()
-        if self.is_log:
-            steps, values = steps[values > 0], values[values > 0]
-        xs, ys = scale.xs(steps), scale.ys(values)
+        """Of very many values what can be seen: those between are not even looked at one by one."""
+        drawable = np.isfinite(line.values) & (line.values > (0 if self.is_log else -math.inf))
+        values = line.values if drawable.all() else np.where(drawable, line.values, math.nan)
         if line.look == "each":
-            return line, envelope(xs, ys), QPolygonF()
-        return line, [], thinned(xs, ys, scale.rect.width())
+            firsts = scale.columns(line.steps)
+            least, largest = extremes(values, firsts)
+            known = np.isfinite(least)
+            columns = np.floor(scale.xs(line.steps[firsts[known]]) + 0.5)
+            return line, envelope(columns, scale.ys(largest[known]), scale.ys(least[known])), QPolygonF()
+        places = thinned(values, int(scale.rect.width() / (3 if line.look == "thin" else 2)))
+        xs, ys = scale.xs(line.steps[places]), scale.ys(values[places])
+        return line, [], QPolygonF([QPointF(x, y) for x, y in zip(xs.tolist(), ys.tolist(), strict=True)])

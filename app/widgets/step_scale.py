@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QPainter, QPen, QPolygonF
 
@@ -50,6 +51,13 @@ class StepScale:
     def place(self, step: float, value: float) -> QPointF:
         """Where the value of a step is drawn."""
         return QPointF(self.x(step), float(self.ys(np.array([value]))[0]))
+
+    def columns(self, steps: Numbers) -> NDArray[np.intp]:
+        """The places among rising ``steps`` where another column of pixels begins."""
+        edges = np.arange(math.floor(self.rect.left() + 0.5), math.floor(self.rect.right() + 0.5) + 1) - 0.5
+        starts = 1 + (edges - self.rect.left()) / self.rect.width() * (self.last - 1)
+        firsts = np.unique(np.searchsorted(steps, starts))
+        return firsts[firsts < len(steps)]
 
     def step_at(self, x: float) -> int:
         """The step that is drawn at ``x``."""

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
-from PySide6.QtCore import QPoint, Qt
+from hypothesis import given
+from hypothesis import strategies as st
+from PySide6.QtCore import QPoint, QRectF, Qt
+from PySide6.QtGui import QImage
 from pytestqt.qtbot import QtBot
 
 from app.widgets.loss_plot import LossPlot, loss_text
-from app.widgets.step_lines import smoothed, thin
+from app.widgets.step_lines import every, extremes, smoothed, thin
 from app.widgets.step_painting import loss_ticks, short, step_ticks
+from app.widgets.step_scale import StepScale
 
 
 @pytest.fixture
@@ -140,3 +146,55 @@ def test_that_thinned_means_are_those_of_the_same_steps(count: int) -> None:
     for at in range(0, len(steps) - (count % stride > 0), 97):  # the last may stand for fewer steps
         part = rows[max(0, int(steps[at]) - width) : steps[at], :2]
         np.testing.assert_allclose(means[at, :2], np.nanmean(part, axis=0), rtol=1e-4)
+
+
+def painted(plot: LossPlot, losses: np.ndarray) -> np.ndarray:
+    """Where the plot is not as it is without a curve, (height, width)."""
+    plot.set_losses(losses)
+    image = plot.grab().toImage().convertToFormat(QImage.Format.Format_RGB888)
+    rows = np.frombuffer(image.constBits(), np.uint8).reshape(image.height(), image.bytesPerLine())
+    return rows[:, : 3 * image.width()].reshape(image.height(), image.width(), 3).astype(int)
+
+
+def test_that_a_peak_of_one_step_among_very_many_is_seen(plot: LossPlot) -> None:
+    flat = np.full(200_000, 0.1, np.float32)
+    flat[0], flat[1] = 1.0, 0.01
+    peaked = flat.copy()
+    peaked[123_456] = 0.9
+    plot.set_range((0.01, 1.0))
+    differs = np.abs(painted(plot, peaked) - painted(plot, flat)).max(axis=2) > 20
+    at = plot.place(123_457, 0.9)
+    assert differs[int(at.y()) + 1 : int(at.y()) + 10, int(at.x()) - 1 : int(at.x()) + 2].any(axis=1).all()
+    columns = np.flatnonzero(differs[:, 60:].any(axis=0)) + 60
+    assert np.ptp(columns) < 6  # its mean rises a little
+
+
+def test_that_columns_begin_where_another_pixel_does() -> None:
+    scale = StepScale(QRectF(44, 20, 101, 50), 10_000, 0.1, 1.0, True)
+    steps = every(np.zeros(10_000))
+    firsts = scale.columns(steps)
+    pixels = np.floor(scale.xs(steps) + 0.5)
+    np.testing.assert_array_equal(firsts, np.flatnonzero(np.diff(pixels, prepend=-1)))
+
+
+@given(values=st.lists(st.floats(0.01, 100) | st.just(math.nan), min_size=1, max_size=50), parts=st.integers(1, 10))
+def test_that_the_extremes_of_parts_are_those_of_their_known_values(values: list[float], parts: int) -> None:
+    firsts = np.unique(np.arange(parts) * len(values) // parts)
+    least, largest = extremes(np.array(values), firsts)
+    for low, high, part in zip(least, largest, np.split(np.array(values), firsts[1:]), strict=True):
+        known = part[np.isfinite(part)]
+        assert (low, high) == (known.min(), known.max()) if len(known) else math.isnan(low)
+
+
+def test_that_the_mean_of_known_losses_is_that_of_the_same_losses_one_by_one() -> None:
+    losses = np.random.default_rng(0).random(1000, np.float32)
+    means = smoothed(losses, 7)
+    wanted = [losses[max(0, end - 7) : end].mean(dtype=np.float64) for end in range(1, 1001)]
+    np.testing.assert_allclose(means, wanted, rtol=1e-9)
+
+
+def test_that_two_hundred_thousand_steps_cost_little_to_draw(plot: LossPlot) -> None:
+    losses = np.random.default_rng(0).random(200_000, np.float32) + 0.1
+    plot.set_losses(losses)
+    plot.grab()
+    assert sum(len(spans) + curve.size() for _line, spans, curve in plot._layout) < 4 * plot.width()
