@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeGuard
 
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QSizePolicy, QStackedWidget, QVBoxLayout, QWidget
@@ -13,6 +14,7 @@ LEFT_WIDTH = 220
 RIGHT_WIDTH = 320
 BOTTOM_HEIGHT = 140
 SCROLL_BAR = 8
+_DIRECTLY = Qt.FindChildOption.FindDirectChildrenOnly
 
 
 def surface(widget: QWidget, role: str = "panel") -> QWidget:
@@ -87,14 +89,25 @@ class Pages(QStackedWidget):
         self.updateGeometry()
 
     def sizeHint(self) -> QSize:
-        """That of the page shown, not of the largest; what does not scroll has its least height."""
+        """That of the page shown, not of the largest; what does not scroll has its least height, or none where
+        everything on it is hidden."""
         page = self.currentWidget()
         hint = super().sizeHint() if page is None else page.sizeHint()
+        if self._is_empty(page):
+            return QSize(hint.width(), 0)
         return hint if self._width is not None else hint.expandedTo(QSize(0, BOTTOM_HEIGHT))
 
     def minimumSizeHint(self) -> QSize:
         page = self.currentWidget()
+        if self._is_empty(page):
+            return QSize(page.minimumSizeHint().width(), 0)
         return super().minimumSizeHint() if page is None else page.minimumSizeHint()
+
+    def _is_empty(self, page: QWidget | None) -> TypeGuard[QWidget]:
+        """Whether it is a page that does not scroll and on which everything is hidden."""
+        if page is None or self._width is not None:
+            return False
+        return all(widget.isHidden() for widget in page.findChildren(QWidget, options=_DIRECTLY))
 
     def _page(self, widgets: Sequence[QWidget]) -> QWidget:
         page = QWidget()

@@ -116,6 +116,7 @@ class TrainScreen(QObject):
         self.film.show(None)
         self.pages.setCurrentWidget(self.ablation.view)
         self.instruments.bottom.setCurrentWidget(self.ablation.table)
+        self.instruments.bottom.setVisible(True)
         self.ablation.show()
         self.list_runs()
         self.say_hint()
@@ -124,6 +125,7 @@ class TrainScreen(QObject):
     def show(self) -> None:
         course = self.course
         self.pages.setCurrentWidget(self.setup if course is None else self.view)
+        self.instruments.bottom.setVisible(course is not None)  # until there is a film the pictures have its room
         self._listing.mark(course, at_ablation=False)
         self.film.show(course)
         self.flush()

@@ -34,6 +34,16 @@ def test_that_the_bottom_gets_what_its_page_needs_however_much_the_stage_wants(
     assert window.bottom_panel.height() == least
 
 
+def test_that_a_bottom_without_anything_on_it_takes_no_room(window: MainWindow, qtbot: QtBot) -> None:
+    stage = window.stage
+    assert isinstance(stage, Forward)
+    qtbot.waitUntil(lambda: window.bottom_panel.height() == 140, timeout=1000)
+    stage.bottom.hide()
+    qtbot.waitUntil(lambda: window.bottom_panel.height() == 0, timeout=1000)
+    stage.bottom.show()
+    qtbot.waitUntil(lambda: window.bottom_panel.height() == 140, timeout=1000)
+
+
 def _fill(content: QWidget) -> None:
     column = content.layout()
     assert column is not None
