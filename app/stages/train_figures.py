@@ -42,8 +42,7 @@ class TrainFigures(QWidget):
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(GRID)
         for figure in self.figures.values():
-            row.addWidget(figure)
-        row.addStretch(1)
+            row.addWidget(figure, 1)
 
     def show_course(self, course: Course, loss: str) -> None:
         """The figures of a training; ``loss`` is its loss as the curve says it, "" where it has none."""

@@ -160,6 +160,7 @@ class TrainView(QWidget):
     def _page_changed(self, key: str) -> None:
         self.samples_page.controls.setVisible(key == "samples")
         self.nearest_page.controls.setVisible(key == "nearest")
+        self.curves.setVisible(key != "nearest")  # a table of pictures wants the room, and says nothing of steps
 
     def show_buttons(self, course: Course, *, can_resume: bool, can_use: bool) -> None:
         """What can be done with it. The buttons know nothing themselves."""
@@ -172,7 +173,7 @@ class TrainView(QWidget):
         self.pause.setToolTip(
             ("Go on (Space)" if course.state == "paused" else "Pause after this step, and save (Space)")
             if live
-            else "Go on with this training to the length beside, from its last checkpoint (Space)"
+            else "Go on with this training to the length beside, from its last checkpoint"
             if can_resume
             else "Choose a length beyond what is done, or wait for the training under way."
         )

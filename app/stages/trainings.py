@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -69,6 +70,8 @@ class Trainings(QObject):
         order = TrainOrder(
             out=course.folder, minutes=minutes, steps=steps, resume=True, samples_from=course.samples_from
         )
+        if course.samples:  # as many as before, from the same noise: one film
+            order = replace(order, samples=len(course.samples[-1].pictures))
         course.job = self._bridge.train(order, data)
         course.state, course.total, course.minutes = "queued", steps, minutes
         self._courses[course.job] = course

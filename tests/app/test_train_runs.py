@@ -431,7 +431,7 @@ def test_that_go_on_reads_the_pictures_and_trains(scene, folder):
     run = a_stored_run("older", folder).folder.resolve()
     shown(stage)
     line(stage.shelf.care.menu(run), "Go on").trigger()
-    assert bridge.trained[-1][0] == TrainOrder(out=run, steps=100, resume=True)
+    assert bridge.trained[-1][0] == TrainOrder(out=run, steps=100, resume=True, samples=4)
     assert stage.view.name.text() == "older"
     menu = stage.shelf.care.menu(run)
     assert not line(menu, "Go on").isEnabled()

@@ -1003,6 +1003,44 @@ def test_that_trainings_on_the_disk_are_listed_and_shown(scene, folder):
     assert stage.primary_action is stage.setup.start
 
 
+def test_that_the_film_has_no_room_until_there_is_a_training(scene, folder):
+    _, _, stage = scene
+    a_stored_run("older", folder)
+    stage.activate()
+    assert stage.instruments.bottom.isHidden()
+    stage.runs.setCurrentRow(1)
+    assert not stage.instruments.bottom.isHidden()
+    stage.runs.setCurrentRow(0)
+    assert stage.instruments.bottom.isHidden()
+    stage.prepare_ablation()
+    assert not stage.instruments.bottom.isHidden()
+
+
+def test_that_the_curves_leave_their_room_to_the_nearest_pictures(scene, folder):
+    _, _, stage = scene
+    a_stored_run("older", folder)
+    stage.activate()
+    stage.runs.setCurrentRow(1)
+    stage.view.pages.set_current("nearest")
+    assert stage.view.curves.isHidden()
+    stage.view.pages.set_current("samples")
+    assert not stage.view.curves.isHidden()
+
+
+def test_that_space_plays_the_film_of_a_training_that_has_ended_and_no_button_says_otherwise(scene, folder):
+    _, bridge, stage = scene
+    a_stored_run("older", folder)
+    stage.activate()
+    stage.runs.setCurrentRow(1)
+    stage.transport.set_position(0)
+    sent = len(bridge.trained)
+    stage.toggle()
+    assert stage.transport.is_playing
+    assert len(bridge.trained) == sent
+    stage.transport.stop()
+    assert "(Space)" not in stage.view.pause.toolTip()
+
+
 def test_that_a_training_is_gone_on_with_its_own_pictures(scene, folder):
     _, bridge, stage = scene
     a_stored_run("older", folder)
@@ -1011,7 +1049,7 @@ def test_that_a_training_is_gone_on_with_its_own_pictures(scene, folder):
     stage.view.length.set_duration(steps=250)
     stage.view.pause.click()
     sent, data = bridge.trained[-1]
-    assert sent == TrainOrder(out=list_runs()[0].folder, steps=250, resume=True)
+    assert sent == TrainOrder(out=list_runs()[0].folder, steps=250, resume=True, samples=4)  # as many as it drew
     assert data.source == folder
     assert data.pictures.shape[1] == 16
     assert "queued" in stage.view.state.text()
