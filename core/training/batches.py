@@ -69,9 +69,9 @@ class Batches:
 
     def _next_indices(self, count: int) -> Tensor:
         """The next pictures: each once before any comes again, in a new order every time, also in a small folder."""
-        while len(self._order) < count:
-            fresh = self._rows[torch.randperm(len(self._rows), generator=self._shuffles)]
-            self._order = torch.cat((self._order, fresh))
+        rounds = max(0, -((len(self._order) - count) // len(self._rows)))
+        fresh = (self._rows[torch.randperm(len(self._rows), generator=self._shuffles)] for _ in range(rounds))
+        self._order = torch.cat((self._order, *fresh))
         index, self._order = self._order[:count], self._order[count:]
         return index
 
@@ -84,6 +84,13 @@ class Batches:
         """Go on from what ``state`` gave. Raises KeyError, RuntimeError, TypeError or ValueError for another run's."""
         self._draws.set_state(state["draws"])
         self._shuffles.set_state(state["shuffles"])
-        self._order = state["order"].clone()
+        self._order = _order(state["order"], len(self._labels))
         learned = {name: tensor for name, tensor in state.items() if name.startswith("timesteps.")}
         self.timesteps.restore({name.removeprefix("timesteps."): tensor for name, tensor in learned.items()})
+
+
+def _order(kept: Tensor, pictures: int) -> Tensor:
+    """What a checkpoint says of the pictures to come. Raises ValueError where it is not of so many."""
+    if kept.dtype != torch.int64 or kept.ndim != 1 or not ((kept >= 0) & (kept < pictures)).all():
+        raise ValueError("its order is not of these pictures")
+    return kept.clone()

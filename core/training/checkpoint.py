@@ -4,6 +4,7 @@ run. One that has come to harm is noticed, and the newest before it takes its pl
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +20,11 @@ from core.training.sealed import check_seal, metadata_of, write_sealed
 from core.training.trainer import Trainer
 
 FILE = LATEST
-UNREADABLE = (SafetensorError, OSError, KeyError, TypeError, ValueError, AttributeError)
+WEIGHTS = ("weights/", "average/")
+UNREADABLE = (
+    *(SafetensorError, OSError, KeyError, TypeError, ValueError, AttributeError),
+    *(OverflowError, RecursionError, MemoryError),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +99,8 @@ def restore_checkpoint(trainer: Trainer, path: Path) -> None:
         numbers = _numbers(metadata_of(path))
         with safe_open(str(path), framework="pt") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        if not all(tensor.isfinite().all() for name, tensor in tensors.items() if name.startswith(WEIGHTS)):
+            raise ValueError("its weights are no numbers")
     except UNREADABLE as error:
         raise _damaged(path, error) from error
     trainer.restore(tensors, numbers)
@@ -110,7 +117,10 @@ def load_checkpoint(trainer: Trainer, folder: Path, journal: Journal | None = No
 
 
 def _numbers(metadata: Mapping[str, str]) -> dict[str, float]:
-    return {name: float(value) for name, value in json.loads(metadata["numbers"]).items()}
+    numbers = {name: float(value) for name, value in json.loads(metadata["numbers"]).items()}
+    if not all(0 <= value < math.inf for value in numbers.values()) or not 0 < numbers.get("lr_scale", 1.0) <= 1:
+        raise ValueError("its numbers are not those of a run")
+    return numbers
 
 
 def _damaged(path: Path, error: Exception) -> Refusal:

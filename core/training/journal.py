@@ -14,6 +14,7 @@ from typing import Any
 
 from core.errors import Refusal
 from core.files import sync_folder, write_refusal
+from core.training.kernel_path import KernelPath
 
 FILE = Path("training") / "journal.jsonl"
 DAMAGED = "How parts of this run were computed is not known any more, so its bits may differ: journal.jsonl is damaged."
@@ -109,6 +110,8 @@ def _read(text: bytes) -> Line | None:
         if int(number, 16) != zlib.crc32(content):
             return None
         data = json.loads(content)
-        return Line(int(data["step"]), dict(data["path"]), float(data["lr_scale"]), str(data["why"]))
-    except (ValueError, KeyError, TypeError):
+        line = Line(int(data["step"]), dict(data["path"]), float(data["lr_scale"]), str(data["why"]))
+        KernelPath.from_json(line.path)
+    except (Refusal, ValueError, KeyError, TypeError, OverflowError, RecursionError):
         return None
+    return line if line.step >= 0 and 0 < line.lr_scale <= 1 else None

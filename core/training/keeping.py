@@ -61,7 +61,7 @@ def step_of(path: Path) -> int | None:
     """How many steps the run in a checkpoint has made, None where there is none that can be read."""
     try:
         return int(json.loads(metadata_of(path)["numbers"])["step"])
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
         return None
 
 

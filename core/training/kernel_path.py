@@ -9,6 +9,8 @@ from core.codec import field_from_json
 from core.errors import Refusal
 from core.requests import Precision
 
+MOST_THREADS = 1024
+
 
 @dataclass(frozen=True, slots=True)
 class KernelPath:
@@ -30,6 +32,8 @@ class KernelPath:
         for name in ("threads", "micro_batch", "world"):
             if getattr(self, name) < 1:
                 raise Refusal(f"A training's {name.replace('_', '-')} is at least 1.")
+        if self.threads > MOST_THREADS:
+            raise Refusal(f"A training's step is worked on by at most {MOST_THREADS} threads.")
 
     @property
     def words(self) -> str:

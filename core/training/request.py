@@ -17,6 +17,7 @@ from core.training.reading import Reading
 from core.unet_config import UNetConfig
 
 MAX_SHIFT = 64
+MAX_BATCH = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,8 @@ class TrainRequest:
             raise Refusal(f"A training of {self.minutes:g} minutes cannot be done: ask for more than 0.")
         if self.batch < 1:
             raise Refusal(f"A batch of {self.batch} pictures is empty: ask for at least 1.")
+        if self.batch > MAX_BATCH:
+            raise Refusal(f"A batch of {self.batch:,} pictures is too large: ask for at most {MAX_BATCH:,}.")
         if self.micro_batch is not None and self.micro_batch < 1:
             raise Refusal("A micro-batch is at least 1 picture.")
         if not 0 < self.lr < 1:

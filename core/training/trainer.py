@@ -295,7 +295,7 @@ class Trainer:
             self.batches.restore(tensors)
             self.step, self.seconds = int(numbers["step"]), float(numbers["seconds"])
             self.lr_scale, self._is_told = float(numbers.get("lr_scale", 1.0)), False
-        except (KeyError, RuntimeError, TypeError, ValueError) as error:
+        except (KeyError, RuntimeError, TypeError, ValueError, OverflowError) as error:
             raise Refusal(
                 "The checkpoint does not belong to this network. Train into another folder.", repr(error)
             ) from error
