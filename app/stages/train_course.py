@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.stages.train_aim import Aim
-from app.stages.train_folder import computed, read_run_folder
+from app.stages.train_folder import computed, read_run_folder, recomputed
 from core.classifier_config import classifier_parameters
 from core.messages import (
     Failed,
@@ -26,7 +26,7 @@ from core.messages import (
     TrainingValidated,
 )
 from core.training.dataset import PictureFolder
-from core.training.events import LEVELS, Drawn, RolledBack, Validated
+from core.training.events import LEVELS, Drawn, PathChanged, RolledBack, Validated
 from core.training.film import Film, as_drawn
 from core.training.history import History
 from core.training.order import TrainOrder, WeightsName
@@ -45,9 +45,9 @@ class Course:
     ``job`` is its number in the engine, None where it only lies on the disk; ``state`` is "queued", "running",
     "paused", "finished", "stopped" or "failed". ``losses`` are float32 (step,); ``norms`` of the gradient, learning
     ``rates`` and losses ``by_level`` float32 (step, 10) are of the same steps, NaN where unknown. ``path`` says how the
-    network is computed, and ``offer`` what would make it fit into memory. ``film`` is what it has drawn. ``saved`` is
-    the step of the last checkpoint, None before the first; ``seconds`` of work are known of a training that ended;
-    ``notes`` are for the person.
+    network is computed, ``recomputed`` since when where that has changed, and ``offer`` what would make it fit into
+    memory. ``film`` is what it has drawn. ``saved`` is the step of the last checkpoint, None before the first;
+    ``seconds`` of work are known of a training that ended; ``notes`` are for the person.
     """
 
     folder: Path
@@ -72,6 +72,7 @@ class Course:
     validated: tuple[Validated, ...] = ()
     rolled_back: tuple[RolledBack, ...] = ()
     path: str = ""
+    recomputed: tuple[PathChanged, ...] = ()
     offer: TrainingOffer | None = None
     film: Film = field(default_factory=Film)
     images_per_second: float = 0.0
@@ -131,9 +132,10 @@ class Course:
             case TrainingRolledBack(at=at, step=step, lr_scale=scale, why=why):
                 self._cut_to(step)
                 self.film.cut_to(step)
+                self.recomputed = tuple(known for known in self.recomputed if known.step <= step)
                 self.rolled_back = (*self.rolled_back, RolledBack(at, step, scale, why))
-            case TrainingPath(words=words):
-                self.path = words
+            case TrainingPath(step=step, words=words, why=why):
+                self._recompute(PathChanged(step, words, why))
             case TrainingOffer():
                 self.offer = message
             case RunPaused():
@@ -161,6 +163,7 @@ class Course:
             RolledBack(back.at, back.step, back.lr_scale, back.why) for back in message.rolled_back
         )
         self.path, self.will_draw = message.path, False
+        self.recomputed = recomputed(self.folder, message.step)
         self.saved, self.notes = message.step or None, message.notes
 
     def _tick(self, message: TrainingTick) -> None:
@@ -173,6 +176,14 @@ class Course:
         self._cut_to(self.step)
         self.images_per_second, self.eta = message.images_per_second, message.eta
         self.progress = message.progress
+
+    def _recompute(self, change: PathChanged) -> None:
+        """The network is computed another way; one that goes on says so again where it was so before."""
+        before = self.recomputed[-1].words if self.recomputed else self.path
+        if before and change.step and change.words != before:
+            earlier = (known for known in self.recomputed if known.step < change.step)
+            self.recomputed = (*earlier, change)
+        self.path = change.words
 
     def _cut_to(self, step: int) -> None:
         """What came after ``step`` counts no more."""
@@ -249,6 +260,7 @@ def stored(summary: RunSummary, history: History, film: Film) -> Course:
         validated=history.validated,
         rolled_back=history.rolled_back,
         path=computed(summary.folder, summary.step),
+        recomputed=recomputed(summary.folder, summary.step),
         film=film,
         progress=min(1.0, done),
         saved=summary.step,

@@ -23,7 +23,8 @@ from app.widgets.measured_curve import STYLES, ink
 from app.widgets.step_lines import SMOOTHED, Numbers, StepLine, every, smoothed, thin
 from app.widgets.step_painting import value_text
 from app.widgets.step_plot import StepPlot
-from core.training.events import LEVELS
+from app.widgets.step_scale import StepMark
+from core.training.events import LEVELS, PathChanged
 
 LOWEST, HIGHEST = 9 * GRID, 18 * GRID
 """Of a plot, in pixels."""
@@ -89,7 +90,7 @@ class TrainCurves(QWidget):
         for plot in (self.plot, self.other):
             plot.subject = course.name
             plot.set_moments(course.moments)
-            plot.set_marks([(back.step, back.why) for back in course.rolled_back])
+            plot.set_marks(_marks(course))
         self.plot.set_words(words.name, words.unit, words.meaning)
         self.plot.set_placeholder(_waiting(course, "The loss appears here with the first steps.", "No step was made."))
         self.plot.set_losses(course.losses)
@@ -138,6 +139,20 @@ class TrainCurves(QWidget):
 
 def _waiting(course: Course, waiting: str, missing: str) -> str:
     return waiting if course.is_live else missing
+
+
+def _marks(course: Course) -> list[StepMark]:
+    """Where it was rolled back to, and where its network came to be computed another way."""
+    back = (
+        StepMark(one.step, "rolled back", f"rolled back to step {one.step:,}: {one.why}") for one in course.rolled_back
+    )
+    path = (StepMark(one.step, "computed", _since(one), is_alarm=False) for one in course.recomputed)
+    return [*back, *path]
+
+
+def _since(change: PathChanged) -> str:
+    why = f" ({change.why.rstrip('.')})" if change.why else ""
+    return f"after step {change.step:,}: {change.words}{why}"
 
 
 def _path_words(course: Course) -> str:

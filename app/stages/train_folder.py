@@ -11,8 +11,10 @@ from app.stages.train_aim import Aim
 from core.codec import field_from_json
 from core.errors import Refusal
 from core.json_file import Fields, read_json
+from core.training.events import PathChanged
 from core.training.journal import Journal
 from core.training.kernel_path import KernelPath
+from core.training.path_changes import path_changes
 
 FILE = "diffuscope.json"
 AIMS = ("task", "noised", "prediction", "objective", "variance", "schedule", "timestep_sampler")
@@ -46,6 +48,14 @@ def computed(folder: Path, step: int) -> str:
         return "" if line is None else KernelPath.from_json(line.path).words
     except Refusal:
         return ""
+
+
+def recomputed(folder: Path, step: int) -> tuple[PathChanged, ...]:
+    """Where in its first ``step`` steps that changed; none where nothing says so."""
+    try:
+        return path_changes(Journal(folder), step)
+    except Refusal:
+        return ()
 
 
 def _aim(training: Mapping[str, Any]) -> Aim:

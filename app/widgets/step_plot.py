@@ -7,14 +7,14 @@ from collections.abc import Sequence
 
 import numpy as np
 from PySide6.QtCore import QEvent, QLineF, QPointF, QRectF, QSize, QSizeF, Qt, Signal
-from PySide6.QtGui import QColor, QFontMetrics, QMouseEvent, QPainter, QPen, QPolygonF
+from PySide6.QtGui import QColor, QFocusEvent, QFontMetrics, QKeyEvent, QMouseEvent, QPainter, QPen, QPolygonF
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from app.theme import GRID, colour, font, palette
 from app.widgets.drawn_plot import DrawnPlot, Table
-from app.widgets.step_lines import StepLine, envelope, extremes, joined, thinned
+from app.widgets.step_lines import StepLine, joined
 from app.widgets.step_painting import legend_width, paint_legend, paint_line, paint_words, value_text
-from app.widgets.step_scale import AXIS, StepScale, paint_axes, paint_levels, paint_moments
+from app.widgets.step_scale import AXIS, StepMark, StepScale, laid_out, paint_axes, paint_levels, paint_moments
 
 HEADER = 20
 LEGEND = 16
@@ -30,9 +30,11 @@ Layout = list[tuple[StepLine, list[QLineF], QPolygonF]]
 
 class StepPlot(DrawnPlot):
     """Curves over the steps 1, 2, … of a training, with a tick below the axis wherever samples were drawn and a mark
-    wherever it was rolled back.
+    wherever it was rolled back, or its network came to be computed another way.
 
-    The cursor is the step whose samples are looked at; a click or a drag asks for another. Attributes: ``lines``;
+    The cursor is the step whose samples are looked at; a click or a drag asks for another. The arrows, Home and End
+    move a reading of their own, a pixel at a time (Shift: ten), and from line to line; Enter asks for its step.
+    Attributes: ``lines``;
     ``levels``, dashed values by their names; ``looked_at`` (a step or None). Signals: ``step_asked(int)``.
     """
 
@@ -44,10 +46,12 @@ class StepPlot(DrawnPlot):
         self.levels: tuple[tuple[str, float], ...] = ()
         self.looked_at: int | None = None
         self.pointed_at: QPointF | None = None
+        self._read: tuple[int, int] | None = None
+        """The step and the line, from the uppermost at its end, that the keyboard reads."""
         self.is_log = is_log
         self._summary = ""
         self._moments: tuple[int, ...] = ()
-        self._marks: tuple[tuple[int, str], ...] = ()
+        self._marks: tuple[StepMark, ...] = ()
         self._placeholder = ""
         self._own_range = self._range = (0.1, 1.0)
         self._given_range: tuple[float, float] | None = None
@@ -100,8 +104,8 @@ class StepPlot(DrawnPlot):
         self._moments = tuple(steps)
         self.update()
 
-    def set_marks(self, marks: Sequence[tuple[int, str]]) -> None:
-        """The steps that the training was rolled back to, and why."""
+    def set_marks(self, marks: Sequence[StepMark]) -> None:
+        """What befell the training on its way."""
         self._marks = tuple(marks)
         self.update()
 
@@ -167,9 +171,10 @@ class StepPlot(DrawnPlot):
         scale = self.scale()
         if self.is_empty or not scale.rect.adjusted(-NEAR, 0, NEAR, 0).contains(at):
             return ""
-        for step, why in self._marks:
-            if abs(scale.x(step) - at.x()) <= NEAR and at.y() <= scale.rect.top() + 2 * NEAR + GRID:
-                return f"rolled back to step {step:,}: {why}"
+        marks = sorted(self._marks, key=lambda mark: not mark.is_alarm)
+        marked = [mark.words for mark in marks if abs(scale.x(mark.step) - at.x()) <= NEAR]
+        if marked and self._read is None and at.y() <= scale.rect.top() + 2 * NEAR + GRID:
+            return marked[0]
         asked = scale.step_at(at.x())
         found = [(line, near) for line in self.lines if (near := line.near(asked)) is not None]
         if len(found) > FEW:
@@ -178,7 +183,7 @@ class StepPlot(DrawnPlot):
             f"{line.name} {value_text(value)}" + (f" at {step:,}" if abs(step - asked) > scale.last / 100 else "")
             for line, (step, value) in found
         ]
-        return " · ".join([f"step {asked:,}", *said])
+        return " · ".join([f"step {asked:,}", *said, *(marked if self._read is not None else ())])
 
     def sizeHint(self) -> QSize:
         return QSize(480, 12 * GRID)
@@ -191,21 +196,60 @@ class StepPlot(DrawnPlot):
             self.step_asked.emit(self.step_at(event.position().x()))
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        self.pointed_at = event.position()
+        self.pointed_at, self._read = event.position(), None
         self.update()
         if event.buttons() & Qt.MouseButton.LeftButton and not self.is_empty:
             self.step_asked.emit(self.step_at(event.position().x()))
 
     def leaveEvent(self, event: QEvent) -> None:
-        self.pointed_at = None
-        self.update()
+        if self._read is None:
+            self.pointed_at = None
+            self.update()
         super().leaveEvent(event)
 
+    def focusOutEvent(self, event: QFocusEvent) -> None:
+        if self._read is not None and event.reason() != Qt.FocusReason.PopupFocusReason:
+            self._read = self.pointed_at = None
+        super().focusOutEvent(event)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        key = Qt.Key(event.key())
+        by = 10 if event.modifiers() & Qt.KeyboardModifier.ShiftModifier else 1
+        moves = {Qt.Key.Key_Left: -by, Qt.Key.Key_Right: by, Qt.Key.Key_Home: -math.inf, Qt.Key.Key_End: math.inf}
+        turns = {Qt.Key.Key_Up: -1, Qt.Key.Key_Down: 1}
+        others = event.modifiers() & ~(Qt.KeyboardModifier.ShiftModifier | Qt.KeyboardModifier.KeypadModifier)
+        if self.is_empty or others:
+            super().keyPressEvent(event)
+        elif key in moves or key in turns:
+            self._read_on(moves.get(key, 0), turns.get(key, 0))
+        elif key in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and self._read is not None:
+            self.step_asked.emit(self._read[0])
+        else:
+            super().keyPressEvent(event)
+
+    def _read_on(self, across: float, down: int) -> None:
+        """Read so many pixels further, of another line; first where the pointer or the cursor is, else at the end."""
+        scale = self.scale()
+        if self._read is None:
+            begin = self.looked_at or scale.last if self.pointed_at is None else scale.step_at(self.pointed_at.x())
+            step, line = min(max(1, begin), scale.last), 0
+        else:
+            step, line = self._read
+        stride = max(1, round((scale.last - 1) / scale.rect.width()))
+        step = int(min(max(1, step + across * stride), scale.last))
+        found = sorted(scale.place(*near).y() for one in self.lines if (near := one.near(step)) is not None)
+        line = min(max(0, line + down), max(0, len(found) - 1))
+        self._read = step, line
+        self.pointed_at = QPointF(scale.x(step), found[line] if found else scale.rect.center().y())
+        self.setAccessibleDescription(self.reading(self.pointed_at))
+        self.update()
+
     def table(self) -> Table:
-        drawn, marks = set(self._moments), dict(self._marks)
-        names = ["step", *(line.name for line in self.lines), "samples", *(["rolled back"] if marks else [])]
+        drawn, kinds = set(self._moments), list(dict.fromkeys(mark.kind for mark in self._marks))
+        said = [{mark.step: mark.words for mark in self._marks if mark.kind == kind} for kind in kinds]
+        names = ["step", *(line.name for line in self.lines), "samples", *kinds]
         rows = (
-            (*row, "drawn" if row[0] in drawn else "", *([marks.get(int(row[0]), "")] if marks else []))
+            (*row, "drawn" if row[0] in drawn else "", *(marks.get(int(row[0]), "") for marks in said))
             for row in joined(self.lines)
         )
         return [names, *rows]
@@ -228,13 +272,13 @@ class StepPlot(DrawnPlot):
             painter.drawText(rect, Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap, self._placeholder)
             return
         if self._laid_out != self.extent:
-            self._layout, self._laid_out = [self._lay_out(line, scale) for line in self.lines], self.extent
+            self._layout, self._laid_out = [(line, *laid_out(line, scale)) for line in self.lines], self.extent
         paint_axes(painter, scale, self.extent.height())
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         for line, spans, curve in self._layout:
             paint_line(painter, line, spans, curve)
         paint_levels(painter, scale, self.levels)
-        paint_moments(painter, scale, self._moments, [step for step, _why in self._marks])
+        paint_moments(painter, scale, self._moments, self._marks)
         self._paint_legend(painter)
         painter.setFont(font("caption", numbers=True, bold=True))
         painter.setPen(QColor(surfaces.text))
@@ -260,20 +304,10 @@ class StepPlot(DrawnPlot):
             x, rect = scale.x(self.looked_at), scale.rect
             painter.setPen(QPen(colour("t"), 1.5))
             painter.drawLine(QPointF(x, rect.top()), QPointF(x, rect.bottom() + 3))
+        if self._read is not None and self.pointed_at is not None:
+            painter.setPen(QPen(QColor(palette().text), 1.5))
+            painter.setBrush(Qt.BrushStyle.NoBrush)
+            painter.drawEllipse(self.pointed_at, 4, 4)
         words = "" if self.pointed_at is None else self.reading(self.pointed_at)
         if words and self.pointed_at is not None:
             paint_words(painter, words, self.pointed_at, self.extent)
-
-    def _lay_out(self, line: StepLine, scale: StepScale) -> tuple[StepLine, list[QLineF], QPolygonF]:
-        """Of very many values what can be seen: those between are not even looked at one by one."""
-        drawable = np.isfinite(line.values) & (line.values > (0 if self.is_log else -math.inf))
-        values = line.values if drawable.all() else np.where(drawable, line.values, math.nan)
-        if line.look == "each":
-            firsts = scale.columns(line.steps)
-            least, largest = extremes(values, firsts)
-            known = np.isfinite(least)
-            columns = np.floor(scale.xs(line.steps[firsts[known]]) + 0.5)
-            return line, envelope(columns, scale.ys(largest[known]), scale.ys(least[known])), QPolygonF()
-        places = thinned(values, int(scale.rect.width() / (3 if line.look == "thin" else 2)))
-        xs, ys = scale.xs(line.steps[places]), scale.ys(values[places])
-        return line, [], QPolygonF([QPointF(x, y) for x, y in zip(xs.tolist(), ys.tolist(), strict=True)])

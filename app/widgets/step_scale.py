@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtCore import QLineF, QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QPainter, QPen, QPolygonF
 
 from app.theme import colour, palette
 from app.widgets.axes import linear_ticks
-from app.widgets.step_lines import Numbers
+from app.widgets.step_lines import Numbers, StepLine, envelope, extremes, thinned
 from app.widgets.step_painting import loss_ticks, short, step_ticks
 
 AXIS = 44
@@ -21,6 +21,17 @@ AXIS = 44
 APART = 12
 """The least height between two numbers beside the axis."""
 _RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+
+
+@dataclass(frozen=True, slots=True)
+class StepMark:
+    """Something that befell a training after ``step``: of which kind it is (a column of the table), said in ``words``;
+    an alarm is red."""
+
+    step: int
+    kind: str
+    words: str
+    is_alarm: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +76,22 @@ class StepScale:
         return 1 + round(share * (self.last - 1))
 
 
+def laid_out(line: StepLine, scale: StepScale) -> tuple[list[QLineF], QPolygonF]:
+    """What is painted of a line: spans, where every step counts, or a curve. Of very many values what can be seen:
+    those between are not looked at one by one."""
+    drawable = np.isfinite(line.values) & (line.values > (0 if scale.is_log else -math.inf))
+    values = line.values if drawable.all() else np.where(drawable, line.values, math.nan)
+    if line.look == "each":
+        firsts = scale.columns(line.steps)
+        least, largest = extremes(values, firsts)
+        known = np.isfinite(least)
+        columns = np.floor(scale.xs(line.steps[firsts[known]]) + 0.5)
+        return envelope(columns, scale.ys(largest[known]), scale.ys(least[known])), QPolygonF()
+    places = thinned(values, int(scale.rect.width() / (3 if line.look == "thin" else 2)))
+    xs, ys = scale.xs(line.steps[places]), scale.ys(values[places])
+    return [], QPolygonF([QPointF(x, y) for x, y in zip(xs.tolist(), ys.tolist(), strict=True)])
+
+
 def paint_axes(painter: QPainter, scale: StepScale, height: float) -> None:
     """Numbers beside and below the plot, whose whole ``height`` is given."""
     surfaces, rect, before = palette(), scale.rect, math.inf
@@ -98,17 +125,18 @@ def paint_levels(painter: QPainter, scale: StepScale, levels: Sequence[tuple[str
             painter.drawText(QPointF(rect.right() - width - 2, below), name)
 
 
-def paint_moments(painter: QPainter, scale: StepScale, moments: Sequence[int], marks: Sequence[int]) -> None:
-    """A tick wherever samples were drawn, a flag wherever the training was rolled back to."""
-    rect, alarm = scale.rect, QColor(palette().danger)
+def paint_moments(painter: QPainter, scale: StepScale, moments: Sequence[int], marks: Sequence[StepMark]) -> None:
+    """A tick wherever samples were drawn, a flag wherever something befell the training."""
+    rect = scale.rect
     painter.setPen(QPen(colour("x_0"), 1))
     for step in moments:
         x = scale.x(step)
         painter.drawLine(QPointF(x, rect.bottom() - 4), QPointF(x, rect.bottom() + 2))
-    for step in marks:
-        x, top = scale.x(step), rect.top()
-        painter.setPen(QPen(alarm, 1, Qt.PenStyle.DashLine))
+    for mark in sorted(marks, key=lambda mark: mark.is_alarm):
+        x, top = scale.x(mark.step), rect.top()
+        tint = QColor(palette().danger if mark.is_alarm else palette().quiet)
+        painter.setPen(QPen(tint, 1, Qt.PenStyle.DashLine if mark.is_alarm else Qt.PenStyle.DotLine))
         painter.drawLine(QPointF(x, top), QPointF(x, rect.bottom()))
         painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(alarm)
+        painter.setBrush(tint)
         painter.drawPolygon(QPolygonF([QPointF(x + 4, top), QPointF(x + 4, top + 8), QPointF(x - 3, top + 4)]))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from app.stages.train_course import Course
-from app.stages.train_folder import computed
+from app.stages.train_folder import computed, recomputed
 from core.messages import (
     RunResumed,
     TrainingOffer,
@@ -17,7 +18,7 @@ from core.messages import (
     TrainingTick,
     TrainingValidated,
 )
-from core.training.events import LEVELS
+from core.training.events import LEVELS, PathChanged
 from core.training.journal import Journal, Line
 from core.training.kernel_path import KernelPath
 
@@ -118,3 +119,27 @@ def test_that_a_folder_says_how_its_network_was_computed(tmp_path: Path) -> None
 def test_that_a_folder_whose_journal_makes_no_sense_says_nothing_of_it(tmp_path: Path) -> None:
     Journal(tmp_path).write(Line(0, {"threads": 0}))
     assert computed(tmp_path, 10) == ""
+
+
+def test_that_a_folder_says_where_the_way_of_computing_changed(tmp_path: Path) -> None:
+    eager = KernelPath(precision="bfloat16", threads=2, micro_batch=16)
+    compiled = replace(eager, compiled=True)
+    journal = Journal(tmp_path)
+    journal.write(Line(0, eager.to_json()))
+    journal.write(Line(50, compiled.to_json(), why="They are ready."))
+    journal.write(Line(70, compiled.to_json(), lr_scale=0.5))
+    journal.write(Line(90, eager.to_json()))
+    journal.write(Line(60, compiled.to_json(), lr_scale=0.25))
+    assert recomputed(tmp_path, 100) == (PathChanged(50, compiled.words, "They are ready."),)
+    assert recomputed(tmp_path, 49) == ()
+    assert recomputed(tmp_path / "nowhere", 49) == ()
+
+
+def test_that_a_training_tells_where_it_is_computed_another_way() -> None:
+    made = course()
+    for step, words in ((0, "eager"), (0, "eager"), (4, "compiled"), (6, "compiled"), (8, "eager")):
+        made.receive(TrainingPath(1, step, words, ""))
+    assert [(change.step, change.words) for change in made.recomputed] == [(4, "compiled"), (8, "eager")]
+    assert made.path == "eager"
+    made.receive(TrainingRolledBack(1, 9, 5, 0.5, "no number"))
+    assert [change.step for change in made.recomputed] == [4]

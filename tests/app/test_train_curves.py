@@ -16,7 +16,7 @@ from app.stages.train_offer import TrainOffer
 from app.theme import signal_colour
 from app.widgets.step_plot import StepPlot
 from core.messages import TrainingOffer
-from core.training.events import LEVELS, RolledBack, Validated
+from core.training.events import LEVELS, PathChanged, RolledBack, Validated
 from core.training.order import Instruction
 
 
@@ -163,7 +163,7 @@ def test_that_a_roll_back_is_marked_with_its_reason(curves: TrainCurves) -> None
     at = QPointF(plot.place(100, 1).x() + 1, plot.plot_rect().top() + 3)
     assert plot.reading(at) == "rolled back to step 100: the loss of step 120 was no number"
     assert [plot.table()[0][0], plot.table()[0][-1]] == ["step", "rolled back"]
-    assert plot.table()[100][-1] == "the loss of step 120 was no number"
+    assert plot.table()[100][-1] == "rolled back to step 100: the loss of step 120 was no number"
     assert "rolled back once" in curves.path.text()
 
 
@@ -212,3 +212,66 @@ def test_that_an_offer_is_a_question_with_one_answer(qtbot: QtBot) -> None:
     assert accepted.args == [Instruction(micro_batch=16)]
     made.show_course(course())
     assert not made.isVisible()
+
+
+def test_that_it_is_marked_where_the_network_came_to_be_computed_another_way(curves: TrainCurves) -> None:
+    curves.show_course(course())
+    plot = shown(curves, "loss")
+    plain = plot.grab().toImage()
+    back, change = RolledBack(120, 100, 0.5, "no number"), PathChanged(150, "bfloat16, compiled", "They are ready.")
+    curves.show_course(course(recomputed=(change,), rolled_back=(back,)))
+    assert plot.grab().toImage() != plain
+    top = plot.plot_rect().top() + 3
+    words = "after step 150: bfloat16, compiled (They are ready)"
+    assert plot.reading(QPointF(plot.place(150, 1).x() + 1, top)) == words
+    assert plot.reading(QPointF(plot.place(100, 1).x() + 1, top)) == "rolled back to step 100: no number"
+    rows = plot.table()
+    assert list(rows[0][-2:]) == ["rolled back", "computed"]
+    assert list(rows[150][-2:]) == ["", words]
+
+
+def test_that_the_arrows_move_a_reading_and_enter_asks_for_its_step(curves: TrainCurves, qtbot: QtBot) -> None:
+    curves.show_course(course(2000, recomputed=(PathChanged(150, "bfloat16, compiled"),)))
+    plot, asked = shown(curves, "loss"), []
+    plot.step_asked.connect(asked.append)
+    plot.setFocus()
+    plain = plot.grab().toImage()
+    qtbot.keyClick(plot, Qt.Key.Key_Home)
+    assert plot.reading(plot.pointed_at).startswith("step 1 ·")
+    assert plot.grab().toImage() != plain
+    for _ in range(3):
+        qtbot.keyClick(plot, Qt.Key.Key_Right)
+    stride = round(1999 / plot.scale().rect.width())
+    assert stride > 1
+    assert plot.reading(plot.pointed_at).startswith(f"step {1 + 3 * stride} ·")
+    qtbot.keyClick(plot, Qt.Key.Key_Right, Qt.KeyboardModifier.ShiftModifier)
+    qtbot.keyClick(plot, Qt.Key.Key_Left)
+    assert plot.accessibleDescription().startswith(f"step {1 + 12 * stride} ·")
+    qtbot.keyClick(plot, Qt.Key.Key_Return)
+    assert asked == [1 + 12 * stride]
+    for _ in range(100):
+        if "compiled" in plot.accessibleDescription():
+            break
+        qtbot.keyClick(plot, Qt.Key.Key_Right)
+    assert abs(plot.pointed_at.x() - plot.place(150, 1).x()) <= 4
+    qtbot.keyClick(plot, Qt.Key.Key_End)
+    assert plot.reading(plot.pointed_at).startswith("step 2,000 ·")
+    plot.clearFocus()
+    assert plot.pointed_at is None
+
+
+def test_that_of_many_lines_the_arrows_read_one_after_another(curves: TrainCurves, qtbot: QtBot) -> None:
+    curves.show_course(course())
+    plot = shown(curves, "levels")
+    plot.setFocus()
+    qtbot.keyClick(plot, Qt.Key.Key_End)
+    heights, read = [], []
+    for _ in range(len(plot.lines)):
+        heights.append(plot.pointed_at.y())
+        read.append(plot.reading(plot.pointed_at).split(" · ")[1])
+        qtbot.keyClick(plot, Qt.Key.Key_Down)
+    assert heights == sorted(heights)
+    assert len(set(read)) > LEVELS // 2
+    assert plot.pointed_at.y() == heights[-1]
+    qtbot.keyClick(plot, Qt.Key.Key_Up)
+    assert plot.pointed_at.y() < heights[-1]
