@@ -129,8 +129,8 @@ class RunCare(QObject):
             return
         if move_to_trash(own):
             moved(own, None)
+            self.gone.emit(folder)  # whatever is looked at then has words of its own, so this is said after them
             self.said.emit(f"“{folder.name}” is in the trash.")
-            self.gone.emit(folder)
         else:
             self._ask_delete(folder)
 
@@ -147,8 +147,8 @@ class RunCare(QObject):
 
     def _delete_for_good(self, folder: Path, _checked: bool = False) -> None:
         def done(_nothing: None) -> None:
-            self.said.emit(f"“{folder.name}” is deleted.")
             self.gone.emit(folder)
+            self.said.emit(f"“{folder.name}” is deleted.")
 
         self._bridge.in_background(lambda: delete_run(folder), done, partial(self._failed, folder), "runs")
 

@@ -49,6 +49,7 @@ class TrainShelf(QObject):
         for part in (self.care, self.comparison):
             part.refused.connect(self.refused)
         self.care.said.connect(self.said)
+        self.care.said.connect(self.accepted)
         self.care.go_on_wanted.connect(self.go_on)
         self.care.branch_wanted.connect(self.branch)
         self.care.compare_wanted.connect(self.compare)
