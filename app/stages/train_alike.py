@@ -29,7 +29,7 @@ class Alike(QWidget):
         self.words.setWordWrap(True)
         self.sheet = SampleSheet()
         self.sheet.setAccessibleName("Pictures that are nearly the same")
-        scroll = scrolled(self.sheet)
+        scroll = scrolled(self.sheet, "Pictures that are nearly the same")
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(GRID)
@@ -58,9 +58,10 @@ def groups(data: PictureFolder, found: Sequence[Sequence[str]]) -> tuple[SheetRo
     return tuple(rows)
 
 
-def scrolled(widget: QWidget) -> QScrollArea:
-    """A sheet that is scrolled where it has more rows than room."""
+def scrolled(widget: QWidget, name: str) -> QScrollArea:
+    """A sheet that is scrolled where it has more rows than room; ``name`` is what is said when it has the focus."""
     scroll = QScrollArea()
+    scroll.setAccessibleName(name)
     scroll.setWidgetResizable(True)
     scroll.setFrameShape(QFrame.Shape.NoFrame)
     scroll.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Ignored)  # what is unfolded above comes first

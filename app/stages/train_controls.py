@@ -158,7 +158,7 @@ class TrainControls(QWidget):
 
     def set_data(self, data: PictureFolder | None, folder: Path | None) -> None:
         """Which pictures it is about; without them a folder is asked for."""
-        self.folder.setText(folder.name if folder is not None else "Choose a folder…")
+        self.folder.setText(f"{folder.name}…" if folder is not None else "Choose a folder…")
         self.folder.setToolTip(
             "The folder whose pictures are learned; its sub-folders are classes. Drop another one anywhere.\n"
             f"{folder or ''}".strip()

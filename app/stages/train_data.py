@@ -59,7 +59,8 @@ class DataView(QWidget):
         self.advice.setWordWrap(True)
         self.sheet = SampleSheet()
         self.tabs = Tabs()
-        self.tabs.add(PICTURES, "Pictures", scrolled(self.sheet), "What the network sees of the folder, class by class")
+        pictures = scrolled(self.sheet, "Pictures of the folder")
+        self.tabs.add(PICTURES, "Pictures", pictures, "What the network sees of the folder, class by class")
         if preview is not None:
             self.tabs.add(PREVIEW, "Preview", preview, "Originals beside what the network sees: crop, bars, mirroring")
         if plan is not None:

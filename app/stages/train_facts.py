@@ -59,7 +59,7 @@ class FolderFacts(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(GRID)
-        column.addWidget(scrolled(self._body), 1)
+        column.addWidget(scrolled(self._body, "What is known of the folder"), 1)
         column.addLayout(kept)
         self.delete.clicked.connect(self.delete_wanted)
         self.delete_all.clicked.connect(self.delete_all_wanted)

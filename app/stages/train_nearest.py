@@ -89,6 +89,7 @@ class NearestPage(QWidget):
         self.before, self.about = label(BEFORE, "caption"), label("", "caption")
         self._lay_out()
         self.table.cell_clicked.connect(self.enlarge)
+        self.table.current_changed.connect(self._show_current)
         self.enlarged.closed.connect(self.close_pair)
         for plot in self.plots.values():
             plot.dot_clicked.connect(self._dot_clicked)
@@ -104,6 +105,7 @@ class NearestPage(QWidget):
         self._scroll = QScrollArea()
         self._scroll.setWidgetResizable(True)
         self._scroll.setFrameShape(QFrame.Shape.NoFrame)
+        self._scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # the table has it, and scrolls
         self._scroll.setWidget(self.table)
         self._views = QStackedWidget()
         self._views.addWidget(self._scroll)
@@ -124,6 +126,7 @@ class NearestPage(QWidget):
         self._beside = QScrollArea()
         self._beside.setWidgetResizable(True)
         self._beside.setFrameShape(QFrame.Shape.NoFrame)
+        self._beside.setAccessibleName("How near samples and pictures are, and what follows")
         self._beside.setFixedWidth(SIDE)
         self._beside.setWidget(beside)
         row = QHBoxLayout(self)
@@ -172,7 +175,6 @@ class NearestPage(QWidget):
     def enlarge(self, cell: Cell) -> None:
         """Show a neighbour beside its sample, with their difference; of a sample its nearest by pixels."""
         self.table.set_current(cell)
-        self._mark(cell.sample)
         wanted = cell if cell.rank >= 0 else Cell(cell.sample, "pixels", 0)
         found = None if self._result is None else getattr(self._result, wanted.by)
         if found is None or self._result is None:
@@ -197,15 +199,16 @@ class NearestPage(QWidget):
     def _dot_clicked(self, sample: int) -> None:
         """The sample of a dot: into view, and framed."""
         self.close_pair()
-        cell = Cell(sample)
-        self.table.set_current(cell)
-        self._mark(sample)
+        self.table.set_current(Cell(sample))
+        self._show_current(Cell(sample))  # also where it was framed, and scrolled away from
+
+    @Slot(object)
+    def _show_current(self, cell: Cell) -> None:
+        """The framed cell in view, and its sample's dots among the others'."""
         rect = self.table.cell_rect(cell).toRect()
         self._scroll.ensureVisible(rect.center().x(), rect.center().y(), rect.width(), rect.height())
-
-    def _mark(self, sample: int) -> None:
         for plot in self.plots.values():
-            plot.set_current(sample)
+            plot.set_current(cell.sample)
 
     def _paint(self) -> None:
         self.before.setVisible(self._result is None or self._result.pixels is None)

@@ -34,7 +34,7 @@ class Plan(QWidget):
         column.addStretch(1)
         page = QVBoxLayout(self)
         page.setContentsMargins(0, 0, 0, 0)
-        page.addWidget(scrolled(self._body))
+        page.addWidget(scrolled(self._body, "What the training takes"))
 
     def show_plan(self, figures: Mapping[str, str], warnings: Sequence[str]) -> None:
         if (figures, tuple(warnings)) == (self.figures, self.warnings):

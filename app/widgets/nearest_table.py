@@ -42,10 +42,11 @@ class NearestTable(QWidget):
     scrolled. Neighbours that are not known yet are dashed. The arrows choose a cell, Enter clicks it.
 
     Attributes: ``order``, the samples as they are listed; ``result`` or None; ``current``. Signals:
-    ``cell_clicked(Cell)``.
+    ``cell_clicked(Cell)``; ``current_changed(Cell)``, another one is framed.
     """
 
     cell_clicked = Signal(object)
+    current_changed = Signal(object)
 
     def __init__(self, neighbours: int = 3, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -81,6 +82,8 @@ class NearestTable(QWidget):
             self.current = cell
             self.setAccessibleDescription("" if cell is None else self.words(cell))
             self.update()
+            if cell is not None:
+                self.current_changed.emit(cell)
 
     def words(self, cell: Cell) -> str:
         """What a cell shows: "sample 3, cat", or "21.3 from sample 3, cat: cats/7.png, mirrored, cat"."""

@@ -7,15 +7,18 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
 
 from app.stages.train import TrainStage
+from app.stages.train_nearest import NearestPage
 from app.state import AppState
 from app.widgets.nearest_table import Cell
 from core.messages import EngineState, Failed, ModelKnown
 from core.requests import ModelRef, NearestRequest
 from core.training.runs import list_runs
 from tests.app.fake_engine import DIGITS, GUIDE, Dock
-from tests.app.nearest import three
+from tests.app.nearest import sixteen, three
 from tests.app.test_train_stage import TrainBridge, a_folder, a_stored_run
 
 JUDGE = replace(
@@ -151,6 +154,22 @@ def test_that_a_dot_leads_to_its_sample(scene):
     page.plots["pixels"].dot_clicked.emit(2)
     assert page.table.current == Cell(2)
     assert page.plots["features"].current == 2
+
+
+def test_that_the_framed_cell_stays_in_view_and_its_dots_are_marked_from_the_keyboard(qtbot):
+    page = NearestPage()
+    qtbot.addWidget(page)
+    page.resize(800, 220)
+    page.show()
+    result = sixteen()
+    page.show_samples(result.samples, (), result)
+    assert page.table.height() > 2 * page.height()
+    page.table.setFocus()
+    for _ in range(9):
+        QTest.keyClick(page.table, Qt.Key.Key_Down)
+    frame = page.table.cell_rect(page.table.current).toRect()
+    assert page.table.visibleRegion().boundingRect().contains(frame)
+    assert page.plots["pixels"].current == page.table.current.sample == 8
 
 
 def test_that_a_check_is_stopped_and_keeps_what_is_known(scene):
