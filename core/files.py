@@ -83,7 +83,8 @@ def sync_folder(folder: Path) -> None:
 def write_json(path: Path, data: Mapping[str, Any]) -> None:
     """Write an object for people to read as well; the folder is made where it is missing."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
+    text = json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    path.write_bytes(text.encode(errors="backslashreplace"))  # which is how JSON writes names that are no text, too
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -99,7 +100,7 @@ def _folder(
     report: FolderReport,
 ) -> PictureFolder:
     return PictureFolder(
-        listing.folder.resolve().name,
+        _readable(listing.folder.resolve().name),
         pictures,
         labels,
         classes,
@@ -211,7 +212,12 @@ def _classes(owners: list[str]) -> tuple[tuple[str, ...], NDArray[np.int64]]:
     if len(names) < 2:
         return (), np.zeros(len(owners), dtype=np.int64)
     index = {name: label for label, name in enumerate(names)}
-    return tuple(names), np.array([index[owner] for owner in owners], dtype=np.int64)
+    return tuple(map(_readable, names)), np.array([index[owner] for owner in owners], dtype=np.int64)
+
+
+def _readable(name: str) -> str:
+    """The name of a folder, as text also where its bytes are none."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
 def _report(

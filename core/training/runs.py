@@ -159,7 +159,7 @@ def _write_json(path: Path, data: dict[str, object]) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise write_refusal(path, error) from error
-    write_file(path, lambda stream: stream.write(text.encode()))
+    write_file(path, lambda stream: stream.write(text.encode(errors="backslashreplace")))
 
 
 def _in_data_folder() -> Iterator[Path]:

@@ -6,7 +6,7 @@ import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from core.errors import Diverged, is_out_of_memory
+from core.errors import Diverged, Refusal, is_out_of_memory
 from core.files import clear_leftovers
 from core.library import NetworkModel
 from core.messages import TrainingRolledBack, TrainingStarted, TrainingValidated
@@ -80,6 +80,7 @@ class TrainingSession:
         model that ``order.base`` names; ``network`` takes the place of the preset's. Raises Refusal where nothing can
         be trained: the folder holds another run, the pictures do not fit it, its checkpoints are damaged."""
         self.order, self.out, self.device, self.check = order, order.out, device, check
+        _refuse_bytes(self.out)
         for path in (self.out, *(self.out / file for file in (CHECKPOINT, HISTORY, FILM, SUMMARY))):
             clear_leftovers(path)
         before = read_request(self.out)
@@ -326,3 +327,11 @@ class TrainingSession:
             validated=tuple(TrainingValidated(job, v.step, v.loss, v.by_level) for v in history.validated),
             rolled_back=tuple(TrainingRolledBack(job, b.at, b.step, b.lr_scale, b.why) for b in history.rolled_back),
         )
+
+
+def _refuse_bytes(out: Path) -> None:
+    """Raises Refusal for a folder that no model could be opened from again."""
+    try:
+        str(out).encode()
+    except UnicodeEncodeError as error:
+        raise Refusal(f"{out} has a name that is no text (UTF-8). Name another folder for the run.") from error

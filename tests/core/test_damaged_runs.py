@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import pickle
+import sys
 import zlib
 from dataclasses import replace
 from pathlib import Path
@@ -15,15 +17,20 @@ import torch
 from safetensors import safe_open
 
 from core.errors import Refusal
+from core.model_folder import read_info
 from core.training.checkpoint import FILE, find_checkpoint, read_request, restore_checkpoint
 from core.training.journal import DAMAGED, Journal
 from core.training.journal import FILE as JOURNAL
 from core.training.keeping import list_checkpoints
 from core.training.kernel_path import KernelPath
 from core.training.order import TrainOrder
+from core.training.run import train_on_folder
+from core.training.runs import list_runs, runs_folder
 from core.training.sealed import write_sealed
 from core.training.session import TrainingSession
-from tests.core.halves import DATA, REQUEST, TINY
+from tests.core.halves import DATA, REQUEST, TINY, folder_of
+
+SETTINGS: dict[str, Any] = {"batch": 4, "samples": 0, "precision": "float32"}
 
 
 @pytest.fixture
@@ -35,7 +42,7 @@ def run(tmp_path: Path) -> Path:
 
 
 def order(out: Path, **settings: Any) -> TrainOrder:
-    return TrainOrder(out, batch=4, samples=0, precision="float32", **settings)
+    return TrainOrder(out, **SETTINGS, **settings)
 
 
 def resumed(out: Path) -> TrainingSession:
@@ -147,3 +154,22 @@ def test_that_a_step_is_not_worked_on_by_a_million_threads() -> None:
 def test_that_a_batch_that_no_memory_holds_is_refused_before_it_is_drawn() -> None:
     with pytest.raises(Refusal, match=r"batch of 1,000,000,000 pictures is too large"):
         replace(REQUEST, batch=1_000_000_000)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere every name is text")
+def test_that_folders_whose_names_are_no_text_are_trained_on_and_listed(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv("DIFFUSCOPE_HOME", str(tmp_path / "home"))
+    named = Path(os.fsdecode(os.fsencode(tmp_path) + b"/pictures\xff"))
+    folder_of(replace(DATA, classes=("left", os.fsdecode(b"\xfe"))), named)
+    out = runs_folder() / "run"
+    train_on_folder(named, out, size=8, steps=2, network=TINY, **SETTINGS)
+    train_on_folder(named, out, size=8, steps=3, resume=True, network=TINY)
+    (listed,) = list_runs()
+    assert (listed.data_name, listed.pictures, listed.step) == (r"pictures\xff", named, 3)
+    assert set(read_info(out).labels) == {"left", r"\xfe"}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere every name is text")
+def test_that_a_run_is_refused_a_folder_whose_name_is_no_text(tmp_path: Path) -> None:
+    with pytest.raises(Refusal, match="no text"):
+        TrainingSession(order(tmp_path / os.fsdecode(b"\xff"), steps=1), DATA, network=TINY)

@@ -62,6 +62,7 @@ def _threads() -> Iterator[None]:
 # ------------------------------------------------------------------------------------------- killed
 
 
+@pytest.mark.timeout(400)  # seven programs one after another, on a machine that may be busy
 def test_that_a_run_killed_twice_ends_on_the_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", str(torch.get_num_threads()))
     steps, folder = 24, resume.make_pictures(tmp_path / "pictures", 100)
