@@ -25,7 +25,6 @@ RAIL = (
     "Training time: the steps after which samples were drawn (← → one set, with Shift ten, Home and End the ends).\n"
     "Beside the picture stands diffusion time (↑ ↓)."
 )
-NO_FILM = "A classifier draws no pictures: what it learns is to tell classes apart."
 
 
 class TrainInstruments:
@@ -43,7 +42,7 @@ class TrainInstruments:
         self.transport.entry.setAccessibleName("Training step")
         self.transport.entry.setToolTip("Type a step and press Enter to go to the samples nearest to it")
         self.bottom = QStackedWidget()
-        self.waiting = label("", "caption")
+        self.waiting = label(FILM, "caption")
         self.bottom.addWidget(self.waiting)
         self.bottom.addWidget(column_of(self.transport, self.strip, spacing=GRID // 2))
         self._aim: Aim | None = None
@@ -78,7 +77,6 @@ class TrainInstruments:
     def _show_maths(self, aim: Aim, state: str, loss: float | None) -> None:
         if aim != self._aim:
             self._aim = aim
-            self.waiting.setText(FILM if aim.task == "diffusion" else NO_FILM)
             listing = algorithm_of(aim)
             self.algorithm.set_algorithm(listing.title, listing.lines)
             self.algorithm.setToolTip(listing.paper)

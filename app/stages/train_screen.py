@@ -125,7 +125,8 @@ class TrainScreen(QObject):
     def show(self) -> None:
         course = self.course
         self.pages.setCurrentWidget(self.setup if course is None else self.view)
-        self.instruments.bottom.setVisible(course is not None)  # until there is a film the pictures have its room
+        has_film = course is not None and course.aim.task == "diffusion"
+        self.instruments.bottom.setVisible(has_film)  # else the pictures, or the plots, have its room
         self._listing.mark(course, at_ablation=False)
         self.film.show(course)
         self.flush()

@@ -127,6 +127,7 @@ class TrainView(QWidget):
         self.use.setText(USE[goal][0])
         self.use.setToolTip(USE[goal][1])
         self.results.setCurrentWidget(self.pages if goal == "diffusion" else self.accuracy)
+        self._show_curves()
         self.accuracy.set_accuracy(course.accuracy, len(course.classes), is_coming=course.is_live)
 
     def say_used(self, words: str) -> None:
@@ -156,11 +157,16 @@ class TrainView(QWidget):
             self.nearest_page.close_pair()
         self.samples_page.enlarge(cell)
 
+    def _show_curves(self) -> None:
+        """A table of pictures wants their room, and says nothing of steps."""
+        at_table = self.results.currentWidget() is self.pages and self.pages.current() == "nearest"
+        self.curves.setVisible(not at_table)
+
     @Slot(str)
     def _page_changed(self, key: str) -> None:
         self.samples_page.controls.setVisible(key == "samples")
         self.nearest_page.controls.setVisible(key == "nearest")
-        self.curves.setVisible(key != "nearest")  # a table of pictures wants the room, and says nothing of steps
+        self._show_curves()
 
     def show_buttons(self, course: Course, *, can_resume: bool, can_use: bool) -> None:
         """What can be done with it. The buttons know nothing themselves."""

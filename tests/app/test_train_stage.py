@@ -547,7 +547,6 @@ def test_that_a_classifier_greys_what_means_nothing_to_it(scene, folder):
         assert not control.isEnabled()
         assert "predicts no noise" in control.toolTip()
     assert "draws no pictures" in controls.samples.toolTip()
-    assert "draws no pictures" in stage.instruments.waiting.text()
     assert controls.schedule.isEnabled()
     controls.goal.set_value("judge")
     assert not controls.schedule.isEnabled()
@@ -847,6 +846,16 @@ def test_that_a_model_that_another_stage_opens_is_not_said_to_be_the_training(sc
     bridge.say(Failed(None, "The disk is full.", ""))
     bridge.say(ModelOpened(DIGITS))
     assert "open in every stage" not in stage.view.state.text()
+
+
+def test_that_a_classifier_has_its_curves_and_the_room_of_a_film_that_it_never_draws(scene, folder):
+    _, _, stage = scene
+    stage.handle_folder(folder)
+    stage.view.pages.set_current("nearest")  # of the training looked at before
+    stage.setup.controls.goal.set_value("classifier")
+    begun(stage)
+    assert stage.instruments.bottom.isHidden()
+    assert not stage.view.curves.isHidden()
 
 
 @pytest.mark.parametrize(("goal", "words"), [("classifier", "can guide"), ("judge", "can judge")])
