@@ -266,16 +266,17 @@ class Engine:
         for waiting in list(self._workers):
             if waiting.token.cancelled:
                 self._end(waiting, "stopped")
-            elif not waiting.token.may_run and not waiting.told_paused:
-                waiting.told_paused = True
+            elif not waiting.token.may_run and (waiting.has_moved or not waiting.told_paused):
+                waiting.told_paused, waiting.has_moved = True, False
                 self.post(RunPaused(waiting.number, waiting.done, waiting.rest()))
         worker = self._next()
         self._settle()
         if worker is None:
             return False
         if worker.told_paused and not worker.token.paused:
+            worker.told_paused = False
             self.post(RunResumed(worker.number))
-        worker.told_paused = False
+        worker.has_moved = True
         try:
             if not worker.advance():
                 self._end(worker, "finished")

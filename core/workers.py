@@ -60,7 +60,8 @@ RUNS, MEASUREMENTS, TRAININGS = range(3)
 
 
 class Worker(ABC):
-    """One job. Attributes: ``number``; ``token``; ``pace``; ``done`` steps; ``told_paused``, whether that was said.
+    """One job. Attributes: ``number``; ``token``; ``pace``; ``done`` steps; ``told_paused``, whether it was said that
+    it rests, and ``has_moved``, whether it has worked since.
 
     ``rank`` says who goes first, the lowest; ``state`` is what the engine is in while it works.
     """
@@ -72,7 +73,7 @@ class Worker(ABC):
         self.number, self.token, self.shop = number, token, shop
         self.pace = Pace()
         self.done = 0
-        self.told_paused = False
+        self.told_paused = self.has_moved = False
 
     @abstractmethod
     def advance(self) -> bool:

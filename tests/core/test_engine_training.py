@@ -339,3 +339,15 @@ def test_that_a_step_notices_nothing_of_what_was_drawn_in_a_pause(pictures, orde
                 assert isinstance(list(session.draw())[-1], Drawn)
         weights.append({name: tensor.clone() for name, tensor in session.trainer.raw().state_dict().items()})
     assert all(torch.equal(weights[0][name], tensor) for name, tensor in weights[1].items())
+
+
+def test_that_going_on_is_told_however_soon_it_follows_on_a_drawing_in_a_pause(listening, pictures, ordered) -> None:
+    toy = listening()
+    job = toy.engine.train(ordered(steps=100_000), pictures)
+    toy.wait(lambda: toy.of(TrainingTick))
+    toy.engine.pause(job)
+    toy.wait(lambda: toy.of(RunPaused))
+    toy.engine.instruct(job, Instruction(draw=True))
+    toy.engine.instruct(job, Instruction(draw=True, samples_from="raw"))
+    toy.engine.resume(job)  # before anything is drawn
+    toy.wait(lambda: toy.of(RunResumed))
