@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QMimeData, Slot
-from PySide6.QtWidgets import QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QApplication, QPushButton, QVBoxLayout, QWidget
 
 from app.stages.base import Stage
 from app.stages.classifier_desk import ClassifierDesk
 from app.stages.denoise_controls import DenoiseControls
 from app.stages.denoise_fields import GUIDANCE, START
+from app.stages.denoise_nearest import SampleCheck
 from app.stages.denoise_pages import DenoisePages
 from app.stages.denoise_plan import CELL_HINT, HINT, first_state, hint_of, path_of
 from app.stages.denoise_settings import branch, resolve, settings_of
@@ -53,7 +54,8 @@ class DenoiseStage(Stage):
         self.plots = self.instruments.plots
         self.sheet = GuidanceSheet(state, bridge, self)
         self.desk = ClassifierDesk(state, bridge, self.controls.classifier, self)
-        self.pages = DenoisePages(self.view, self.sheet, self.buttons.sheet)
+        self.check = SampleCheck(state, bridge, self)
+        self.pages = DenoisePages(self.view, self.sheet, self.buttons.sheet, self.check.page, self.buttons.nearest)
         self._lay_out()
         self._connect()
         self.controls.seed.set_seed(state.seed)
@@ -63,7 +65,7 @@ class DenoiseStage(Stage):
     def _lay_out(self) -> None:
         beside, buttons = self.controls.more.add_beside, self.buttons
         beside(buttons.run, 2)
-        for button in (buttons.pause, buttons.step, buttons.stop, buttons.branch, buttons.sheet):
+        for button in (buttons.pause, buttons.step, buttons.stop, buttons.branch, buttons.sheet, buttons.nearest):
             beside(button)
         column = QVBoxLayout(self.content)
         column.setContentsMargins(PANEL_PADDING, GRID, PANEL_PADDING, GRID)
@@ -85,6 +87,9 @@ class DenoiseStage(Stage):
         self.sheet.said.connect(self.hint_changed)
         self.sheet.failed.connect(self.errors.show_error)
         self.desk.refused.connect(self.errors.show_error)
+        self.check.refused.connect(self.errors.show_error)
+        self.check.accepted.connect(self.errors.dismiss)
+        QApplication.instance().lastWindowClosed.connect(self.check.leave)  # type: ignore[union-attr]
         self.transport.position_requested.connect(self._leave_foreign_sheet)
         self.strip.frame_clicked.connect(self._leave_foreign_sheet)
         self.controls.changed.connect(self._plan)
@@ -109,7 +114,7 @@ class DenoiseStage(Stage):
 
     @property
     def commands(self) -> frozenset[str]:
-        can_go_back = self.pages.is_sheet or self.view.cell is not None
+        can_go_back = self.pages.is_sheet or self.pages.is_nearest or self.view.cell is not None
         buttons = {
             "stop": self.buttons.stop.isEnabled() or self.readiness.waits or can_go_back,
             "toggle": self.buttons.pause.isEnabled() or self.shown.run is not None,
@@ -179,6 +184,10 @@ class DenoiseStage(Stage):
 
     @Slot()
     def stop(self) -> None:
+        if self.pages.is_nearest:
+            if not self.check.stop():
+                self.pages.leave_sheet()
+            return
         run = self._live()
         is_row = run is not None and run.job in self.sheet.jobs
         if self.sheet.is_busy and (is_row or self.pages.is_sheet):
@@ -306,6 +315,7 @@ class DenoiseStage(Stage):
             can_branch=ready and can_branch,
             live=live,
             waits=self.pages.is_sheet and self.sheet.is_busy,
+            why_not=self.check.why_not(run),
         )
         self.commands_changed.emit()
         if can_run:
@@ -335,6 +345,8 @@ class DenoiseStage(Stage):
         self._goes_back = False
         self._plan()
         self._follow_in_sheet()
+        if self.pages.is_nearest and self.shown.run is not None:
+            self.check.show(self.shown.run)
 
     @Slot()
     def _follow_in_sheet(self) -> None:
@@ -363,6 +375,8 @@ class DenoiseStage(Stage):
             self.pages.leave_sheet()  # for what was chosen in the history
             self.controls.set_settings(settings_of(request, self.state.classifiers))
         self._planned = request
+        if self.pages.is_nearest:
+            self.pages.leave_sheet()
 
     @Slot(object)
     def _receive(self, message: object) -> None:

@@ -1,4 +1,4 @@
-"""What stands in the middle of Denoise: the run, or the guidance sheet in its place."""
+"""What stands in the middle of Denoise: the run, or in its place the guidance sheet or the nearest pictures."""
 
 from __future__ import annotations
 
@@ -13,26 +13,42 @@ from core.requests import ImageRef
 
 
 class DenoisePages(QStackedWidget):
-    """``button`` is checked while the sheet is looked at. Signals: ``turned()`` to the other page."""
+    """The buttons ``to_sheet`` and ``to_nearest`` are checked while that is looked at. Signals: ``turned()`` to another
+    page."""
 
     turned = Signal()
 
-    def __init__(self, run: QWidget, sheet: GuidanceSheet, button: QPushButton, parent: QWidget | None = None) -> None:
+    def __init__(
+        self,
+        run: QWidget,
+        sheet: GuidanceSheet,
+        to_sheet: QPushButton,
+        nearest: QWidget,
+        to_nearest: QPushButton,
+        parent: QWidget | None = None,
+    ) -> None:
         super().__init__(parent)
-        self._sheet, self._button = sheet, button
+        self._sheet, self._to_sheet, self._to_nearest = sheet, to_sheet, to_nearest
         self._planned: SheetPlan | None = None
         self.addWidget(run)
         self.addWidget(sheet.page)
-        button.toggled.connect(self._turn)
+        self.addWidget(nearest)
+        to_sheet.toggled.connect(self._turn)
+        to_nearest.toggled.connect(self._turn)
 
     @property
     def is_sheet(self) -> bool:
-        return self._button.isChecked()
+        return self._to_sheet.isChecked()
+
+    @property
+    def is_nearest(self) -> bool:
+        return self._to_nearest.isChecked()
 
     @Slot()
     def leave_sheet(self) -> None:
         """Show the run."""
-        self._button.setChecked(False)
+        self._to_sheet.setChecked(False)
+        self._to_nearest.setChecked(False)
 
     def plan_sheet(self, settings: DenoiseSettings, model: ModelInfo, picture: ImageRef | None) -> None:
         """Show what the sheet would be, while it is looked at. Raises Refusal where it cannot be had."""
@@ -50,6 +66,9 @@ class DenoisePages(QStackedWidget):
             self._sheet.render(self._planned)
 
     @Slot(bool)
-    def _turn(self, is_sheet: bool) -> None:
-        self.setCurrentIndex(1 if is_sheet else 0)
+    def _turn(self, is_on: bool) -> None:
+        if is_on:
+            other = self._to_nearest if self.sender() is self._to_sheet else self._to_sheet
+            other.setChecked(False)
+        self.setCurrentIndex(1 if self.is_sheet else 2 if self.is_nearest else 0)
         self.turned.emit()

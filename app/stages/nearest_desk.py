@@ -29,10 +29,13 @@ from core.messages import (
 from core.requests import ModelRef
 from core.training.dataset import PictureFolder
 from core.training.events import Drawn
+from resources import FOLDER as RESOURCES
 
 if TYPE_CHECKING:
     from app.bridge import Bridge
 
+JUDGE, JUDGE_SEES = "digits-judge", (32, 32, 1)
+"""The bundled recogniser of clean pictures, and the pictures that it was made for."""
 KEPT = 8
 """Results of this session that can be looked at again."""
 
@@ -81,7 +84,9 @@ class NearestDesk(QObject):
         self._loader.opened.connect(self._opened)
         self._loader.failed.connect(self._failed)
         self._loader.progressed.connect(self._read_on)
+        self._is_judge_asked = False
         page.wanted.connect(self.start)
+        page.opened.connect(self._open_judge)
         page.stop_wanted.connect(self.stop)
         page.features.value_changed.connect(self._choose)
         state.classifiers_changed.connect(self._list_networks)
@@ -97,6 +102,8 @@ class NearestDesk(QObject):
         self._course, self._drawn = course, drawn
         if is_other:
             self._list_networks()
+            if self._page.isVisible():
+                self._open_judge()
         self._paint()
 
     @Slot()
@@ -165,7 +172,7 @@ class NearestDesk(QObject):
         self._measure(check, check.data, known.get(check.features))
 
     def _measure(self, check: _Check, data: PictureFolder, features: ModelRef | None) -> None:
-        samples = as_pictures(f"{check.course.name}, step {check.drawn.step}", check.drawn.pictures)
+        samples = as_pictures(f"{check.course.name}, {check.course.told(check.drawn)}", check.drawn.pictures)
         beside = (samples,) if check.held_out is None else (samples, check.held_out)
         trained = check.trained
         try:
@@ -246,6 +253,15 @@ class NearestDesk(QObject):
         self._page.set_feature_networks(names, chosen)
         self._page.features.blockSignals(False)
 
+    @Slot()
+    def _open_judge(self) -> None:
+        """The bundled judge, once, where it could see such pictures and nothing that is open can."""
+        drawn = self._drawn
+        sees = drawn is not None and drawn.pictures.shape[1:] == JUDGE_SEES and not self._fitting()
+        if sees and not self._is_judge_asked and (RESOURCES / "classifiers" / JUDGE).is_dir():
+            self._is_judge_asked = True
+            self._bridge.open_classifier(JUDGE)
+
     def _fitting(self) -> Sequence[ClassifierInfo]:
         course, drawn = self._course, self._drawn
         if course is None or drawn is None:
@@ -267,10 +283,10 @@ class NearestDesk(QObject):
         classes = [course.class_of(sample) for sample in range(len(drawn.pictures))]
         page.show_samples(drawn.pictures, classes, result)
         if check is not None:
-            page.show_state(_doing(check, course, drawn), _about(result, drawn), can_start=False, is_busy=True)
+            page.show_state(_doing(check, course, drawn), _about(result, course, drawn), can_start=False, is_busy=True)
             return
         can_start = course.saved is not None
-        page.show_state("" if can_start else "Once it is saved", _about(result, drawn), can_start=can_start)
+        page.show_state("" if can_start else "Once it is saved", _about(result, course, drawn), can_start=can_start)
 
 
 def _key(course: Course, drawn: Drawn) -> tuple[Path, int, str]:
@@ -287,11 +303,11 @@ def _doing(check: _Check, course: Course, drawn: Drawn) -> str:
     }[check.state]
     if check.course is not course:
         return f"{words}: {check.course.name}"
-    return words if check.drawn.step == drawn.step else f"{words}: samples after {check.drawn.step:,} steps"
+    return words if check.drawn.step == drawn.step else f"{words}: {course.told(check.drawn)}"
 
 
-def _about(result: Nearest | None, drawn: Drawn) -> str:
-    which = f"{len(drawn.pictures)} samples after {drawn.step:,} steps"
+def _about(result: Nearest | None, course: Course, drawn: Drawn) -> str:
+    which = f"{len(drawn.pictures)} {course.told(drawn)}"
     if result is None or result.pixels is None:
         return f"{which}."
     seen = f" Features: {result.by}." if result.features is not None else ""

@@ -107,6 +107,11 @@ def button(text: str, tooltip: str, width: int = 8 * GRID) -> QPushButton:
     return made
 
 
+NEAREST = (
+    "Whether the samples are copies: the nearest training pictures beside each (Carlini et al. 2023); again: the run"
+)
+
+
 @dataclass(frozen=True)
 class RunButtons:
     """What can be done with a run. The buttons know nothing themselves: ``show`` says which make sense."""
@@ -130,11 +135,16 @@ class RunButtons:
         default_factory=lambda: button("Sheet", "Guidance × noise, or guidance × label, as one sheet; again: the run")
     )
 
+    nearest: QPushButton = field(default_factory=lambda: button("Nearest", NEAREST))
+
     def __post_init__(self) -> None:
         self.sheet.setCheckable(True)
+        self.nearest.setCheckable(True)
 
-    def show(self, *, can_run: bool, can_branch: bool, live: Run | None, waits: bool = False) -> None:
-        """``waits``: runs that have not begun can be stopped as well."""
+    def show(
+        self, *, can_run: bool, can_branch: bool, live: Run | None, waits: bool = False, why_not: str = ""
+    ) -> None:
+        """``waits``: runs that have not begun can be stopped as well; ``why_not``: nothing can be compared."""
         is_sheet = self.sheet.isChecked()
         self.run.setText("Render sheet" if is_sheet else "Denoise")
         self.run.setToolTip(
@@ -144,6 +154,8 @@ class RunButtons:
         )
         self.run.setEnabled(can_run)
         self.branch.setEnabled(can_branch and not is_sheet)
+        self.nearest.setEnabled(not why_not or self.nearest.isChecked())
+        self.nearest.setToolTip(f"{NEAREST}\n{why_not}".strip())
         for button in (self.pause, self.step):
             button.setEnabled(live is not None)
         self.stop.setEnabled(live is not None or waits)

@@ -100,6 +100,10 @@ class Course:
         """The class that a sample was drawn of: they take turns."""
         return self.classes[sample % len(self.classes)] if self.classes else ""
 
+    def told(self, drawn: Drawn) -> str:
+        """Which samples these are."""
+        return f"samples after {drawn.step:,} steps"
+
     @property
     def is_live(self) -> bool:
         return self.state in LIVE

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QScrollArea, QStackedWidget, QVBoxLayout, QWidget
 
 from app.theme import GRID
@@ -50,9 +51,11 @@ class NearestPage(QWidget):
     """A click on a picture enlarges it beside its sample, with their difference; another brings the table back.
 
     Attributes: ``pair``, the cell that is enlarged or None; ``controls``, to stand where the page is named. Signals:
-    ``wanted()``, a check; ``stop_wanted()``; ``held_out_wanted()``, another folder to compare with; ``pair_changed()``.
+    ``opened()``, it is looked at; ``wanted()``, a check; ``stop_wanted()``; ``held_out_wanted()``, another folder to
+    compare with; ``pair_changed()``.
     """
 
+    opened = Signal()
     wanted = Signal()
     stop_wanted = Signal()
     held_out_wanted = Signal()
@@ -134,6 +137,10 @@ class NearestPage(QWidget):
         row.setSpacing(GRID)
         row.addWidget(self._views, 1)
         row.addWidget(self._beside)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self.opened.emit()
 
     def set_feature_networks(self, names: Mapping[str, str], chosen: str) -> None:
         """What can be compared by besides its own network: names by key, and which is chosen."""

@@ -1,0 +1,143 @@
+"""Are the samples of a run copies? Beside them the nearest pictures that their model was trained on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject, Signal, Slot
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+
+from app.stages.folder_dialog import choose_folder
+from app.stages.nearest_desk import NearestDesk
+from app.stages.train_course import Course
+from app.stages.train_nearest import NearestPage
+from app.state import AppState, Run
+from app.theme import GRID
+from app.widgets.title import Title
+from core.messages import ModelInfo
+from core.training.events import Drawn
+from core.training.runs import RunSummary, list_runs
+
+if TYPE_CHECKING:
+    from app.bridge import Bridge
+
+NOT_DONE = "The samples can be compared when the run is done."
+NO_FOLDER = "This model lies in no folder, so that nobody knows what it was trained on."
+NOT_KEPT = "The samples of this run made room for newer ones. Run it again to compare them."
+
+
+@dataclass
+class Samples(Course):
+    """A run's samples, as if its model's training had drawn them. ``labels`` are their classes' names."""
+
+    labels: tuple[str, ...] = ()
+
+    def class_of(self, sample: int) -> str:
+        return self.labels[sample] if sample < len(self.labels) else ""
+
+    def told(self, drawn: Drawn) -> str:
+        return f"samples of run {drawn.step}"
+
+
+class SampleCheck(QObject):
+    """Attributes: ``page``, to stand where the run stands; ``nearest`` on it; ``desk``, which does the work.
+
+    Signals: ``refused(message, details)``; ``accepted()``.
+    """
+
+    refused = Signal(str, str)
+    accepted = Signal()
+
+    def __init__(self, state: AppState, bridge: Bridge, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._state, self._bridge = state, bridge
+        self._shown: tuple[Samples, Drawn] | None = None
+        self.nearest = NearestPage()
+        self.title = Title()
+        self.title.setText("Nearest training pictures")
+        self.page = QWidget()
+        row = QHBoxLayout()
+        row.setSpacing(GRID)
+        row.addWidget(self.title)
+        row.addWidget(self.nearest.controls, 1)
+        column = QVBoxLayout(self.page)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(GRID)
+        column.addLayout(row)
+        column.addWidget(self.nearest, 1)
+        self.desk = NearestDesk(self.nearest, state, bridge, self)
+        self.desk.refused.connect(self.refused)
+        self.desk.accepted.connect(self.accepted)
+        self.desk.folder_wanted.connect(self._choose_pictures)
+        self.nearest.held_out_wanted.connect(self._choose_held_out)
+
+    def why_not(self, run: Run | None) -> str:
+        """Why the samples of a run cannot be compared; "" where they can."""
+        if run is None or run.stored < run.steps:
+            return NOT_DONE
+        return "" if self._state.folders.get(run.sampling.model.sha256) else NO_FOLDER
+
+    def show(self, run: Run) -> None:
+        """The last state of a run. What was found out about it before is there again."""
+        if self._shown is None or self._shown[1].step != run.job:
+            last = self._bridge.frame(run.job, run.steps)
+            if last is None:
+                self.refused.emit(NOT_KEPT, "")
+                return
+            model, ref = self._state.model, run.sampling.model
+            known = model if model is not None and model.ref == ref else None
+            folder = Path(self._state.folders[ref.sha256])
+            self._shown = self._samples(run, known, folder, last.x_t.shape[1]), Drawn(run.job, last.x_t)
+        course, drawn = self._shown
+        self.desk.show(course, drawn)
+
+    def stop(self) -> bool:
+        """Stop what is under way, or show all samples again; whether there was anything to do."""
+        if self.desk.is_busy:
+            self.desk.stop()
+        elif self.nearest.pair is not None:
+            self.nearest.close_pair()
+        else:
+            return False
+        return True
+
+    def leave(self) -> None:
+        """The window is closed."""
+        self.desk.leave()
+
+    def _samples(self, run: Run, model: ModelInfo | None, folder: Path, size: int) -> Samples:
+        trained = _training_of(folder)
+        names = model.labels if model is not None else ()
+        asked = [run.sampling.labels[cell] for cell in run.sampling.samples] if run.sampling.labels else []
+        labels = tuple("" if label is None or label >= len(names) else names[label] for label in asked)
+        return Samples(
+            folder=folder,
+            name=run.sampling.model.name,
+            size=size,
+            count=0,
+            data_name="it was trained on" if trained is None else trained.data_name,
+            pictures=None if trained is None else trained.pictures,
+            classes=names,
+            saved=0,
+            labels=labels,
+        )
+
+    @Slot(object)
+    def _choose_pictures(self, course: Course) -> None:
+        title = f"Where are the pictures that {course.name} was trained on?"
+        choose_folder(self.page, title, lambda folder: self.desk.read(course, folder))
+
+    @Slot()
+    def _choose_held_out(self) -> None:
+        if self._shown is not None:
+            course = self._shown[0]
+            title = f"Pictures that {course.name} was not trained on"
+            choose_folder(self.page, title, lambda folder: self.desk.hold_out(course, folder))
+
+
+def _training_of(folder: Path) -> RunSummary | None:
+    """The training whose folder, or a snapshot of which, this is; None where it is not known on this computer."""
+    places = {folder.resolve(), folder.resolve().parent.parent}
+    return next((run for run in list_runs() if run.folder.resolve() in places), None)
