@@ -277,7 +277,7 @@ KINDS: Mapping[str, Kind] = {
         _norm,
     ),
     "rate": Kind(
-        "Rate",
+        "Learning rate",
         "The learning rate: rises linearly in the warm-up, then falls to 0 along half a cosine "
         "(Loshchilov & Hutter 2017).",
         "The learning rate appears here with the first steps.",

@@ -88,7 +88,10 @@ def value_text(value: float) -> str:
 
 
 def short(value: float) -> str:
-    """A round number with room for five characters: 0.05, 200, 50k, 2M."""
+    """A round number with room for six characters: 2.5e−4, 0.05, 200, 50k, 2M."""
+    if 0 < value < 1e-3:
+        power = math.floor(math.log10(value) + 1e-9)
+        return f"{value / 10.0**power:.2g}e\u2212{-power}"
     for size, letter in ((1e9, "G"), (1e6, "M"), (1e4, "k")):
         if value >= size:
             return f"{value / (1e3 if letter == 'k' else size):g}{letter}"

@@ -16,7 +16,7 @@ from app.widgets.axes import linear_ticks
 from app.widgets.step_lines import Numbers, StepLine, envelope, extremes, thinned
 from app.widgets.step_painting import loss_ticks, short, step_ticks
 
-AXIS = 44
+AXIS = 48
 """Width of the numbers beside the axis."""
 APART = 12
 """The least height between two numbers beside the axis."""

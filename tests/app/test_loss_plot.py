@@ -9,13 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PySide6.QtCore import QPoint, QRectF, Qt
-from PySide6.QtGui import QImage
+from PySide6.QtGui import QFontMetrics, QImage
+from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
+from app.theme import font
 from app.widgets.loss_plot import LossPlot, loss_text
 from app.widgets.step_lines import every, extremes, smoothed, thin
 from app.widgets.step_painting import loss_ticks, short, step_ticks
-from app.widgets.step_scale import StepScale
+from app.widgets.step_scale import AXIS, StepScale
 
 
 @pytest.fixture
@@ -106,7 +108,10 @@ def test_that_a_loss_is_printed_in_figures_that_mean_something(loss: float, text
     assert loss_text(loss) == text
 
 
-def test_that_round_numbers_have_room_beside_the_axis() -> None:
+def test_that_round_numbers_have_room_beside_the_axis(qapp: QApplication) -> None:
+    metrics = QFontMetrics(font("caption", numbers=True))
+    assert all(metrics.horizontalAdvance(short(value)) <= AXIS - 6 for value in (7.5e-4, 2.5e-5, 0.005, 5000.0, 50_000))
+    assert [short(value) for value in (0.00025, 1e-3 / 2, 1e-4, 3e-6)] == ["2.5e−4", "5e−4", "1e−4", "3e−6"]
     assert [short(value) for value in (0.05, 200.0, 5000.0, 50_000.0, 2e6)] == ["0.05", "200", "5000", "50k", "2M"]
 
 
