@@ -46,7 +46,7 @@ class TrainWorker(Worker):
         self._order, self._data = order, data
         self._session: TrainingSession | None = None
         self._events: Iterator[Event | None] = iter(())
-        self._drawing: Iterator[Drawn | None] | None = None
+        self._drawing: Iterator[Event | None] | None = None
         """What is drawn in a pause."""
         self._steps: list[TrainStep] = []
         self._told = 0.0
@@ -100,9 +100,9 @@ class TrainWorker(Worker):
             self._tell(event)
         return True
 
-    def _draw_on(self, drawing: Iterator[Drawn | None]) -> None:
+    def _draw_on(self, drawing: Iterator[Event | None]) -> None:
         """One step of a sampler in a pause, which goes on afterwards."""
-        event: Drawn | _End | None = _END
+        event: Event | _End | None = _END
         try:
             event = next(drawing, _END)
         except NotSaved as refusal:

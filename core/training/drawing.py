@@ -21,13 +21,13 @@ FIRST_SAMPLES = 7.5
 
 class Drawing:
     """Draws into the run's film. ``weights`` chooses with which weights, ``asked`` that it be done at once; ``step`` is
-    where it was done last, -1 before."""
+    where it was done last, -1 before. Where it ``has_given_up`` for want of memory, it waits to be asked."""
 
     def __init__(self, order: TrainOrder, trainer: Trainer, product: Product, film: Film, pace: Pace) -> None:
         self._order, self._trainer, self._product = order, trainer, product
         self._film, self._pace = film, pace
         self.weights: WeightsName = order.samples_from
-        self.asked = False
+        self.asked = self.has_given_up = False
         self.step = -1
         self._next = self._later() if film.sets else 0.0
 
@@ -38,7 +38,7 @@ class Drawing:
     @property
     def is_due(self) -> bool:
         """Before the first step; then oftener at first, within a share of the run's time; and where asked for."""
-        if not self.is_possible:
+        if not self.is_possible or self.has_given_up:
             return False
         if self.asked:
             return True
@@ -53,7 +53,7 @@ class Drawing:
     def belongs_to_checkpoint(self, *, stays: bool, best: bool) -> bool:
         """Whether the checkpoint about to be written should have its samples: one that ``stays`` always, the ``best``
         so far where there is time for it. The latest is replaced soon."""
-        if not self.is_possible or self.step == self._trainer.step:
+        if not self.is_possible or self.has_given_up or self.step == self._trainer.step:
             return False
         return stays or (best and self._is_affordable)
 
@@ -73,7 +73,7 @@ class Drawing:
             if drawn is None:
                 yield None
         self._pace.previewed(seconds)
-        self.step, self._next = step, self._later()
+        self.step, self._next, self.has_given_up = step, self._later(), False
         self._film.add(drawn)
         yield drawn
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 from core.errors import Diverged, Refusal, is_out_of_memory
@@ -16,7 +16,7 @@ from core.training.checkpoint import find_checkpoint, load_checkpoint, read_requ
 from core.training.classification import apart
 from core.training.dataset import PictureFolder
 from core.training.drawing import Drawing
-from core.training.events import Drawn, Event, RolledBack, Saved, TrainStep, Validated
+from core.training.events import Event, PathChanged, RolledBack, Saved, TrainStep, Validated
 from core.training.film import FILE as FILM
 from core.training.film import Film, read_film, told
 from core.training.history import FILE as HISTORY
@@ -148,11 +148,9 @@ class TrainingSession:
             yield from self._step()
             if self.trainer.progress < 1:
                 yield from self._look_after()
-        if self._drawing.is_possible and self._drawing.step != self.trainer.step:
+        if self._drawing.belongs_to_checkpoint(stays=True, best=False):
             yield from self._draw()
-        validated = self._validate(at_the_end=True)
-        if validated is not None:
-            yield validated
+        validated = yield from self._validate(at_the_end=True)
         yield from self._save(best=self._is_best(validated), kept=self._keeps_next)
 
     def _step(self) -> Iterator[Event]:
@@ -183,9 +181,7 @@ class TrainingSession:
 
     def _look_after(self) -> Iterator[Event | None]:
         """What is due between two steps."""
-        validated = self._validate()
-        if validated is not None:
-            yield validated
+        validated = yield from self._validate()
         best, kept = self._is_best(validated), self._keeps_next
         if best or kept or self._saver.is_due(self._watch.is_suspicious):
             if self._drawing.belongs_to_checkpoint(stays=kept or self._saver.keeps_this_step, best=best):
@@ -197,7 +193,8 @@ class TrainingSession:
         """Do what a person asks of the training under way, from its next step on."""
         if instruction.samples_from is not None:
             self._drawing.weights = instruction.samples_from
-        self._drawing.asked |= instruction.draw
+        if instruction.draw:
+            self._drawing.asked, self._drawing.has_given_up = True, False
         self._keeps_next |= instruction.save
         if instruction.micro_batch is not None:
             self._path.wish_parts(instruction.micro_batch)
@@ -230,36 +227,56 @@ class TrainingSession:
 
     # ------------------------------------------------------------------------------------------------ samples, files
 
-    def _draw_if_due(self) -> Iterator[Drawn | None]:
+    def _draw_if_due(self) -> Iterator[Event | None]:
         if self._drawing.is_due:
             yield from self._draw()
 
-    def _draw(self) -> Iterator[Drawn | None]:
-        yield from self._drawing.draw(self.device, self.check)
+    def _draw(self) -> Iterator[Event | None]:
+        """Samples; where memory is short, the word that the training does without them."""
+        try:
+            yield from self._drawing.draw(self.device, self.check)
+            return
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+        self._drawing.has_given_up = True
+        yield self._without("samples are drawn only when you ask for them")
 
     @property
     def draws(self) -> bool:
         """Whether samples can be drawn of it."""
         return self._drawing.is_possible
 
-    def draw(self) -> Iterator[Drawn | None]:
+    def draw(self) -> Iterator[Event | None]:
         """Draw samples between two items of ``work``, which notices nothing, and keep them: None after each step of the
         sampler, in the end what was drawn. Raises NotSaved where they cannot be written."""
         yield from self._draw()
         if self._saver.step >= 0:
             self._saver.save_film()
 
-    def _validate(self, at_the_end: bool = False) -> Validated | None:
-        """The loss on the pictures kept aside, after steps that no clock has chosen."""
+    def _validate(self, at_the_end: bool = False) -> Generator[Event, None, Validated | None]:
+        """The loss on the pictures kept aside, after steps that no clock has chosen; where memory is short, the word
+        that the training does without it."""
         step = self.trainer.step
         if self._validator is None or not (at_the_end or step % validates_every(self.request.steps) == 0):
             return None
         if any(known.step == step for known in self.history.validated):
             return None
-        found = self._validator.measure(self.trainer.averaged().to(self.device), self.check, step)
-        if found is not None:
-            self.history.add_validated(found)
+        try:
+            found = self._validator.measure(self.trainer.averaged().to(self.device), self.check, step)
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+            found = self._validator = None
+        if found is None:
+            yield self._without("the pictures kept aside are not measured any more")
+            return None
+        self.history.add_validated(found)
+        yield found
         return found
+
+    def _without(self, what: str) -> PathChanged:
+        return PathChanged(self.trainer.step, self.trainer.path.words, f"there was not enough memory: {what}")
 
     def _is_best(self, validated: Validated | None) -> bool:
         if validated is None or not self.order.keep_best:

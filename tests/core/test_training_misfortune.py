@@ -227,6 +227,43 @@ def test_that_a_training_that_fits_not_even_one_by_one_is_said_in_words_and_lose
     assert toy.of(TrainingSaved)[-1].step == 3
 
 
+def test_that_a_training_goes_on_without_what_does_not_fit_beside_it_and_says_so(
+    order, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried = []
+
+    def fails(*others: Any, **names: Any) -> Any:
+        tried.append(1)
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+
+    monkeypatch.setattr("core.training.drawing.draw", fails)
+    monkeypatch.setattr("core.training.validation.Validator.measure", fails)
+    longer = replace(order, steps=4, samples=2, sample_every=0.0, validation=4, keep_every=2)
+    run = TrainingSession(longer, DATA, network=TINY)
+    told = [event.why for event in run.work() if isinstance(event, PathChanged)]
+    assert run.trainer.step == saved_step(longer) == 4
+    assert [why.partition(": ")[2] for why in told if "memory" in why] == [
+        "samples are drawn only when you ask for them",
+        "the pictures kept aside are not measured any more",
+    ]
+    assert len(tried) == 2
+
+
+def test_that_samples_asked_for_are_tried_again_where_memory_was_short(order, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*others: Any, **names: Any) -> Any:
+        raise MemoryError
+
+    run = TrainingSession(replace(order, steps=3, samples=2), DATA, network=TINY)
+    with monkeypatch.context() as short:
+        short.setattr("core.training.drawing.draw", fails)
+        events = run.work()
+        while run.trainer.step < 1:
+            next(events)
+    run.instruct(Instruction(draw=True))
+    list(events)
+    assert run.film.sets
+
+
 def test_that_a_command_goes_on_in_smaller_parts_by_itself(tmp_path, memory) -> None:
     memory["pictures"] = 2
     heard: list[Event] = []
