@@ -98,6 +98,8 @@ def _look_into(
                     facts = entry.stat()
                     files.append((name.split("/"), name, (facts.st_size, facts.st_mtime_ns)))
                     stems.append(stem)
+                elif os.path.exists(entry.path):
+                    found.closed.append((name, f"{entry.name} is a device or a pipe, not a file."))
                 elif entry.is_symlink():
                     found.closed.append((name, f"{entry.name} is a link to a file that is not there any more."))
             elif suffix == CAPTION:

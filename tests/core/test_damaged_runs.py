@@ -19,6 +19,7 @@ from safetensors import safe_open
 from core.errors import Refusal
 from core.model_folder import read_info
 from core.training.checkpoint import FILE, find_checkpoint, read_request, restore_checkpoint
+from core.training.dataset import open_folder
 from core.training.journal import DAMAGED, Journal
 from core.training.journal import FILE as JOURNAL
 from core.training.keeping import list_checkpoints
@@ -167,6 +168,19 @@ def test_that_folders_whose_names_are_no_text_are_trained_on_and_listed(tmp_path
     (listed,) = list_runs()
     assert (listed.data_name, listed.pictures, listed.step) == (r"pictures\xff", named, 3)
     assert set(read_info(out).labels) == {"left", r"\xfe"}
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no pipes among its files")
+def test_that_pipes_and_devices_among_the_pictures_are_left_out_and_said(tmp_path: Path) -> None:
+    folder = folder_of(DATA, tmp_path / "halves")
+    os.mkfifo(folder / "left" / "pipe.png")
+    (folder / "left" / "zero.png").symlink_to("/dev/zero")
+    found = open_folder(folder, 8)
+    assert len(found) == len(DATA)
+    assert [(name, why.partition(" is ")[2]) for name, why in found.skipped] == [
+        ("left/pipe.png", "a device or a pipe, not a file."),
+        ("left/zero.png", "a device or a pipe, not a file."),
+    ]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere every name is text")
