@@ -79,8 +79,12 @@ def thin(rows: Numbers, most: int = 1000, width: int = SMOOTHED) -> tuple[Number
     if not len(firsts):
         return firsts, np.zeros(rows.shape, np.float64)
     known = np.isfinite(rows)
-    totals = np.add.reduceat(np.where(known, rows, 0.0), firsts, axis=0)
-    counts = np.add.reduceat(known, firsts, axis=0, dtype=np.int64)
+    if known.all():
+        totals = np.add.reduceat(rows, firsts, axis=0)
+        counts = np.broadcast_to(np.diff(firsts, append=len(rows))[:, None], totals.shape)
+    else:
+        totals = np.add.reduceat(np.where(known, rows, 0.0), firsts, axis=0)
+        counts = np.add.reduceat(known, firsts, axis=0, dtype=np.int64)
     blocks = max(1, width // stride)
     sums, numbers = (_of_last(np.cumsum(part, axis=0, dtype=np.float64), blocks) for part in (totals, counts))
     ends = np.minimum(firsts + stride, len(rows))

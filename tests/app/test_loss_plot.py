@@ -151,6 +151,7 @@ def test_that_thinned_means_are_those_of_the_same_steps(count: int) -> None:
     for at in range(0, len(steps) - (count % stride > 0), 97):  # the last may stand for fewer steps
         part = rows[max(0, int(steps[at]) - width) : steps[at], :2]
         np.testing.assert_allclose(means[at, :2], np.nanmean(part, axis=0), rtol=1e-4)
+    np.testing.assert_allclose(thin(rows[:, :1], most=500)[1], means[:, :1], rtol=1e-5)  # where all are known
 
 
 def painted(plot: LossPlot, losses: np.ndarray) -> np.ndarray:
