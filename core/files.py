@@ -45,12 +45,19 @@ def write_file(path: Path, write: Callable[[BinaryIO], object]) -> None:
     """Write beside ``path``, then rename: an older file there stays whole until the new one is. Raises Refusal."""
     try:
         if path.exists() and not path.is_file():
-            with path.open("wb") as stream:
+            with os.fdopen(_opened_as_it_is(path), "wb") as stream:
                 write(stream)
             return
         _write_and_rename(path, write)
     except OSError as error:
         raise write_refusal(path, error) from error
+
+
+def _opened_as_it_is(path: Path) -> int:
+    """A pipe or device opened for writing; a pipe that nobody reads is an OSError, not a wait without end."""
+    descriptor = os.open(path, os.O_WRONLY | getattr(os, "O_NONBLOCK", 0))
+    os.set_blocking(descriptor, True)
+    return descriptor
 
 
 def _write_and_rename(path: Path, write: Callable[[BinaryIO], object]) -> None:

@@ -124,3 +124,21 @@ def test_that_a_process_that_is_killed_leaves_what_the_next_one_clears(tmp_path:
     assert len(os.listdir(tmp_path)) == 1
     clear_leftovers(tmp_path / "a.bin")
     assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_that_a_pipe_that_nobody_reads_is_refused_instead_of_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(Refusal, match="pipe"):
+        write_file(tmp_path / "pipe", lambda stream: stream.write(b"new"))
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_that_a_pipe_that_is_read_is_written_to(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        write_file(tmp_path / "pipe", lambda stream: stream.write(b"new"))
+        assert os.read(reader, 10) == b"new"
+    finally:
+        os.close(reader)
