@@ -57,10 +57,11 @@ def judged(samples: Distances, held_out: Distances, own: Distances) -> Verdict:
     if is_lower(samples, yardstick) < CHANCE:
         words = f"Samples are closer to the training pictures than {whose} are ({medians}). Smooth pictures are close "
         return Verdict("nearer", words + "to many, so look at the pairs: are they the same picture?", near, limit)
-    compared = "as far from" if is_lower(yardstick, samples) >= CHANCE else "farther from"
-    than = "as" if compared.startswith("as") else "than"
+    farther = is_lower(yardstick, samples) < CHANCE
+    compared, than = ("farther", "than") if farther else ("at least as far", "as")
     words = (
-        f"Samples are {compared} the training pictures {than} {whose} are ({medians}): no sign of learning by heart."
+        f"Samples are {compared} from the training pictures {than} {whose} are ({medians}): no sign of learning by "
+        "heart."
     )
     return Verdict("none", words, near, limit)
 

@@ -19,8 +19,8 @@ from core.unet_work import Work, unet_work
 
 FEW = 500
 """Pictures: below, networks of any size have been seen to return them."""
-OFTEN = 300
-"""Times that each picture is seen, from which on a network that has room for all of them will know them."""
+SOON, OFTEN = 20, 300
+"""Times that each picture is seen: from which on few of them, and any that the network has room for, will be known."""
 REPEATED = 0.05
 """The share of pictures that are nearly the same as others from which on it is said."""
 COPIES = 5
@@ -179,7 +179,7 @@ def _by_heart(told: Forecast, order: TrainOrder, data: PictureFolder) -> str:
     if order.task != "diffusion":
         return ""
     seen = f"Each of the {count:,} pictures is seen about {told.epochs:,.0f} times"
-    if count < FEW and told.epochs > 1:
+    if count < FEW and told.epochs > SOON:
         return (
             f"{seen}: with fewer than about {FEW} a network learns them by heart instead of what they share. Look at "
             "the nearest training pictures beside its samples."

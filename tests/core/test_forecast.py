@@ -129,6 +129,10 @@ def test_that_few_pictures_are_said_to_be_learned_by_heart() -> None:
     assert "by heart" in warnings(TrainOrder(OUT, steps=1000, batch=8), pictures(100))
 
 
+def test_that_a_few_passes_over_few_pictures_teach_nothing_by_heart() -> None:
+    assert "by heart" not in warnings(TrainOrder(OUT, steps=50, batch=8), pictures(100))
+
+
 def test_that_many_passes_of_a_network_with_room_for_all_are_said_to_be_learned_by_heart() -> None:
     data = pictures(600)
     assert "1,200 times" in warnings(TrainOrder(OUT, steps=90_000, batch=8), data)
