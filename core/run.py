@@ -243,8 +243,8 @@ class Run(ABC):
             yield step
 
     def refuse_no_numbers(self) -> None:
-        """Raises Refusal where a state that lies in the trajectory has values that are no numbers."""
-        if self._lost is not None:
+        """Raises Refusal where a walk that began with numbers has come to a state with values that are none."""
+        if self._lost:
             raise Refusal(
                 f"From state {self._lost} of {self.trajectory.steps} on the values are no longer numbers; the states "
                 "before can be looked at. Try weaker guidance, float32, or clipping. Where that changes nothing, the "

@@ -14,7 +14,7 @@ from core.library import Library
 from core.messages import EngineState, Message, Progress, Recognised, Refined, RunEnded, RunStarted
 from core.morph import MorphRun
 from core.pace import Pace
-from core.requests import InvertRequest, MorphRequest, RunRequest
+from core.requests import InvertRequest, MorphRequest, RunRequest, SampleRequest
 from core.run import Made, Work
 from core.samplers import Step
 from core.token import Token
@@ -115,7 +115,8 @@ class RunWorker(Worker):
         self.done = made.done
         self._say_progress(work, made.step)
         self._preview_if_due(made)
-        made.run.refuse_no_numbers()
+        if isinstance(self._request, SampleRequest):  # inversions and morphs show where they lost themselves
+            made.run.refuse_no_numbers()
         return True
 
     def end(self, reason: str) -> None:

@@ -477,16 +477,17 @@ def test_that_ctrl_c_keeps_a_run_that_can_be_resumed(folder: Path, tmp_path: Pat
 
 def test_that_ctrl_c_while_pictures_are_decoded_ends_at_once(folder: Path, tmp_path: Path, monkeypatch) -> None:
     from core.cli import run
-    from core.training import dataset
+    from core.training import decoding
+    from core.training.reading import Reading
 
-    decoded: list[Path] = []
+    decoded: list[Reading] = []
 
-    def pressed_meanwhile(path: Path, size: int) -> np.ndarray:
-        decoded.append(path)
+    def pressed_meanwhile(pixels: np.ndarray, reading: Reading) -> np.ndarray:
+        decoded.append(reading)
         signal.raise_signal(signal.SIGINT)
-        return np.zeros((size, size, 1), np.uint8)
+        return np.zeros((reading.size, reading.size, 1), np.uint8)
 
-    monkeypatch.setattr(dataset, "_square", pressed_meanwhile)
+    monkeypatch.setattr(decoding, "square", pressed_meanwhile)
     assert run(["train", str(folder), "--out", str(tmp_path / "run"), "--size", "8", "--steps", "1"]) == 130
     assert len(decoded) == 1
     assert not (tmp_path / "run").exists()
