@@ -97,7 +97,9 @@ def test_that_a_morph_tells_its_steps_and_which_frames_they_are_of(listening) ->
     job = toy.run(request)
     (started,) = toy.of(RunStarted)
     assert started.total == 3 * 10
-    assert [message.step for message in toy.of(Progress)] == list(range(1, 31))
+    told = [message.step for message in toy.of(Progress)]  # of those that nobody has read yet the last counts
+    assert told == sorted(set(told))
+    assert told[-1] == 30
     shown = {message.frames for message in toy.of(Preview)}
     assert shown
     assert shown <= set(batches(request))
