@@ -14,7 +14,7 @@ from PIL import Image
 from core.errors import Refusal
 from core.training.dataset import open_folder
 from core.unet_size import unet_parameters
-from resources.recipes import emoji
+from resources.recipes import making
 from resources.recipes.emoji import HELD_OUT, NEVER_FLIPPED, VENDORS, network, prepare_data
 
 CODES = [f"1F{number:03X}" for number in range(40)]
@@ -89,6 +89,6 @@ def test_that_the_bundled_model_fits_24_megabytes_in_half_precision() -> None:
 
 
 def test_that_an_archive_without_emoji_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(emoji.shutil, "which", lambda name: None)
+    monkeypatch.setattr(making.shutil, "which", lambda name: None)
     with pytest.raises(Refusal, match="npm is needed"):
         prepare_data(tmp_path)

