@@ -13,6 +13,7 @@ from app.stages.denoise import DenoiseStage
 from app.stages.train import TrainStage
 from app.state import AppState
 from core.engine import Engine
+from tests.app.conftest import WindowBridge
 from tests.app.fake_engine import Dock, FakeBridge
 from tests.toys import Toy
 
@@ -27,6 +28,32 @@ def denoising(qtbot: QtBot) -> Iterator[tuple[AppState, FakeBridge, DenoiseStage
     qtbot.addWidget(dock)
     dock.show()
     state.move(stage="denoise")
+    stage.activate()
+    yield state, bridge, stage
+    state.deleteLater()
+
+
+class TrainBridge(WindowBridge):
+    """Says of a training what the engine would; pausing and going on as the engine answers them."""
+
+    def pause(self, job: int) -> None:
+        self.calls.append(("pause", job))
+
+    def resume(self, job: int) -> None:
+        self.calls.append(("resume", job))
+
+
+@contextmanager
+def training(qtbot: QtBot) -> Iterator[tuple[AppState, TrainBridge, TrainStage]]:
+    """Train with the digits model open, about to read the example."""
+    state = AppState()
+    bridge = TrainBridge(state)
+    stage = TrainStage(state, bridge)  # type: ignore[arg-type]
+    dock = Dock(stage)
+    qtbot.addWidget(dock)
+    bridge.ready()
+    dock.show()
+    state.move(stage="train")
     stage.activate()
     yield state, bridge, stage
     state.deleteLater()

@@ -34,7 +34,8 @@ from core.training.history import History, write_history
 from core.training.reading import Reading
 from core.training.runs import RunSummary, remember, runs_folder, write_summary
 from tests.app.fake_engine import DIGITS, GUIDE, Dock
-from tests.app.test_train_stage import TrainBridge, a_folder
+from tests.app.scenes import TrainBridge
+from tests.app.test_train_stage import a_folder
 
 
 @pytest.fixture

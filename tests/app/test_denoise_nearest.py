@@ -14,7 +14,8 @@ from core.messages import ModelKnown
 from core.requests import NearestRequest
 from core.training.runs import list_runs
 from tests.app.fake_engine import DIGITS, GUIDE, Dock
-from tests.app.test_train_stage import TrainBridge, a_folder, a_stored_run
+from tests.app.scenes import TrainBridge
+from tests.app.test_train_stage import a_folder, a_stored_run
 
 
 @pytest.fixture

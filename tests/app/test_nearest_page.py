@@ -19,7 +19,8 @@ from core.requests import ModelRef, NearestRequest
 from core.training.runs import list_runs
 from tests.app.fake_engine import DIGITS, GUIDE, Dock
 from tests.app.nearest import sixteen, three
-from tests.app.test_train_stage import TrainBridge, a_folder, a_stored_run
+from tests.app.scenes import TrainBridge
+from tests.app.test_train_stage import a_folder, a_stored_run
 
 JUDGE = replace(
     GUIDE, ref=ModelRef("shape-judge", "e" * 64), event_shape=(1, 8, 8), labels=("circle", "square"), noisy=False

@@ -14,9 +14,7 @@ from PySide6.QtGui import QContextMenuEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QLineEdit, QMenu, QMessageBox
 
-from app.stages.train import TrainStage
 from app.stages.train_compare import MOST
-from app.state import AppState
 from app.widgets.measured_curve import ink
 from app.window import STAGES
 from core.messages import RunEnded, TrainingSaved
@@ -29,24 +27,15 @@ from core.training.reading import Reading
 from core.training.runs import list_runs, remember, runs_folder
 from core.training.session import TrainingSession
 from tests.app.conftest import shown_window
-from tests.app.fake_engine import Dock
-from tests.app.test_train_stage import TrainBridge, a_folder, a_stored_run, begun, tick
+from tests.app.scenes import training
+from tests.app.test_train_stage import a_folder, a_stored_run, begun, tick
 from tests.core.halves import DATA, TINY, folder_of
 
 
 @pytest.fixture
 def scene(qtbot):
-    state = AppState()
-    bridge = TrainBridge(state)
-    stage = TrainStage(state, bridge)
-    dock = Dock(stage)
-    qtbot.addWidget(dock)
-    bridge.ready()
-    dock.show()
-    state.move(stage="train")
-    stage.activate()
-    yield state, bridge, stage
-    state.deleteLater()
+    with training(qtbot) as found:
+        yield found
 
 
 @pytest.fixture

@@ -12,10 +12,10 @@ from PySide6.QtCore import QMimeData, QUrl
 from PySide6.QtWidgets import QAbstractButton, QAbstractSpinBox, QComboBox
 
 from app.bridge import ticked
-from app.stages.train import EXAMPLE, TrainStage
+from app.stages.train import EXAMPLE
 from app.stages.train_controls import TrainControls
 from app.stages.train_settings import SIZES
-from app.state import AppState, Training
+from app.state import Training
 from app.widgets.controls import MoreSection, Track
 from app.window import STAGES
 from core.messages import (
@@ -42,18 +42,9 @@ from core.training.presets import PRESETS, parameters_of
 from core.training.reading import Reading
 from core.training.runs import RunSummary, list_runs, remember, runs_folder, write_summary
 from core.training.training_pace import remember_pace
-from tests.app.conftest import WindowBridge, shown_window
-from tests.app.fake_engine import DIGITS, GUIDE, Dock
-
-
-class TrainBridge(WindowBridge):
-    """Says of a training what the engine would; pausing and going on as the engine answers them."""
-
-    def pause(self, job: int) -> None:
-        self.calls.append(("pause", job))
-
-    def resume(self, job: int) -> None:
-        self.calls.append(("resume", job))
+from tests.app.conftest import shown_window
+from tests.app.fake_engine import DIGITS, GUIDE
+from tests.app.scenes import training
 
 
 def a_folder(root: Path, classes: dict[str, int], side: int = 20) -> Path:
@@ -69,17 +60,8 @@ def a_folder(root: Path, classes: dict[str, int], side: int = 20) -> Path:
 
 @pytest.fixture
 def scene(qtbot):
-    state = AppState()
-    bridge = TrainBridge(state)
-    stage = TrainStage(state, bridge)
-    dock = Dock(stage)
-    qtbot.addWidget(dock)
-    bridge.ready()
-    dock.show()
-    state.move(stage="train")
-    stage.activate()
-    yield state, bridge, stage
-    state.deleteLater()
+    with training(qtbot) as found:
+        yield found
 
 
 @pytest.fixture

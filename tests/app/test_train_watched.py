@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from app.stages.train import TrainStage
-from app.state import AppState
 from core.messages import (
     RunPaused,
     TrainingOffer,
@@ -18,28 +17,19 @@ from core.messages import (
 )
 from core.training.events import LEVELS
 from core.training.order import Instruction
-from tests.app.fake_engine import Dock
-from tests.app.test_train_stage import TrainBridge, begun
+from tests.app.scenes import training
+from tests.app.test_train_stage import begun
 
 
 @pytest.fixture
 def watched(qtbot):
     """The stage, its bridge and the job of a training that has made ten steps."""
-    state = AppState()
-    bridge = TrainBridge(state)
-    stage = TrainStage(state, bridge)
-    dock = Dock(stage)
-    qtbot.addWidget(dock)
-    bridge.ready()
-    dock.show()
-    state.move(stage="train")
-    stage.activate()
-    qtbot.waitUntil(lambda: stage.setup.start.isEnabled(), timeout=20_000)
-    job = begun(stage)
-    bridge.say(tick(job, 1, 10))
-    stage.flush()
-    yield stage, bridge, job
-    state.deleteLater()
+    with training(qtbot) as (_state, bridge, stage):
+        qtbot.waitUntil(lambda: stage.setup.start.isEnabled(), timeout=20_000)
+        job = begun(stage)
+        bridge.say(tick(job, 1, 10))
+        stage.flush()
+        yield stage, bridge, job
 
 
 def tick(job: int, first: int, count: int) -> TrainingTick:

@@ -61,7 +61,7 @@ class Judge(nn.Module):
 
 
 def pixels_to_x(pictures: NDArray[np.uint8]) -> Tensor:
-    return torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 127.5 - 1
+    return torch.from_numpy(np.array(pictures)).permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
 def _judge_of(data: PictureFolder) -> Judge:
