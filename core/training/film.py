@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-import zipfile
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
@@ -14,9 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from core.errors import Refusal
 from core.files import write_file, write_refusal
 from core.messages import Picture, TrainingSamples, frozen
+from core.training.arrays_file import Damaged, read_arrays
 from core.training.events import Drawn
 
 FILE = Path("training") / "samples.npz"
@@ -144,11 +143,8 @@ def read_film(folder: Path) -> Film:
     if path is None:
         return Film()
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as kept:
-            if sum(member.file_size for member in kept.zip.infolist()) > MAX_FILE_BYTES:
-                raise ValueError("it is larger than samples can be")
-            return Film(_read(kept) if path.name == FILE.name else _read_former(kept))
-    except (Refusal, OSError, ValueError, KeyError, TypeError, EOFError, MemoryError, zipfile.BadZipFile) as error:
+        return Film(read_arrays(path, MAX_FILE_BYTES, "samples", _read if path.name == FILE.name else _read_former))
+    except Damaged as error:
         return Film(note=f"The samples of this run cannot be shown: {path.name} is damaged ({error}).")
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import json
 import os
-import zipfile
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -13,9 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from core.errors import Refusal
 from core.files import write_file, write_refusal
 from core.messages import frozen
+from core.training.arrays_file import Damaged, read_arrays
 from core.training.events import LEVELS, RolledBack, TrainStep, Validated
 from core.training.series import Rows, Series
 
@@ -165,12 +164,6 @@ def read_history(folder: Path) -> History:
     if not os.path.isfile(path):
         return History()
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as kept:
-            if sum(member.file_size for member in kept.zip.infolist()) > MAX_FILE_BYTES:
-                raise ValueError("it is larger than a history can be")
-            return History.from_arrays(kept)
-    except (
-        *(Refusal, OSError, ValueError, KeyError, TypeError, IndexError, AttributeError),
-        *(EOFError, MemoryError, zipfile.BadZipFile),
-    ) as error:
+        return read_arrays(path, MAX_FILE_BYTES, "a history", History.from_arrays)
+    except Damaged as error:
         return History(f"The curves of this run cannot be shown: {path.name} is damaged ({error}).")

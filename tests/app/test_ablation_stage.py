@@ -11,7 +11,6 @@ import pytest
 from app.stages.ablation_card import figures, with_error
 from app.stages.ablation_record import CellRecord
 from app.stages.train import TrainStage
-from app.state import AppState
 from core.messages import (
     DistancePoint,
     Distances,
@@ -33,26 +32,17 @@ from core.training.events import TrainStep
 from core.training.history import History, write_history
 from core.training.reading import Reading
 from core.training.runs import RunSummary, remember, runs_folder, write_summary
-from tests.app.fake_engine import DIGITS, GUIDE, Dock
-from tests.app.scenes import TrainBridge
+from tests.app.fake_engine import DIGITS, GUIDE
+from tests.app.scenes import training
 from tests.app.test_train_stage import a_folder
 
 
 @pytest.fixture
 def scene(qtbot, tmp_path):
-    state = AppState()
-    bridge = TrainBridge(state)
-    stage = TrainStage(state, bridge)
-    dock = Dock(stage)
-    qtbot.addWidget(dock)
-    bridge.ready()
-    dock.show()
-    state.move(stage="train")
-    stage.activate()
-    stage.handle_folder(a_folder(tmp_path / "shapes", {"circle": 8, "square": 4}))
-    stage.setup.controls.side.set_value("16")
-    yield state, bridge, stage
-    state.deleteLater()
+    with training(qtbot) as (state, bridge, stage):
+        stage.handle_folder(a_folder(tmp_path / "shapes", {"circle": 8, "square": 4}))
+        stage.setup.controls.side.set_value("16")
+        yield state, bridge, stage
 
 
 def prepared(stage, steps: int = 40):

@@ -10,16 +10,14 @@ import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 
-from app.stages.train import TrainStage
 from app.stages.train_nearest import NearestPage
-from app.state import AppState
 from app.widgets.nearest_table import Cell
 from core.messages import EngineState, Failed, ModelKnown
 from core.requests import ModelRef, NearestRequest
 from core.training.runs import list_runs
-from tests.app.fake_engine import DIGITS, GUIDE, Dock
+from tests.app.fake_engine import DIGITS, GUIDE
 from tests.app.nearest import sixteen, three
-from tests.app.scenes import TrainBridge
+from tests.app.scenes import training
 from tests.app.test_train_stage import a_folder, a_stored_run
 
 JUDGE = replace(
@@ -36,22 +34,13 @@ def folder(tmp_path):
 def scene(qtbot, folder):
     """A stored training is looked at."""
     summary = a_stored_run("shapes", folder)
-    training = {"flip": True, "never_flipped": ["circle/*"], "validation": 3}
-    says = {"labels": ["circle", "square"], "provenance": {"training": training}}
+    recorded = {"flip": True, "never_flipped": ["circle/*"], "validation": 3}
+    says = {"labels": ["circle", "square"], "provenance": {"training": recorded}}
     (summary.folder / "diffuscope.json").write_text(json.dumps(says))
-    state = AppState()
-    bridge = TrainBridge(state)
-    stage = TrainStage(state, bridge)
-    dock = Dock(stage)
-    qtbot.addWidget(dock)
-    bridge.ready()
-    dock.show()
-    state.move(stage="train")
-    stage.activate()
-    stage.runs.chosen.emit(list_runs()[0].folder)
-    stage.view.pages.set_current("nearest")
-    yield bridge, stage, stage.view.nearest_page
-    state.deleteLater()
+    with training(qtbot) as (_state, bridge, stage):
+        stage.runs.chosen.emit(list_runs()[0].folder)
+        stage.view.pages.set_current("nearest")
+        yield bridge, stage, stage.view.nearest_page
 
 
 def known(stage) -> ModelKnown:
