@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from core.arrays import Picture, Signed, frozen
+from core.checkpoints.description import Description
 from core.levels import Level, Path
 from core.measure_messages import (
     DistancePoint,
@@ -54,8 +55,10 @@ __all__ = [
     "Measured",
     "Measurement",
     "Message",
+    "ModelAsks",
     "ModelInfo",
     "ModelKnown",
+    "ModelLoading",
     "ModelOpened",
     "Nearest",
     "Neighbours",
@@ -158,6 +161,24 @@ class ModelKnown:
 
     info: ModelInfo
     folder: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelLoading:
+    """A model is being opened: ``done`` of ``total`` bytes of its weights are read."""
+
+    name: str
+    done: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class ModelAsks:
+    """A checkpoint at ``path`` does not say all that must be known: ``description.questions``, to be answered by
+    opening it again with answers."""
+
+    path: str
+    description: Description
 
 
 @dataclass(frozen=True, slots=True)
@@ -311,6 +332,8 @@ Message = (
     Status
     | ModelOpened
     | ModelKnown
+    | ModelLoading
+    | ModelAsks
     | ClassifierOpened
     | Recognised
     | MeasureStarted
