@@ -14,11 +14,11 @@ from core.errors import Refusal
 from core.images import OpenedImage
 from core.levels import Level, Path
 from core.messages import ClassifierInfo, ModelInfo
+from core.network import Network, prepare_network
 from core.process import marginal
 from core.requests import ImageRef, ModelRef, SampleRequest
 from core.samplers import Before, Step, StepNoise, ddim, ddpm, dpmpp, heun
 from core.schedules import make_schedule
-from core.unet import UNet, prepare
 
 if TYPE_CHECKING:
     from core.model_folder import OpenModel
@@ -114,7 +114,7 @@ class Model(Protocol):
 
 
 class NetworkModel:
-    """A U-Net from a model folder; prepared for each device and precision when a run on it evaluates it first."""
+    """A network with its weights; prepared for each device and precision when a run on it evaluates it first."""
 
     process: Process = GaussianProcess()
 
@@ -122,10 +122,10 @@ class NetworkModel:
         self.info = opened.info
         self.spec: DataSpec = opened.spec
         self._network = opened.network
-        self._prepared: dict[tuple[str, str], UNet] = {}
+        self._prepared: dict[tuple[str, str], Network] = {}
 
     @property
-    def network(self) -> UNet:
+    def network(self) -> Network:
         """The network itself, float32 on the CPU, to be copied and not changed."""
         return self._network
 
@@ -133,7 +133,8 @@ class NetworkModel:
         def evaluate(x: Tensor, t: Tensor, labels: Tensor | None) -> Tensor:
             network = self._on(device, precision)
             network.check = within  # set at each call: several jobs share the network
-            return network(x, t, labels)  # type: ignore[no-any-return]
+            answer: Tensor = network(x, t, labels)
+            return answer
 
         _, height, width = self.info.event_shape
         micro_batch = max(1, min(64, int(MICRO_BATCH_FLOPS / self._network.flops(height, width))))
@@ -149,10 +150,10 @@ class NetworkModel:
     def release(self) -> None:
         self._prepared.clear()
 
-    def _on(self, device: str, precision: str) -> UNet:
+    def _on(self, device: str, precision: str) -> Network:
         key = (device, precision)
         if key not in self._prepared:
-            self._prepared[key] = prepare(self._network, device, precision)
+            self._prepared[key] = prepare_network(self._network, device, precision)
         return self._prepared[key]
 
 

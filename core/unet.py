@@ -6,9 +6,6 @@ One network covers DDPM (Ho et al. 2020, appendix B), Improved DDPM (Nichol & Dh
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Callable
-
 import torch
 from torch import Tensor, nn
 
@@ -20,32 +17,32 @@ from core.layers import (
     Embedding,
     GroupNorm,
     TimeEmbedding,
-    Upsample,
     look_up,
     silu,
     sinusoid,
 )
-from core.packed import PackedConv2d, PackedUpsample
+from core.network import Network
+from core.network import prepare_network as prepare
 from core.unet_blocks import Attention, DownBlock, MidBlock, UpBlock, draw_weights, joined_projections
 from core.unet_config import UNetConfig
 
 __all__ = ["UNet", "UNetConfig", "prepare"]
 
 
-class UNet(nn.Module):
+class UNet(Network):
     """The network itself. ``check``, where set, is called between blocks, there and back; it stops work by raising."""
 
-    check: Callable[[], None] | None = None
+    config: UNetConfig
 
     def __init__(self, config: UNetConfig) -> None:
         super().__init__()
         self.config = config
         widths, hidden = config.block_out_channels, config.time_hidden
         self.conv_in = Conv2d(config.in_channels, widths[0], 3, padding=1)
-        self.time_embedding = TimeEmbedding(widths[0], hidden)
+        self.time_embedding = TimeEmbedding(config.time_channels, hidden)
         self.class_embedding: nn.Module | None = None
         if config.class_embed_type == "timestep":
-            self.class_embedding = TimeEmbedding(widths[0], hidden)
+            self.class_embedding = TimeEmbedding(config.time_channels, hidden)
         elif config.class_embed_type is None and config.num_class_embeds is not None:
             self.class_embedding = Embedding(config.num_class_embeds, hidden)
         self.down_blocks = nn.ModuleList(DownBlock(config, level) for level in range(len(widths)))
@@ -59,6 +56,10 @@ class UNet(nn.Module):
     @property
     def wants_labels(self) -> bool:
         return self.class_embedding is not None or self.config.class_embed_type == "identity"
+
+    @property
+    def middle_channels(self) -> int:
+        return self.config.block_out_channels[-1]
 
     def forward(self, x: Tensor, t: Tensor | float, labels: Tensor | None = None) -> Tensor:
         """What the network predicts from x.
@@ -115,14 +116,20 @@ class UNet(nn.Module):
         draw_weights(self, self.config.time_hidden)
         self.conv_out.weight.data.zero_()
 
+    def hold(self) -> None:
+        for module in self.modules():
+            if isinstance(module, Attention):
+                module.to_qkv.hold()
+        self.time_projections.hold()
+
     def _project(self, t: Tensor, labels: Tensor | None, dtype: torch.dtype) -> Tensor:
         """Every residual block's projection of the time (and the class) side by side, (n or 1, all their widths)."""
         config = self.config
 
         def waves(numbers: Tensor) -> Tensor:
-            return sinusoid(numbers, config.block_out_channels[0], config.freq_shift, config.flip_sin_to_cos).to(dtype)
+            return sinusoid(numbers, config.time_channels, config.freq_shift, config.flip_sin_to_cos).to(dtype)
 
-        embedding = self.time_embedding(waves(t))
+        embedding = self.time_embedding(waves(t if config.time_factor == 1 else t.float() * config.time_factor))
         if labels is not None:
             if config.class_embed_type == "identity":
                 embedding = embedding + labels.to(dtype)
@@ -139,32 +146,3 @@ class UNet(nn.Module):
             raise Refusal("This model wants a class: choose one, or the null label.")
         if not self.wants_labels and labels is not None:
             raise Refusal("This model knows no classes: leave the label out.")
-
-
-def prepare(network: UNet, device: str | torch.device, precision: str) -> UNet:
-    """A copy of the network ready for inference on a device in "float32", "bfloat16" or "float16".
-
-    The given network stays as it is. Run the copy under ``torch.inference_mode()``.
-    """
-    ready = copy.deepcopy(network).eval().requires_grad_(False)
-    to = torch.device(device)
-    ready.to(to, getattr(torch, precision), memory_format=torch.channels_last)  # type: ignore[call-overload]
-    for module in list(ready.modules()):
-        if isinstance(module, Attention):
-            module.to_qkv.hold()
-    ready.time_projections.hold()
-    if to.type == "cpu":
-        _pack(ready)
-    return ready
-
-
-def _pack(network: UNet) -> None:
-    """Put packed layers in the place of plain ones; norms go back to float32, in which they are as fast."""
-    for parent in list(network.modules()):
-        for name, layer in list(parent.named_children()):
-            if isinstance(layer, Upsample):
-                setattr(parent, name, PackedUpsample(layer))
-            elif isinstance(layer, Conv2d):
-                setattr(parent, name, PackedConv2d(layer))
-            elif isinstance(layer, GroupNorm):
-                layer.float()

@@ -13,11 +13,11 @@ from torch import Tensor
 from core.errors import Refusal
 from core.evaluation.measuring import Check
 from core.library import MICRO_BATCH_FLOPS, Library, NetworkModel, Recogniser
+from core.network import prepare_network
 from core.noise import initial_noise
 from core.process import marginal
 from core.requests import ModelRef
 from core.schedules import make_schedule
-from core.unet import prepare
 
 Pictures = NDArray[np.uint8]
 
@@ -61,7 +61,7 @@ class RecogniserEye:
 
 
 class NetworkEye:
-    """The middle of a diffusion model's own U-Net at little noise, its mean over the pixels: what it has learned for
+    """The middle of a diffusion model's own network at little noise, its mean over the pixels: what it has learned for
     denoising tells pictures apart as well (Baranchuk et al. 2022; Xiang et al. 2023).
 
     All pictures meet the same noise, so that equal pictures have equal features.
@@ -73,12 +73,12 @@ class NetworkEye:
         t = int(np.abs(np.clip(schedule.log_snr, -100, 100) - LOG_SNR).argmin())
         self.name = f"the middle of {info.ref.name}’s own network at t = {t}"
         self._level, self._shape, self._device = schedule.level(t), info.event_shape, device
-        self._network = prepare(model.network, device, info.precision)
+        self._network = prepare_network(model.network, device, info.precision)
         self._label = info.null_label or 0
         self._noise = torch.from_numpy(initial_noise(0, (1, *info.event_shape))).to(device)
         _, height, width = info.event_shape
         self._at_once = max(1, min(64, int(2 * MICRO_BATCH_FLOPS / model.network.flops(height, width))))
-        self.dimensions = model.network.config.block_out_channels[-1]
+        self.dimensions = model.network.middle_channels
 
     def features(self, pictures: Pictures, check: Check) -> Tensor:
         x = as_input(pictures, self._shape[0])

@@ -10,6 +10,7 @@ from torch import Tensor
 from core.errors import Refusal
 from core.library import NetworkModel
 from core.training.dataset import PictureFolder
+from core.unet import UNet
 from core.unet_config import UNetConfig
 
 EMBEDDING = "class_embedding.weight"
@@ -33,8 +34,13 @@ def beginning(base: NetworkModel, data: PictureFolder) -> Beginning:
     Its classes become those of ``data``: a class of the same name keeps its embedding, a new one begins as the null
     label, or as the mean of all classes where there is none. Where the pictures have no classes, that embedding joins
     the time's, so that the network answers as it did without a class; where the model has known none, all begin at 0.
-    Raises Refusal where the pictures' size does not fit the network.
+    Raises Refusal where the pictures' size does not fit the network, and where that is none that can be trained.
     """
+    if not isinstance(base.network, UNet):
+        raise Refusal(
+            f"“{base.info.ref.name}” is a network of another kind than those that are trained here: it samples and "
+            "inverts, but cannot be trained on. Begin from another model, or from the start."
+        )
     config, size = base.network.config, data.pictures.shape[1]
     if size % config.side_multiple:
         raise Refusal(
