@@ -45,7 +45,7 @@ class Classifier(nn.Module):
         self.config, encoder = config, config.encoder
         widths, hidden = encoder.block_out_channels, encoder.time_hidden
         self.conv_in = Conv2d(encoder.in_channels, widths[0], 3, padding=1)
-        self.time_embedding = TimeEmbedding(widths[0], hidden)
+        self.time_embedding = TimeEmbedding(encoder.time_channels, hidden)
         self.down_blocks = nn.ModuleList(DownBlock(encoder, level) for level in range(len(widths)))
         self.mid_block = None if encoder.mid_block_type is None else MidBlock(encoder)
         self.norm_out = GroupNorm(encoder.norm_num_groups, widths[-1], encoder.norm_eps)
@@ -66,7 +66,7 @@ class Classifier(nn.Module):
         """What the last layer is given: (n, features)."""
         encoder = self.config.encoder
         dtype = self.to_logits.weight.dtype
-        waves = sinusoid(t, encoder.block_out_channels[0], encoder.freq_shift, encoder.flip_sin_to_cos).to(dtype)
+        waves = sinusoid(t, encoder.time_channels, encoder.freq_shift, encoder.flip_sin_to_cos).to(dtype)
         activate = ACTIVATIONS.get(encoder.act_fn, silu)
         time = self.time_projections(activate(self.time_embedding(waves)))
         x = self.conv_in(x.to(dtype, memory_format=torch.channels_last))

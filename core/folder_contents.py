@@ -13,7 +13,7 @@ from core.json_file import Fields, read_json
 from core.messages import ModelInfo
 from core.requests import ModelRef, VarianceKind
 from core.scheduler_config import SchedulerSays, read_scheduler
-from core.unet_config import UNetConfig, unknown_fields
+from core.unet_config import CLASS_NAMES, UNetConfig, unknown_fields
 from core.weights_file import WeightsFile, digest, look_through
 
 WEIGHTS = "diffusion_pytorch_model"
@@ -57,7 +57,7 @@ def read_folder(folder: Path) -> FolderContents:
         )
     data = read_json(config_file)
     network_class = data.get("_class_name", "UNet2DModel")
-    if network_class != "UNet2DModel":
+    if network_class not in CLASS_NAMES:
         raise Refusal(f"This model's network is a {str(network_class)[:60]}; Diffuscope opens UNet2DModel.")
     config = UNetConfig.from_json(data)
     if unknown_fields(data):

@@ -149,6 +149,22 @@ class TimeEmbedding(nn.Module):
         return y
 
 
+def resampled(x: Tensor, way: str) -> Tensor:
+    """Half the sides by averaging ("down"), or twice the sides, each pixel four times ("up")."""
+    return F.avg_pool2d(x, 2) if way == "down" else F.interpolate(x, scale_factor=2.0, mode="nearest")
+
+
+class Resample(nn.Module):
+    """Half or twice the sides, with nothing to learn."""
+
+    def __init__(self, way: str) -> None:
+        super().__init__()
+        self.way = way
+
+    def forward(self, x: Tensor, time: Tensor) -> Tensor:
+        return resampled(x, self.way)
+
+
 class Downsample(nn.Module):
     """Half the sides by a convolution of stride 2."""
 

@@ -25,7 +25,7 @@ from core.files import write_json, written_whole
 from core.folder_contents import OWN_FILE, WEIGHTS, read_folder
 from core.messages import ModelInfo
 from core.scheduler_config import SchedulerSays, write_scheduler
-from core.unet_config import UNetConfig
+from core.unet_config import UNetConfig, class_name
 from core.weights_file import WeightsFile, fill
 
 if TYPE_CHECKING:
@@ -127,9 +127,9 @@ def save_model(
         for name, tensor in network.state_dict().items()
     }
     with written_whole(folder) as staging:
-        write_json(staging / "unet" / "config.json", {"_class_name": "UNet2DModel", **_network_json(config)})
+        write_json(staging / "unet" / "config.json", {"_class_name": class_name(config), **_network_json(config)})
         write_json(staging / "scheduler" / "scheduler_config.json", scheduler)
-        write_json(staging / "model_index.json", _index_json(scheduler["_class_name"]))
+        write_json(staging / "model_index.json", _index_json(scheduler["_class_name"], class_name(config)))
         write_json(staging / OWN_FILE, _own_json(info, provenance, name))
         (staging / "unet" / f"{WEIGHTS}.safetensors").write_bytes(save(tensors, metadata={"format": "pt"}))
     return read_info(folder)
@@ -159,12 +159,12 @@ def _network_json(config: UNetConfig) -> dict[str, Any]:
     return {"_diffusers_version": "0.35.0", **data, "sample_size": height if height == width else [height, width]}
 
 
-def _index_json(scheduler: str) -> dict[str, Any]:
+def _index_json(scheduler: str, network: str) -> dict[str, Any]:
     return {
         "_class_name": "DDPMPipeline" if scheduler == "DDPMScheduler" else "DDIMPipeline",
         "_diffusers_version": "0.35.0",
         "scheduler": ["diffusers", scheduler],
-        "unet": ["diffusers", "UNet2DModel"],
+        "unet": ["diffusers", network],
     }
 
 

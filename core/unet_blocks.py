@@ -4,9 +4,19 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
-from core.layers import ACTIVATIONS, Conv2d, Downsample, GroupNorm, JoinedLinear, Upsample, attend, silu
+from core.layers import (
+    ACTIVATIONS,
+    Conv2d,
+    Downsample,
+    GroupNorm,
+    JoinedLinear,
+    Resample,
+    Upsample,
+    attend,
+    resampled,
+    silu,
+)
 from core.unet_config import UNetConfig
 
 
@@ -51,7 +61,7 @@ class ResnetBlock(nn.Module):
         return y if self.scale == 1 else y / self.scale
 
     def _resampled(self, x: Tensor) -> Tensor:
-        return F.avg_pool2d(x, 2) if self.resample == "down" else F.interpolate(x, scale_factor=2.0, mode="nearest")
+        return resampled(x, self.resample)
 
 
 class Attention(nn.Module):
@@ -59,8 +69,8 @@ class Attention(nn.Module):
 
     def __init__(self, config: UNetConfig, channels: int, groups: int | None, scale: float = 1.0) -> None:
         super().__init__()
-        self.heads = 1 if config.attention_head_dim is None else channels // config.attention_head_dim
-        inner = channels if config.attention_head_dim is None else self.heads * config.attention_head_dim
+        self.heads, width = config.heads(channels)
+        inner = self.heads * width
         self.scale = scale
         self.group_norm = None if groups is None else GroupNorm(groups, channels, config.norm_eps)
         self.to_q = nn.Linear(channels, inner)
@@ -85,6 +95,14 @@ def _attentions(config: UNetConfig, kind: str, channels: int, count: int) -> nn.
     return nn.ModuleList(Attention(config, channels, config.norm_num_groups) for _ in range(count))
 
 
+def _resampler(config: UNetConfig, channels: int, way: str, by_resnet: bool) -> nn.Module:
+    if by_resnet:
+        return ResnetBlock(config, channels, channels, way)
+    if not config.resample_conv:
+        return Resample(way)
+    return Downsample(channels, config.downsample_padding) if way == "down" else Upsample(channels)
+
+
 class DownBlock(nn.Module):
     """One resolution on the way down: every result is kept for the way up."""
 
@@ -98,12 +116,7 @@ class DownBlock(nn.Module):
         self.downsamplers: nn.ModuleList | None = None
         if level < len(config.block_out_channels) - 1:
             by_resnet = kind.startswith("Resnet") or (kind.startswith("Attn") and config.downsample_type == "resnet")
-            down = (
-                ResnetBlock(config, outputs, outputs, "down")
-                if by_resnet
-                else Downsample(outputs, config.downsample_padding)
-            )
-            self.downsamplers = nn.ModuleList([down])
+            self.downsamplers = nn.ModuleList([_resampler(config, outputs, "down", by_resnet)])
 
     def forward(self, x: Tensor, time: Tensor, skips: list[Tensor]) -> Tensor:
         for i, resnet in enumerate(self.resnets):
@@ -153,9 +166,7 @@ class UpBlock(nn.Module):
         self.upsamplers: nn.ModuleList | None = None
         if level > 0:
             by_resnet = kind.startswith("Resnet") or (kind.startswith("Attn") and config.upsample_type == "resnet")
-            self.upsamplers = nn.ModuleList(
-                [ResnetBlock(config, outputs, outputs, "up") if by_resnet else Upsample(outputs)]
-            )
+            self.upsamplers = nn.ModuleList([_resampler(config, outputs, "up", by_resnet)])
 
     def forward(self, x: Tensor, time: Tensor, skips: list[Tensor]) -> Tensor:
         for i, resnet in enumerate(self.resnets):

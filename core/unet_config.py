@@ -1,4 +1,5 @@
-"""The options of the U-Net, with the names and defaults that diffusers' UNet2DModel configuration uses."""
+"""The options of the U-Net, with the names and defaults that diffusers' UNet2DModel configuration uses; those it has no
+name for change nothing where they are left out."""
 
 from __future__ import annotations
 
@@ -19,6 +20,9 @@ MAX_LEVELS = 10
 MAX_SIDE = 4096
 
 _OLD_PREFIX = "UNetRes"
+_CLASS_NAME, _OWN_CLASS_NAME = "UNet2DModel", "DiffuscopeUNet"
+CLASS_NAMES = (_CLASS_NAME, _OWN_CLASS_NAME)
+"""What a ``config.json`` may say it is: the second where diffusers would compute something else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +32,13 @@ class UNetConfig:
     Field names, defaults and meanings are those of diffusers' UNet2DModel, so a configuration is exchanged as it is.
     ``sample_size`` is a side, (height, width) or None; ``attention_head_dim`` None means one head over all channels;
     ``attn_norm_num_groups`` belongs to the middle attention alone; ``downsample_padding`` 0 pads right and bottom
-    (DDPM), 1 on all sides. The constructor raises Refusal where a combination cannot be built.
+    (DDPM), 1 on all sides.
+
+    Four fields are beyond diffusers (see ``expressible``), for Improved DDPM, ADM and DDPM's own code:
+    ``attention_heads`` is how many there are at every width, in place of ``attention_head_dim``; ``time_width`` the
+    width of the time's sinusoid, else the first of ``block_out_channels``; times are multiplied by ``time_factor``
+    first; without ``resample_conv`` sides are halved by averaging and doubled by repeating, where no residual block
+    does it. The constructor raises Refusal where a combination cannot be built.
     """
 
     sample_size: int | tuple[int, int] | None = None
@@ -59,6 +69,10 @@ class UNetConfig:
     class_embed_type: str | None = None
     num_class_embeds: int | None = None
     num_train_timesteps: int | None = None
+    attention_heads: int | None = None
+    time_width: int | None = None
+    time_factor: float = 1.0
+    resample_conv: bool = True
 
     def __post_init__(self) -> None:
         _check(self)
@@ -66,7 +80,19 @@ class UNetConfig:
     @property
     def time_hidden(self) -> int:
         """Width of the time embedding after its two linear layers."""
-        return self.time_embedding_dim or 4 * self.block_out_channels[0]
+        return self.time_embedding_dim or 4 * self.time_channels
+
+    @property
+    def time_channels(self) -> int:
+        """Width of the time's sinusoid."""
+        return self.time_width or self.block_out_channels[0]
+
+    def heads(self, channels: int) -> tuple[int, int]:
+        """How many heads attend where there are this many channels, and the width of each."""
+        if self.attention_heads is not None:
+            return self.attention_heads, channels // self.attention_heads
+        width = self.attention_head_dim or channels
+        return channels // width, width
 
     @property
     def side_multiple(self) -> int:
@@ -90,9 +116,34 @@ class UNetConfig:
         return cls(**values)
 
     def to_json(self) -> dict[str, Any]:
-        """The fields as JSON values (tuples become lists)."""
+        """The fields as JSON values (tuples become lists); of those beyond diffusers only what is set."""
         values = {field.name: getattr(self, field.name) for field in fields(self)}
+        for name, plain in _BEYOND.items():
+            if values[name] == plain:
+                del values[name]
         return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
+
+
+_BEYOND: dict[str, object] = {"attention_heads": None, "time_width": None, "time_factor": 1.0, "resample_conv": True}
+
+
+def class_name(config: UNetConfig) -> str:
+    """The ``_class_name`` of its ``config.json``."""
+    return _OWN_CLASS_NAME if expressible(config) else _CLASS_NAME
+
+
+def expressible(config: UNetConfig) -> str:
+    """Why diffusers has no configuration for this network, in words for a person; "" where it has one."""
+    reasons = []
+    if config.attention_heads is not None:
+        reasons.append("it attends with the same number of heads at every width")
+    if config.time_width is not None:
+        reasons.append("its times are embedded in another width than that of its first channels")
+    if config.time_factor != 1:
+        reasons.append("its times are rescaled before they are embedded")
+    if not config.resample_conv:
+        reasons.append("it changes resolution without convolutions")
+    return f"diffusers has no network like this one: {', and '.join(reasons)}." if reasons else ""
 
 
 def unknown_fields(data: Mapping[str, Any]) -> tuple[str, ...]:
@@ -132,6 +183,10 @@ _TYPES: dict[str, tuple[str, ...]] = {
     "class_embed_type": (_TEXT, _NONE),
     "num_class_embeds": (_INT, _NONE),
     "num_train_timesteps": (_INT, _NONE),
+    "attention_heads": (_INT, _NONE),
+    "time_width": (_INT, _NONE),
+    "time_factor": (_FLOAT,),
+    "resample_conv": (_BOOL,),
 }
 
 
@@ -218,8 +273,11 @@ def _check(config: UNetConfig) -> None:
     bounded("norm_eps", 0, 1)
     bounded("freq_shift", 0, 1)
     bounded("num_class_embeds", 1, 1_000_000)
-    if config.block_out_channels[0] // 2 <= config.freq_shift:
-        refuse(f"{config.block_out_channels[0]} channels are too few for its time embedding.")
+    bounded("attention_heads", 1, MAX_CHANNELS)
+    bounded("time_width", 1, MAX_CHANNELS)
+    bounded("time_factor", 1e-6, 1e6)
+    if config.time_channels // 2 <= config.freq_shift:
+        refuse(f"{config.time_channels} channels are too few for its time embedding.")
     if config.mid_block_scale_factor <= 0:
         refuse("mid_block_scale_factor must be positive.")
     _check_groups(config, refuse)
@@ -238,8 +296,12 @@ def _check_groups(config: UNetConfig, refuse: Any) -> None:
     attended = [width for kind, width in zip(attention, (*widths, *reversed(widths)), strict=True) if "Attn" in kind]
     if config.mid_block_type is not None and config.add_attention:
         attended.append(widths[-1])
-    head = config.attention_head_dim
-    if head is not None and any(width < head for width in attended):
+    head, heads = config.attention_head_dim, config.attention_heads
+    if heads is not None:
+        for width in attended:
+            if width % heads:
+                refuse(f"{width} channels cannot be divided among {heads} heads (attention_heads).")
+    elif head is not None and any(width < head for width in attended):
         refuse(
             f"a head of {head} channels (attention_head_dim) is wider than the {min(attended)} channels attended to."
         )

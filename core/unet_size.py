@@ -52,7 +52,8 @@ def _residual(config: UNetConfig, inputs: int, outputs: int) -> int:
 
 
 def _attention(config: UNetConfig, width: int) -> int:
-    inner = width // (config.attention_head_dim or width) * (config.attention_head_dim or width)
+    heads, each = config.heads(width)
+    inner = heads * each
     return 2 * width + 3 * linear(width, inner) + linear(inner, width)
 
 

@@ -80,8 +80,8 @@ class _Tally:
             self.attention(width, level)
 
     def attention(self, width: int, level: int) -> None:
-        head = self._config.attention_head_dim or width
-        inner, pixels = width // head * head, self._pixels[level]
+        heads, each = self._config.heads(width)
+        inner, pixels = heads * each, self._pixels[level]
         weights = 3 * linear(width, inner) + linear(inner, width) - 3 * inner - width
         self._products += weights * pixels + 2 * inner * pixels**2
         self._kept += (2 * width + 4 * inner) * pixels
