@@ -56,6 +56,7 @@ __all__ = [
     "Measurement",
     "Message",
     "ModelAsks",
+    "ModelExported",
     "ModelInfo",
     "ModelKnown",
     "ModelLoading",
@@ -149,10 +150,20 @@ class ModelInfo:
 
 @dataclass(frozen=True, slots=True)
 class ModelOpened:
-    """A model is open; ``folder`` is where it lies, "" where it comes from no folder."""
+    """A model is open; ``folder`` is where it, or its file, lies, "" where it comes from none. ``description`` is what
+    is known of it from there."""
 
     info: ModelInfo
     folder: str = ""
+    description: Description | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ModelExported:
+    """The model called ``name`` is written to ``folder``, in a form that opens without questions."""
+
+    name: str
+    folder: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,10 +186,11 @@ class ModelLoading:
 @dataclass(frozen=True, slots=True)
 class ModelAsks:
     """A checkpoint at ``path`` does not say all that must be known: ``description.questions``, to be answered by
-    opening it again with answers."""
+    opening it again with answers; ``answers`` are those given before. Or it is a classifier, to be opened as one."""
 
     path: str
     description: Description
+    answers: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -334,6 +346,7 @@ Message = (
     | ModelKnown
     | ModelLoading
     | ModelAsks
+    | ModelExported
     | ClassifierOpened
     | Recognised
     | MeasureStarted

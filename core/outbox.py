@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Hashable
 
-from core.messages import Inspection, Measured, Message, Preview, Progress, Status
+from core.messages import Inspection, Measured, Message, ModelLoading, Preview, Progress, Status
 
 
 def _slot(message: Message) -> Hashable:
@@ -15,6 +15,8 @@ def _slot(message: Message) -> Hashable:
             return type(message), job
         case Status():
             return Status
+        case ModelLoading():
+            return ModelLoading
         case Inspection(request=request):
             return Inspection, type(request)
     return None
