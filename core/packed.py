@@ -49,10 +49,11 @@ class PackedUpsample(nn.Module):
         conv = upsample.conv
         self.places = [(row, column) for row in (0, 1) for column in (0, 1)]
         self.convs = nn.ModuleList(PackedConv2d(_quarter(conv, *place)) for place in self.places)
+        self.channels = conv.out_channels
 
     def forward(self, x: Tensor, time: Tensor) -> Tensor:
-        n, channels, height, width = x.shape
-        y = torch.empty(n, 2 * height, 2 * width, channels, dtype=x.dtype).permute(0, 3, 1, 2)
+        n, _, height, width = x.shape
+        y = torch.empty(n, 2 * height, 2 * width, self.channels, dtype=x.dtype).permute(0, 3, 1, 2)
         x = F.pad(x, (1, 1, 1, 1))
         for (row, column), conv in zip(self.places, self.convs, strict=True):
             y[:, :, row::2, column::2] = conv(x[:, :, row : row + height + 1, column : column + width + 1])

@@ -1,0 +1,52 @@
+"""The networks there are, by the ``_class_name`` in a folder's ``config.json``. Torch-free until one is built."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any
+
+from core import lucidrains_config, unet_config
+from core.errors import Refusal
+from core.lucidrains_config import LucidrainsConfig
+from core.unet_config import UNetConfig
+
+if TYPE_CHECKING:
+    from core.network import Network
+
+AnyConfig = UNetConfig | LucidrainsConfig
+
+_DEFAULT = "UNet2DModel"
+
+
+def config_of(data: Mapping[str, Any]) -> AnyConfig:
+    """The options in a parsed ``config.json``. Raises Refusal for a network that is not computed here, and for options
+    that cannot be read."""
+    name = data.get("_class_name", _DEFAULT)
+    if name == lucidrains_config.CLASS_NAME:
+        return LucidrainsConfig.from_json(data)
+    if name in unet_config.CLASS_NAMES:
+        return UNetConfig.from_json(data)
+    raise Refusal(f"This model's network is a {str(name)[:60]}; Diffuscope opens {_DEFAULT}.")
+
+
+def class_name(config: AnyConfig) -> str:
+    """The ``_class_name`` of its ``config.json``."""
+    return lucidrains_config.CLASS_NAME if isinstance(config, LucidrainsConfig) else unet_config.class_name(config)
+
+
+def unknown_fields(config: AnyConfig, data: Mapping[str, Any]) -> tuple[str, ...]:
+    """Names in its ``config.json`` that mean nothing to the network, apart from underscored bookkeeping."""
+    known = {field.name for field in fields(config)}
+    return tuple(sorted(name for name in data if name not in known and not name.startswith("_")))
+
+
+def network_of(config: AnyConfig) -> Network:
+    """The network with these options, its weights not yet what they should be."""
+    if isinstance(config, LucidrainsConfig):
+        from core.lucidrains_unet import LucidrainsUnet
+
+        return LucidrainsUnet(config)
+    from core.unet import UNet
+
+    return UNet(config)
