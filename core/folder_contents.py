@@ -11,9 +11,10 @@ from typing import Any, cast, get_args
 from core.errors import Refusal
 from core.json_file import Fields, read_json
 from core.messages import ModelInfo
-from core.requests import ModelRef, VarianceKind
+from core.network_config import NetworkConfig, config_of, unknown_fields
+from core.requests import ClipPolicy, ModelRef, SamplerSpec, VarianceKind
 from core.scheduler_config import SchedulerSays, read_scheduler
-from core.unet_config import CLASS_NAMES, UNetConfig, unknown_fields
+from core.unet_config import UNetConfig
 from core.weights_file import WeightsFile, digest, look_through
 
 WEIGHTS = "diffusion_pytorch_model"
@@ -29,7 +30,7 @@ class FolderContents:
     """A folder that has been looked through, its weights not yet read."""
 
     folder: Path
-    config: UNetConfig
+    config: NetworkConfig
     weights: tuple[WeightsFile, ...]
     info: ModelInfo
     notes: tuple[str, ...]
@@ -56,20 +57,25 @@ def read_folder(folder: Path) -> FolderContents:
             str(folder),
         )
     data = read_json(config_file)
-    network_class = data.get("_class_name", "UNet2DModel")
-    if network_class not in CLASS_NAMES:
-        raise Refusal(f"This model's network is a {str(network_class)[:60]}; Diffuscope opens UNet2DModel.")
-    config = UNetConfig.from_json(data)
-    if unknown_fields(data):
-        notes.append("Fields without a meaning for the network: " + ", ".join(unknown_fields(data)) + ".")
+    config = config_of(data)
+    unknown = unknown_fields(config, data)
+    if unknown:
+        notes.append("Fields without a meaning for the network: " + ", ".join(unknown) + ".")
     weights = weights_of(folder, config_file.parent, notes)
-    unnormalised = config.resnet_time_scale_shift == "scale_shift" and config.attn_norm_num_groups is None
-    if unnormalised and any(_MIDDLE_NORM in file.shapes for file in weights):
-        config = replace(config, attn_norm_num_groups=config.norm_num_groups)
-        notes.append("The attention in the middle is normalised: the weights are of the age when it always was.")
+    if isinstance(config, UNetConfig):
+        config = _of_its_age(config, weights, notes)
     says = scheduler_of(folder, notes)
     info = _info(folder, config, says, weights, notes)
     return FolderContents(folder, config, weights, info, (*notes, *says.notes))
+
+
+def _of_its_age(config: UNetConfig, weights: tuple[WeightsFile, ...], notes: list[str]) -> UNetConfig:
+    """The configuration as it was meant when the weights were saved."""
+    unnormalised = config.resnet_time_scale_shift == "scale_shift" and config.attn_norm_num_groups is None
+    if not (unnormalised and any(_MIDDLE_NORM in file.shapes for file in weights)):
+        return config
+    notes.append("The attention in the middle is normalised: the weights are of the age when it always was.")
+    return replace(config, attn_norm_num_groups=config.norm_num_groups)
 
 
 def inside(folder: Path, name: str) -> Path | None:
@@ -157,21 +163,21 @@ def scheduler_of(folder: Path, notes: list[str]) -> SchedulerSays:
 
 
 def _info(
-    folder: Path, config: UNetConfig, says: SchedulerSays, weights: tuple[WeightsFile, ...], notes: list[str]
+    folder: Path, config: NetworkConfig, says: SchedulerSays, weights: tuple[WeightsFile, ...], notes: list[str]
 ) -> ModelInfo:
     if config.out_channels not in (config.in_channels, 2 * config.in_channels):
         raise Refusal(
             f"This model takes {config.in_channels} channels and answers {config.out_channels}: "
             "it is conditioned on pictures, which Diffuscope does not compute yet."
         )
-    if config.class_embed_type is not None:
+    if isinstance(config, UNetConfig) and config.class_embed_type is not None:
         raise Refusal("This model is told its class as numbers, not as one of a list, which is not computed yet.")
     if config.sides is None:
         raise Refusal("The configuration does not say how large the model's pictures are (sample_size): add it.")
     if any(side % config.side_multiple for side in config.sides):
         raise Refusal(
             f"The configuration says pictures of {config.sides[0]} × {config.sides[1]} pixels, but the network halves "
-            f"them {len(config.block_out_channels) - 1} times: both must be multiples of {config.side_multiple}."
+            f"them {config.side_multiple.bit_length() - 1} times: both must be multiples of {config.side_multiple}."
         )
     own_file = inside(folder, OWN_FILE)
     own = Fields({} if own_file is None else read_json(own_file), OWN_FILE)
@@ -188,7 +194,7 @@ def _info(
         prediction=says.prediction,
         labels=labels,
         null_label=null_label,
-        sampler=says.sampler,
+        sampler=_sampler(own, says),
         spacing=says.spacing,
         final_alpha_bar=says.final_alpha_bar,
         steps_offset=says.steps_offset,
@@ -200,7 +206,15 @@ def _info(
     )
 
 
-def _variance(config: UNetConfig, own: Fields, says: SchedulerSays, notes: list[str]) -> VarianceKind:
+def _sampler(own: Fields, says: SchedulerSays) -> SamplerSpec:
+    """What the scheduler says, clipped as only ``OWN_FILE`` can say."""
+    clip = own.text("clip", says.sampler.clip)
+    if clip not in get_args(ClipPolicy):
+        raise Refusal(f"{OWN_FILE} says that x_0 is clipped in a way that Diffuscope does not know ({clip[:60]}).")
+    return replace(says.sampler, clip=cast(ClipPolicy, clip))
+
+
+def _variance(config: NetworkConfig, own: Fields, says: SchedulerSays, notes: list[str]) -> VarianceKind:
     """What the second half of the network's channels means, where it has one."""
     said = own.text("variance") or says.variance
     if said not in get_args(VarianceKind):
@@ -218,9 +232,10 @@ def _variance(config: UNetConfig, own: Fields, says: SchedulerSays, notes: list[
     return cast(VarianceKind, said)
 
 
-def _labels(config: UNetConfig, own: Fields) -> tuple[tuple[str, ...], int | None]:
+def _labels(config: NetworkConfig, own: Fields) -> tuple[tuple[str, ...], int | None]:
     """Names of the classes in index order, and the index that means "no class"."""
-    labels, null_label, classes = own.texts("labels"), own.maybe_whole("null_label"), config.num_class_embeds
+    labels, null_label = own.texts("labels"), own.maybe_whole("null_label")
+    classes = config.num_class_embeds if isinstance(config, UNetConfig) else None
     if classes is None:
         if labels or null_label is not None:
             raise Refusal(f"{OWN_FILE} names classes, but the network knows none.")

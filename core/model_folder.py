@@ -24,12 +24,12 @@ from core.errors import Refusal
 from core.files import write_json, written_whole
 from core.folder_contents import OWN_FILE, WEIGHTS, read_folder
 from core.messages import ModelInfo
+from core.network_config import NetworkConfig, class_name, network_of
 from core.scheduler_config import SchedulerSays, write_scheduler
-from core.unet_config import UNetConfig, class_name
 from core.weights_file import WeightsFile, fill
 
 if TYPE_CHECKING:
-    from core.unet import UNet
+    from core.network import Network
 
 BUNDLED = Path(__file__).resolve().parent.parent / "resources" / "models"
 
@@ -42,8 +42,8 @@ class OpenModel:
 
     info: ModelInfo
     spec: ImageSpec
-    network: UNet
-    config: UNetConfig
+    network: Network
+    config: NetworkConfig
     folder: Path
     notes: tuple[str, ...] = ()
 
@@ -92,14 +92,15 @@ def open_model(path: str | Path, device: str = "auto") -> OpenModel:
 
 def save_model(
     folder: str | Path,
-    network: UNet,
+    network: Network,
     info: ModelInfo,
     *,
     provenance: Mapping[str, Any] | None = None,
     half: bool = False,
     name: str = "",
 ) -> ModelInfo:
-    """Write a folder that diffusers opens too; other files in it stay. Returns ``info`` as the folder now says it.
+    """Write a folder, which diffusers opens too where it has such a network; other files in it stay. Returns ``info``
+    as the folder now says it.
 
     The size comes from ``info.event_shape``, which is (channels, height, width). ``half`` stores the weights as
     float16, half as large; ``name`` is what the model is called where that is not its folder's name. A file is replaced
@@ -135,14 +136,12 @@ def save_model(
     return read_info(folder)
 
 
-def _load_network(config: UNetConfig, weights: tuple[WeightsFile, ...]) -> UNet:
+def _load_network(config: NetworkConfig, weights: tuple[WeightsFile, ...]) -> Network:
     """The network with every tensor of the files in its place, once."""
     import torch
 
-    from core.unet import UNet
-
     with torch.device("meta"):
-        network = UNet(config)
+        network = network_of(config)
     fill(network, weights, _new_name)
     return network.eval()
 
@@ -153,7 +152,7 @@ def _new_name(name: str) -> str:
     return name if match is None else f"{match[1]}{_OLD_ATTENTION[match[2]]}{match[3]}"
 
 
-def _network_json(config: UNetConfig) -> dict[str, Any]:
+def _network_json(config: NetworkConfig) -> dict[str, Any]:
     data = config.to_json()
     height, width = data["sample_size"]
     return {"_diffusers_version": "0.35.0", **data, "sample_size": height if height == width else [height, width]}
@@ -177,6 +176,7 @@ def _own_json(info: ModelInfo, provenance: Mapping[str, Any] | None, name: str) 
         "labels": list(info.labels),
         "null_label": info.null_label,
         **({} if info.variance == "fixed" else {"variance": info.variance}),
+        **({"clip": info.sampler.clip} if info.sampler.clip == "rederive" else {}),
         "data_statistics": [float(value) for value in info.data_statistics if math.isfinite(value)],
         "provenance": dict(provenance or {}),
     }

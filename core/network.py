@@ -4,29 +4,14 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
-from typing import Any, Protocol, TypeVar
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from core.layers import Conv2d, GroupNorm, Upsample
+from core.network_config import NetworkConfig
 from core.packed import PackedConv2d, PackedUpsample
-
-
-class NetworkConfig(Protocol):
-    """A network's options. ``side_multiple``: the sides of its pictures are multiples of it. ``to_json`` gives them as
-    JSON values, which a model's identity and its folder are made of."""
-
-    @property
-    def in_channels(self) -> int: ...
-
-    @property
-    def out_channels(self) -> int: ...
-
-    @property
-    def side_multiple(self) -> int: ...
-
-    def to_json(self) -> dict[str, Any]: ...
 
 
 class Network(nn.Module):

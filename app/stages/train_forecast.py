@@ -13,6 +13,7 @@ from app.stages.train_loader import Background
 from core.errors import Refusal
 from core.json_file import read_json
 from core.messages import Status
+from core.network_config import config_of, trainable
 from core.training.dataset import PictureFolder
 from core.training.forecast import Forecast, forecast
 from core.training.order import TrainOrder
@@ -94,7 +95,11 @@ def answer_to(asked: Question) -> Forecast | str:
 
 
 def _network_in(model: Path) -> UNetConfig:
-    return UNetConfig.from_json(read_json(model / "unet" / "config.json"))
+    """That of a folder. Raises Refusal where it is none that can be trained, and for a file."""
+    for place in (model / "unet" / "config.json", model / "config.json"):
+        if place.is_file():
+            return trainable(config_of(read_json(place)))
+    raise Refusal(f"How long it takes shows when it has begun: “{model.name}” does not say how large its network is.")
 
 
 # ------------------------------------------------------------------------------------------------ words

@@ -9,8 +9,8 @@ from torch import Tensor
 
 from core.errors import Refusal
 from core.library import NetworkModel
+from core.network_config import trainable
 from core.training.dataset import PictureFolder
-from core.unet import UNet
 from core.unet_config import UNetConfig
 
 EMBEDDING = "class_embedding.weight"
@@ -36,12 +36,7 @@ def beginning(base: NetworkModel, data: PictureFolder) -> Beginning:
     the time's, so that the network answers as it did without a class; where the model has known none, all begin at 0.
     Raises Refusal where the pictures' size does not fit the network, and where that is none that can be trained.
     """
-    if not isinstance(base.network, UNet):
-        raise Refusal(
-            f"“{base.info.ref.name}” is a network of another kind than those that are trained here: it samples and "
-            "inverts, but cannot be trained on. Begin from another model, or from the start."
-        )
-    config, size = base.network.config, data.pictures.shape[1]
+    config, size = trainable(base.network.config), data.pictures.shape[1]
     if size % config.side_multiple:
         raise Refusal(
             f"“{base.info.ref.name}” takes pictures whose sides are multiples of {config.side_multiple}, not {size}. "
