@@ -1,18 +1,21 @@
-"""Safetensors files: looked through before anything is allocated, then read as float32.
+"""Files of weights: looked through before anything is allocated, then read as float32.
 
-Layout: eight bytes with the length of a JSON header (little-endian), the header (name: dtype, shape, offsets), data.
+Layout of safetensors: eight bytes with the length of a JSON header (little-endian), the header (name: dtype, shape,
+offsets), data. Those that torch.save wrote are looked through in ``core.checkpoints.container``.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeGuard
 
+import psutil
+
+from core.checkpoints.stored import FLOATS, ITEM_SIZES, Stored, packed_strides, read_tensor
 from core.errors import Refusal
 from core.json_file import LFS_MARK, lfs_refusal
 
@@ -20,45 +23,106 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 MAX_HEADER = 25_000_000
-MAX_RANK = 4
-_ITEM_SIZES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2}
+MAX_TENSORS = 100_000
+_KINDS = {
+    "F64": "float64",
+    "F32": "float32",
+    "F16": "float16",
+    "BF16": "bfloat16",
+    "BOOL": "bool",
+    "I64": "int64",
+    "I32": "int32",
+    "I16": "int16",
+    "I8": "int8",
+    "U8": "uint8",
+}
+
+OnProgress = Callable[[int, int], None]
+"""Told how many bytes of how many are read."""
+
+
+def unheard(done: int, total: int) -> None:
+    """Progress that nobody watches."""
+
+
+def never() -> None:
+    """A check that stops nothing."""
 
 
 @dataclass(frozen=True, slots=True)
 class WeightsFile:
-    """A checked file: the shapes of its tensors by name."""
+    """A checked file: where its tensors lie, by name."""
 
     path: Path
-    shapes: dict[str, tuple[int, ...]]
+    stored: Mapping[str, Stored]
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        return {name: stored.shape for name, stored in self.stored.items()}
 
     @property
     def parameters(self) -> int:
-        return sum(math.prod(shape) for shape in self.shapes.values())
+        return sum(stored.numel for stored in self.stored.values())
 
-    def load(self) -> dict[str, Tensor]:
-        """The tensors, float32 on the CPU. Raises Refusal where one is not finite."""
+    @property
+    def nbytes(self) -> int:
+        """Bytes to be read for all of its tensors."""
+        return sum(stored.extent for stored in self.stored.values())
+
+    def load(self, on_progress: OnProgress = unheard, check: Callable[[], None] = never) -> dict[str, Tensor]:
+        """The tensors, float32 on the CPU, read one after the other: there is never more than one in memory twice.
+
+        ``check`` is called every few milliseconds and may raise. Raises Refusal where memory is short, numbers are of
+        a kind that weights are not, one is not finite, or the file cannot be read.
+        """
         import torch
-        from safetensors import SafetensorError, safe_open
 
+        self.check_kinds()
+        refuse_without_room(4 * self.parameters)
         tensors: dict[str, Tensor] = {}
+        done, total = 0, self.nbytes
+
+        def on_bytes(count: int) -> None:
+            nonlocal done
+            done += count
+            on_progress(done, total)
+            check()
+
         try:
-            with safe_open(str(self.path), framework="pt") as file:
-                for name in self.shapes:
-                    # A copy: aligned memory gives the same bits each time, and the file may be replaced later.
-                    tensors[name] = file.get_tensor(name).to(torch.float32, copy=True)
-        except (SafetensorError, OSError) as error:
-            raise _damaged(self.path, repr(error)) from error
-        for name, tensor in tensors.items():
-            if not bool(torch.isfinite(tensor).all()):
+            with self.path.open("rb") as file:
+                for name, stored in sorted(self.stored.items(), key=lambda item: item[1].start):
+                    tensors[name] = read_tensor(file, stored, on_bytes)
+                    if not bool(torch.isfinite(tensors[name]).all()):
+                        raise Refusal(
+                            f"The weights hold values that are not numbers (first in {name[:100]}): the training that "
+                            "wrote them failed. Use an earlier checkpoint."
+                        )
+        except (EOFError, OSError) as error:
+            raise damaged(self.path, repr(error)) from error
+        return {name: tensors[name] for name in self.stored}
+
+    def check_kinds(self) -> None:
+        """Raise Refusal where a tensor does not hold floating-point numbers."""
+        for name, stored in self.stored.items():
+            if stored.dtype not in FLOATS:
                 raise Refusal(
-                    f"The weights hold values that are not numbers (first in {name}): the training that wrote them "
-                    "failed. Use an earlier checkpoint."
+                    f"{self.path.name} holds numbers of a kind ({stored.dtype}) that a network's weights do not have.",
+                    details=name,
                 )
-        return tensors
+
+
+def refuse_without_room(nbytes: int) -> None:
+    """Raise Refusal where so much memory is not free."""
+    free = psutil.virtual_memory().available
+    if nbytes > free:
+        raise Refusal(
+            f"These weights take {nbytes / 1e9:.1f} GB of memory, and {free / 1e9:.1f} GB are free. "
+            "Close other programs, or open a smaller model."
+        )
 
 
 def look_through(path: Path) -> WeightsFile:
-    """The names and shapes in a safetensors file, without reading its data. Raises Refusal where it is damaged."""
+    """Where the tensors of a safetensors file lie, without reading them. Raises Refusal where it is damaged."""
     try:
         size = path.stat().st_size
         with path.open("rb") as file:
@@ -68,30 +132,26 @@ def look_through(path: Path) -> WeightsFile:
             file.seek(8)
             length = int.from_bytes(start, "little")
             if len(start) < 8 or not 2 <= length <= min(MAX_HEADER, size - 8):
-                raise _damaged(path, f"header of {length} bytes in {size}")
+                raise damaged(path, f"header of {length} bytes in {size}")
             header = json.loads(file.read(length))
     except OSError as error:
         raise Refusal(f"{path.name} cannot be read ({error.strerror or error}).", repr(error)) from error
     except (ValueError, RecursionError) as error:
-        raise _damaged(path, repr(error)) from error
+        raise damaged(path, repr(error)) from error
     if not isinstance(header, dict):
-        raise _damaged(path, "the header is not an object")
-    spans: list[tuple[int, int]] = []
-    shapes: dict[str, tuple[int, ...]] = {}
-    for name, entry in header.items():
-        if name != "__metadata__":
-            shapes[name], span = _entry(path, name, entry)
-            spans.append(span)
-    if not shapes:
-        raise _damaged(path, "no tensors")
-    end = 0
-    for first, last in sorted(spans):
-        if first != end:
-            raise _damaged(path, f"data between {end} and {first} belong to no tensor, or to two")
-        end = last
-    if end != size - 8 - length:
-        raise Refusal(f"{path.name} is cut short or damaged. Download it again.", f"{end} of {size - 8 - length} bytes")
-    return WeightsFile(path, shapes)
+        raise damaged(path, "the header is not an object")
+    header.pop("__metadata__", None)
+    if not 1 <= len(header) <= MAX_TENSORS:
+        raise damaged(path, f"{len(header)} tensors")
+    found = {name: _entry(path, name, entry, 8 + length) for name, entry in header.items()}
+    end = 8 + length
+    for stored in sorted(found.values(), key=lambda stored: stored.start):
+        if stored.start != end:
+            raise damaged(path, f"data between {end} and {stored.start} belong to no tensor, or to two")
+        end += stored.extent
+    if end != size:
+        raise Refusal(f"{path.name} is cut short or damaged. Download it again.", f"{size} of {end} bytes")
+    return WeightsFile(path, found)
 
 
 def digest(paths: Iterable[Path], also: str) -> str:
@@ -103,22 +163,41 @@ def digest(paths: Iterable[Path], also: str) -> str:
     return total.hexdigest()
 
 
-def fill(network: nn.Module, files: Iterable[WeightsFile], name_of: Callable[[str], str] = str) -> None:
+def fill(
+    network: nn.Module,
+    files: Iterable[WeightsFile],
+    name_of: Callable[[str], str] = str,
+    on_progress: OnProgress = unheard,
+    check: Callable[[], None] = never,
+) -> None:
     """Put every tensor of the files in its place in a network on the meta device; ``name_of`` gives a stored name's
     present one. Shapes are compared before any data is read: Raises Refusal where they do not belong together."""
-    expected = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
-    found: dict[str, tuple[int, ...]] = {}
     files = tuple(files)
+    found: dict[str, tuple[int, ...]] = {}
     for file in files:
         for name, shape in file.shapes.items():
             if name_of(name) in found:
                 raise Refusal(f"The weights hold {name_of(name)} twice. Download the model again.")
             found[name_of(name)] = shape
-    _compare(expected, found)
+    compare(network, found)
+    refuse_without_room(4 * sum(file.parameters for file in files))
+    total, before = sum(file.nbytes for file in files), 0
     tensors: dict[str, Tensor] = {}
     for file in files:
-        tensors.update((name_of(name), tensor) for name, tensor in file.load().items())
+        loaded = file.load(_further(on_progress, before, total), check)
+        tensors.update((name_of(name), tensor) for name, tensor in loaded.items())
+        before += file.nbytes
     network.load_state_dict(tensors, strict=True, assign=True)
+
+
+def _further(on_progress: OnProgress, before: int, total: int) -> OnProgress:
+    """Progress of one file as progress of all."""
+    return lambda done, _: on_progress(before + done, total)
+
+
+def compare(network: nn.Module, found: Mapping[str, tuple[int, ...]]) -> None:
+    """Raise Refusal unless these are the shapes of the network's tensors, by name."""
+    _compare({name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}, found)
 
 
 def _compare(expected: Mapping[str, tuple[int, ...]], found: Mapping[str, tuple[int, ...]]) -> None:
@@ -136,25 +215,33 @@ def _compare(expected: Mapping[str, tuple[int, ...]], found: Mapping[str, tuple[
             )
 
 
-def _entry(path: Path, name: str, entry: object) -> tuple[tuple[int, ...], tuple[int, int]]:
+def _entry(path: Path, name: str, entry: object, data: int) -> Stored:
     if not isinstance(entry, dict):
-        raise _damaged(path, f"{name} is not described")
+        raise damaged(path, f"{name[:100]} is not described")
     dtype, shape, offsets = entry.get("dtype"), entry.get("shape"), entry.get("data_offsets")
-    if dtype not in _ITEM_SIZES:
+    if dtype not in _KINDS:
         raise Refusal(
             f"{path.name} holds numbers of a kind ({str(dtype)[:20]}) that a network's weights do not have.",
             details=name,
         )
-    if not _are_whole(shape) or len(shape) > MAX_RANK or not all(1 <= side < 2**31 for side in shape):
-        raise _damaged(path, f"{name} has the shape {str(shape)[:100]}")
-    if not _are_whole(offsets) or len(offsets) != 2 or offsets[1] - offsets[0] != math.prod(shape) * _ITEM_SIZES[dtype]:
-        raise _damaged(path, f"{name} of shape {shape} lies at {str(offsets)[:100]}")
-    return tuple(shape), (offsets[0], offsets[1])
+    if not _are_whole(shape) or not _are_whole(offsets) or len(offsets) != 2:
+        raise damaged(path, f"{name[:100]} has the shape {str(shape)[:100]} at {str(offsets)[:100]}")
+    try:
+        stored = Stored(_KINDS[dtype], tuple(shape), packed_strides(tuple(shape)), data + offsets[0])
+    except ValueError as error:
+        raise damaged(path, f"{name[:100]}: {str(error)[:200]}") from error
+    if offsets[1] - offsets[0] != stored.numel * ITEM_SIZES[stored.dtype]:
+        raise damaged(path, f"{name[:100]} of shape {shape} lies at {offsets}")
+    return stored
 
 
 def _are_whole(values: object) -> TypeGuard[list[int]]:
-    return isinstance(values, list) and all(isinstance(value, int) and not isinstance(value, bool) for value in values)
+    """Whether it is a short list of whole numbers."""
+    if not isinstance(values, list) or len(values) > 16:
+        return False
+    return all(isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**62 for value in values)
 
 
-def _damaged(path: Path, details: str) -> Refusal:
+def damaged(path: Path, details: str) -> Refusal:
+    """What to tell a person whose file is not what its name says."""
     return Refusal(f"{path.name} is damaged, or is no safetensors file. Download it again.", details)

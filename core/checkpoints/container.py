@@ -1,0 +1,79 @@
+"""Any file of weights, whoever wrote it: looked through without running anything, then read tensor by tensor.
+
+Three layouts come down to one: names, and where in the file the numbers lie. Pickles are read as data
+(``core.checkpoints.pickle_data``), so there is nothing that a file could make run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from core.checkpoints.family import Loose
+from core.checkpoints.kinds import kind_of
+from core.checkpoints.pickled import TensorNote, read_legacy, read_zip
+from core.checkpoints.stored import Stored
+from core.checkpoints.unwrap import Unwrapped, unwrap
+from core.errors import Refusal
+from core.weights_file import MAX_TENSORS, OnProgress, WeightsFile, look_through, never, unheard
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+_PEEK = 2**22
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """A file that has been looked through. ``loose`` is its state dict, chosen and unwrapped; ``notes`` say how."""
+
+    path: Path
+    weights: WeightsFile
+    loose: Loose
+    notes: tuple[str, ...] = ()
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the weights in the file."""
+        return self.weights.nbytes
+
+    def load(self, on_progress: OnProgress = unheard, check: Callable[[], None] = never) -> dict[str, Tensor]:
+        """The tensors of ``loose``, float32 on the CPU. See ``WeightsFile.load``."""
+        return self.weights.load(on_progress, check)
+
+
+def open_container(path: str | Path) -> Container:
+    """Look through a file of weights: safetensors, or what torch.save writes now or wrote before 2020.
+
+    Raises Refusal, in words that say what it is and what to do, for every other file, and for one that is damaged, or
+    that would run anything.
+    """
+    path = Path(path)
+    kind = kind_of(path)
+    if kind == "safetensors":
+        found = unwrap(dict(look_through(path).stored), path.name)
+        stored = {name: value for name, value in found.tensors.items() if isinstance(value, Stored)}
+    else:
+        pickled = read_zip(path) if kind == "zip" else read_legacy(path)
+        found = unwrap(pickled.value, path.name)
+        if len(found.tensors) > MAX_TENSORS:
+            raise Refusal(f"{path.name} holds {len(found.tensors)} tensors, more than any network has.")
+        notes = {name: value for name, value in found.tensors.items() if isinstance(value, TensorNote)}
+        stored = {name: pickled.stored(note) for name, note in notes.items()}
+    return _container(path, stored, found)
+
+
+def _container(path: Path, stored: dict[str, Stored], found: Unwrapped) -> Container:
+    counters = [name for name, tensor in stored.items() if tensor.numel == 1 and tensor.dtype == "int64"]
+    weights = WeightsFile(path, {name: tensor for name, tensor in stored.items() if name not in counters})
+    if not weights.stored:
+        raise Refusal(f"{path.name} holds no weights by name. Open the file that a training saves its network in.")
+
+    def peek(name: str) -> Tensor:
+        if weights.stored[name].numel > _PEEK:
+            raise ValueError(f"{name} is not small")
+        return WeightsFile(path, {name: weights.stored[name]}).load()[name]
+
+    return Container(path, weights, Loose(weights.shapes, peek, path.name, found.extras), found.notes)
