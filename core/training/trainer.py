@@ -23,6 +23,11 @@ from core.training.kernel_path import KernelPath
 from core.training.request import TrainRequest
 from core.training.tasks import Task, task_of
 
+MOMENTS = ("step", "exp_avg", "exp_avg_sq")
+ASLEEP, KNOWN = 20.0, 10
+"""A step that takes so many times the mean of at least so many is one in which the process was stopped."""
+"""What AdamW knows of each parameter, from the first step on."""
+
 
 class Trainer:
     """Everything a run has: network, average, optimiser, random generators, the order of the pictures.
@@ -124,23 +129,30 @@ class Trainer:
             self._tell(lr)
             with ends_together() if self.group.is_shared else nullcontext():
                 loss, norm, t, losses = self._gradients()
-            if not math.isfinite(loss) or not math.isfinite(norm):
-                raise self._not_a_number()
+                if not math.isfinite(loss) or not math.isfinite(norm):
+                    raise self._not_a_number()
+                for group in self.optimizer.param_groups:
+                    group["lr"] = lr
+                self.optimizer.step()
         except BaseException:
             self._undo()
             raise
-        for group in self.optimizer.param_groups:
-            group["lr"] = lr
-        self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
         self.ema.update()
         self.batches.timesteps.observe(t, losses)
         self.step += 1
         self._before_step = None
-        seconds = time.perf_counter() - start - self._away
+        seconds = self._at_work(time.perf_counter() - start - self._away)
         self.seconds += seconds
         by_level = means_by_level(t.numpy(), losses.numpy(), self.request.schedule.T)
         return TrainStep(self.step, loss, lr, norm, seconds, by_level)
+
+    def _at_work(self, seconds: float) -> float:
+        """Of a step that took ``seconds``, what counts: where the process was stopped for a while (Ctrl+Z), a step
+        like the others, so that a run of some minutes does not spend them asleep."""
+        taken = self.step - 1
+        mean = self.seconds / taken if taken else math.inf
+        return mean if taken >= KNOWN and seconds > ASLEEP * mean else seconds
 
     def _gradients(self) -> tuple[float, float, Tensor, Tensor]:
         """Draw a batch and leave its gradients, clipped, in the network: its loss, their norm before that, and t and
@@ -217,6 +229,9 @@ class Trainer:
         assert self._before_step is not None
         self.batches.restore(self._before_step)
         self.optimizer.zero_grad(set_to_none=True)
+        for moments in self.optimizer.state.values():
+            if len(moments) < len(MOMENTS):  # memory ran out while those of the first step were made
+                moments.clear()
         self._before_step = None
 
     def learning_rate(self) -> float:
@@ -284,7 +299,7 @@ class Trainer:
         try:
             for name, parameter in self.network.named_parameters():
                 parameter.copy_(tensors[f"weights/{name}"])
-                kept = {key: tensors.get(f"optimizer.{key}/{name}") for key in ("step", "exp_avg", "exp_avg_sq")}
+                kept = {key: tensors.get(f"optimizer.{key}/{name}") for key in MOMENTS}
                 self.optimizer.state[parameter] = {
                     key: torch.empty_like(parameter if value.ndim else value, device=self.device).copy_(value)
                     for key, value in kept.items()

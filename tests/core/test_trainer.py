@@ -209,6 +209,24 @@ def test_that_time_spent_on_others_is_not_the_steps(monkeypatch: pytest.MonkeyPa
     assert trainer.seconds == 0
 
 
+def test_that_a_run_of_some_minutes_does_not_spend_them_where_its_process_was_stopped(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now, passes = [0.0], iter([2.0] * 10 + [1000.0])
+    monkeypatch.setattr("core.training.trainer.time.perf_counter", lambda: now[0])
+    trainer = Trainer(replace(REQUEST, steps=None, minutes=1.0), DATA)
+    learn = trainer.optimizer.step
+
+    def slowly() -> None:
+        now[0] += next(passes)
+        learn()
+
+    monkeypatch.setattr(trainer.optimizer, "step", slowly)
+    told = [trainer.one_step().seconds for _ in range(11)]
+    assert told == [2.0] * 11
+    assert trainer.progress == pytest.approx(22 / 60)
+
+
 @pytest.mark.parametrize("micro_batch", [1, 2, 3])
 def test_that_micro_batches_add_up_to_the_batch(micro_batch: int) -> None:
     request = replace(REQUEST, batch=5, steps=3)
