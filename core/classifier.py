@@ -35,6 +35,14 @@ class AttentionPool(nn.Module):
         return attend(q, k, v).reshape(n, channels)
 
 
+class MeanPool(nn.Module):
+    """One vector of all pixels: their mean."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x (n, channels, h, w) to (n, channels)."""
+        return x.mean((2, 3))
+
+
 class Classifier(nn.Module):
     """The network itself. ``check``, where set, is called between blocks, there and back; it stops work by raising."""
 
@@ -49,7 +57,9 @@ class Classifier(nn.Module):
         self.down_blocks = nn.ModuleList(DownBlock(encoder, level) for level in range(len(widths)))
         self.mid_block = None if encoder.mid_block_type is None else MidBlock(encoder)
         self.norm_out = GroupNorm(encoder.norm_num_groups, widths[-1], encoder.norm_eps)
-        self.pool = AttentionPool(widths[-1], config.tokens, encoder.attention_head_dim)
+        self.pool: nn.Module = MeanPool()
+        if config.pool == "attention":
+            self.pool = AttentionPool(widths[-1], config.tokens, encoder.attention_head_dim)
         self.to_logits = nn.Linear(config.features, config.classes)
         self.time_projections = joined_projections(self)
         self._cost = Cost.of(self, len(widths))
@@ -87,5 +97,6 @@ class Classifier(nn.Module):
     def initialise(self) -> None:
         """Draw the weights as the U-Net's are (``core.unet_blocks.draw_weights``), every class as likely at first."""
         draw_weights(self, self.config.encoder.time_hidden)
-        nn.init.normal_(self.pool.positions, std=self.config.features**-0.5)
+        if isinstance(self.pool, AttentionPool):
+            nn.init.normal_(self.pool.positions, std=self.config.features**-0.5)
         self.to_logits.weight.data.zero_()

@@ -15,6 +15,7 @@ from core.unet_size import encoder_parameters, linear
 
 CLASS_NAME = "EncoderUNet"
 MAX_CLASSES = 100_000
+POOLS = ("attention", "mean")
 COARSEST = 4
 """Pictures are halved down to about this side, at which the head attends."""
 
@@ -24,10 +25,12 @@ _WAY_UP = ("out_channels", "up_block_types", "upsample_type", "class_embed_type"
 @dataclass(frozen=True, slots=True)
 class ClassifierConfig:
     """The encoder half of the U-Net ``encoder`` (its way down and its middle) under a head that tells ``classes``
-    apart (Dhariwal & Nichol 2021, section 4). The constructor raises Refusal for what cannot be built."""
+    apart (Dhariwal & Nichol 2021, section 4); ``pool`` is how it makes one vector of all pixels: by attending to them,
+    or by their mean. The constructor raises Refusal for what cannot be built."""
 
     encoder: UNetConfig
     classes: int
+    pool: str = "attention"
 
     def __post_init__(self) -> None:
         sides, multiple = self.encoder.sides, self.encoder.side_multiple
@@ -39,8 +42,10 @@ class ClassifierConfig:
             )
         if not 2 <= self.classes <= MAX_CLASSES:
             raise Refusal(f"A classifier tells 2 to {MAX_CLASSES} classes apart, not {self.classes}.")
+        if self.pool not in POOLS:
+            raise Refusal(f"A classifier's pool is one of {', '.join(POOLS)}, not {self.pool[:60]}.")
         head = self.encoder.attention_head_dim
-        if head is not None and self.features % head:
+        if self.pool == "attention" and head is not None and self.features % head:
             raise Refusal(f"Heads of {head} channels do not divide {self.features} features (attention_head_dim).")
 
     @property
@@ -61,7 +66,8 @@ class ClassifierConfig:
 
     def to_json(self) -> dict[str, Any]:
         encoder = {name: value for name, value in self.encoder.to_json().items() if name not in _WAY_UP}
-        return {"_class_name": CLASS_NAME, "classes": self.classes, **encoder}
+        pool = {} if self.pool == "attention" else {"pool": self.pool}
+        return {"_class_name": CLASS_NAME, "classes": self.classes, **pool, **encoder}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> ClassifierConfig:
@@ -73,7 +79,8 @@ class ClassifierConfig:
         down = data.get("down_block_types")
         levels = len(down) if isinstance(down, list) else 0
         encoder["up_block_types"] = ["UpBlock2D"] * levels
-        return cls(UNetConfig.from_json(encoder), Fields(data, "The classifier's configuration").whole("classes", 0))
+        fields = Fields(data, "The classifier's configuration")
+        return cls(UNetConfig.from_json(encoder), fields.whole("classes", 0), fields.text("pool", "attention"))
 
 
 @dataclass(frozen=True, slots=True)
