@@ -71,7 +71,8 @@ class Attention(nn.Module):
         self.heads, self.width = config.heads[level], config.head_width[level]
         inner = self.heads * self.width
         self.norm = RMSNorm(channels)
-        self.memory = nn.Parameter(torch.zeros(2, self.heads, config.memory, self.width))
+        learned = torch.zeros(2, self.heads, config.memory, self.width)
+        self.memory = nn.Parameter(learned) if config.memory else None
         self.to_qkv = nn.Linear(channels, 3 * inner, bias=False)
         self.to_out = nn.Linear(inner, channels)
 
@@ -79,8 +80,10 @@ class Attention(nn.Module):
         n, channels, height, width = x.shape
         tokens = self.norm(x).permute(0, 2, 3, 1).reshape(n, height * width, channels)
         q, k, v = self.to_qkv(tokens).view(n, height * width, 3, self.heads, self.width).permute(2, 0, 3, 1, 4).unbind()
-        kept_k, kept_v = self.memory[:, None].expand(-1, n, -1, -1, -1)
-        h = self._attended(q, torch.cat((kept_k, k), dim=2), torch.cat((kept_v, v), dim=2)).transpose(1, 2).flatten(2)
+        if self.memory is not None:
+            kept_k, kept_v = self.memory[:, None].expand(-1, n, -1, -1, -1)
+            k, v = torch.cat((kept_k, k), dim=2), torch.cat((kept_v, v), dim=2)
+        h = self._attended(q, k, v).transpose(1, 2).flatten(2)
         y: Tensor = self.to_out(h).view(n, height, width, channels).permute(0, 3, 1, 2)
         return y
 
