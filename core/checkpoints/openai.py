@@ -188,10 +188,6 @@ def _convert(parts: tuple[Part, ...], tensors: Tensors, config: UNetConfig, orde
 
 
 def _refuse_relatives(found: Loose) -> None:
-    if any(
-        "transformer_blocks" in name or name.startswith(("first_stage_model.", "cond_stage")) for name in found.shapes
-    ):
-        raise Refusal("This model works on a hidden code of pictures or on text; Diffuscope opens pixel-space models.")
     if any("encoder_kv" in name or name.startswith(("transformer.", "token_embedding")) for name in found.shapes):
         raise Refusal("This model is told a text (GLIDE), which Diffuscope does not compute yet.")
 

@@ -197,17 +197,9 @@ def test_that_relatives_that_are_not_computed_are_refused(change: dict[str, int]
         FAMILY.read(loose(drawn(replace(TINY, **change), 0), file_name), {})  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize(
-    ("name", "words"),
-    [
-        ("input_blocks.1.1.transformer_blocks.0.norm.weight", "hidden code of pictures or on text"),
-        ("first_stage_model.encoder.weight", "hidden code of pictures or on text"),
-        ("token_embedding.weight", "GLIDE"),
-    ],
-)
-def test_that_latent_and_text_models_are_named(adm: LookAlike, name: str, words: str) -> None:
-    with pytest.raises(Refusal, match=words):
-        FAMILY.read(loose({**adm.tensors, name: torch.ones(1)}), {})
+def test_that_a_model_that_is_told_a_text_is_named(adm: LookAlike) -> None:
+    with pytest.raises(Refusal, match="GLIDE"):
+        FAMILY.read(loose({**adm.tensors, "token_embedding.weight": torch.ones(1)}), {})
 
 
 @pytest.mark.parametrize("name", OPTIONS)
