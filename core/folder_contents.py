@@ -3,70 +3,134 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast, get_args
 
+from core.checkpoints.description import Answers
 from core.errors import Refusal
+from core.folder_weights import WEIGHTS, inside, weights_of
 from core.json_file import Fields, read_json
 from core.messages import ModelInfo
 from core.network_config import NetworkConfig, config_of, unknown_fields
+from core.pipelines import check_pipeline
 from core.requests import ClipPolicy, ModelRef, SamplerSpec, VarianceKind
 from core.scheduler_config import SchedulerSays, read_scheduler
 from core.unet_config import UNetConfig
-from core.weights_file import WeightsFile, digest, look_through
+from core.weights_file import WeightsFile, digest, never
 
-WEIGHTS = "diffusion_pytorch_model"
+__all__ = ["MAX_NAME", "OWN_FILE", "WEIGHTS", "FolderContents", "inside", "read_folder", "scheduler_of", "weights_of"]
+
 OWN_FILE = "diffuscope.json"
 MAX_NAME = 200
 
-_PIPELINES = ("DDPMPipeline", "DDIMPipeline", "PNDMPipeline")
 _MIDDLE_NORM = "mid_block.attentions.0.group_norm.weight"
+_OLD_FIELDS = {
+    "image_size": "sample_size",
+    "num_res_blocks": "layers_per_block",
+    "block_channels": "block_out_channels",
+    "down_blocks": "down_block_types",
+    "up_blocks": "up_block_types",
+    "downscale_freq_shift": "freq_shift",
+    "resnet_num_groups": "norm_num_groups",
+    "resnet_act_fn": "act_fn",
+    "resnet_eps": "norm_eps",
+    "num_head_channels": "attention_head_dim",
+}
+_OLD_CLASS = "UNetUnconditionalModel"
+_EMA_FIELDS = {
+    *("decay", "min_decay", "optimization_step", "update_after_step", "use_ema_warmup", "inv_gamma", "power"),
+    *("collected_params", "model_cls", "model_config"),
+}
 
 
 @dataclass(frozen=True, slots=True)
 class FolderContents:
-    """A folder that has been looked through, its weights not yet read."""
+    """A folder that has been looked through, its weights not yet read. ``has_scheduler`` says whether it has a
+    scheduler's configuration, or that was assumed."""
 
     folder: Path
     config: NetworkConfig
     weights: tuple[WeightsFile, ...]
     info: ModelInfo
     notes: tuple[str, ...]
+    has_scheduler: bool = True
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The names of its files of weights, from the folder on."""
+        return tuple(file.path.relative_to(self.folder).as_posix() for file in self.weights)
 
 
-def read_folder(folder: Path) -> FolderContents:
-    """Look through a nested or flat model folder. Raises Refusal, in words, for what cannot be opened."""
+def read_folder(folder: Path, answers: Answers | None = None, check: Callable[[], None] = never) -> FolderContents:
+    """Look through a nested or flat model folder, or one that a training of diffusers has written.
+
+    The answer to "weights" is "ema" or "raw", where both are there. ``check`` is called while files are hashed, and may
+    raise. Raises Refusal, in words, for what cannot be opened.
+    """
     notes: list[str] = []
-    name = folder.resolve().name
+    wanted = (answers or {}).get("weights", "")
     index = inside(folder, "model_index.json")
     if index is not None:
-        _check_index(read_json(index))
-    config_file = inside(folder, "unet/config.json") or inside(folder, "config.json")
-    if config_file is None and (folder / "classifier" / "config.json").is_file():
+        check_pipeline(read_json(index))
+    home = _home(folder, wanted, notes)
+    data = _present_fields(read_json(home / "config.json"))
+    config = config_of(data)
+    unknown = [name for name in unknown_fields(config, data) if home.name != "unet_ema" or name not in _EMA_FIELDS]
+    if unknown:
+        notes.append("Fields without a meaning for the network: " + ", ".join(unknown) + ".")
+    weights = weights_of(folder, home, notes, {"ema": "ema", "raw": "non_ema"}.get(wanted, ""))
+    if isinstance(config, UNetConfig):
+        config = _of_its_age(config, weights, notes)
+    says = scheduler_of(folder, notes)
+    info = _info(folder, config, says, weights, notes, check)
+    has_scheduler = _scheduler_file(folder) is not None
+    return FolderContents(folder, config, weights, info, (*notes, *says.notes), has_scheduler)
+
+
+def _home(folder: Path, wanted: str, notes: list[str]) -> Path:
+    """Where the network's configuration is; averaged weights go before raw ones."""
+    names = ("unet", "") if wanted == "raw" else ("unet_ema", "unet", "")
+    name = folder.resolve().name
+    for within in ("", *_checkpoints(folder)):
+        for part in names:
+            if inside(folder, str(Path(within, part, "config.json"))) is not None:
+                if within:
+                    notes.append(f"The latest of the training's checkpoints is opened ({within}).")
+                if part == "unet_ema" and (folder / within / "unet" / "config.json").is_file():
+                    notes.append("The averaged weights are opened (unet_ema), not the raw ones beside them.")
+                return folder / within / part
+    if (folder / "classifier" / "config.json").is_file():
         raise Refusal(
             f"“{name}” is a classifier: it recognises pictures and draws none. Open it where a classifier is "
             "asked for, to guide or to judge.",
             str(folder),
         )
-    if config_file is None:
-        raise Refusal(
-            f"“{name}” is not a model folder: it has neither unet/config.json nor config.json. "
-            "Choose the folder that holds model_index.json.",
-            str(folder),
-        )
-    data = read_json(config_file)
-    config = config_of(data)
-    unknown = unknown_fields(config, data)
-    if unknown:
-        notes.append("Fields without a meaning for the network: " + ", ".join(unknown) + ".")
-    weights = weights_of(folder, config_file.parent, notes)
-    if isinstance(config, UNetConfig):
-        config = _of_its_age(config, weights, notes)
-    says = scheduler_of(folder, notes)
-    info = _info(folder, config, says, weights, notes)
-    return FolderContents(folder, config, weights, info, (*notes, *says.notes))
+    raise Refusal(
+        f"“{name}” is not a model folder: it has neither unet/config.json nor config.json. "
+        "Choose the folder that holds model_index.json.",
+        str(folder),
+    )
+
+
+def _checkpoints(folder: Path) -> list[str]:
+    """The folders of a training's checkpoints (checkpoint-500), the latest first."""
+    try:
+        names = [entry.name for entry in folder.iterdir() if re.fullmatch(r"checkpoint-\d{1,12}", entry.name)]
+    except OSError:
+        return []
+    return sorted(names, key=lambda name: -int(name.removeprefix("checkpoint-")))
+
+
+def _present_fields(data: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields under their present names; those of 2022 had others."""
+    present = {_OLD_FIELDS.get(name, name): value for name, value in data.items() if name in _OLD_FIELDS}
+    present.update({name: value for name, value in data.items() if name not in _OLD_FIELDS})
+    if present.get("_class_name") == _OLD_CLASS:
+        del present["_class_name"]
+    return present
 
 
 def _of_its_age(config: UNetConfig, weights: tuple[WeightsFile, ...], notes: list[str]) -> UNetConfig:
@@ -78,82 +142,8 @@ def _of_its_age(config: UNetConfig, weights: tuple[WeightsFile, ...], notes: lis
     return replace(config, attn_norm_num_groups=config.norm_num_groups)
 
 
-def inside(folder: Path, name: str) -> Path | None:
-    """The file of this name, or None. Refuses links that lead out of the folder.
-
-    The cache of the hub is one folder although its snapshots link to blobs that lie beside them.
-    """
-    path = folder / name
-    if not path.is_file():
-        return None
-    real, home = path.resolve(), folder.resolve()
-    in_hub_cache = home.parent.name == "snapshots" and real.is_relative_to(home.parent.parent / "blobs")
-    if not (real.is_relative_to(home) or in_hub_cache):
-        raise Refusal(
-            f"{name} is a link that leads out of the model's folder; it is not followed.", f"{path} -> {real}"
-        )
-    return path
-
-
-def _check_index(index: Mapping[str, Any]) -> None:
-    pipeline = index.get("_class_name", "DDPMPipeline")
-    parts = {
-        name: part for name, part in index.items() if not name.startswith("_") and part not in (None, [None, None])
-    }
-    for name in parts:
-        if name in ("vae", "vqvae", "text_encoder"):
-            raise Refusal(
-                "This model works on a hidden code of pictures or on text; Diffuscope opens pixel-space models."
-            )
-    if pipeline not in _PIPELINES:
-        raise Refusal(f"This model belongs to {str(pipeline)[:60]}; Diffuscope opens {', '.join(_PIPELINES)}.")
-    for name, part in parts.items():
-        if name not in ("unet", "scheduler"):
-            raise Refusal(f"This model has a part that Diffuscope does not know: {name[:60]}.")
-        if not isinstance(part, list) or len(part) != 2 or part[0] != "diffusers":
-            raise Refusal(
-                f"This model brings program code of its own ({name}), which Diffuscope does not run.", str(part)
-            )
-
-
-def weights_of(folder: Path, home: Path, notes: list[str]) -> tuple[WeightsFile, ...]:
-    """The plain file, else its half-precision variant, else the shards."""
-    within = home.relative_to(folder)
-    for name in (f"{WEIGHTS}.safetensors", f"{WEIGHTS}.fp16.safetensors"):
-        path = inside(folder, str(within / name))
-        if path is not None:
-            if "fp16" in name:
-                notes.append("Only weights in half precision are there; they are computed with in full.")
-            return (look_through(path),)
-    index = inside(folder, str(within / f"{WEIGHTS}.safetensors.index.json"))
-    if index is not None:
-        return _shards(folder, within, read_json(index))
-    if (home / f"{WEIGHTS}.bin").is_file():
-        raise Refusal(
-            "This model's weights are a .bin file, a format that can hide programs. Get them as .safetensors "
-            "(most models offer both), or convert them where you trust their source."
-        )
-    raise Refusal(
-        f"The weights are missing: there is no {within / WEIGHTS}.safetensors in “{folder.resolve().name}”.",
-        str(folder),
-    )
-
-
-def _shards(folder: Path, within: Path, index: Mapping[str, Any]) -> tuple[WeightsFile, ...]:
-    names = index.get("weight_map")
-    if not isinstance(names, dict) or not names or not all(isinstance(name, str) for name in names.values()):
-        raise Refusal("The list of the weights' files is damaged. Download the model again.")
-    files = []
-    for name in sorted(set(names.values())):
-        path = inside(folder, str(within / name)) if Path(name).name == name else None
-        if path is None:
-            raise Refusal(f"A part of the weights is missing: {name[:100]}.", str(folder))
-        files.append(look_through(path))
-    return tuple(files)
-
-
 def scheduler_of(folder: Path, notes: list[str]) -> SchedulerSays:
-    path = inside(folder, "scheduler/scheduler_config.json") or inside(folder, "scheduler_config.json")
+    path = _scheduler_file(folder)
     if path is None:
         notes.append(
             "The folder has no scheduler: the linear schedule of DDPM is assumed, and that noise is predicted."
@@ -162,8 +152,17 @@ def scheduler_of(folder: Path, notes: list[str]) -> SchedulerSays:
     return read_scheduler(read_json(path))
 
 
+def _scheduler_file(folder: Path) -> Path | None:
+    return inside(folder, "scheduler/scheduler_config.json") or inside(folder, "scheduler_config.json")
+
+
 def _info(
-    folder: Path, config: NetworkConfig, says: SchedulerSays, weights: tuple[WeightsFile, ...], notes: list[str]
+    folder: Path,
+    config: NetworkConfig,
+    says: SchedulerSays,
+    weights: tuple[WeightsFile, ...],
+    notes: list[str],
+    check: Callable[[], None],
 ) -> ModelInfo:
     if config.out_channels not in (config.in_channels, 2 * config.in_channels):
         raise Refusal(
@@ -184,11 +183,9 @@ def _info(
     labels, null_label = _labels(config, own)
     variance = _variance(config, own, says, notes)
     said = [config.to_json(), says.prediction, *([] if variance == "fixed" else [variance])]
-    identity = json.dumps(said, sort_keys=True)
+    sha256 = digest((file.path for file in weights), json.dumps(said, sort_keys=True), check)
     return ModelInfo(
-        ref=ModelRef(
-            own.text("name")[:MAX_NAME] or folder.resolve().name, digest((file.path for file in weights), identity)
-        ),
+        ref=ModelRef(own.text("name")[:MAX_NAME] or folder.resolve().name, sha256),
         event_shape=(config.in_channels, *config.sides),
         schedule=says.schedule,
         prediction=says.prediction,

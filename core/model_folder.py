@@ -14,31 +14,35 @@ from __future__ import annotations
 import math
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from core.checkpoints.description import Answers
 from core.dataspec import ImageSpec
 from core.errors import Refusal
 from core.files import write_json, written_whole
 from core.folder_contents import OWN_FILE, WEIGHTS, read_folder
 from core.messages import ModelInfo
-from core.network_config import NetworkConfig, class_name, network_of
+from core.network_config import NetworkConfig, class_name
 from core.scheduler_config import SchedulerSays, write_scheduler
-from core.weights_file import WeightsFile, fill
+from core.weights_file import OnProgress, never, unheard
 
 if TYPE_CHECKING:
     from core.network import Network
 
 BUNDLED = Path(__file__).resolve().parent.parent / "resources" / "models"
 
-_OLD_ATTENTION = {"query": "to_q", "key": "to_k", "value": "to_v", "proj_attn": "to_out.0"}
+_PARTS = ("unet", "unet_ema", "scheduler", "classifier")
+_SUFFIXES = (".safetensors", ".pt", ".pth", ".ckpt", ".bin", ".pkl", ".pickle", ".th")
+"""Of files in a model folder that may still be models by themselves."""
 
 
 @dataclass(frozen=True, slots=True)
 class OpenModel:
-    """A model with its weights in memory: ``network`` float32 on the CPU; ``notes`` are for the person."""
+    """A model with its weights in memory: ``network`` float32 on the CPU; ``folder`` is where it lies, a folder or a
+    file of weights; ``notes`` are for the person."""
 
     info: ModelInfo
     spec: ImageSpec
@@ -56,18 +60,34 @@ def bundled_models() -> tuple[str, ...]:
 
 
 def find_model(name_or_path: str | Path) -> Path:
-    """The folder of a bundled model's name, or of a path to a model folder or a file in one. Raises Refusal."""
+    """The folder of a bundled model's name, or of a path to a model folder or a file that belongs to one; else the
+    path of a file of weights. Raises Refusal where there is nothing."""
     if str(name_or_path) in bundled_models():
         return BUNDLED / name_or_path
     path = Path(os.path.expanduser(name_or_path))
+    if os.path.isfile(path) and not _belongs_to_folder(path):
+        return path
     if os.path.isfile(path):
         path = path.parent
-    if path.name in ("unet", "scheduler") and (path.parent / "unet" / "config.json").is_file():
+    if path.name in _PARTS and any((path.parent / part / "config.json").is_file() for part in _PARTS):
         path = path.parent
     if os.path.isdir(path):
         return path
     names = ", ".join(bundled_models()) or "none"
-    raise Refusal(f"There is no model “{name_or_path}”. Give a model's folder, or one of the bundled names: {names}.")
+    raise Refusal(
+        f"There is no model “{name_or_path}”. Give a model's folder, a file of weights, or one of the bundled names: "
+        f"{names}."
+    )
+
+
+def _belongs_to_folder(path: Path) -> bool:
+    """Whether it is a file of a model folder's own, which says little without the others."""
+    home = path.parent.parent if path.parent.name in _PARTS else path.parent
+    configurations = ("model_index.json", "config.json", *(f"{part}/config.json" for part in _PARTS))
+    if not any((home / name).is_file() for name in configurations):
+        return False
+    is_shard = re.fullmatch(r".*-\d+-of-\d+\.\w+", path.name) is not None
+    return path.name.startswith(WEIGHTS) or is_shard or path.suffix.lower() not in _SUFFIXES
 
 
 def read_info(path: str | Path) -> ModelInfo:
@@ -75,19 +95,27 @@ def read_info(path: str | Path) -> ModelInfo:
     return read_folder(find_model(path)).info
 
 
-def open_model(path: str | Path, device: str = "auto") -> OpenModel:
-    """Open a model folder. Raises Refusal, in words, for everything that is not exactly covered.
+def open_model(
+    path: str | Path,
+    device: str = "auto",
+    answers: Answers | None = None,
+    on_progress: OnProgress = unheard,
+    check: Callable[[], None] = never,
+) -> OpenModel:
+    """Open a bundled model, a model folder or a file of weights. Raises Refusal, in words, for everything that is not
+    exactly covered.
 
+    ``answers``, ``on_progress`` and ``check`` are those of ``core.checkpoints.opening.open_checkpoint``.
     ``info.precision`` is what "auto" means for this network on ``device``; the network itself stays on the CPU.
     """
+    from core.checkpoints.opening import open_checkpoint, refuse_classifier
     from core.device import auto_precision, pick_device
 
-    contents = read_folder(find_model(path))
-    network = _load_network(contents.config, contents.weights)
-    spec = ImageSpec(contents.info.event_shape)
-    precision = auto_precision(pick_device(device), network.flops(*spec.size))
-    info = replace(contents.info, precision=precision)
-    return OpenModel(info, spec, network, contents.config, contents.folder, contents.notes)
+    opened = open_checkpoint(find_model(path), answers or {}, on_progress, check)
+    if not isinstance(opened, OpenModel):
+        raise refuse_classifier(opened.info.ref.name)
+    precision = auto_precision(pick_device(device), opened.network.flops(*opened.spec.size))
+    return replace(opened, info=replace(opened.info, precision=precision))
 
 
 def save_model(
@@ -134,22 +162,6 @@ def save_model(
         write_json(staging / OWN_FILE, _own_json(info, provenance, name))
         (staging / "unet" / f"{WEIGHTS}.safetensors").write_bytes(save(tensors, metadata={"format": "pt"}))
     return read_info(folder)
-
-
-def _load_network(config: NetworkConfig, weights: tuple[WeightsFile, ...]) -> Network:
-    """The network with every tensor of the files in its place, once."""
-    import torch
-
-    with torch.device("meta"):
-        network = network_of(config)
-    fill(network, weights, _new_name)
-    return network.eval()
-
-
-def _new_name(name: str) -> str:
-    """The present name of a tensor; attention layers had others until 2023."""
-    match = re.fullmatch(r"(.*\.attentions\.\d+\.)(query|key|value|proj_attn)(\.\w+)", name)
-    return name if match is None else f"{match[1]}{_OLD_ATTENTION[match[2]]}{match[3]}"
 
 
 def _network_json(config: NetworkConfig) -> dict[str, Any]:

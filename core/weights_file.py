@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 MAX_HEADER = 25_000_000
 MAX_TENSORS = 100_000
+_PIECE = 2**22
 _KINDS = {
     "F64": "float64",
     "F32": "float32",
@@ -154,12 +155,16 @@ def look_through(path: Path) -> WeightsFile:
     return WeightsFile(path, found)
 
 
-def digest(paths: Iterable[Path], also: str) -> str:
-    """SHA-256 of a text and the content of files, as hexadecimal digits."""
+def digest(paths: Iterable[Path], also: str, check: Callable[[], None] = never) -> str:
+    """SHA-256 of a text and the content of files, as hexadecimal digits; ``check`` is called often and may raise."""
     total = hashlib.sha256(also.encode())
     for path in paths:
-        with path.open("rb") as file:
-            total.update(hashlib.file_digest(file, "sha256").digest())
+        content, piece = hashlib.sha256(), bytearray(_PIECE)
+        with path.open("rb", buffering=0) as file:
+            while count := file.readinto(piece):
+                content.update(memoryview(piece)[:count])
+                check()
+        total.update(content.digest())
     return total.hexdigest()
 
 

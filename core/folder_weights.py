@@ -1,0 +1,130 @@
+"""The files of weights in a model folder: which there are, which is taken, and what its tensors are called now."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from core.checkpoints.container import open_container
+from core.checkpoints.stored import Stored
+from core.errors import Refusal
+from core.json_file import read_json
+from core.weights_file import WeightsFile, look_through
+
+WEIGHTS = "diffusion_pytorch_model"
+
+_OLD_ATTENTION = {"query": "to_q", "key": "to_k", "value": "to_v", "proj_attn": "to_out.0"}
+_OLD_STARTS = {
+    "time_steps.": "time_proj.",
+    "mid.": "mid_block.",
+    "downsample_blocks.": "down_blocks.",
+    "upsample_blocks.": "up_blocks.",
+}
+_VARIANTS = {
+    "ema": "The averaged weights are opened ({}).",
+    "non_ema": "The averaged weights are missing; the raw ones are opened ({}).",
+    "fp16": "Only weights in half precision are there ({}); they are computed with in full.",
+}
+
+
+def inside(folder: Path, name: str) -> Path | None:
+    """The file of this name, or None. Refuses links that lead out of the folder.
+
+    The cache of the hub is one folder although its snapshots link to blobs that lie beside them.
+    """
+    path = folder / name
+    if not path.is_file():
+        return None
+    real, home = path.resolve(), folder.resolve()
+    in_hub_cache = home.parent.name == "snapshots" and real.is_relative_to(home.parent.parent / "blobs")
+    if not (real.is_relative_to(home) or in_hub_cache):
+        raise Refusal(
+            f"{name} is a link that leads out of the model's folder; it is not followed.", f"{path} -> {real}"
+        )
+    return path
+
+
+def weights_of(folder: Path, home: Path, notes: list[str], wanted: str = "") -> tuple[WeightsFile, ...]:
+    """The weights in ``home``, which is ``folder`` or in it; tensors have their present names.
+
+    The plain file is taken, or the ``wanted`` variant ("ema", "non_ema", "fp16"), else another that is there;
+    safetensors before pickles, which are read as data. ``notes`` are told of what is not the plain file.
+    """
+    within = home.relative_to(folder)
+    variants = sorted(("", *_VARIANTS), key=lambda variant: variant != wanted)
+    for variant in variants:
+        for ending in ("safetensors", "bin"):
+            name = f"{WEIGHTS}{variant and '.'}{variant}.{ending}"
+            found = _whole(folder, within, name) or _shards(folder, within, f"{name}.index.json")
+            if found:
+                if variant:
+                    notes.append(_VARIANTS[variant].format(name))
+                elif inside(folder, str(within / f"{WEIGHTS}.ema.{ending}")) is not None:
+                    notes.append(f"Averaged weights lie beside those that are opened ({WEIGHTS}.ema.{ending}).")
+                return tuple(map(_renamed, found))
+    raise Refusal(
+        f"The weights are missing: there is no {within / WEIGHTS}.safetensors in “{folder.resolve().name}”.",
+        str(folder),
+    )
+
+
+def present_name(name: str) -> str:
+    """What a tensor is called since 2023; attention layers had other names before, and blocks in 2022."""
+    for old, new in _OLD_STARTS.items():
+        if name.startswith(old):
+            name = new + name.removeprefix(old)
+    match = re.fullmatch(r"(.*\.attentions\.\d+\.)(query|key|value|proj_attn)(\.\w+)", name)
+    return name if match is None else f"{match[1]}{_OLD_ATTENTION[match[2]]}{match[3]}"
+
+
+def present_names(names: Mapping[str, Any]) -> dict[str, str]:
+    """The present name of each; those that were stored twice, in 2022, are left out once. Raises Refusal where two
+    tensors would have one name."""
+    kept = [name for name in names if not (_is_copy(name) and name.replace(".op.", ".conv.") in names)]
+    present = {name: present_name(name) for name in kept}
+    if len(set(present.values())) != len(present):
+        twice = next(new for new in present.values() if list(present.values()).count(new) > 1)
+        raise Refusal(f"The weights hold {twice[:100]} twice. Download the model again.")
+    return present
+
+
+def _is_copy(name: str) -> bool:
+    return name.endswith((".op.weight", ".op.bias"))
+
+
+def _renamed(file: WeightsFile) -> WeightsFile:
+    stored: dict[str, Stored] = {new: file.stored[old] for old, new in present_names(file.stored).items()}
+    return WeightsFile(file.path, stored)
+
+
+def _whole(folder: Path, within: Path, name: str) -> tuple[WeightsFile, ...]:
+    path = inside(folder, str(within / name))
+    return () if path is None else (_reader(name)(path),)
+
+
+def _reader(name: str) -> Callable[[Path], WeightsFile]:
+    return look_through if name.endswith(".safetensors") else lambda path: open_container(path).weights
+
+
+def _shards(folder: Path, within: Path, index_name: str) -> tuple[WeightsFile, ...]:
+    index = inside(folder, str(within / index_name))
+    if index is None:
+        return ()
+    names = read_json(index).get("weight_map")
+    if not isinstance(names, dict) or not names or not all(isinstance(name, str) for name in names.values()):
+        raise Refusal("The list of the weights' files is damaged. Download the model again.")
+    files = []
+    for name in sorted(set(names.values())):
+        if Path(name).name != name or "\\" in name or "\0" in name:
+            raise Refusal(
+                "The list of the weights' files names one outside of its folder, which is not followed. "
+                "Get the model from someone you trust.",
+                name[:200],
+            )
+        path = inside(folder, str(within / name))
+        if path is None:
+            raise Refusal(f"A part of the weights is missing: {name[:100]}. Download it too.", str(folder))
+        files.append(_reader(name)(path))
+    return tuple(files)
