@@ -23,7 +23,7 @@ from core.checkpoints.openai_questions import (
     size_question,
     timesteps_question,
 )
-from core.checkpoints.openai_table import Published, published, size_of
+from core.checkpoints.openai_table import CONSISTENCY, Published, published, size_of
 from core.errors import Refusal
 from core.requests import SamplerSpec, ScheduleSpec
 from core.scheduler_config import SchedulerSays
@@ -37,7 +37,6 @@ _BASES = {
     "128_512_upsampler": "128x128_diffusion.pt",
     "upsample_cond_500K": "imagenet64_cond_270M_250K.pt",
 }
-_CONSISTENCY = ("cd_", "ct_", "edm_")
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,10 +205,10 @@ def _refuse_others(anatomy: Anatomy, file_name: str) -> None:
             f"This model takes {anatomy.inputs} channels and answers {anatomy.outputs}: "
             "it is conditioned on pictures, which Diffuscope does not compute yet."
         )
-    if file_name.startswith(_CONSISTENCY) and anatomy.outputs == anatomy.inputs:
+    if anatomy in CONSISTENCY:
         raise Refusal(
-            "By its name this is a consistency model or its teacher (EDM): it is told noise levels of another process "
-            "than the discrete diffusion that Diffuscope computes. Rename the file if it is not."
+            "This is a consistency model or its teacher (EDM): it is told noise levels of another process than the "
+            "discrete diffusion that Diffuscope computes. Open a model of guided-diffusion, as 64x64_diffusion.pt."
         )
 
 

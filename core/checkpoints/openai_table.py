@@ -173,6 +173,12 @@ MODELS = (
     ),
 )
 
+CONSISTENCY = (
+    replace(_guided(192, _64, 3, (1, 2, 3), classes=1000), outputs=3),
+    replace(_guided(256, _256, 2, (3, 4, 5)), outputs=3, film=False),
+)
+"""Consistency models and their teachers (Song et al. 2023), which are told other noise levels."""
+
 CLASSIFIERS = (
     Published(
         ("64x64_classifier",),

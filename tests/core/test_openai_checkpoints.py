@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -13,7 +14,11 @@ from core.checkpoints.description import Question
 from core.checkpoints.family import Loose
 from core.checkpoints.openai import FAMILY
 from core.checkpoints.openai_classifier import CLASSIFIER
+from core.classifier import Classifier
+from core.classifier_folder import open_classifier, save_classifier
 from core.errors import Refusal
+from core.messages import ClassifierInfo
+from core.requests import ModelRef
 from tests.lookalikes import LookAlike, relative_difference
 from tests.lookalikes.openai import (
     CLASSIFIER_OPTIONS,
@@ -185,16 +190,12 @@ def test_that_an_answer_that_is_none_is_refused(adm: LookAlike, answer: dict[str
 
 
 @pytest.mark.parametrize(
-    ("change", "file_name", "words"),
-    [
-        ({"inputs": 6}, "x.pt", "a super-resolution model"),
-        ({"inputs": 4}, "x.pt", "takes 4 channels and answers 6"),
-        ({"outputs": 3}, "cd_bedroom256_l2.pt", "consistency model"),
-    ],
+    ("inputs", "words"),
+    [(6, "a super-resolution model"), (4, "takes 4 channels and answers 6")],
 )
-def test_that_relatives_that_are_not_computed_are_refused(change: dict[str, int], file_name: str, words: str) -> None:
+def test_that_models_that_are_told_pictures_are_refused(inputs: int, words: str) -> None:
     with pytest.raises(Refusal, match=words):
-        FAMILY.read(loose(drawn(replace(TINY, **change), 0), file_name), {})  # type: ignore[arg-type]
+        FAMILY.read(loose(drawn(replace(TINY, inputs=inputs), 0)), {})
 
 
 def test_that_a_model_that_is_told_a_text_is_named(adm: LookAlike) -> None:
@@ -242,3 +243,25 @@ def test_that_a_classifier_that_halves_by_convolutions_is_read_as_well() -> None
     network.load_state_dict(reading.convert(tensors), assign=True)
     x, t = torch.randn(2, 3, 16, 16, generator=torch.Generator().manual_seed(0)), torch.tensor([5.0, 700.0])
     assert relative_difference(network(x, t), forward(tensors, o, x, t)) < 1e-5
+
+
+@pytest.mark.parametrize("name", CLASSIFIER_OPTIONS)
+@torch.inference_mode()
+def test_that_a_classifier_saved_as_a_folder_is_the_same(name: str, tmp_path: Path) -> None:
+    look = lookalike(name)
+    reading, network = look.read(), look.network()
+    assert isinstance(network, Classifier)
+    info = ClassifierInfo(
+        ModelRef("judge", ""), reading.event_shape, reading.labels, reading.says.schedule, reading.config.features
+    )
+    save_classifier(tmp_path / "judge", network, info)
+    opened = open_classifier(tmp_path / "judge")
+    assert opened.network.config.to_json() == network.config.to_json()
+    x, t, _ = look.inputs()
+    torch.testing.assert_close(opened.network(x, t), network(x, t), rtol=0, atol=0)
+
+
+def test_that_an_unknown_pool_is_refused() -> None:
+    config = lookalike("classifier, 2 heads").read().config
+    with pytest.raises(Refusal, match="pool is one of attention, mean, not max"):
+        replace(config, pool="max")

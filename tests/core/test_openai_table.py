@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
 
 from core.checkpoints.family import Loose, Reading
 from core.checkpoints.openai import FAMILY
+from core.checkpoints.openai_anatomy import Anatomy
 from core.checkpoints.openai_classifier import CLASSIFIER
 from core.checkpoints.openai_layout import layout
-from core.checkpoints.openai_table import CLASSIFIERS, MODELS, Published
+from core.checkpoints.openai_table import CLASSIFIERS, CONSISTENCY, MODELS, Published
 from core.errors import Refusal
 from core.requests import ScheduleSpec
 
@@ -140,6 +142,12 @@ def test_that_the_512_model_embeds_its_times_wider_than_its_first_channels() -> 
 def test_that_super_resolution_is_refused_by_name_and_its_base_proposed(name: str, base: str) -> None:
     with pytest.raises(Refusal, match=rf"This is {name}: it enlarges .* Open the model that draws them, {base}\."):
         read(ROWS[name])
+
+
+@pytest.mark.parametrize("anatomy", CONSISTENCY)
+def test_that_consistency_models_are_told_from_models_of_the_discrete_process(anatomy: Anatomy) -> None:
+    with pytest.raises(Refusal, match="a consistency model or its teacher"):
+        read(replace(ROWS["64x64_diffusion"], anatomy=anatomy))
 
 
 def test_that_a_file_of_another_name_is_known_by_its_tensors_and_says_so() -> None:
