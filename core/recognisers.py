@@ -6,12 +6,17 @@ import copy
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from core.checkpoints.container import open_container
+from core.checkpoints.description import Answers
+from core.checkpoints.opening import describe, open_checkpoint
+from core.checkpoints.recognise import recognise
 from core.classifier import Classifier
 from core.classifier_folder import OpenClassifier, find_classifier, is_classifier, open_classifier
 from core.errors import Refusal
@@ -22,7 +27,7 @@ from core.messages import ClassifierInfo
 from core.schedules import make_schedule
 
 WEIGHTS = (".pth", ".pt", ".safetensors")
-"""Endings of files with Inception's weights."""
+"""Endings of files with a recogniser's weights."""
 
 _BOUND = 100.0
 """Log-SNRs beyond this are as good as noiseless, or as nothing but noise."""
@@ -36,16 +41,38 @@ class OpenRecogniser:
     folder: Path
 
 
-def open_recogniser(name_or_path: str | Path, device: str = "cpu") -> OpenRecogniser:
-    """Open a bundled classifier by its name, a classifier's folder, or a file with Inception's weights.
+def open_recogniser(
+    name_or_path: str | Path, device: str = "cpu", answers: Answers = MappingProxyType({})
+) -> OpenRecogniser:
+    """Open a bundled classifier by its name, a classifier's folder, a file with guided-diffusion's classifier, or one
+    with Inception's weights; ``answers`` tell what such a file does not say.
 
     Raises Refusal, in words, for everything else.
     """
     file = Path(name_or_path)
     if file.suffix.lower() in WEIGHTS and not file.is_dir() and not is_classifier(file.parent.parent):
+        if _is_of_a_family(file):
+            return OpenRecogniser(NetworkRecogniser(_opened(file, answers)), file)
         return OpenRecogniser(open_inception(file, device), file)
     folder = find_classifier(name_or_path)
     return OpenRecogniser(NetworkRecogniser(open_classifier(folder)), folder)
+
+
+def _is_of_a_family(file: Path) -> bool:
+    """Whether it is a checkpoint that is told by its names; what is not is left to Inception's own words."""
+    try:
+        recognise(open_container(file).loose)
+    except Refusal:
+        return False
+    return True
+
+
+def _opened(file: Path, answers: Answers) -> OpenClassifier:
+    if describe(file, answers).kind != "classifier":
+        raise Refusal(f"{file.name} is a model that draws pictures, not a classifier. Open it as a model.", str(file))
+    opened = open_checkpoint(file, answers)
+    assert isinstance(opened, OpenClassifier)
+    return opened
 
 
 class NetworkRecogniser:
