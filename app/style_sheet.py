@@ -127,6 +127,7 @@ QTreeView::branch {{ background: transparent; image: none; border-image: none; }
 QTreeView::branch:selected {{ background: {c.line}; }}
 QAbstractItemView::item {{ border-radius: {radius - 2}px; padding: 3px; }}
 QTreeView::item {{ border-radius: 0; }}
+QListView[role="runs"]::item {{ padding-right: 24px; }}
 QAbstractItemView::item:selected {{ background: {c.line}; color: {c.text}; }}
 QAbstractItemView::item:hover {{ background: {c.line}; }}
 QScrollBar {{ background: transparent; border: none; margin: 0; }}

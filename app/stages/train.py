@@ -18,7 +18,6 @@ from app.stages.train_settings import name_of, order_of
 from app.stages.train_shelf import TrainShelf
 from app.state import AppState
 from app.theme import GRID, PANEL_PADDING
-from app.widgets.controls import label
 from core.errors import Refusal
 from core.training.ablation import FILE as ABLATION
 from core.training.dataset import PictureFolder
@@ -108,7 +107,7 @@ class TrainStage(Stage):
 
     def right_widgets(self) -> Sequence[QWidget]:
         parts = self.instruments
-        return (parts.equation, parts.algorithm, parts.normal, label("Trainings", "caption"), parts.runs)
+        return (parts.equation, parts.algorithm, parts.normal, parts.shelf)
 
     def bottom_widgets(self) -> Sequence[QWidget]:
         return (self.instruments.bottom,)
@@ -159,7 +158,10 @@ class TrainStage(Stage):
             self.errors.show_error(str(refusal), refusal.details)
             return
         self.errors.dismiss()
-        self.shown.look_at(self.trainings.start(order, data, self.setup.controls.aim))
+        course = self.trainings.start(order, data, self.setup.controls.aim)
+        course.prospect = self.setup.prospect
+        self.shown.list_runs()
+        self.shown.look_at(course)
 
     @Slot()
     def use(self) -> None:

@@ -54,7 +54,7 @@ class Comparison(QObject):
             self.refused.emit(f"“{summary.name}” is the one looked at: choose another to compare it with.", "")
             return
         if len(self.others(looked_at)) >= MOST - 1:
-            self.refused.emit(f"{MOST} trainings are compared at most: take one out with Ctrl+click first.", "")
+            self.refused.emit(f"{MOST} trainings are compared at most: untick one first.", "")
             return
         known = self._trainings.of(summary.folder)
         if known is not None:
@@ -72,6 +72,12 @@ class Comparison(QObject):
         kept = tuple(course for course in self.courses if course.folder != folder)
         if kept != self.courses:
             self.courses = kept
+            self.changed.emit()
+
+    def clear(self) -> None:
+        """Compare nothing more."""
+        if self.courses:
+            self.courses = ()
             self.changed.emit()
 
     def _add(self, course: Course) -> None:

@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import cast
 
 from PySide6.QtCore import QSignalBlocker, Signal, Slot
-from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from app.stages.train_aim import GOALS, Aim, Goal
+from app.stages.train_grid import page_of, three_columns
 from app.stages.train_networks import millions, offered
 from app.stages.train_objective import ObjectiveControls
 from app.stages.train_reading import ReadingControls
@@ -17,7 +18,7 @@ from app.stages.train_sides import sides
 from app.stages.train_technique import TechniqueControls
 from app.stages.train_watching import WatchControls
 from app.theme import GRID
-from app.widgets.controls import Choice, MoreSection, label
+from app.widgets.controls import Choice, MoreSection, align, label
 from app.widgets.number_field import Duration
 from app.widgets.tabs import Tabs
 from core.messages import ModelInfo
@@ -120,17 +121,19 @@ class TrainControls(QWidget):
         name.setBuddy(self.folder)
         named.addWidget(name)
         named.addWidget(self.folder, 1)
-        columns = _grid()
+        columns = three_columns()
         columns.addWidget(self.goal, 0, 0)
         columns.addLayout(named, 0, 1)
         columns.addWidget(self.side, 0, 2)
         columns.addWidget(self.preset, 1, 0)
         columns.addWidget(self.duration, 1, 1, 1, 2)
+        align((self.goal.named, self.preset.named))
+        align((name, self.duration.named))
         self.tabs = Tabs()
         self.tabs.add(
             "objective",
             "Objective",
-            _page(
+            page_of(
                 (self.prediction, self.objective, self.variance),
                 (self.schedule, self.length, self.timesteps),
                 (self.zero_snr,),
@@ -140,13 +143,13 @@ class TrainControls(QWidget):
         self.tabs.add(
             "technique",
             "Technique",
-            _page((self.batch, self.lr, self.precision), (self.seed, self.compile, self.fine_tune)),
+            page_of((self.batch, self.lr, self.precision), (self.seed, self.compile, self.fine_tune)),
             "Batch, learning rate, precision, and what it begins from",
         )
         self.tabs.add(
             "watching",
             "Watching and keeping",
-            _page((self.samples, self.every, self.weights), (self.validation, self.keep_every, self.keep_best)),
+            page_of((self.samples, self.every, self.weights), (self.validation, self.keep_every, self.keep_best)),
             "What is drawn and measured along the way, and which checkpoints are kept",
         )
         self.more.add(self.tabs)
@@ -277,24 +280,3 @@ class TrainControls(QWidget):
             self._own_preset = cast(PresetName, preset)
             self._offer_sides()
         self.changed.emit()
-
-
-def _page(*rows: tuple[QWidget, ...]) -> QWidget:
-    """Controls in rows of three."""
-    page, grid = QWidget(), _grid()
-    page.setLayout(grid)
-    for row, widgets in enumerate(rows):
-        for column, widget in enumerate(widgets):
-            grid.addWidget(widget, row, column)
-    return page
-
-
-def _grid() -> QGridLayout:
-    """Three columns, equally wide."""
-    grid = QGridLayout()
-    grid.setContentsMargins(0, 0, 0, 0)
-    grid.setHorizontalSpacing(2 * GRID)
-    grid.setVerticalSpacing(GRID)
-    for column in range(3):
-        grid.setColumnStretch(column, 1)
-    return grid

@@ -33,6 +33,7 @@ from core.training.order import TrainOrder, WeightsName
 from core.training.presets import parameters_of
 from core.training.reading import Reading
 from core.training.runs import RunSummary
+from core.training.standing import Note
 
 LIVE = ("queued", "running", "paused")
 Curve = NDArray[np.float32]
@@ -87,6 +88,8 @@ class Course:
     """Whose weights samples to come are drawn with."""
     will_draw: bool = False
     """Whether samples were asked for that have not come yet."""
+    prospect: tuple[Note, ...] = ()
+    """What was to be expected of it before it began."""
     reading: Reading | None = None
     """How its pictures were read, None where nobody knows."""
     accuracy: tuple[tuple[int, float], ...] = ()
@@ -240,7 +243,6 @@ def _parameters_of(order: TrainOrder, side: int, channels: int, classes: int) ->
 def stored(summary: RunSummary, history: History, film: Film) -> Course:
     """A training that lies on the disk."""
     says = read_run_folder(summary.folder)
-    done = summary.step / summary.steps if summary.steps else summary.seconds / (60 * (summary.minutes or 1))
     return Course(
         folder=summary.folder,
         name=summary.name,
@@ -266,7 +268,7 @@ def stored(summary: RunSummary, history: History, film: Film) -> Course:
         path=computed(summary.folder, summary.step),
         recomputed=recomputed(summary.folder, summary.step),
         film=film,
-        progress=min(1.0, done),
+        progress=summary.done,
         saved=summary.step,
         seconds=summary.seconds,
         notes=tuple(filter(None, (history.note, film.note))),

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
-from PySide6.QtCore import Signal, Slot
+from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QStackedWidget, QVBoxLayout, QWidget
 
@@ -26,8 +26,9 @@ from app.widgets.step_plot import StepPlot
 from app.widgets.step_scale import StepMark
 from core.training.events import LEVELS, PathChanged
 
-LOWEST, HIGHEST = 9 * GRID, 18 * GRID
+LOWEST, HIGHEST = 10 * GRID, 18 * GRID
 """Of a plot, in pixels."""
+BESIDE = 22 * GRID
 CLIP = 1.0
 """The norm that longer gradients are shortened to."""
 
@@ -60,8 +61,9 @@ class TrainCurves(QWidget):
             tooltip="What is drawn over the steps\n"
             + "\n".join(f"{kind.title}: {kind.meaning}" for kind in KINDS.values()),
         )
-        self.choice.setMinimumWidth(24 * GRID)
         self.path = label("", "caption")
+        self.path.setWordWrap(True)
+        self.path.setAlignment(Qt.AlignmentFlag.AlignTop)
         self.plot = LossPlot()
         self.other = StepPlot("Curve")
         self._plots = QStackedWidget()
@@ -71,15 +73,18 @@ class TrainCurves(QWidget):
             plot.setMaximumHeight(HIGHEST)
             plot.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
             self._plots.addWidget(plot)
-        row = QHBoxLayout()
-        row.setSpacing(2 * GRID)
-        row.addWidget(self.choice)
-        row.addWidget(self.path, 1)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(GRID // 2)
-        column.addLayout(row)
-        column.addWidget(self._plots, 1)
+        beside = QWidget()
+        beside.setFixedWidth(BESIDE)
+        said = QVBoxLayout(beside)
+        said.setContentsMargins(0, 0, 0, 0)
+        said.setSpacing(GRID // 2)
+        said.addWidget(self.choice)
+        said.addWidget(self.path, 1)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(GRID)
+        row.addWidget(beside)
+        row.addWidget(self._plots, 1)
         self._plots.setMaximumHeight(HIGHEST)
         self.choice.value_changed.connect(self._chosen)
 

@@ -16,9 +16,10 @@ from app.theme import GRID
 from app.widgets.algorithm import Algorithm
 from app.widgets.controls import label
 from app.widgets.equation import Equation
-from app.widgets.run_list import RunList
+from app.widgets.run_shelf import RunShelf
 from app.widgets.transport import Transport
 from core.training.events import Drawn
+from core.training.standing import Note
 
 FILM = "What the model draws along the way appears here, as a film of its learning."
 RAIL = (
@@ -34,7 +35,8 @@ class TrainInstruments:
         self.equation = Equation()
         self.algorithm = Algorithm()
         self.normal = TrainNormal()
-        self.runs = RunList()
+        self.shelf = RunShelf()
+        self.runs = self.shelf.runs
         self.transport = Transport()
         self.strip = LearningStrip()
         self.transport.rail.setToolTip(RAIL)
@@ -49,9 +51,9 @@ class TrainInstruments:
         self.show_idea(Aim())
         self.show_sets(())
 
-    def show_idea(self, aim: Aim) -> None:
-        """Before there is a training: what one would do."""
-        self.normal.show_course(None)
+    def show_idea(self, aim: Aim, prospect: tuple[Note, ...] = ()) -> None:
+        """Before there is a training: what one would do, and what is to be expected of it."""
+        self.normal.show_prospect(prospect)
         self._show_maths(aim, "", None)
 
     def show_course(self, course: Course, loss: float | None, *, at_work: bool) -> None:

@@ -1,4 +1,5 @@
-"""Is this normal? A sentence on how a training stands, and on demand all that can be said, with its reasons."""
+"""Is this normal? A sentence on how a training stands, and on demand all that can be said, with its reasons; before its
+first step, what to expect of it."""
 
 from __future__ import annotations
 
@@ -13,6 +14,7 @@ from core.training.expectation import RULES, expectations
 from core.training.standing import Note, Severity, Standing
 
 WORDS: dict[Severity, str] = {"fine": "Yes, as expected", "look": "Worth a look", "act": "No, do something"}
+NORMAL, EXPECTED = "Is this normal? {}", "What to expect"
 EVERY_MS = 1000
 """Between two looks at a training at work."""
 
@@ -23,13 +25,14 @@ class TrainNormal(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.notes: tuple[Note, ...] = ()
+        self._question = ""
         self._looked = QElapsedTimer()
         self._known: object = None
         self._mark = _Mark()
         self._title = label("Is this normal?", "caption")
         self.headline = label("")
         self.headline.setWordWrap(True)
-        self.headline.setToolTip("From the numbers of this training alone; Why says which, and what they rest on")
+        self.headline.setToolTip("From this training's pictures and numbers alone; Why says which, and why")
         self.why = QToolButton()
         self.why.setText("Why")
         self.why.setCheckable(True)
@@ -68,16 +71,26 @@ class TrainNormal(QWidget):
             return
         self._known = known
         self._looked.start()
-        self._say(expectations(standing_of(course)))
+        if course.prospect and not course.step and course.is_live:
+            self._say(course.prospect, EXPECTED)
+        else:
+            self._say(expectations(standing_of(course)), NORMAL)
 
-    def _say(self, notes: tuple[Note, ...]) -> None:
-        if notes == self.notes:
+    def show_prospect(self, notes: tuple[Note, ...]) -> None:
+        """What is to be expected of a training that is prepared; of nothing, where nothing can be said."""
+        self.setVisible(bool(notes))
+        self._known = None
+        if notes:
+            self._say(notes, EXPECTED)
+
+    def _say(self, notes: tuple[Note, ...], question: str) -> None:
+        if (notes, question) == (self.notes, self._question):
             return
-        self.notes = notes
+        self.notes, self._question = notes, question
         first = notes[0]
         self._mark.severity = first.severity
         self._mark.update()
-        self._title.setText(f"Is this normal? {WORDS[first.severity]}")
+        self._title.setText(question.format(WORDS[first.severity]))
         self.headline.setText(f"{first.headline} {first.advice}".strip())
         self.setAccessibleDescription(f"{WORDS[first.severity]}: {first.headline} {first.advice}".strip())
         for place, row in enumerate(self._rows):

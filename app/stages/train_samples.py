@@ -25,7 +25,6 @@ from app.stages.train_sample_controls import SampleControls
 from app.theme import GRID
 from app.widgets.controls import label
 from app.widgets.descent import Descent
-from app.widgets.labels import Lines
 from app.widgets.picture_pane import PicturePane
 from core.messages import Picture
 from core.requests import ScheduleSpec
@@ -64,7 +63,6 @@ class SamplesPage(QWidget):
         self.pane = PicturePane("x_0", "x_0")
         self.descent = Descent()
         self.descent.setAccessibleName("Diffusion time of the samples")
-        self.words = Lines("quiet")
         self.axis = label("diffusion", "caption")
         self.axis.setToolTip(WAY)
         self._beside = QWidget()
@@ -81,14 +79,10 @@ class SamplesPage(QWidget):
         whole.setSpacing(GRID // 2)
         whole.addWidget(self.map_axes)
         whole.addWidget(self.map, 1)
-        shown = QVBoxLayout()
-        shown.setSpacing(GRID // 2)
-        shown.addWidget(self.words)
-        shown.addWidget(self.pane, 1)
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(GRID)
-        row.addLayout(shown, 1)
+        row.addWidget(self.pane, 1)
         row.addWidget(self._beside)
         row.addWidget(self._whole, 1)
         self.pane.cell_clicked.connect(self._clicked)
@@ -175,7 +169,6 @@ class SamplesPage(QWidget):
             self.pane.set_quantity("x_0", "x_0")
             self.pane.set_pictures(None)
             self.pane.set_caption("")
-            self.words.set_lines("")
             self.pane.set_placeholder("" if self.course is None else _waiting_for_samples(self.course))
             return
         moment = DATA if not has_moment(drawn, self.t) else self.t
@@ -192,17 +185,15 @@ class SamplesPage(QWidget):
         return drawn is not None and self.cell is not None and self.cell < len(drawn.pictures)
 
     def _say(self, drawn: Drawn, t: int) -> None:
-        """Where in both times, above the picture; and below it what it is."""
+        """What it is, and where in both times."""
         assert self.course is not None
         whose = ", raw weights" if drawn.weights == "raw" else ""
         unkept = ", way not kept" if not has_moment(drawn, self.t) else ""
-        when = f"{step_words(drawn.step)}{whose}", time_words(t)
-        short = f"{drawn.step:,} steps{whose.removesuffix(' weights')}"  # beside the map there is less room
-        self.words.set_lines(f"training: {short if self._is_alone(drawn) else when[0]}    diffusion: {when[1]}{unkept}")
+        when = f"{step_words(drawn.step)}{whose}", f"{time_words(t)}{unkept}"
         cells = (self.cell or 0,) if self._is_alone(drawn) else range(len(drawn.pictures))
         names = [self._name(cell, len(drawn.pictures)) for cell in cells]
-        self.pane.set_names([", ".join((self.course.name, name, *when)) for name in names])
-        self.pane.set_caption(f"{names[0] if len(names) == 1 else f'{len(names)} samples'}, {when[1]}")
+        self.pane.set_names([", ".join((self.course.name, name, when[0], time_words(t))) for name in names])
+        self.pane.set_caption(" · ".join((names[0] if len(names) == 1 else f"{len(names)} samples", *when)))
 
     def _name(self, cell: int, count: int) -> str:
         assert self.course is not None

@@ -20,6 +20,7 @@ from app.stages.train_loader import FolderLoader
 from app.stages.train_runs import StoredRuns
 from app.stages.train_samples_export import SamplesExporter
 from app.stages.train_setup import TrainSetup
+from app.stages.train_thumbnails import Thumbnails
 from app.stages.train_view import TrainView
 from app.stages.trainings import Trainings, waits_for
 from app.state import AppState
@@ -73,6 +74,7 @@ class TrainScreen(QObject):
         self.nearest = NearestDesk(self.view.nearest_page, state, bridge, self)
         self.ablation = AblationDesk(state, bridge, self.trainings, self)
         self.instruments.bottom.addWidget(self.ablation.table)
+        self._thumbnails = Thumbnails(self.instruments.runs, bridge, self)
         self._listing = Listing(self.instruments.runs, self.trainings, self.ablation)
         self.pages = QStackedWidget()
         for page in (self.setup, self.view, self.ablation.view):
@@ -80,6 +82,7 @@ class TrainScreen(QObject):
         self._refresh = QTimer(self, singleShot=True)
         self._refresh.timeout.connect(self.flush)
         self.setup.changed.connect(self.show_buttons)
+        self.setup.forecaster.answered.connect(self.show_buttons)
         self.view.length.duration_changed.connect(self.show_buttons)
         self.stored.changed.connect(self.show_buttons)
         self.stored.opened.connect(self.look_at)
@@ -163,7 +166,7 @@ class TrainScreen(QObject):
         if self.at_ablation:
             self.ablation.show()
         elif course is None:
-            self.instruments.show_idea(self.setup.controls.aim)
+            self.instruments.show_idea(self.setup.controls.aim, self.setup.prospect)
         else:
             can_use = course.saved is not None or course.step > 0
             self.view.show_buttons(course, can_resume=self.can_resume(course), can_use=can_use)
@@ -210,6 +213,7 @@ class TrainScreen(QObject):
     @Slot(object, object)
     def _changed(self, course: Course, message: object) -> None:
         if isinstance(message, TrainingTick):
+            self.instruments.runs.set_done(course.folder, course.progress)
             if course in (self.course, *self.others) and not self._refresh.isActive():
                 self._refresh.start(REFRESH_MS)
             return
@@ -221,6 +225,8 @@ class TrainScreen(QObject):
             self.accepted.emit()
         if isinstance(message, TrainingStarted | TrainingSaved | RunPaused | RunResumed | RunEnded | Failed):
             self.list_runs()
+        if isinstance(message, TrainingSamples):
+            self._thumbnails.show_course(course)
         if course is not self.course:
             self.show_buttons()
             return

@@ -24,7 +24,9 @@ from core.errors import Refusal
 from core.training.dataset import PictureFolder
 from core.training.forecast import Forecast
 from core.training.mirroring import flip_suggestion
+from core.training.prospect import prospects
 from core.training.reading import FolderReport, Reading
+from core.training.standing import Note, Standing
 
 ABLATION = "Train all that the paper compares, with network, batch, learning rate, schedule and seed as chosen here."
 
@@ -52,6 +54,7 @@ class TrainSetup(QWidget):
         self._can_train = False
         self._at_work = ""
         self._known = ("", "")
+        self._prospect: tuple[Note, ...] = ()
         self.controls = TrainControls()
         self.start = PrimaryButton("Start")
         self.back = QPushButton()
@@ -84,6 +87,11 @@ class TrainSetup(QWidget):
         self.loader.open(folder, self.controls.settings().reading)
         self._show_start()
         self.changed.emit()
+
+    @property
+    def example(self) -> Path | None:
+        """The bundled folder, once it has been opened."""
+        return self._example
 
     def show_buttons(self, *, can_train: bool, at_work: str) -> None:
         """``can_train``: the engine could begin now; ``at_work`` names the training that it works on, if any."""
@@ -120,6 +128,29 @@ class TrainSetup(QWidget):
         if self.data is not None and self.controls.settings().fine_tune:
             return "An ablation trains from the start: leave fine-tuning out."
         return self.why_not
+
+    @property
+    def prospect(self) -> tuple[Note, ...]:
+        """What is to be expected of a training of these pictures, () while that is not known."""
+        return self._prospect
+
+    def _expect(self) -> tuple[Note, ...]:
+        told, asked = self.forecaster.answer, self.forecaster.question
+        if not isinstance(told, Forecast) or asked is None:
+            return ()
+        order, data = asked.order, asked.data
+        standing = Standing(
+            step=0,
+            progress=0.0,
+            pictures=len(data),
+            batch=order.batch,
+            classes=len(data.classes),
+            task=order.task,
+            prediction=order.prediction,
+            objective=order.objective,
+            schedule=order.schedule,
+        )
+        return prospects(standing, told, data.pictures)
 
     def _show_start(self) -> None:
         why = self.why_not
@@ -209,6 +240,7 @@ class TrainSetup(QWidget):
 
     @Slot()
     def _show_forecast(self) -> None:
+        self._prospect = self._expect()
         told, asked = self.forecaster.answer, self.forecaster.question
         if isinstance(told, Forecast) and asked is not None:
             self.view.show_plan(line(told, asked.order), details(told, asked.order), told.warnings)

@@ -56,6 +56,7 @@ class TrainShelf(QObject):
         self.care.renamed.connect(self._renamed)
         self.care.gone.connect(self._gone)
         self.comparison.changed.connect(self.show)
+        screen.instruments.shelf.comparing_changed.connect(self._compare_or_not)
         self._stored.opened.connect(self._opened)
         self._stored.pictures_read.connect(self._pictures_read)
         self._stored.gone.connect(self._gone)
@@ -136,6 +137,11 @@ class TrainShelf(QObject):
         else:
             self.comparison.toggle(summary, self._screen.course)
 
+    @Slot(bool)
+    def _compare_or_not(self, comparing: bool) -> None:
+        if not comparing:
+            self.comparison.clear()
+
     @Slot()
     def show(self) -> None:
         """Lay those that are compared over the one looked at, as they are now."""
@@ -146,6 +152,8 @@ class TrainShelf(QObject):
         self.care.looked_at, self.care.compared = None if course is None else course.folder, frozenset(marks)
         view.curves.compare(others)
         self._runs.set_compared(marks)
+        if marks:
+            self._screen.instruments.shelf.set_comparing(True)
         view.pages.set_offered("compare", bool(others))
         if course is not None and others:
             courses = (course, *others)

@@ -30,7 +30,7 @@ USE = {
 }
 SAMPLES = "What it draws from fixed seeds, along two times: that of its training, and that of diffusion"
 COMPARED = "Side by side with the trainings whose curves are laid over this one's: samples, and in what they differ"
-RESULTS, CURVES = 10, 4
+RESULTS, CURVES = 5, 1
 """How they share the height: the pictures have the most of it."""
 
 

@@ -16,7 +16,8 @@ from app.widgets.labels import label
 class Choice(QWidget):
     """One of several named options, with its label on the left.
 
-    ``options`` are keys, or keys with the texts to show. Signals: ``value_changed(str)`` with the key.
+    ``options`` are keys, or keys with the texts to show. Attributes: ``named``, its label.
+    Signals: ``value_changed(str)`` with the key.
     """
 
     value_changed = Signal(str)
@@ -32,15 +33,15 @@ class Choice(QWidget):
     ) -> None:
         super().__init__(parent)
         self.name = name
-        self._label = label(name)
+        self.named = label(name)
         self._combo = QComboBox()
         self._combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self._combo.setMinimumContentsLength(6)
-        self._label.setBuddy(self._combo)
+        self.named.setBuddy(self._combo)
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(GRID)
-        row.addWidget(self._label)
+        row.addWidget(self.named)
         row.addWidget(self._combo, 1)
         self.setFocusProxy(self._combo)
         self.setToolTip(tooltip)

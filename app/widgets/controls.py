@@ -1,7 +1,7 @@
 """The controls every stage is made of, in one place to import them from."""
 
 from app.widgets.choices import Choice
-from app.widgets.labels import PrimaryButton, label
+from app.widgets.labels import PrimaryButton, align, label
 from app.widgets.sections import MoreSection, Unfolded
 from app.widgets.seed_box import MAX_SEED, SeedBox
 from app.widgets.sliders import NumberEdit, Track, ValueSlider
@@ -16,5 +16,6 @@ __all__ = [
     "Track",
     "Unfolded",
     "ValueSlider",
+    "align",
     "label",
 ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QLabel, QPushButton, QSizePolicy, QWidget
@@ -13,6 +15,14 @@ def label(text: str, role: str = "") -> QLabel:
     if role:
         made.setProperty("role", role)
     return made
+
+
+def align(names: Iterable[QLabel]) -> None:
+    """Make names as wide as the widest of them, so that what they name begins at one edge."""
+    together = list(names)
+    widest = max((name.sizeHint().width() for name in together), default=0)
+    for name in together:
+        name.setMinimumWidth(widest)
 
 
 class Lines(QLabel):

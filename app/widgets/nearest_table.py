@@ -25,7 +25,9 @@ APART = 24
 HEAD = 18
 LINE = 15
 """Height of the line below a picture."""
-LEAST, LARGEST = 32, 72
+LEAST, LARGEST = 32, 112
+FILLED = 0.8
+"""The share of the width from which on it is filled."""
 HEADS = {"pixels": "nearest by pixels", "features": "nearest by features"}
 
 
@@ -103,7 +105,7 @@ class NearestTable(QWidget):
         row, strip = divmod(self.order.index(cell.sample), self._across())
         side, group = self._side(), 0 if cell.rank < 0 else 1 + self.by.index(cell.by)
         before = 0 if cell.rank < 0 else 1 + self.by.index(cell.by) * self._neighbours + cell.rank
-        left = strip * (self._strip_width() + APART) + before * (side + GAP) + group * GRID
+        left = strip * (self._strip_width(side) + APART) + before * (side + GAP) + group * GRID
         return QRectF(left, HEAD + row * self._row_height(), side, side)
 
     def cell_at(self, point: QPointF) -> Cell | None:
@@ -216,21 +218,35 @@ class NearestTable(QWidget):
         return 1 + len(self.by) * self._neighbours
 
     def _side(self) -> float:
-        """Of a picture: a whole zoom where one fills most of the room."""
-        columns, ratio = self._columns(), self.devicePixelRatioF()
-        room = (self.width() - len(self.by) * GRID - columns * GAP) / columns
-        room = min(max(room, LEAST), LARGEST)
-        pixels = max(1, *self._samples.shape[1:3])
-        zoom = room * ratio / pixels
-        return int(zoom) * pixels / ratio if zoom >= 2 else room
-
-    def _strip_width(self) -> float:
-        """Of a sample with its neighbours."""
-        return self._columns() * (self._side() + GAP) + len(self.by) * GRID
+        return self._arranged()[1]
 
     def _across(self) -> int:
         """How many samples stand beside each other."""
-        return max(1, int((self.width() + APART) / (self._strip_width() + APART)))
+        return self._arranged()[0]
+
+    def _arranged(self) -> tuple[int, float]:
+        """As few samples beside each other as fill the width with their pictures, and the side of these."""
+        most = max(1, min(len(self.order), int((self.width() + APART) / (self._strip_width(LEAST) + APART))))
+
+        def filled(across: int) -> float:
+            return across * (self._strip_width(self._largest_side(across)) + APART) - APART
+
+        well = (across for across in range(1, most + 1) if filled(across) >= FILLED * self.width())
+        across = next(well, max(range(1, most + 1), key=filled))
+        return across, self._largest_side(across)
+
+    def _largest_side(self, across: int) -> float:
+        """Of pictures where so many samples stand beside each other: a whole zoom where one fills most of the room."""
+        columns, ratio = self._columns(), self.devicePixelRatioF()
+        room = (self.width() - (across - 1) * APART) / across
+        side = min(max((room - len(self.by) * GRID - columns * GAP) / columns, LEAST), LARGEST)
+        pixels = max(1, *self._samples.shape[1:3])
+        zoom = side * ratio / pixels
+        return int(zoom) * pixels / ratio if zoom >= 2 else side
+
+    def _strip_width(self, side: float) -> float:
+        """Of a sample with its neighbours."""
+        return self._columns() * (side + GAP) + len(self.by) * GRID
 
     def _row_height(self) -> float:
         return self._side() + LINE + GAP

@@ -16,7 +16,7 @@ DECIMALS = {MINUTES: 1, STEPS: 0}
 class NumberField(QWidget):
     """A number with its name on the left and its unit behind it; ``least`` is said in place of the smallest one.
 
-    Signals: ``value_changed(float)``.
+    Attributes: ``named``, its label. Signals: ``value_changed(float)``.
     """
 
     value_changed = Signal(float)
@@ -45,12 +45,12 @@ class NumberField(QWidget):
         self._edit.setValue(value)
         self._edit.setAccessibleName(name)
         self._edit.setAccessibleDescription(tooltip)
-        self._label = label(name)
-        self._label.setBuddy(self._edit)
+        self.named = label(name)
+        self.named.setBuddy(self._edit)
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(GRID)
-        row.addWidget(self._label)
+        row.addWidget(self.named)
         row.addWidget(self._edit, 1)
         self.setFocusProxy(self._edit)
         self.setToolTip(tooltip)
@@ -68,7 +68,7 @@ class NumberField(QWidget):
 class Duration(QWidget):
     """How long to work: a number of minutes or of steps; each unit keeps its own number.
 
-    Signals: ``duration_changed()``.
+    Attributes: ``named``, its label. Signals: ``duration_changed()``.
     """
 
     duration_changed = Signal()
@@ -87,12 +87,12 @@ class Duration(QWidget):
         self._unit = QComboBox()
         self._unit.addItems([MINUTES, STEPS])
         self._unit.setAccessibleName(f"{name}, unit")
-        named = label(name)
-        named.setBuddy(self._edit)
+        self.named = label(name)
+        self.named.setBuddy(self._edit)
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(GRID)
-        row.addWidget(named)
+        row.addWidget(self.named)
         row.addWidget(self._edit, 1)
         row.addWidget(self._unit)
         self.setFocusProxy(self._edit)

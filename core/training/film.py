@@ -148,6 +148,20 @@ def read_film(folder: Path) -> Film:
         return Film(note=f"The samples of this run cannot be shown: {path.name} is damaged ({error}).")
 
 
+def read_newest(folder: Path) -> Picture | None:
+    """The samples, uint8 (n, H, W, C), that a run drew last, without reading the others; None where there are none, or
+    none that can be read."""
+    try:
+        return read_arrays(folder / FILE, MAX_FILE_BYTES, "samples", _read_last)
+    except Damaged:
+        return None
+
+
+def _read_last(kept: np.lib.npyio.NpzFile) -> Picture | None:
+    count = len(_steps(kept["steps"]))
+    return _pictures(kept, f"pictures_{count - 1}", 4) if count else None
+
+
 def _read(kept: np.lib.npyio.NpzFile) -> list[Drawn]:
     steps, raw = kept["steps"], kept["raw"]
     if raw.dtype != np.bool_ or raw.shape != steps.shape:

@@ -56,6 +56,12 @@ class RunSummary:
     batch: int | None = None
     precision: str = ""
 
+    @property
+    def done(self) -> float:
+        """The share of it that is done, by steps or by minutes, 0..1."""
+        share = self.step / self.steps if self.steps else self.seconds / (60 * (self.minutes or 1))
+        return min(1.0, share)
+
 
 def runs_folder() -> Path:
     """Where new runs are put."""

@@ -107,6 +107,18 @@ def test_that_samples_stand_beside_each_other_where_there_is_the_room(table):
     assert table.cell_rect(Cell(1, "features", 1)).right() <= 200
 
 
+@pytest.mark.parametrize("width", [400, 490, 780, 1130, 1700])
+def test_that_no_more_than_a_quarter_of_the_width_stays_empty(qtbot, width):
+    table = NearestTable(3)
+    qtbot.addWidget(table)
+    table.set_samples(np.zeros((16, 32, 32, 3), np.uint8))
+    table.resize(width, 400)
+    rights = [table.cell_rect(Cell(sample, "features", 2)).right() for sample in range(16)]
+    assert 0.75 * width < max(rights) <= width
+    zoom = table.cell_rect(Cell(0)).width() / 32
+    assert zoom < 2 or zoom == int(zoom)
+
+
 def test_that_a_check_by_pixels_alone_has_no_place_for_features(table):
     table.set_result(three(), [1, 2, 0])
     both = table.minimumSizeHint().width()

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtGui import QWheelEvent
-from PySide6.QtWidgets import QFileDialog
+from PySide6.QtWidgets import QApplication, QFileDialog
 
 from app.stages.train import TrainStage
 from app.stages.train_course import Course
@@ -23,6 +23,7 @@ from core.training.order import Instruction
 from tests.app.conftest import WindowBridge
 from tests.app.fake_engine import Dock
 
+WAY = np.zeros((2, 16, 32, 32, 3), np.uint8)
 TIMES = (900, 600, 300)
 COUNT = 4
 
@@ -74,6 +75,11 @@ def page(stage: TrainStage):
     return stage.view.samples_page
 
 
+def said(stage: TrainStage) -> str:
+    """What stands under the samples, without their symbol."""
+    return stage.view.samples.accessibleName().split(", ", 1)[1]
+
+
 # The moments
 
 
@@ -105,7 +111,7 @@ def test_that_of_many_places_few_are_chosen_with_both_ends_and_the_current_one(c
 
 def test_that_the_newest_finished_samples_are_shown_first_and_both_times_are_said(stage) -> None:
     assert grey(stage, 1) == 91
-    assert page(stage).words.toolTip() == "training: after 9 steps    diffusion: finished"
+    assert said(stage) == "4 samples · after 9 steps · finished"
     assert stage.transport.time_label.text() == "training step"
     assert page(stage).descent.times == (*TIMES, DATA)
 
@@ -114,7 +120,7 @@ def test_that_one_slider_moves_in_training_and_the_other_in_diffusion(stage) -> 
     page(stage).descent.asked.emit(1)
     assert grey(stage) == 110
     stage.film.go(0)
-    assert page(stage).words.toolTip() == "training: before the first step    diffusion: t = 600"
+    assert said(stage) == "4 samples · before the first step · t = 600"
     assert page(stage).descent.value() == 1
     page(stage).descent.asked.emit(3)
     assert grey(stage, 2) == 2
@@ -180,7 +186,7 @@ def test_that_samples_whose_way_was_not_kept_are_shown_finished_and_say_so(scene
     assert page(stage).descent.isEnabled()
     stage.film.go(0)
     assert grey(stage) == 0
-    assert page(stage).words.toolTip().endswith("diffusion: finished, way not kept")
+    assert said(stage).endswith("· finished, way not kept")
     assert not page(stage).descent.isEnabled()
     assert "not kept" in page(stage).descent.toolTip()
     stage.film.go(1)
@@ -209,8 +215,7 @@ def test_that_a_sample_alone_lies_on_a_map_of_both_times(stage) -> None:
     assert learned.current == 3 * 3 + 2
     assert [learned.picture(3 * 3 + column).pixelColor(0, 0).red() for column in range(3)] == [2, 42, 92]
     assert learned.picture(1 * 3).pixelColor(0, 0).red() == 112
-    assert page(stage).words.toolTip() == "training: 9 steps    diffusion: finished"
-    assert stage.view.samples.accessibleName() == "x₀, sample 3 of 4, circle, finished"
+    assert said(stage) == "sample 3 of 4, circle · after 9 steps · finished"
 
 
 def test_that_escape_brings_the_other_samples_back(stage, qtbot) -> None:
@@ -274,10 +279,10 @@ def test_that_of_a_training_at_work_the_weights_that_draw_are_chosen(scene) -> N
     assert course.samples_from == "raw"
     stage.shown.flush()
     assert controls.weights.value() == "raw"
-    assert page(stage).words.toolTip() == "training: after 4 steps    diffusion: finished"
+    assert said(stage) == "4 samples · after 4 steps · finished"
     course.film.add(a_set(6, "raw"))
     stage.film.renew()
-    assert page(stage).words.toolTip() == "training: after 6 steps, raw weights    diffusion: finished"
+    assert said(stage) == "4 samples · after 6 steps, raw weights · finished"
     assert "raw weights" in stage.view.samples.toolTip()
 
 
@@ -414,3 +419,13 @@ def test_that_the_page_alone_is_empty_in_words(qtbot) -> None:
     view.show_moment(replace(a_course(), state="running"), None)
     assert "appear here" in view.samples._placeholder
     assert view.samples_page.drawn is None
+
+
+@pytest.mark.parametrize(("width", "height"), [(714, 558), (1000, 458)])
+def test_that_sixteen_small_samples_are_three_times_as_large_in_the_smaller_windows(stage, width, height) -> None:
+    """What the stage is left in a window of 1280 x 800, and in one of 1024 x 700 without its panels."""
+    stage.shown.look_at(a_course(Drawn(4, np.zeros((16, 32, 32, 3), np.uint8), "ema", (900, 500), *2 * (WAY,))))
+    stage.shown.pages.setFixedSize(width, height)
+    QApplication.processEvents()
+    assert page(stage).descent.isVisible()
+    assert stage.view.samples.zoom() == 3

@@ -76,9 +76,23 @@ def test_that_a_roll_back_is_said_beside_the_curve_and_in_what_is_normal(watched
 
 def test_that_what_is_normal_is_said_of_the_training_looked_at_alone(watched) -> None:
     stage, _bridge, _job = watched
-    assert stage.instruments.normal.isVisibleTo(stage.instruments.normal.parentWidget())
+    normal = stage.instruments.normal
+    assert normal.accessibleDescription().startswith("Yes")
     stage.view.new.click()
-    assert stage.instruments.normal.isHidden()
+    assert "should be below" in " ".join(note.headline for note in normal.notes)
+
+
+def test_that_before_its_first_step_a_training_says_what_to_expect(qtbot) -> None:
+    with training(qtbot) as (_state, bridge, stage):
+        qtbot.waitUntil(lambda: stage.setup.start.isEnabled(), timeout=20_000)
+        normal = stage.instruments.normal
+        assert normal._title.text() == "What to expect"
+        assert normal.notes == stage.setup.prospect != ()
+        job = begun(stage)
+        assert normal.notes == stage.course.prospect
+        bridge.say(tick(job, 1, 10))
+        stage.flush()
+        assert normal._title.text().startswith("Is this normal?")
 
 
 def test_that_an_offer_of_smaller_parts_is_taken_with_one_button(watched) -> None:

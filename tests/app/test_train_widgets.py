@@ -11,10 +11,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QColor
 
 from app.stages.train_aim import OBJECTIVES, PREDICTIONS, VARIANCES, Aim, sensible
+from app.stages.train_controls import TrainControls
 from app.stages.train_data import IN_A_MIX, IN_A_ROW, advice, facts, rows_of
 from app.stages.train_folder import RunFolder, read_run_folder
 from app.stages.train_maths import aims, algorithm_of, line_of, loss_of, words_of
@@ -22,8 +23,9 @@ from app.stages.train_networks import millions
 from app.widgets import typeset
 from app.widgets.accuracy_plot import AccuracyPlot
 from app.widgets.number_field import Duration, NumberField
-from app.widgets.run_list import RunList, when
+from app.widgets.run_list import RunList
 from app.widgets.sample_sheet import LEAST, SampleSheet, SheetRow
+from app.widgets.training_words import when
 from core.requests import ScheduleSpec
 from core.training.dataset import PictureFolder
 from core.training.presets import network_of
@@ -53,6 +55,23 @@ def test_that_a_typed_number_is_announced(qtbot) -> None:
         qtbot.keyClicks(field._edit, "0.25")
         qtbot.keyClick(field._edit, Qt.Key.Key_Return)
     assert changed.args == [0.25]
+
+
+def test_that_what_stands_in_a_column_of_the_form_begins_at_one_edge(qtbot) -> None:
+    controls = TrainControls()
+    qtbot.addWidget(controls)
+    controls.resize(714, 200)
+    controls.more.set_open(True)
+    controls.show()
+
+    def left(named) -> int:
+        field = named.named.buddy()
+        return field.mapTo(controls, QPoint()).x()
+
+    assert left(controls.goal) == left(controls.preset)
+    assert controls.folder.mapTo(controls, QPoint()).x() == left(controls.duration)
+    assert left(controls.prediction) == left(controls.schedule)
+    assert left(controls.objective) == left(controls.length)
 
 
 def test_that_minutes_and_steps_keep_numbers_of_their_own(qtbot) -> None:

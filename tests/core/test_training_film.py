@@ -10,7 +10,7 @@ import pytest
 from core.errors import Refusal
 from core.training import film as module
 from core.training.events import Drawn
-from core.training.film import FILE, FORMER, Film, as_drawn, read_film, told, write_film
+from core.training.film import FILE, FORMER, Film, as_drawn, read_film, read_newest, told, write_film
 
 TIMES = (999, 500, 0)
 
@@ -197,3 +197,13 @@ def test_that_a_film_that_cannot_be_written_is_refused_in_words(tmp_path: Path) 
     (tmp_path / "file").touch()
     with pytest.raises(Refusal, match="could not be written"):
         write_film(Film(), tmp_path / "file")
+
+
+def test_that_the_newest_samples_are_read_alone_and_none_of_a_damaged_film(tmp_path: Path) -> None:
+    assert read_newest(tmp_path) is None
+    write_film(Film([drawn(0), drawn(7)]), tmp_path)
+    newest = read_newest(tmp_path)
+    assert newest is not None
+    assert np.array_equal(newest, drawn(7).pictures)
+    (tmp_path / FILE).write_bytes(b"PK nothing")
+    assert read_newest(tmp_path) is None
