@@ -96,6 +96,7 @@ class Bridge(QObject):
         self._engine.forget_model(ref)
 
     def add_image(self, image: OpenedImage) -> None:
+        self.state.pictures[image.sha256] = image
         self._engine.add_image(image)
 
     def submit(self, request: RunRequest) -> int:
@@ -268,7 +269,8 @@ class Bridge(QObject):
             case ModelOpened(info=info, folder=folder):
                 state.folders[info.ref.sha256] = folder
                 state.set_model(info)
-            case ClassifierOpened(info=classifier):
+            case ClassifierOpened(info=classifier, folder=folder):
+                state.folders[classifier.ref.sha256] = folder
                 state.add_classifier(classifier)
             case MeasureStarted(job=job, total=total):
                 state.set_measuring(Measuring(job, total=total))

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from PySide6.QtCore import QObject, Signal
 
 from core.images import OpenedImage
@@ -44,7 +46,8 @@ class Cursor:
 class Run:
     """A run as the history shows it: ``stored`` of ``total`` steps are made, ``path`` has the levels of its walk (of a
     morph: of each frame's way down). ``parent`` is the run it was branched from at ``parent_step``, or the inversion
-    whose latent it began from."""
+    whose latent it began from. ``state`` is "running", "paused", "finished", "stopped" or "failed"; or "kept", where
+    the request of an earlier session is all there is, and "awaited" from when it is asked for again to its start."""
 
     job: int
     request: RunRequest
@@ -69,6 +72,14 @@ class Run:
         """The request of a run that is one of a sampler's."""
         assert isinstance(self.request, SampleRequest)
         return self.request
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What a person has said of a run: a name ("": none of its own), and that it is worth coming back to."""
+
+    name: str = ""
+    is_starred: bool = False
 
 
 def stage_of(request: RunRequest) -> str:
@@ -123,9 +134,13 @@ class AppState(QObject):
     model is open), ``schedule`` (of the forward process), ``seed``, ``model`` (open model or None), ``status`` (of
     the engine), ``runs`` (by job id, in order of start), ``training`` (the last that began, or None),
     ``measuring`` (the last measurement, or None), ``classifiers`` (open ones, the last opened last), ``folders`` (of
-    the models that have been opened, by their hash; nobody is told of it).
+    the models and classifiers that have been opened, by their hash; nobody is told of it), ``pictures`` (that runs or
+    end points may name, by their hash; nobody is told of it).
 
-    Signals: ``<attribute>_changed(value)`` after each change; ``runs_changed(job)`` for a run that began or moved on.
+    Of runs also ``notes`` (see ``note``) and ``thumbnails`` (uint8 (H, W, 1 or 3), by job).
+
+    Signals: ``<attribute>_changed(value)`` after each change; ``runs_changed(job)`` for a run that began or moved on,
+    ``run_removed(job)``, ``note_changed(job)``, ``thumbnail_changed(job)``.
     """
 
     cursor_changed = Signal(object)
@@ -139,6 +154,9 @@ class AppState(QObject):
     training_changed = Signal(object)
     measuring_changed = Signal(object)
     classifiers_changed = Signal(object)
+    run_removed = Signal(int)
+    note_changed = Signal(int)
+    thumbnail_changed = Signal(int)
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -154,12 +172,17 @@ class AppState(QObject):
         self.measuring: Measuring | None = None
         self.classifiers: tuple[ClassifierInfo, ...] = ()
         self.folders: dict[str, str] = {}
+        self.pictures: dict[str, OpenedImage] = {}
+        self.notes: dict[int, Note] = {}
+        self.thumbnails: dict[int, NDArray[np.uint8]] = {}
 
     def move(self, **changes: Any) -> None:
         """Move the cursor: ``state.move(t=500)``."""
         self._set("cursor", replace(self.cursor, **changes))
 
     def set_image(self, image: OpenedImage | None) -> None:
+        if image is not None:
+            self.pictures[image.sha256] = image
         self._set("image", image)
 
     def set_conversion(self, conversion: Conversion | None) -> None:
@@ -181,6 +204,31 @@ class AppState(QObject):
         if self.runs.get(run.job) != run:
             self.runs[run.job] = run
             self.runs_changed.emit(run.job)
+
+    def remove_run(self, job: int) -> None:
+        """Take a run out of the history. What was said of it stays, for when it is put back."""
+        if self.runs.pop(job, None) is not None:
+            if self.cursor.run == job:
+                self.move(run=None, step=0, frame=0)
+            self.run_removed.emit(job)
+
+    def note(self, job: int) -> Note:
+        return self.notes.get(job, Note())
+
+    def set_note(self, job: int, **changes: Any) -> None:
+        """Say something of a run: ``set_note(3, name="the good one")``, ``set_note(3, is_starred=True)``."""
+        before = self.note(job)
+        self.notes[job] = replace(before, **changes)
+        if self.notes[job] != before:
+            self.note_changed.emit(job)
+
+    def name_of(self, job: int) -> str:
+        """The name the person gave to a run, or "Run <job>"."""
+        return self.note(job).name or f"Run {job}"
+
+    def set_thumbnail(self, job: int, picture: NDArray[np.uint8]) -> None:
+        self.thumbnails[job] = picture
+        self.thumbnail_changed.emit(job)
 
     def set_training(self, training: Training | None) -> None:
         self._set("training", training)

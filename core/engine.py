@@ -123,15 +123,20 @@ class Engine:
         """Make a picture known, so that requests can name it by its hash."""
         self._order(lambda: self.library.add_image(image))
 
-    def submit(self, request: RunRequest) -> int:
-        """Queue a run; its job number. Answered by ``RunStarted`` ... ``RunEnded``, or ``Failed``."""
+    def reserve(self) -> int:
+        """A job number that nothing else will get."""
+        return next(self._ids)
+
+    def submit(self, request: RunRequest, number: int | None = None) -> int:
+        """Queue a run; its job number, or the ``number`` of ``reserve`` under which it was known before. Answered by
+        ``RunStarted`` ... ``RunEnded``, or ``Failed``."""
 
         def hire(number: int, token: Token) -> Worker:
             from core.workers import RunWorker
 
             return RunWorker(number, token, self, request)
 
-        return self._hire(hire)
+        return self._hire(hire, number)
 
     def train(self, order: TrainOrder, data: PictureFolder) -> int:
         """Queue a training, which makes way for runs; its job number. Answered by ``TrainingStarted`` ... ``RunEnded``,
@@ -385,8 +390,8 @@ class Engine:
         self._orders.append(order)
         self._something.set()
 
-    def _hire(self, hire: Callable[[int, Token], Worker]) -> int:
-        number, token = next(self._ids), Token()
+    def _hire(self, hire: Callable[[int, Token], Worker], number: int | None = None) -> int:
+        number, token = self.reserve() if number is None else number, Token()
         self._tokens[number] = token
         self._order(lambda: self._workers.append(hire(number, token)))
         return number

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
-from PySide6.QtCore import QMimeData, Signal
+from PySide6.QtCore import QMimeData, Signal, Slot
 from PySide6.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
+from app.mementos import Entry, Memento, Mementos
 from app.state import AppState
 from app.widgets.error_bar import ErrorBar
 from core.images import OpenedImage
@@ -19,9 +20,10 @@ class Stage(QWidget):
 
     Subclasses set ``key`` (as in ``Cursor.stage``), ``title`` and ``classifier_verb``, what is done here with a
     classifier that is dropped; they put their widgets into ``content`` and override
-    what they need. ``errors`` is the stage's own error bar, above the content.
+    what they need. ``errors`` is the stage's own error bar, above the content; ``mementos``, all that can be set here.
 
-    Signals: ``hint_changed(str)``, one line for the status bar; ``commands_changed()`` when ``commands`` has changed.
+    Signals: ``hint_changed(str)``, one line for the status bar; ``commands_changed()`` when ``commands`` has changed;
+    ``settings_changed()`` after the person has set something.
     """
 
     key: ClassVar[str] = ""
@@ -30,6 +32,7 @@ class Stage(QWidget):
 
     hint_changed = Signal(str)
     commands_changed = Signal()
+    settings_changed = Signal()
 
     def __init__(self, state: AppState, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -41,6 +44,32 @@ class Stage(QWidget):
         column.setSpacing(0)
         column.addWidget(self.errors)
         column.addWidget(self.content, 1)
+        self.mementos = Mementos({}, parent=self)
+
+    def remember(self, entries: Mapping[str, Entry], settle: Callable[[], object] | None = None) -> None:
+        """Say what can be set here, when all of it is made and connected; ``settle`` as in ``Mementos``."""
+        self.mementos = Mementos(entries, settle, self)
+        self.mementos.changed.connect(self.settings_changed)
+        self.state.model_changed.connect(self.retry)
+        self.state.classifiers_changed.connect(self.retry)
+
+    def memento(self) -> Memento:
+        """All that is set here, as plain JSON."""
+        return self.mementos.memento()
+
+    def recall(self, memento: Mapping[str, Any]) -> tuple[str, ...]:
+        """Set what a memento says; the names of what cannot be set, or not yet. It is no change by the person."""
+        return self.mementos.recall(memento, self.awaits)
+
+    def awaits(self, memento: Mapping[str, Any]) -> bool:
+        """Whether something is on its way that brings settings of its own, after which these are to be set again."""
+        return self.state.model is None
+
+    @Slot()
+    def retry(self) -> None:
+        """What could not be set before may be possible now."""
+        if self.mementos.awaited:
+            self.recall(self.mementos.awaited)
 
     @property
     def primary_action(self) -> QPushButton | None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
 from PySide6.QtCore import QObject, QSignalBlocker, Signal, Slot
 
+from app.mementos import Entry, entries_of
 from app.stages.denoise_settings import ClassifierSettings, misfit, named_alike
 from app.widgets.controls import Choice, ValueSlider
 from app.widgets.labels import Lines
@@ -15,6 +17,7 @@ from core.messages import ClassifierInfo, ModelInfo
 from core.requests import GradientPlace
 
 NOBODY, BROWSE, NAMESAKE, EACH, OWN = "none", "browse", "namesake", "each", "own"
+MAX_TARGETS = 4096
 CLOSED = "bundled:"
 """What begins the key of a classifier that is at hand but not open yet; the others have their hash for a key."""
 
@@ -138,6 +141,35 @@ class ClassifierControls(QObject):
         if settings is not None:
             self._show_targets(settings.info, settings.targets, namesakes)
         del blocked
+
+    def entries(self) -> dict[str, Entry]:
+        """What can be set here; a classifier is known by its hash."""
+        plain = entries_of(self, prefix="classifier.")
+        choice, target = plain["classifier.choice"], plain["classifier.target"]
+        return plain | {
+            "classifier.choice": replace(choice, read=lambda: self._chosen, write=self._choose_by_hash),
+            "classifier.target": replace(target, read=self._target, write=self._set_target),
+        }
+
+    def _choose_by_hash(self, sha256: object) -> None:
+        if sha256 != NOBODY and all(one.ref.sha256 != sha256 for one in self._open):
+            raise ValueError("no such classifier is open")
+        self._chosen = str(sha256)
+        self._list()
+
+    def _target(self) -> str | list[int]:
+        return list(self._own) if self.target.value() == OWN else self.target.value()
+
+    def _set_target(self, target: object) -> None:
+        classes = 0 if self.info is None else len(self.info.labels)
+        if not isinstance(target, list):
+            self.target.set_value(str(target))
+        elif target and len(target) <= MAX_TARGETS and all(type(one) is int and 0 <= one < classes for one in target):
+            self._own = tuple(target)
+            self._list()
+            self.target.set_value(OWN)
+        else:
+            raise ValueError("these are no classes of the classifier")
 
     def _targets(self, info: ClassifierInfo) -> tuple[int, ...]:
         match self.target.value():

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QMimeData, Slot
 from PySide6.QtWidgets import QApplication, QPushButton, QVBoxLayout, QWidget
 
+from app.mementos import entries_of
 from app.stages.base import Stage
 from app.stages.classifier_desk import ClassifierDesk
 from app.stages.denoise_controls import DenoiseControls
@@ -61,6 +62,7 @@ class DenoiseStage(Stage):
         self.controls.seed.set_seed(state.seed)
         self._model_changed()
         self._show_buttons()
+        self.remember(self.controls.entries() | entries_of(self.sheet.page, prefix="sheet."), self._settle)
 
     def _lay_out(self) -> None:
         beside, buttons = self.controls.more.add_beside, self.buttons
@@ -164,7 +166,8 @@ class DenoiseStage(Stage):
         """Draw new samples with the settings of the controls, or a whole sheet; where the model is loading, then."""
         if self.readiness.must_wait(self.run) or not self.buttons.run.isEnabled():
             return
-        self.controls.seed.next()
+        with self.mementos.unasked():
+            self.controls.seed.next()
         if self.pages.is_sheet:
             self.errors.dismiss()
             self._lend_picture(self._request())
@@ -250,6 +253,10 @@ class DenoiseStage(Stage):
     def _picture(self) -> ImageRef | None:
         image, conversion = self.state.image, self.state.conversion
         return ImageRef(image.sha256, conversion) if image is not None and conversion is not None else None
+
+    def _settle(self) -> None:
+        self.state.set_seed(self.controls.seed.seed())
+        self.controls.settle()
 
     # What follows from settings, model and picture
 

@@ -8,6 +8,7 @@ from typing import cast
 from PySide6.QtCore import QSignalBlocker, Signal, Slot
 from PySide6.QtWidgets import QWidget
 
+from app.mementos import Entry, entries_of
 from app.stages.denoise_fields import NOBODY, DenoiseFields
 from app.stages.denoise_settings import DenoiseSettings, Labels, settings_for
 from app.stages.sampling_controls import NO_LIMIT, NOT_LEARNED, evaluations, show_scale
@@ -208,6 +209,20 @@ class DenoiseControls(DenoiseFields):
         steps = int(self.steps.value())
         asked = evaluations(sampler, steps)
         self.steps.set_ends("fast", "1 evaluation" if asked == 1 else f"{asked} evaluations")
+
+    def entries(self) -> dict[str, Entry]:
+        """What can be set here."""
+        touched = Entry("", lambda: self._touched, self._recall_touched, is_view=True)
+        return entries_of(self, shared=("seed",)) | self.classifier.entries() | {"own_sampler": touched}
+
+    def settle(self) -> None:
+        """The controls have been set without a word: show what counts now, and tell."""
+        if self.spacing.value() != "hand":
+            self._spaced = cast(SpacingName, self.spacing.value())
+        self._choose()
+
+    def _recall_touched(self, touched: object) -> None:
+        self._touched = touched is True
 
     @Slot(str)
     def _spell_out(self, spacing: SpacingName) -> None:

@@ -10,6 +10,7 @@ from PySide6.QtCore import QMimeData, Slot
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from app.formulas import ALGORITHM_1, FORWARD
+from app.mementos import Entry, entry_of
 from app.stages.base import Stage
 from app.stages.forward_controls import NO_GHOST, ForwardControls
 from app.stages.forward_pictures import ForwardPictures
@@ -25,6 +26,7 @@ from app.widgets.histogram import Histogram
 from app.widgets.pictures import PicturePane
 from app.widgets.schedule_plots import SchedulePlots
 from app.widgets.transport import Transport
+from core.codec import from_json, to_json
 from core.errors import Refusal
 from core.messages import Failed
 from core.requests import ScheduleSpec
@@ -71,6 +73,29 @@ class ForwardStage(Stage):
         self._connect()
         self.controls.set_seed(state.seed)
         self._set_schedule(state.schedule)
+        self.remember(self._entries())
+
+    def _entries(self) -> dict[str, Entry]:
+        """Of the schedule all controls together say one thing."""
+        controls, eye = self.controls, self.eye
+        schedule = Entry(
+            "Schedule",
+            lambda: to_json(self.state.schedule),
+            self._recall_schedule,
+            (self.state.schedule_changed,),
+            is_gradual=True,
+        )
+        shown = {name: entry_of(getattr(controls, name)) for name in ("ghost", "mapping", "more")}
+        asked = {name: entry_of(getattr(eye, name)) for name in ("label", "guidance", "section")}
+        return {"schedule": schedule, **shown, "seed": entry_of(controls.seed, is_shared=True), **asked}
+
+    def _recall_schedule(self, spec: object) -> None:
+        try:
+            read = from_json(ScheduleSpec, spec)
+            make_schedule(read)
+        except Refusal as refusal:
+            raise ValueError(str(refusal)) from refusal
+        self.state.set_schedule(read)
 
     def _lay_out(self) -> None:
         column = QVBoxLayout(self.content)

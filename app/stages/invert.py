@@ -48,6 +48,7 @@ class InvertStage(InvertPage):
         state.runs_changed.connect(self._run_changed)
         state.status_changed.connect(self._show_buttons)
         self._show_buttons()
+        self.remember(self.controls.entries(), self._settle)
 
     # What the window asks
 
@@ -133,12 +134,17 @@ class InvertStage(InvertPage):
                 self._bridge.add_image(self.state.image)
             try:
                 if self.controls.settings().method == "edit":
-                    self.controls.seed.next()
+                    with self.mementos.unasked():
+                        self.controls.seed.next()
                 self._follows = True
                 begin()
                 self.transport.setFocus()  # arrows and Space are for the walk now
             except Refusal as refusal:
                 self.errors.show_error(str(refusal), refusal.details)
+
+    def _settle(self) -> None:
+        self.state.set_seed(self.controls.seed.seed())
+        self.controls.settle()
 
     # What can be done now
 

@@ -8,6 +8,7 @@ from typing import cast
 from PySide6.QtCore import QSignalBlocker, Signal, Slot
 from PySide6.QtWidgets import QWidget
 
+from app.mementos import Entry, entries_of
 from app.stages.invert_settings import EACH, InvertSettings, Method, settings_for
 from app.stages.sampling_controls import (
     clip_choice,
@@ -161,6 +162,14 @@ class InvertControls(QWidget):
         self.seed.set_seed(settings.seed)
         del blocked
         self._show_what_counts()
+
+    def entries(self) -> dict[str, Entry]:
+        """What can be set here."""
+        return entries_of(self, shared=("seed",))
+
+    def settle(self) -> None:
+        """The controls have been set without a word: show what counts now, and tell."""
+        self._change()
 
     def set_method(self, method: Method) -> None:
         """Invert, or noise and denoise; without a signal."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from PySide6.QtCore import QMimeData, QTimer, Slot
 from PySide6.QtWidgets import QApplication, QPushButton
 
+from app.mementos import Entry, known_folder
 from app.stages.base import Stage
 from app.stages.folder_dialog import choose_folder
 from app.stages.measure_coarse import CoarseToFine
@@ -18,7 +19,7 @@ from app.stages.measure_intent import Intent
 from app.stages.measure_kinds import KindName
 from app.stages.measure_pace import Pace
 from app.stages.measure_page import MeasurePage
-from app.stages.measure_pictures import Pictures
+from app.stages.measure_pictures import EXAMPLE, Pictures
 from app.stages.measure_points import Points
 from app.stages.measure_record import Record
 from app.stages.measure_view import names_of
@@ -64,6 +65,27 @@ class MeasureStage(Stage):
         self._connect()
         self._model_changed()
         self.instruments.show_idea(self.kind, self.view.key, self._metric())
+        folder = Entry("Folder", self._folder, self._recall_folder, (self.pictures.changed,), is_path=True)
+        self.remember({"folder": folder, **self.controls.entries()}, self.controls.settle)
+
+    def awaits(self, memento: Mapping[str, Any]) -> bool:
+        folder = memento.get("folder")
+        is_coming = bool(folder) and folder != str(self.pictures.folder) and Path(str(folder)).is_dir()
+        return super().awaits(memento) or is_coming
+
+    @Slot()
+    def _give_up_folder(self) -> None:
+        """The folder that was to be read cannot be: what else was to be set, is."""
+        self.mementos.awaited.pop("folder", None)
+        self.retry()
+
+    def _folder(self) -> str:
+        """That of the pictures, if it is the person's own."""
+        return _own(self.pictures.folder)
+
+    def _recall_folder(self, path: object) -> None:
+        if path != _own(self.pictures.reading or self.pictures.folder):
+            self.pictures.read(known_folder(path) if path != "" else EXAMPLE)
 
     def _connect(self) -> None:
         page, controls, parts, state = self.page, self.controls, self.instruments, self.state
@@ -84,6 +106,7 @@ class MeasureStage(Stage):
         self.points.failed.connect(self.errors.show_error)
         self.pictures.changed.connect(self._pictures_changed)
         self.pictures.refused.connect(self.errors.show_error)
+        self.pictures.refused.connect(self._give_up_folder)
         self.features.changed.connect(self._plan)
         self.measurements.changed.connect(self._changed)
         self.measurements.listed.connect(self.flush)
@@ -194,13 +217,17 @@ class MeasureStage(Stage):
 
     @Slot()
     def _model_changed(self) -> None:
-        self.controls.set_model(self.state.model)
+        with self.mementos.unasked():
+            self.controls.set_model(self.state.model)
         self.pictures.set_model(self.state.model)
         self._plan()
 
     @Slot()
     def _pictures_changed(self) -> None:
-        self.controls.set_data(self.pictures.data, self.pictures.folder)
+        with self.mementos.unasked():
+            self.controls.set_data(self.pictures.data, self.pictures.folder)
+        if self.mementos.awaited.get("folder") == str(self.pictures.folder):
+            self.retry()
         self._plan()
 
     @Slot(object)
@@ -321,3 +348,7 @@ class MeasureStage(Stage):
             self._plan()
         elif not self._refresh.isActive():
             self._refresh.start(REFRESH_MS)
+
+
+def _own(folder: Path | None) -> str:
+    return "" if folder is None or folder == EXAMPLE else str(folder)

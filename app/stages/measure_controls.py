@@ -9,6 +9,7 @@ from typing import cast
 from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
+from app.mementos import Entry, entries_of
 from app.stages.measure_kinds import ABOUT, KINDS, KindName
 from app.stages.measure_likelihood import LikelihoodControls
 from app.stages.measure_sampling import DistanceControls
@@ -137,6 +138,15 @@ class MeasureControls(QWidget):
         self.distance.features_wanted.connect(self.features_wanted)
         self.seed.seed_changed.connect(self._seeded)
         self.precision.value_changed.connect(self._chosen)
+
+    def entries(self) -> dict[str, Entry]:
+        """What can be set here."""
+        return entries_of(self) | {"features": self.distance.feature_entry()}
+
+    def settle(self) -> None:
+        """The controls have been set without a word: show what counts now, and tell."""
+        self.distance.settle()
+        self._kind_chosen(self.kind.value())
 
     # What there is
 

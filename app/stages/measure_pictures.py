@@ -40,7 +40,12 @@ class Pictures(QObject):
 
     @property
     def is_reading(self) -> bool:
-        return self._loader.folder is not None
+        return self.reading is not None
+
+    @property
+    def reading(self) -> Path | None:
+        """The folder that is being read."""
+        return self._loader.folder
 
     def begin(self) -> None:
         """Where there are none, the bundled ones."""

@@ -9,6 +9,7 @@ from typing import cast
 from PySide6.QtCore import QSignalBlocker, Signal, Slot
 from PySide6.QtWidgets import QGridLayout, QWidget
 
+from app.mementos import Entry, entry_of
 from app.stages.measure_settings import MeasureSettings
 from app.stages.measure_sweeps import SweepControls
 from app.stages.sampling_controls import clip_choice, guidance_slider, sampler_choice, show_scale, spacing_choice
@@ -47,6 +48,16 @@ class DistanceControls(QWidget):
         own = ("features", "metric_choice", "neighbours", "sampler", "steps", "spacing", "clip", "guidance", "label")
         return {name: getattr(self, name) for name in own} | self.sweeps.controls()
 
+    def feature_entry(self) -> Entry:
+        """The network whose features are compared, by its hash."""
+        return replace(entry_of(self.features), write=self._recall_features)
+
+    def _recall_features(self, sha256: object) -> None:
+        if sha256 in BROWSING:
+            raise ValueError("this is no network")
+        self.features.set_value(str(sha256))
+        self._judge = self.features.value()
+
     # What there is
 
     def set_model(self, model: ModelInfo | None) -> None:
@@ -78,6 +89,11 @@ class DistanceControls(QWidget):
         """Choose the network whose features are compared."""
         if sha256 in self.features.options():
             self.features.set_value(sha256)
+
+    def settle(self) -> None:
+        """The controls have been set without a word: show what counts now."""
+        show_scale(self.guidance)
+        self.sweeps.settle()
 
     def show_kind(self, kind: str) -> None:
         """Show what means something for this kind of measurement."""

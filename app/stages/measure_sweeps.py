@@ -57,6 +57,10 @@ class SweepControls(QWidget):
             self.guide.set_options({NOBODY: "none"} | guides)
         self.scales.setEnabled(self.guide.value() != NOBODY)
 
+    def settle(self) -> None:
+        """The controls have been set without a word: show what counts now."""
+        self.scales.setEnabled(self.guide.value() != NOBODY)
+
     def show_kind(self, kind: str) -> None:
         for name, row in self._rows.items():
             row.setVisible(name in SWEEPS.get(kind, ()))
@@ -171,7 +175,7 @@ class SweepControls(QWidget):
 
     @Slot()
     def _changed(self) -> None:
-        self.scales.setEnabled(self.guide.value() != NOBODY)
+        self.settle()
         self.changed.emit()
 
 

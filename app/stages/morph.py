@@ -57,6 +57,7 @@ class MorphStage(Stage):
         self.controls.seed.set_seed(state.seed)
         self._model_changed()
         self._show_buttons()
+        self.remember({"ends": self.ends.entry(), **self.controls.entries()}, self._settle)
 
     def _lay_out(self) -> None:
         beside, buttons = self.controls.more.add_beside, self.buttons
@@ -239,6 +240,12 @@ class MorphStage(Stage):
         self.controls.set_ends(len(self.ends.points), self.ends.pictures)
         self._show_conversion()
         self._plan_anew()
+
+    def _settle(self) -> None:
+        self.state.set_seed(self.controls.seed.seed())
+        self.controls.set_ends(len(self.ends.points), self.ends.pictures)
+        self._show_conversion()
+        self.controls.settle()
 
     @Slot()
     def _show_conversion(self) -> None:

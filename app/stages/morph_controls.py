@@ -7,6 +7,7 @@ from typing import cast
 from PySide6.QtCore import QSignalBlocker, Signal, Slot
 from PySide6.QtWidgets import QWidget
 
+from app.mementos import Entry, entries_of
 from app.stages.morph_settings import MorphSettings
 from app.stages.sampling_controls import (
     SPACINGS,
@@ -202,6 +203,14 @@ class MorphControls(QWidget):
         self.batch.set_value(settings.batch)
         del blocked
         self._show_what_counts()
+
+    def entries(self) -> dict[str, Entry]:
+        """What can be set here."""
+        return entries_of(self, shared=("seed",))
+
+    def settle(self) -> None:
+        """The controls have been set without a word: show what counts now, and tell."""
+        self._change()
 
     def _show_what_counts(self) -> None:
         """Controls that would do nothing with the present choice are hidden or disabled."""

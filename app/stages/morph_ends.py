@@ -14,6 +14,8 @@ from PySide6.QtGui import QCursor, QIcon, QPixmap
 from PySide6.QtWidgets import QMenu
 
 from app.incoming import sources
+from app.mementos import Entry
+from app.stages import morph_memory
 from app.stages.morph_points import (
     adapted,
     bundled,
@@ -101,6 +103,23 @@ class MorphEnds(QObject):
             self.points = [adapted(self._state, point, model) for point in self.points]
         self._show()
 
+    def entry(self) -> Entry:
+        """The end points as one thing that is set: None while nobody has chosen any."""
+        return Entry("end point", self._told, self._recall, (self.changed,), quiet=(self,))
+
+    def _told(self) -> list[dict[str, object]] | None:
+        return [morph_memory.told(point) for point in self.points] if self._touched else None
+
+    def _recall(self, points: object) -> None:
+        model = self._state.model
+        if points is None:
+            self._touched = set()
+            self.set_model(model)
+        else:
+            self.points = morph_memory.read(points, self._state.pictures, model)
+            self._touched = set(range(len(self.points)))
+            self._show()
+
     def restore(self, request: MorphRequest) -> None:
         """Show the end points of a morph again, as far as its pictures are known."""
         points = []
@@ -183,6 +202,7 @@ class MorphEnds(QObject):
             point = others[0]
         else:
             point = seed_point(self._state.seed + len(self.points), first_label(model))
+        self._touched = set(range(len(self.points) + 1))
         self.points.append(point)
         self._show()
         self.changed.emit()
@@ -296,6 +316,7 @@ class MorphEnds(QObject):
                 card.show_seed(point.source.seed, "" if point.source.count == 1 else point.name)
             else:
                 self._opened[point.source.image.sha256] = point.source.image
+                self._state.pictures[point.source.image.sha256] = point.source.image
                 card.show_picture(point.name, "" if model is None else warning(point, model) or "")
             card.set_labels(options, NONE if point.label is None else str(point.label))
             card.thumbnail.set_picture(portrait(point, model), dimmed=isinstance(point.source, SeedEnd))

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QMimeData, Qt, Slot
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QApplication, QPushButton, QVBoxLayout, QWidget
 
+from app.stages import train_memory
 from app.stages.base import Stage
 from app.stages.folder_dialog import choose_folder
 from app.stages.train_course import Course
@@ -19,6 +20,7 @@ from app.stages.train_shelf import TrainShelf
 from app.state import AppState
 from app.theme import GRID, PANEL_PADDING
 from core.errors import Refusal
+from core.messages import ModelInfo
 from core.training.ablation import FILE as ABLATION
 from core.training.dataset import PictureFolder
 from core.training.order import Instruction
@@ -52,6 +54,7 @@ class TrainStage(Stage):
         self._connect()
         self.setup.controls.set_model(state.model)
         shown.show()
+        self.remember(train_memory.entries(self.setup))
 
     def _connect(self) -> None:
         shown, setup, view = self.shown, self.setup, self.view
@@ -79,9 +82,27 @@ class TrainStage(Stage):
         self.stored.folder_wanted.connect(self._choose_pictures_of)
         shown.nearest.folder_wanted.connect(self._choose_pictures_to_compare)
         view.nearest_page.held_out_wanted.connect(self._choose_held_out)
-        self.state.model_changed.connect(setup.controls.set_model)
+        self.state.model_changed.connect(self._model_changed)
+        setup.accepted.connect(self.retry)
+        setup.refused.connect(self._give_up_folder)
         QGuiApplication.instance().applicationStateChanged.connect(self._came_back)  # type: ignore[union-attr]
         QApplication.instance().lastWindowClosed.connect(shown.leave)  # type: ignore[union-attr]
+
+    def awaits(self, memento: Mapping[str, Any]) -> bool:
+        folder = memento.get("folder")
+        is_coming = bool(folder) and folder != str(self.setup.folder) and Path(str(folder)).is_dir()
+        return super().awaits(memento) or is_coming
+
+    @Slot()
+    def _give_up_folder(self) -> None:
+        """The folder that was to be opened cannot be: what else was to be set, is."""
+        self.mementos.awaited.pop("folder", None)
+        self.retry()
+
+    @Slot(object)
+    def _model_changed(self, model: ModelInfo | None) -> None:
+        with self.mementos.unasked():
+            self.setup.controls.set_model(model)
 
     # What the window asks
 

@@ -91,6 +91,11 @@ class ReadingControls(QObject):
             self._offer_classes(data.classes if data is not None else ())
         self._show_never()
 
+    def choose_flip(self, flip: bool) -> None:
+        """Mirror, or do not, whatever is suggested."""
+        self._flip_chosen = True
+        self.flip.setChecked(flip)
+
     def suggest_flip(self, flip: bool, why: str) -> None:
         """What suits the folder, and why; it holds until the person chooses."""
         self.why.setText(why)

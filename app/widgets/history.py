@@ -19,20 +19,25 @@ from core.morph_plan import places
 from core.requests import InvertRequest, MorphRequest, RunRequest
 
 THUMBNAIL = 40
+LONGEST_NAME = 200
 EMPTY = "Runs and their branches appear here."
 
 
 class RunItem(QTreeWidgetItem):
     """One run: shown as its name, its state and its settings, of which only the name can be edited."""
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: Run, state: AppState) -> None:
         super().__init__()
         self.run = run
-        self.name = f"Run {run.job}"
+        self._state = state
         super().setData(0, Qt.ItemDataRole.DisplayRole, "")  # an item without data of its own has no column to repaint
         self.setFlags(self.flags() | Qt.ItemFlag.ItemIsEditable)
         self.thumbnail = _icon(np.zeros((1, 1, 1), np.uint8))
         self.has_thumbnail = False
+
+    @property
+    def name(self) -> str:
+        return self._state.name_of(self.run.job)
 
     def data(self, column: int, role: int) -> Any:
         if role == Qt.ItemDataRole.DisplayRole:
@@ -47,8 +52,10 @@ class RunItem(QTreeWidgetItem):
 
     def setData(self, column: int, role: int, value: Any) -> None:
         if role == Qt.ItemDataRole.EditRole:
-            self.name = " ".join(str(value).split()) or f"Run {self.run.job}"
-            self.emitDataChanged()
+            name = " ".join(str(value).split())[:LONGEST_NAME]
+            tree = self.treeWidget()
+            if isinstance(tree, History):
+                tree.rename(self.run.job, name)
         else:
             super().setData(column, role, value)
 
@@ -59,10 +66,12 @@ class History(QTreeWidget):
     Choosing a run moves the cursor of ``state`` to the last state of it; when the cursor moves to another run, that
     run is chosen. F2 (or a second click) gives a run a name.
 
-    Signals: ``run_selected(int)`` with the job, by the person.
+    Signals: ``run_selected(int)`` with the job, by the person; ``renamed(job, before, after)``, names by the person,
+    "" for none.
     """
 
     run_selected = Signal(int)
+    renamed = Signal(int, str, str)
 
     def __init__(self, state: AppState, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -85,20 +94,29 @@ class History(QTreeWidget):
         self.setToolTip("Runs and branches. Choose one to see it again with its settings; F2 names it.")
         for job in state.runs:
             self._show(job)
+            self._show_thumbnail(job)
         state.runs_changed.connect(self._show)
+        state.run_removed.connect(self._remove)
+        state.note_changed.connect(self._show_note)
+        state.thumbnail_changed.connect(self._show_thumbnail)
         state.cursor_changed.connect(self._follow)
         self.currentItemChanged.connect(self._chosen)
 
     def set_thumbnail(self, job: int, picture: NDArray[np.uint8]) -> None:
         """The picture of a run: uint8 (H, W, 1 or 3)."""
         if job in self._items:
-            self._items[job].has_thumbnail = True
-            self._items[job].thumbnail = _icon(picture)
-            self._refresh(self._items[job])
+            self._state.set_thumbnail(job, picture)
 
     def name(self, job: int) -> str:
         """The name the person gave to a run, or "Run <job>"."""
-        return self._items[job].name
+        return self._state.name_of(job)
+
+    def rename(self, job: int, name: str) -> None:
+        """Give a run a name; "" or "Run <job>" takes away the one it has."""
+        before, after = self._state.note(job).name, "" if name == f"Run {job}" else name
+        if before != after:
+            self._state.set_note(job, name=after)
+            self.renamed.emit(job, before, after)
 
     @Slot(object)
     def receive(self, message: object) -> None:
@@ -114,7 +132,7 @@ class History(QTreeWidget):
         run = self._state.runs[job]
         item = self._items.get(job)
         if item is None:
-            item = self._items[job] = RunItem(run)
+            item = self._items[job] = RunItem(run, self._state)
             parent = None if run.parent is None else self._items.get(run.parent)
             with QSignalBlocker(self):
                 (self.invisibleRootItem() if parent is None else parent).addChild(item)
@@ -122,6 +140,33 @@ class History(QTreeWidget):
         item.run = run
         self._refresh(item)
         self._follow(self._state.cursor)
+
+    @Slot(int)
+    def _remove(self, job: int) -> None:
+        """What hung under it hangs where it did."""
+        item = self._items.pop(job, None)
+        if item is None:
+            return
+        with QSignalBlocker(self):
+            above = item.parent() or self.invisibleRootItem()
+            children = item.takeChildren()
+            above.removeChild(item)
+            above.addChildren(children)
+            self.expandAll()
+        self._follow(self._state.cursor)
+
+    @Slot(int)
+    def _show_note(self, job: int) -> None:
+        if job in self._items:
+            self._items[job].emitDataChanged()
+
+    @Slot(int)
+    def _show_thumbnail(self, job: int) -> None:
+        if job in self._items and job in self._state.thumbnails:
+            item = self._items[job]
+            item.has_thumbnail = True
+            item.thumbnail = _icon(self._state.thumbnails[job])
+            self._refresh(item)
 
     def _refresh(self, item: RunItem) -> None:
         if self.state() != QAbstractItemView.State.EditingState:  # else the name would be lost while it is typed

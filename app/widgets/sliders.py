@@ -122,10 +122,11 @@ class ValueSlider(QWidget):
     Arrows and wheel move by one step, Shift with arrows and Page keys by ten, a double-click returns to the first
     value, and the number can be typed. Values are rounded to ``decimals`` and clamped to the range.
 
-    Signals: ``value_changed(float)``, only when the value differs from before.
+    Signals: ``value_changed(float)``, only when the value differs from before; ``let_go()`` at the end of a drag.
     """
 
     value_changed = Signal(float)
+    let_go = Signal()
 
     def __init__(
         self,
@@ -178,6 +179,7 @@ class ValueSlider(QWidget):
         self.set_range(minimum, maximum)
         self._track.valueChanged.connect(self._slid)
         self._track.reset_requested.connect(self.reset)
+        self._track.sliderReleased.connect(self.let_go)
         self._edit.valueChanged.connect(self._typed)
 
     def value(self) -> float:

@@ -112,6 +112,7 @@ class FakeBridge(QObject):
 
     def add_image(self, image: OpenedImage) -> None:
         self.images[image.sha256] = image
+        self.state.pictures[image.sha256] = image
 
     def submit(self, request: RunRequest) -> int:
         self.submitted.append(request)
