@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -14,14 +13,7 @@ from core.checkpoints.family import Loose, Reading
 from core.checkpoints.opening import describe, open_checkpoint
 from core.errors import Refusal
 from core.model_folder import OpenModel, save_model
-from tests.core.ddpm_files import Weights, reference, shapes, weights
-
-LOOKALIKES: dict[str, dict[str, Any]] = {
-    "two resolutions, attention at the second": {},
-    "three resolutions, attention at the third": {"mults": (1, 1, 2), "attention": (2,), "channels": 1},
-    "two blocks, no attention on the way": {"blocks": 2, "attention": ()},
-    "resampling without convolutions": {"resample": False},
-}
+from tests.lookalikes.ddpm import OPTIONS, Weights, reference, shapes, weights
 
 
 def opened(path: Path, **answers: str) -> OpenModel:
@@ -41,10 +33,10 @@ def reading_of(w: Weights, **answers: str) -> Reading:
     return FAMILY.read(Loose(found, w.__getitem__, "model.ckpt"), answers)
 
 
-@pytest.mark.parametrize("name", LOOKALIKES)
+@pytest.mark.parametrize("name", OPTIONS)
 @torch.inference_mode()
 def test_that_the_network_is_computed_as_its_formulas_say(name: str, tmp_path: Path) -> None:
-    w = weights(**LOOKALIKES[name])
+    w = weights(**OPTIONS[name])
     torch.save(w, tmp_path / "model-1000.ckpt")
     model = opened(tmp_path / "model-1000.ckpt", size="16")
     x, t = noisy(model.spec.event_shape[0])

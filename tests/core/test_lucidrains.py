@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -17,20 +16,9 @@ from core.lucidrains_config import LucidrainsConfig
 from core.lucidrains_unet import LucidrainsUnet
 from core.network import prepare_network
 from core.schedules import make_schedule
-from tests.core.lucidrains_files import Weights, cosine_betas, linear_betas, reference, save, tables, weights
+from tests.lookalikes.lucidrains import OPTIONS, Weights, cosine_betas, linear_betas, reference, save, tables, weights
 
 SIZE = {"size": "8"}
-
-LOOKALIKES: dict[str, dict[str, Any]] = {
-    "version 2": {},
-    "three resolutions, grey, wider first convolution": {"mults": (1, 2, 3), "channels": 1, "first": 24},
-    "version 1.9": {"norm": "group"},
-    "version 1.8": {"norm": "group", "memory": 0},
-    "other heads": {"heads": 2, "width": 16, "memory": 3},
-    "learned variance": {"out": 6},
-    "learned frequencies": {"fourier": 16},
-    "one resolution": {"mults": (2,)},
-}
 
 
 def read(path: Path, answers: dict[str, str] = SIZE) -> tuple[Reading, LucidrainsUnet]:
@@ -65,13 +53,13 @@ def noisy(channels: int, sides: tuple[int, int] = (8, 16)) -> tuple[Tensor, Tens
     return torch.randn(2, channels, *sides, generator=generator), torch.tensor([3.0, 712.0])
 
 
-@pytest.mark.parametrize("name", LOOKALIKES)
+@pytest.mark.parametrize("name", OPTIONS)
 @torch.inference_mode()
 def test_that_its_network_is_computed_as_its_formulas_say(name: str, tmp_path: Path) -> None:
-    w = weights(**LOOKALIKES[name])
+    w = weights(**OPTIONS[name])
     _, network = read(save(tmp_path / "model-1.pt", w, tables(linear_betas(100))))
     x, t = noisy(network.config.in_channels)
-    expected = reference(w, x, t, LOOKALIKES[name].get("heads", 4))
+    expected = reference(w, x, t, OPTIONS[name].get("heads", 4))
     scale = expected.abs().max()
     assert (network(x, t) - expected).abs().max() < 1e-4 * scale
     ready = prepare_network(network, "cpu", "float32")

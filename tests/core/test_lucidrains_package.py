@@ -17,8 +17,8 @@ from core.denoiser import Clipped, NetworkDenoiser
 from core.paths import make_path
 from core.samplers import StepNoise, ddim
 from core.schedules import make_schedule
-from tests.core.lucidrains_files import save, weights
 from tests.core.test_lucidrains import noisy, read
+from tests.lookalikes.lucidrains import save, weights
 
 STAND_INS = ("torchvision", "pytorch_fid")
 T = 60

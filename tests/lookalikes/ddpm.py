@@ -4,13 +4,24 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
+from core.checkpoints.ddpm import FAMILY
+from tests.lookalikes import Forward, LookAlike
+
 Weights = dict[str, Tensor]
+
+OPTIONS: dict[str, dict[str, Any]] = {
+    "two resolutions, attention at the second": {},
+    "three resolutions, attention at the third": {"mults": (1, 1, 2), "attention": (2,), "channels": 1},
+    "two blocks, no attention on the way": {"blocks": 2, "attention": ()},
+    "resampling without convolutions": {"resample": False},
+}
 
 
 def shapes(
@@ -141,3 +152,27 @@ def reference(w: Weights, x: Tensor, t: Tensor) -> Tensor:
             x = x.repeat_interleave(2, 2).repeat_interleave(2, 3)
             x = conv(f"up.{level}.upsample.conv", x) if f"up.{level}.upsample.conv.weight" in w else x
     return conv("conv_out", silu(norm("norm_out", x)))
+
+
+def lookalikes() -> Iterator[LookAlike]:
+    for name, options in OPTIONS.items():
+        w = weights(**options)
+        yield LookAlike(
+            family="DDPM in PyTorch",
+            name=name,
+            reader=FAMILY,
+            tensors=w,
+            reference=lambda x, t, labels, w=w: reference(w, x, t),  # type: ignore[misc]
+            side=16,
+            channels=options.get("channels", 3),
+            answers={"size": "16"},
+            theirs=of_diffusers if options.get("resample", True) else None,
+        )
+
+
+def of_diffusers(network: nn.Module) -> Forward:
+    import diffusers
+
+    theirs = diffusers.UNet2DModel(**network.config.to_json()).eval()
+    theirs.load_state_dict(network.state_dict())
+    return lambda x, t, labels: theirs(x, t).sample

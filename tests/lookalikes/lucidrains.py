@@ -2,16 +2,32 @@
 
 from __future__ import annotations
 
+import importlib.util
 import itertools
 import math
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
+from core.checkpoints.lucidrains import FAMILY
+from tests.lookalikes import Forward, LookAlike
+
 Weights = dict[str, Tensor]
+
+OPTIONS: dict[str, dict[str, Any]] = {
+    "version 2": {},
+    "three resolutions, grey": {"mults": (1, 2, 3), "channels": 1, "first": 24},
+    "version 1.9": {"norm": "group"},
+    "version 1.8": {"norm": "group", "memory": 0},
+    "other heads": {"heads": 2, "width": 16, "memory": 3},
+    "learned variance": {"out": 6},
+    "learned frequencies": {"fourier": 16},
+    "one resolution": {"mults": (2,)},
+}
 
 
 def weights(
@@ -229,3 +245,40 @@ def reference(w: Weights, x: Tensor, t: Tensor, heads: int = 4) -> Tensor:
         else:
             x = conv(f"ups.{i}.3", x)
     return conv("final_conv", block("final_res_block", torch.cat((x, first), 1)))
+
+
+def lookalikes() -> Iterator[LookAlike]:
+    return (_lookalike(name, options) for name, options in OPTIONS.items())
+
+
+def _lookalike(name: str, options: dict[str, Any]) -> LookAlike:
+    w = weights(**options)
+    return LookAlike(
+        family="lucidrains",
+        name=name,
+        reader=FAMILY,
+        tensors=w,
+        reference=lambda x, t, labels: reference(w, x, t, options.get("heads", 4)),
+        side=8,
+        channels=options.get("channels", 3),
+        answers={"size": "8"},
+        theirs=None if options.get("norm") else lambda network: of_package(w, options),
+    )
+
+
+def of_package(w: Weights, options: dict[str, Any]) -> Forward | None:
+    """The package's own network, where it is installed; of memories other than four it can make none."""
+    if options.get("memory", 4) != 4 or importlib.util.find_spec("denoising_diffusion_pytorch") is None:
+        return None
+    from tests.bench.theirs import import_theirs
+
+    theirs: nn.Module = import_theirs().Unet(
+        dim=8,
+        init_dim=options.get("first"),
+        dim_mults=options.get("mults", (1, 2)),
+        channels=options.get("channels", 3),
+        out_dim=options.get("out"),
+        learned_sinusoidal_cond="fourier" in options,
+    )
+    theirs.load_state_dict(w)
+    return lambda x, t, labels: theirs.eval()(x, t)
