@@ -17,9 +17,11 @@ from PySide6.QtGui import QColor, QFont, QGuiApplication, QPalette
 from PySide6.QtWidgets import QApplication
 
 from app.style_sheet import style_sheet
+from core.signed import diverging
 
 SchemeName = Literal["dark", "light"]
 Size = Literal["title", "body", "caption"]
+RGB = tuple[int, int, int]
 
 GRID = 8
 """Pixels; every distance in the window is a multiple of half of it."""
@@ -172,11 +174,14 @@ def diverging_lut() -> NDArray[np.uint8]:
 
     Zero lies between entries 127 and 128; show values v with index round(127.5 + 127.5 * v / limit).
     """
-    ends = [colour("eps"), QColor(palette().raised if palette().is_dark else "#F3F3F5"), colour("score")]
-    stops = np.array([[c.red(), c.green(), c.blue()] for c in ends], dtype=np.float64)
-    index = np.arange(256)
-    channels = [np.interp(index, [0.0, 127.5, 255.0], stops[:, channel]) for channel in range(3)]
-    return np.round(np.stack(channels, axis=1)).astype(np.uint8)
+    return diverging(*diverging_stops())
+
+
+def diverging_stops() -> tuple[RGB, RGB, RGB]:
+    """The colours (RGB) of ``diverging_lut`` at its low end, at zero and at its high end."""
+    zero = QColor(palette().raised if palette().is_dark else "#F3F3F5")
+    low, middle, high = ((c.red(), c.green(), c.blue()) for c in (colour("eps"), zero, colour("score")))
+    return low, middle, high
 
 
 def font(size: Size = "body", *, numbers: bool = False, bold: bool = False) -> QFont:

@@ -13,6 +13,7 @@ from functools import cache
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from core.errors import Refusal
+from core.migration import migrated
 from core.requests import (
     MAX_BRANCHES,
     SCHEMA,
@@ -62,9 +63,7 @@ NUMBERS: Mapping[tuple[type, str], tuple[float, float]] = {
     (DistanceRequest, "pictures"): (0, 2**31 - 1),
     (DistanceRequest, "neighbours"): (1, 100),
     (Trial, "batches"): (1, MAX_PICTURES),
-    (FromStep, "step"): (0, MAX_T),
     (FromMorph, "frames"): (0, MAX_FRAMES - 1),
-    (SampleRequest, "cells"): (0, MAX_COUNT - 1),
     (InvertRequest, "refinements"): (0, MAX_REFINEMENTS),
     (MorphRequest, "refinements"): (0, MAX_REFINEMENTS),
     (MorphRequest, "frames"): (2, MAX_FRAMES),
@@ -84,6 +83,14 @@ NUMBERS_BY_NAME: Mapping[str, tuple[float, float]] = {
     "aside": (0, 2**31 - 1),
     "final_alpha_bar": (0, 1),
     "first_alpha_bar": (0, 1),
+    "step": (0, MAX_T),
+    "cells": (0, MAX_COUNT - 1),
+    "columns": (0, MAX_COUNT),
+    "zoom": (1, 64),
+    "milliseconds": (1, 60_000),
+    "low": (0, 255),
+    "zero": (0, 255),
+    "high": (0, 255),
 }
 ANY_NUMBER = (-(2.0**63), 2.0**63)
 MAX_LENGTHS: Mapping[str, int] = {
@@ -98,6 +105,8 @@ MAX_LENGTHS: Mapping[str, int] = {
     "pictures": MAX_PICTURES,
     "trials": 1000,
     "aside": MAX_PICTURES,
+    "rows": 64,
+    "names": MAX_COUNT,
 }
 SHA256 = re.compile("[0-9a-f]{64}")
 
@@ -113,19 +122,12 @@ def to_json(request: Any) -> Json:
 def from_json(cls: type[R], data: object) -> R:
     """The request of class ``cls`` that ``to_json`` wrote.
 
-    Raises Refusal, naming the field, for another schema, for fields that are unknown, missing, of another type, not
-    finite or absurdly large, and for branches nested deeper than 32.
+    Older schemas are brought to the present one. Raises Refusal, naming the field, for a newer schema, for fields that
+    are unknown, missing, of another type, not finite or absurdly large, and for branches nested deeper than 32.
     """
     if not isinstance(data, dict):
         raise Refusal("This is not a request: a request is a JSON object.")
-    schema = data.get("schema")
-    if type(schema) is not int or schema != SCHEMA:
-        raise Refusal(
-            f"This request has schema {_shown(schema)}, but only schema {SCHEMA} can be read: "
-            "it may have been written by a newer version."
-        )
-    fields = {name: value for name, value in data.items() if name != "schema"}
-    request: R = _Reader().dataclass(cls, fields, "request")
+    request: R = _Reader().dataclass(cls, migrated(data), "request")
     return request
 
 

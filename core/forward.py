@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from core.conversion import convert, display_pixels
 from core.errors import Refusal
 from core.levels import Level
 from core.noise import initial_noise
-from core.schedules import Schedule
+from core.requests import NoiseRequest
+from core.schedules import Schedule, make_schedule
 
 Floats = NDArray[np.float32]
 Pixels = NDArray[np.uint8]
@@ -63,6 +66,22 @@ class Forward:
         np.multiply(self.eps, np.float32(level.sigma), out=self._noise)
         self._x_t += self._noise
         return self._x_t
+
+
+def shown_picture(x: Floats, normalised: bool) -> Pixels:
+    """x clamped to [-1, 1], or with its own extremes as black and white; any shape."""
+    low, high = float(x.min()), float(x.max())
+    if normalised and high > low:
+        return to_picture((x - np.float32(low)) * np.float32(2 / (high - low)) - np.float32(1))
+    return to_picture(x)
+
+
+def forward_of(request: NoiseRequest, pixels: Pixels) -> Forward:
+    """The forward process that a request describes, on its picture (height, width, 1, 3 or 4): at its own size or,
+    where the request says a smaller one, scaled down as the screen does. Raises Refusal."""
+    conversion = replace(request.image.conversion, crop=(0.0, 0.0, 1.0, 1.0))
+    scaled = display_pixels(pixels, max(conversion.size))
+    return Forward(convert(scaled, conversion), make_schedule(request.schedule), request.seed)
 
 
 def to_picture(x: Floats) -> Pixels:

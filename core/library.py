@@ -223,7 +223,10 @@ class Library:
         Raises:
             Refusal: the picture is not open.
         """
+        return torch.from_numpy(spec.from_picture(self.image(ref).pixels, ref.conversion))[None]
+
+    def image(self, ref: ImageRef) -> OpenedImage:
+        """Raises: Refusal where it is not open."""
         if ref.sha256 not in self._images:
             raise Refusal("The picture of this run is not open. Open it again, then run again.")
-        pixels = self._images[ref.sha256].pixels
-        return torch.from_numpy(spec.from_picture(pixels, ref.conversion))[None]
+        return self._images[ref.sha256]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
+import json
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +15,8 @@ from PIL import Image, ImageDraw, ImageFont
 
 from core.errors import Refusal
 from core.files import write_file
+from core.recipe import Recipe, to_text
+from core.recipe_files import beside, carrying
 
 Pixels = NDArray[np.uint8]
 
@@ -69,29 +73,46 @@ def _written(text: str, width: int, channels: int) -> Pixels:
     return np.repeat(np.asarray(line)[:, :, None], channels, axis=2)
 
 
-def write_png(path: Path, pixels: Pixels) -> None:
-    """Write (H, W, 1|3|4) uint8 as a PNG that holds pixels and nothing else. Raises Refusal."""
-    image = Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels)
-    write_file(path, lambda stream: image.save(stream, "PNG"))
+def write_png(path: Path, pixels: Pixels, recipe: Recipe | None = None) -> None:
+    """Write (H, W, 1|3|4) uint8 as a PNG that holds the pixels, their recipe and nothing else. Raises Refusal."""
+    write_file(path, lambda stream: _save_png(stream, pixels, recipe))
 
 
-def write_animation(path: Path, pictures: Pixels, milliseconds: int) -> None:
-    """Write (n, H, W, 1|3) uint8 as an endless animation, the format by the path's ending; exact but for GIF's 256
-    colours a frame. Raises Refusal."""
+def png_bytes(pixels: Pixels, recipe: Recipe | None = None) -> bytes:
+    """The same PNG as bytes."""
+    stream = io.BytesIO()
+    _save_png(stream, pixels, recipe)
+    return stream.getvalue()
+
+
+def _save_png(stream: BinaryIO, pixels: Pixels, recipe: Recipe | None) -> None:
+    image = Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else np.ascontiguousarray(pixels))
+    image.save(stream, "PNG", **_carried("PNG", recipe))
+
+
+def _carried(form: str, recipe: Recipe | None) -> dict[str, Any]:
+    return {} if recipe is None else carrying(form, recipe.sentence, to_text(recipe))
+
+
+def write_animation(path: Path, pictures: Pixels, milliseconds: int, recipe: Recipe | None = None) -> None:
+    """Write (n, H, W, 1|3) uint8 as an endless animation with its recipe, the format by the path's ending; exact but
+    for GIF's 256 colours a frame. Raises Refusal."""
     name = ANIMATIONS[path.suffix.lower()]
     Image.init()
     if name not in Image.SAVE_ALL:
         raise Refusal(f"{path.suffix} animations cannot be written here. Name a .gif instead.")
     first, *others = (Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels) for pixels in pictures)
-
-    def write(stream: BinaryIO) -> None:
-        first.save(stream, name, save_all=True, append_images=others, duration=milliseconds, loop=0, lossless=True)
-
-    write_file(path, write)
+    how: dict[str, Any] = {"duration": milliseconds, "loop": 0, "lossless": True, **_carried(name, recipe)}
+    write_file(path, lambda stream: first.save(stream, name, save_all=True, append_images=others, **how))
 
 
-def write_npy(path: Path, values: NDArray[np.float32]) -> None:
-    """Write an array as .npy. Raises Refusal."""
+def there_and_back(pictures: Pixels) -> Pixels:
+    """The frames (n, ...) and then those between the ends again, backwards: an endless loop without a jump."""
+    return np.concatenate([pictures, pictures[-2:0:-1]])
+
+
+def write_npy(path: Path, values: NDArray[np.float32], recipe: Recipe | None = None) -> None:
+    """Write an array as .npy, and its recipe beside it as <name>.npy.json. Raises Refusal."""
     values = np.ascontiguousarray(values)
 
     def write(stream: BinaryIO) -> None:  # np.save's own errors would not say that the disk is full
@@ -99,3 +120,9 @@ def write_npy(path: Path, values: NDArray[np.float32]) -> None:
         stream.write(values.data)
 
     write_file(path, write)
+    if recipe is None:
+        return
+    data = {"about": recipe.sentence, **json.loads(to_text(recipe))}
+    lines = (f"{json.dumps(name)}: {json.dumps(value, ensure_ascii=False)}" for name, value in data.items())
+    text = "{\n " + ",\n ".join(lines) + "\n}\n"
+    write_file(beside(path), lambda stream: stream.write(text.encode()))

@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.conversion import convert, display_pixels
-from core.forward import Forward, to_picture
+from core.forward import Forward, shown_picture
+from core.images import OpenedImage
 from core.levels import Level
-from core.requests import Conversion, ScheduleSpec
+from core.requests import Conversion, ImageRef, NoiseRequest, ScheduleSpec
 from core.schedules import Schedule, make_schedule
 
 Pictures = NDArray[np.uint8]
@@ -43,7 +44,7 @@ class ForwardScene:
         """``pixels`` uint8 (H, W, 1, 3 or 4); ``background`` is what transparent parts become."""
         self._pixels = opaque(display_pixels(pixels, LARGEST), background)
         self.schedule = schedule
-        self._seed = seed
+        self._seed, self.background = seed, background
         self.scaled = self._pixels.shape[:2] != pixels.shape[:2]
         self.forward = Forward(self._pixels, schedule, seed)
 
@@ -65,10 +66,7 @@ class ForwardScene:
         """x_t clamped to [-1, 1], or with its own extremes as black and white."""
         x = self.forward.at(t)
         low, high = float(x.min()), float(x.max())
-        if normalised and high > low:
-            picture = to_picture((x - np.float32(low)) * np.float32(2 / (high - low)) - np.float32(1))
-        else:
-            picture = to_picture(x)
+        picture = shown_picture(x, normalised)
         return Shown(picture[None], x[None], (low, high), "normalised" if normalised else "clamped to [-1, 1]")
 
     def strip(self, schedule: Schedule) -> Pictures:
@@ -78,6 +76,13 @@ class ForwardScene:
     @cached_property
     def _small(self) -> Pictures:
         return display_pixels(self._pixels, STRIP_SIDE)
+
+
+def noise_request(image: OpenedImage, scene: ForwardScene, schedule: ScheduleSpec, t: int, seed: int) -> NoiseRequest:
+    """What makes x_t of a scene again."""
+    channels = scene.x0.shape[3]
+    conversion = Conversion(scene.size, channels, background=scene.background)
+    return NoiseRequest(ImageRef(image.sha256, conversion), schedule, (t,), seed)
 
 
 def opaque(pixels: Pictures, background: tuple[int, int, int]) -> Pictures:

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from core.errors import Refusal
 from core.files import check_writable
-from core.render import ANIMATIONS, contact_sheet, enlarged, write_animation, write_png
+from core.recipe import Recipe, as_film, as_sheet
+from core.render import ANIMATIONS, contact_sheet, enlarged, there_and_back, write_animation, write_png
 
 FORMATS = {
     ".gif": "GIF animation (*.gif)",
@@ -30,26 +31,27 @@ class ExportSettings:
     zoom: int = 8
 
 
-def there_and_back(pictures: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The frames (n, ...) and then those between the ends again, backwards: an endless loop without a jump."""
-    return np.concatenate([pictures, pictures[-2:0:-1]])
-
-
 def export(
     path: Path,
     pictures: NDArray[np.uint8],
     names: Sequence[str],
     columns: int,
     settings: ExportSettings = ExportSettings(),
+    recipe: Recipe | None = None,
 ) -> str:
-    """Write frames uint8 (n, H, W, C) in the format of the path's ending, and say what was written. Raises Refusal."""
+    """Write frames uint8 (n, H, W, C) with the ``recipe`` of these frames in the format of the path's ending, and say
+    what was written. Raises Refusal."""
     check_writable(path, *FORMATS)
     if not len(pictures):
         raise Refusal("No frame is finished yet. Wait for the first ones, or press Morph.")
     if path.suffix.lower() not in ANIMATIONS:
-        write_png(path, contact_sheet(pictures, names, columns, settings.zoom))
+        made = None if recipe is None else as_sheet(recipe, names, columns, settings.zoom)
+        write_png(path, contact_sheet(pictures, names, columns, settings.zoom), made)
         return f"Contact sheet of {len(pictures)} frames written to {path}"
     shown = there_and_back(pictures) if settings.there_and_back else pictures
-    write_animation(path, enlarged(shown, settings.zoom), settings.milliseconds)
+    made = None
+    if recipe is not None:
+        made = as_film(recipe, settings.milliseconds, zoom=settings.zoom, there_and_back=settings.there_and_back)
+    write_animation(path, enlarged(shown, settings.zoom), settings.milliseconds, made)
     seconds = len(shown) * settings.milliseconds / 1000
     return f"{len(shown)} frames, {seconds:.1f} s, written to {path}"

@@ -12,6 +12,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QImage, qRgb
 
 from app.theme import diverging_lut
+from core.signed import indices, limit_of, one_channel
 
 _FORMATS = {1: QImage.Format.Format_Grayscale8, 3: QImage.Format.Format_RGB888, 4: QImage.Format.Format_RGBA8888}
 
@@ -36,10 +37,7 @@ def stack(pictures: NDArray[np.uint8]) -> QImage:
 def signed_stack(values: NDArray[Any], limit: float) -> QImage:
     """Signed numbers (n, height, width) through the diverging map, zero in its middle, saturated at +-``limit``."""
     count, height, width = values.shape
-    scaled = np.multiply(values, 127.5 / limit, dtype=np.float32)
-    scaled += 128.0  # 127.5, and a half for rounding
-    np.clip(np.nan_to_num(scaled, copy=False, nan=128.0), 0, 255, out=scaled)
-    rows = scaled.astype(np.uint8).reshape(count * height, width)
+    rows = indices(values, limit).reshape(count * height, width)
     image = QImage(rows.data, width, count * height, width, QImage.Format.Format_Indexed8)
     image.setColorTable([qRgb(*(int(channel) for channel in entry)) for entry in diverging_lut()])
     return image.convertToFormat(QImage.Format.Format_RGB32)
@@ -71,9 +69,9 @@ class Content:
     def of_signed(cls, values: NDArray[Any], limit: float | None) -> Content:
         """``values`` (count, channels, height, width); several channels are shown by their mean."""
         count, channels, height, width = values.shape
-        shown = values[:, 0] if channels == 1 else values.mean(axis=1)
+        shown = one_channel(values)
         if limit is None:
-            limit = max(float(np.abs(shown).max(initial=0.0, where=np.isfinite(shown))), 1e-6)
+            limit = limit_of(shown)
         mean = "" if channels == 1 else f", mean of {channels} channels"
         text = f"\u00b1{number(limit, 2 + _finer(limit)).strip()}{mean}"
         image = signed_stack(shown, limit)

@@ -20,6 +20,9 @@ COMMANDS = (
     "denoise",
     "invert",
     "interpolate",
+    "run",
+    "inspect",
+    "convert",
     "scan",
     "train",
     "evaluate",
@@ -27,6 +30,9 @@ COMMANDS = (
     "ablation",
     "runs",
 )
+
+MODULES = {"run": "replay"}
+"""Of commands that lie in a module of another name."""
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -62,7 +68,7 @@ def _run(arguments: Sequence[str]) -> int:
     from core.cli.parser import parse
 
     options = parse(arguments)
-    command = import_module(f"core.cli.{options.command}")
+    command = import_module(f"core.cli.{MODULES.get(options.command, options.command)}")
     code: int = getattr(command, options.command)(options)
     return code
 

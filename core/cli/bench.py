@@ -11,6 +11,7 @@ from core.dataspec import DataSpec
 from core.errors import Refusal
 from core.files import check_writable
 from core.images import OpenedImage
+from core.known_models import remember
 from core.likeness import likeness
 from core.messages import ModelInfo
 from core.model_folder import find_model, open_model
@@ -52,6 +53,7 @@ def open_bench(options: argparse.Namespace) -> Bench:
 
     device = pick_device(options.device)
     opened = open_model(folder, device)
+    remember(opened.info.ref, opened.folder)
     library = Library()
     library.add_model(NetworkModel(opened))
     return Bench(opened.info, opened.spec, library, device, tuple(opened.notes))

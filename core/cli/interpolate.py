@@ -19,6 +19,7 @@ from core.codec import from_json, to_json
 from core.errors import Refusal
 from core.images import OpenedImage
 from core.paths import model_timesteps, partial_timesteps
+from core.recipe import as_film, as_values, of_request
 from core.render import ANIMATIONS, grid, write_animation, write_npy, write_png
 from core.requests import ImageEnd, MorphEnd, MorphRequest, Precision, SamplerSpec, SeedEnd, SpacingName
 
@@ -49,7 +50,7 @@ def interpolate(options: argparse.Namespace) -> int:
     seconds = time.monotonic() - begun
     progress.close()
     x = np.concatenate([run.frames() for run in runs])
-    _write(options, x, bench)
+    _write(options, x, bench, requests)
     result = {
         "requests": [to_json(request) for request in requests],
         "device": bench.device,
@@ -133,14 +134,14 @@ def build_morphs(bench: Bench, options: argparse.Namespace, ends: tuple[MorphEnd
     return requests
 
 
-def _write(options: argparse.Namespace, x: NDArray[np.float32], bench: Bench) -> None:
+def _write(options: argparse.Namespace, x: NDArray[np.float32], bench: Bench, requests: list[MorphRequest]) -> None:
+    recipe = of_request(requests[0], requests[1:])
     if options.npy is not None:
-        write_npy(options.npy, x)
+        write_npy(options.npy, x, as_values(recipe))
     if options.out is None:
         return
     pictures: Any = bench.spec.to_picture(x)
     if options.out.suffix.lower() in ANIMATIONS:
-        write_animation(options.out, pictures, options.milliseconds)
+        write_animation(options.out, pictures, options.milliseconds, as_film(recipe, options.milliseconds))
     else:
-        closed = len(options.ends) > 2 and not options.grid
-        write_png(options.out, grid(pictures, options.frames - closed))
+        write_png(options.out, grid(pictures, recipe.shown.columns), recipe)

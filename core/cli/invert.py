@@ -16,6 +16,7 @@ from core.codec import from_json, to_json
 from core.inversion_plan import obstacles, reconstruction
 from core.measures import LatentStatistics, latent_statistics, mean_squared_error, psnr
 from core.paths import model_timesteps
+from core.recipe import as_values, of_request
 from core.render import write_npy, write_png
 from core.requests import ImageRef, InvertRequest, Precision, SpacingName
 
@@ -48,10 +49,10 @@ def invert(options: argparse.Namespace) -> int:
     x0, latent = inversion.trajectory.frame(0), inversion.trajectory.frame(request.steps)
     again = down.trajectory.frame(down.request.steps)
     if options.npy is not None:
-        write_npy(options.npy, latent)
+        write_npy(options.npy, latent, as_values(of_request(request)))
     if options.out is not None:
         (shown,) = bench.spec.to_picture(again)
-        write_png(options.out, shown)
+        write_png(options.out, shown, of_request(down.request))
     mse = float(mean_squared_error(again, x0, bench.spec.low, bench.spec.high)[0])
     statistics = latent_statistics(latent)
     result = {

@@ -9,11 +9,11 @@ from pathlib import Path
 import resources
 from core.cli.output import report
 from core.codec import to_json
-from core.conversion import convert
 from core.errors import Refusal
 from core.files import check_writable
-from core.forward import Forward
+from core.forward import forward_of
 from core.images import OpenedImage, open_image
+from core.recipe import of_request
 from core.render import strip, write_png
 from core.requests import Conversion, ImageRef, NoiseRequest, ScheduleSpec
 from core.schedules import make_schedule
@@ -29,9 +29,9 @@ def noise(options: argparse.Namespace) -> int:
     schedule = make_schedule(ScheduleSpec(options.schedule, options.T))
     channels = 1 if image.pixels.shape[2] == 1 else 3
     conversion = Conversion(size=image.size, channels=channels)
-    forward = Forward(convert(image.pixels, conversion), schedule, options.seed)
-    write_png(options.out, strip(forward.strip(options.t)))
     request = NoiseRequest(ImageRef(image.sha256, conversion), schedule.spec, options.t, options.seed)
+    forward = forward_of(request, image.pixels)
+    write_png(options.out, strip(forward.strip(options.t)), of_request(request))
     levels = [forward.level(t) for t in options.t]
     result = {
         "request": to_json(request),

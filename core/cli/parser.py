@@ -27,6 +27,7 @@ from core.cli.arguments import (
 )
 from core.cli.reading import add_scan
 from core.cli.runs import add_arguments as add_runs
+from core.cli.replay_arguments import add_run
 from core.cli.training_arguments import add_ablation, add_evaluate, add_nearest, add_train
 from core.errors import Refusal
 from core.requests import (
@@ -46,6 +47,9 @@ usage: main.py [IMAGE | FOLDER | MODEL ...]     open the window
        main.py interpolate A B --model M ...    from picture to picture through their latents
        main.py scan FOLDER ...                  what there is in a folder of pictures
        main.py train FOLDER --out RUN ...       train a model on a folder of pictures
+       main.py run RECIPE --out FILE ...        a result again, from the picture of it or its request
+       main.py inspect FILE|FOLDER ...          what a model's file is, how that is known, what is guessed
+       main.py convert FILE|FOLDER --out DIR ... the model as a folder that opens without questions
        main.py evaluate --model M --data FOLDER ...   its likelihood, and how far its samples are from the pictures
        main.py nearest MODEL FOLDER --out SHEET.png ...   the training pictures nearest to its samples
        main.py ablation FOLDER --out DIR ...    what DDPM's table 2 compares, on a folder of pictures
@@ -72,6 +76,9 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     _add_invert(commands.add_parser("invert", help="a picture's latent and its reconstruction", allow_abbrev=False))
     _add_interpolate(commands.add_parser("interpolate", help="from picture to picture", allow_abbrev=False))
     add_scan(commands.add_parser("scan", help="what there is in a folder of pictures", allow_abbrev=False))
+    add_run(commands.add_parser("run", help="a result again, from its recipe", allow_abbrev=False))
+    _add_inspect(commands.add_parser("inspect", help="what a model's file is", allow_abbrev=False))
+    _add_convert(commands.add_parser("convert", help="a model's file as a folder", allow_abbrev=False))
     add_train(commands.add_parser("train", help="train a model on a folder", allow_abbrev=False))
     add_evaluate(commands.add_parser("evaluate", help="measure a model on a folder", allow_abbrev=False))
     add_nearest(commands.add_parser("nearest", help="has a model learned by heart", allow_abbrev=False))

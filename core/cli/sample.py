@@ -15,6 +15,7 @@ from core.codec import from_json, to_json
 from core.errors import Refusal
 from core.messages import ClassifierInfo, ModelInfo
 from core.paths import model_timesteps
+from core.recipe import as_values, in_columns, of_request
 from core.render import grid, write_npy, write_png
 from core.requests import Precision, SampleRequest, SamplerSpec, SpacingName
 
@@ -45,9 +46,10 @@ def draw(request: SampleRequest, bench: Bench, options: argparse.Namespace, note
     seconds = time.monotonic() - begun
     progress.close()
     if options.npy is not None:
-        write_npy(options.npy, x)
+        write_npy(options.npy, x, as_values(of_request(request)))
     if options.out is not None:
-        write_png(options.out, grid(bench.spec.to_picture(x), options.columns))
+        recipe = in_columns(of_request(request), options.columns)
+        write_png(options.out, grid(bench.spec.to_picture(x), options.columns), recipe)
     result = {
         "request": to_json(request),
         "device": bench.device,

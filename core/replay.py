@@ -1,0 +1,226 @@
+"""A recipe made again: what its requests name is found by hash, its runs are walked, and its picture is put together.
+
+The pixels are those that the window showed, on the same machine and device.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core import jobs
+from core.checkpoints.answers import AnswerBook
+from core.codec import MAX_T
+from core.errors import Refusal
+from core.forward import forward_of, shown_picture
+from core.known_models import place_of, remember
+from core.known_pictures import find_pictures
+from core.library import Library, NetworkModel
+from core.messages import Inspection, Preview
+from core.model_folder import find_model, open_model
+from core.morph import MorphRun
+from core.morph_plan import places
+from core.recipe import Quantity, Recipe, Request, Shown, classifiers_of, images_of, models_of
+from core.recognisers import open_recogniser
+from core.render import contact_sheet, enlarged, grid, there_and_back
+from core.request_words import printable
+from core.requests import InspectImage, ModelRef, NoiseRequest, SampleRequest
+from core.run import Run, Work
+from core.signed import coloured
+from core.store import DEFAULT_CAP
+from core.workers import work_of
+
+Pixels = NDArray[np.uint8]
+Values = NDArray[np.float32]
+OnStep = Callable[[int, int], None]
+
+_PICTURES: tuple[Quantity, ...] = ("x_t", "x0_hat")
+
+
+def unheard(_done: int, _total: int) -> None:
+    pass
+
+
+# ------------------------------------------------------------------------------------------------ what is named
+
+
+def library_for(
+    requests: Sequence[Request],
+    *,
+    models: Sequence[str | Path] = (),
+    images: Sequence[str | Path] = (),
+    device: str = "cpu",
+) -> Library:
+    """All that the requests name, open. ``models`` (also classifiers) and ``images`` are places to look first; then
+    come those that are bundled or known. Raises Refusal, with name and hash, for what is nowhere."""
+    library = Library()
+    places = list(models)
+    opened: set[str] = set()
+    for request in requests:
+        for ref in (*models_of(request), *classifiers_of(request)):
+            if ref.sha256 not in opened:
+                _open(ref, ref in classifiers_of(request), places, library, device)
+                opened.add(ref.sha256)
+    wanted = {image.sha256: image for request in requests for image in images_of(request)}
+    for image in find_pictures(tuple(wanted), images):
+        library.add_image(image)
+    return library
+
+
+def _open(ref: ModelRef, is_classifier: bool, places: Sequence[str | Path], library: Library, device: str) -> None:
+    opened = _opened_classifier if is_classifier else _opened_model
+    reasons = []
+    for place in places:
+        try:
+            if opened(place, library, device) == ref.sha256:
+                return
+        except Refusal as refusal:
+            reasons.append(refusal)
+    known = place_of(ref)
+    with contextlib.suppress(Refusal):  # it was a model once
+        if known is not None and opened(known, library, device) == ref.sha256:
+            return
+    if len(places) == len(reasons) == 1:
+        raise reasons[0]
+    what = "classifier" if is_classifier else "model"
+    said = f" What was named is another {what}." if places else ""
+    raise Refusal(
+        f"The {what} “{printable(ref.name)}” ({ref.sha256[:12]}…) is neither bundled nor known on this computer.{said} "
+        "Name its folder or file with --model, or open it in the window once.",
+        "\n".join((ref.sha256, *map(str, reasons))),
+    )
+
+
+def _opened_model(place: str | Path, library: Library, device: str) -> str:
+    path = find_model(place)
+    opened = open_model(path, device, AnswerBook().of(path))
+    library.add_model(NetworkModel(opened))
+    remember(opened.info.ref, path)
+    return opened.info.ref.sha256
+
+
+def _opened_classifier(place: str | Path, library: Library, device: str) -> str:
+    opened = open_recogniser(place, device, AnswerBook().of(Path(place)) or {})
+    library.add_recogniser(opened.recogniser)
+    remember(opened.recogniser.info.ref, opened.folder)
+    return opened.recogniser.info.ref.sha256
+
+
+# ------------------------------------------------------------------------------------------------ making it again
+
+
+def picture(recipe: Recipe, library: Library, device: str = "cpu", on_step: OnStep = unheard) -> Pixels:
+    """What the recipe's file showed, uint8 (height, width, channels); a film's frames as a grid. Raises Refusal."""
+    return laid_out(made(recipe, library, device, on_step)[1], recipe.shown)
+
+
+def laid_out(pictures: Pixels, shown: Shown) -> Pixels:
+    """Pictures (n, height, width, channels) as the one that is shown, (height, width, channels)."""
+    if shown.layout == "sheet":
+        names = [*shown.names, *[""] * len(pictures)][: len(pictures)]
+        return contact_sheet(pictures, names, shown.columns or len(pictures), shown.zoom)
+    if len(pictures) == 1:
+        return enlarged(pictures[0], shown.zoom)
+    return enlarged(grid(pictures, shown.columns or None), shown.zoom)
+
+
+def frames(pictures: Pixels, shown: Shown) -> Pixels:
+    """The same pictures as the frames of a film."""
+    return enlarged(there_and_back(pictures) if shown.there_and_back else pictures, shown.zoom)
+
+
+def made(recipe: Recipe, library: Library, device: str = "cpu", on_step: OnStep = unheard) -> tuple[Values, Pixels]:
+    """The values float32 (n, *event_shape) of all that is shown, and their pictures uint8 (n, height, width, channels).
+
+    Raises Refusal where the requests do not fit what they name.
+    """
+    shown = recipe.shown
+    first = recipe.request
+    at_end = isinstance(first, NoiseRequest | InspectImage) or shown.step >= first.steps
+    others = replace(shown, step=MAX_T) if at_end else shown  # rows may be of different lengths
+    parts = [
+        _made(request, shown if row == 0 else others, library, device, on_step)
+        for row, request in enumerate(recipe.requests)
+    ]
+    return np.concatenate([values for values, _ in parts]), np.concatenate([pictures for _, pictures in parts])
+
+
+def _made(request: Request, shown: Shown, library: Library, device: str, on_step: OnStep) -> tuple[Values, Pixels]:
+    if isinstance(request, NoiseRequest):
+        return _noised(request, shown, library)
+    if isinstance(request, InspectImage):
+        return _coloured(_of(jobs.inspect_image(request, library, device), shown.quantity), shown)
+    work = work_of(request, library, device, find_run=lambda _: None, cap=DEFAULT_CAP)
+    step = min(shown.step, len(work.path) - 1)
+    _walk(work, step, shown.cells, on_step)
+    if isinstance(work, MorphRun):
+        cells = shown.cells or range(len(places(work.request)))
+        parts = [_state(work, step, cell, shown) for cell in cells]
+        return np.concatenate([values for values, _ in parts]), np.concatenate([pixels for _, pixels in parts])
+    values, pictures = _state(work, step, None, shown)
+    chosen: Any = list(shown.cells) or slice(None)
+    if shown.cells and max(shown.cells) >= len(pictures):
+        raise Refusal(f"The run has {len(pictures)} samples, but sample {max(shown.cells) + 1} is asked for.")
+    return values[chosen], pictures[chosen]
+
+
+def _walk(work: Work, step: int, cells: Sequence[int], on_step: OnStep) -> None:
+    """As far as is needed for this state, of a morph for those of these frames."""
+    for made_step in work.work():
+        on_step(made_step.done, work.total)
+        if isinstance(work, Run):
+            if isinstance(getattr(work, "request", None), SampleRequest):
+                work.refuse_no_numbers()
+            if made_step.done >= step:
+                return
+        elif isinstance(work, MorphRun) and cells and all(map(work.is_made, cells)):
+            return
+
+
+def _state(work: Work, step: int, frame: int | None, shown: Shown) -> tuple[Values, Pixels]:
+    """A state as the window shows it: what is stored as it is, what the network sees in it looked up again."""
+    found, stored = work.run_of(frame), jobs.stored_preview(work, step, frame)
+    if found is None:
+        raise Refusal("The morph has no such frame.")
+    run, cells = found
+    quantity = "x_t" if shown.quantity == "x0_hat" and run.path[step].is_clean else shown.quantity
+    if quantity == "x_t" and stored is not None:
+        return np.asarray(jobs.stored_values(work, step, frame)), np.asarray(stored.x_t)
+    looked = run.predict(step, cells)
+    if quantity == "x_t":
+        return looked.x_t.cpu().numpy(), jobs.preview(run.model, looked).x_t
+    if quantity == "x0_hat":
+        return looked.prediction.x0_hat.float().cpu().numpy(), _of(jobs.preview(run.model, looked), quantity)
+    return _coloured(_of(jobs.preview(run.model, looked), quantity), shown)
+
+
+def _of(seen: Inspection | Preview, quantity: Quantity) -> NDArray[Any]:
+    found = getattr(seen, quantity, None)
+    if found is None:
+        raise Refusal(f"There is no {quantity} to show at t = {seen.level.t:g} of this run.")
+    return np.asarray(found)
+
+
+def _coloured(found: NDArray[Any], shown: Shown) -> tuple[Values, Pixels]:
+    """What is a picture already has no other values; signed numbers get their colours."""
+    if shown.quantity in _PICTURES:
+        values = found.transpose(0, 3, 1, 2) / np.float32(127.5) - np.float32(1)
+        return values.astype(np.float32), found
+    return found, coloured(found, shown.signed)
+
+
+def _noised(request: NoiseRequest, shown: Shown, library: Library) -> tuple[Values, Pixels]:
+    forward = forward_of(request, library.image(request.image).pixels)
+    if shown.quantity == "eps":
+        return _coloured(forward.eps.transpose(2, 0, 1)[None], shown)
+    times = request.timesteps
+    chosen = [times[cell] for cell in shown.cells if cell < len(times)] or times
+    x = np.stack([forward.at(t) for t in chosen])
+    pictures = np.stack([shown_picture(x_t, shown.normalised) for x_t in x])
+    return x.transpose(0, 3, 1, 2), pictures
