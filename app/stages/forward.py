@@ -14,7 +14,7 @@ from app.mementos import Entry, entry_of
 from app.stages.base import Stage
 from app.stages.forward_controls import NO_GHOST, ForwardControls
 from app.stages.forward_pictures import ForwardPictures
-from app.stages.forward_scene import ForwardScene, schedule_named, snr_words
+from app.stages.forward_scene import ForwardScene, noise_request, schedule_named, snr_words
 from app.stages.forward_strips import ForwardStrips
 from app.stages.network_eye import NetworkEye
 from app.state import AppState, Cursor
@@ -29,6 +29,7 @@ from app.widgets.transport import Transport
 from core.codec import from_json, to_json
 from core.errors import Refusal
 from core.messages import Failed
+from core.recipe import Quantity, Recipe, Shown
 from core.requests import ScheduleSpec
 from core.schedules import Schedule, make_schedule
 
@@ -258,6 +259,7 @@ class ForwardStage(Stage):
         self.x_0.set_names([image.name], (f"scaled to {width} × {height}",) if scaled else ())
         self.eps.set_signed(scene.eps)
         self.eps.set_caption(f"seed {self.state.seed}")
+        self.eps.set_names([f"ε, seed {self.state.seed}"], (), self._recipe("eps", 0))
         self.algorithm.light(2)
         self._fill_strips()
         self._show()
@@ -303,6 +305,14 @@ class ForwardStage(Stage):
         self._show_x_t()
         self._look()
 
+    def _recipe(self, quantity: Quantity, t: int) -> Recipe | None:
+        """How what a pane shows is made again."""
+        image, scene = self.state.image, self._scene
+        if image is None or scene is None:
+            return None
+        request = noise_request(image, scene, self.state.schedule, t, self.state.seed)
+        return Recipe(request, Shown(quantity, normalised=self._normalised and quantity == "x_t"))
+
     def _show_x_t(self) -> None:
         if self._scene is None:
             return
@@ -310,7 +320,8 @@ class ForwardStage(Stage):
         shown = self._scene.x_t(t, self._normalised)
         self.x_t.set_pictures(shown.picture, shown.values, shown.value_range)
         self.x_t.set_caption(f"t = {t}, {shown.mapping}")
-        self.x_t.set_names([f"{self.x_0.name(0)}, t = {t}"], (*self.x_0.notes, shown.mapping))
+        named = f"{self.x_0.name(0)}, t = {t}"
+        self.x_t.set_names([named], (*self.x_0.notes, shown.mapping), self._recipe("x_t", t))
         self.histogram.set_values(shown.values, "x_t")
 
     # The network

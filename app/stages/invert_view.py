@@ -15,6 +15,7 @@ from app.state import Run
 from app.widgets.picture_pane import CAPTION_HEIGHT
 from app.widgets.pictures import PicturePane, PictureRow
 from core.messages import Picture, Signed
+from core.recipe import Quantity, Recipe, Shown
 
 if TYPE_CHECKING:
     from app.bridge import Bridge
@@ -136,7 +137,8 @@ class InvertView(QWidget):
         if sight is not None:
             self.returned.set_pictures(sight.x_t)
             self.returned.set_caption(words)
-            self.returned.set_names([words] * len(sight.x_t), CLAMPED)
+            recipe = None if run is None else Recipe(run.request, Shown("x_t", run.stored))
+            self.returned.set_names([words] * len(sight.x_t), CLAMPED, recipe)
 
     def error_at(self, position: int) -> Signed | None:
         """The way down minus the way up at that position's t, (n, C, H, W); None while either is missing."""
@@ -168,10 +170,17 @@ class InvertView(QWidget):
     def _see(self, run: Run, step: int) -> Sight | None:
         """A state; of the latent, the way down knows what the network sees in it."""
         sight, down = self._sights.see(run.job, step), self._walk.down_run
-        if self._position == self._walk.top and down is not None and sight is not None and not sight.is_complete:
-            again = self._sights.memory.get(down.job, 0)
-            return again if again is not None and len(again.x_t) == len(sight.x_t) else sight
+        if down is not None and self._is_seen_by_the_way_down(run, step):
+            return self._sights.memory.get(down.job, 0)
         return sight
+
+    def _is_seen_by_the_way_down(self, run: Run, step: int) -> bool:
+        """Whether it is the latent, and only the way down knows what the network sees in it."""
+        sight, down = self._sights.see(run.job, step), self._walk.down_run
+        if self._position != self._walk.top or down is None or sight is None or sight.is_complete:
+            return False
+        again = self._sights.memory.get(down.job, 0)
+        return again is not None and len(again.x_t) == len(sight.x_t)
 
     @Slot(int)
     def _clicked(self, cell: int) -> None:
@@ -207,12 +216,22 @@ class InvertView(QWidget):
         names = [f"run {run.job}, sample {cell + 1}, {when}" for cell in range(len(sight.x_t))]
         self.x_t.set_pictures(self._cut(sight.x_t), None, sight.x_t_range)
         self.x_t.set_caption(f"{when}{self._way()}, clamped{which}")
-        self.x_t.set_names(names if self.cell is None else names[self.cell :], CLAMPED)
+        self.x_t.set_names(names if self.cell is None else names[self.cell :], CLAMPED, self._recipe("x_t"))
         if sight.x0_hat is not None:
             self.x0_hat.set_pictures(self._cut(sight.x0_hat))
             self.x0_hat.set_caption(self._what_is_seen(when) + which)
             seen = [f"x̂₀ of {name}" for name in names]
-            self.x0_hat.set_names(seen if self.cell is None else seen[self.cell :], CLAMPED)
+            shown = seen if self.cell is None else seen[self.cell :]
+            self.x0_hat.set_names(shown, CLAMPED, self._recipe("x0_hat"))
+
+    def _recipe(self, quantity: Quantity) -> Recipe | None:
+        """How what a pane shows is made again."""
+        (run, step), down = self._walk.at(self._position), self._walk.down_run
+        if run is None:
+            return None
+        if quantity == "x0_hat" and self._is_seen_by_the_way_down(run, step) and down is not None:
+            run, step = down, 0
+        return Recipe(run.request, Shown(quantity, step, () if self.cell is None else (self.cell,)))
 
     def _way(self) -> str:
         if self._walk.up_run is None:

@@ -19,7 +19,8 @@ from app.widgets.pictures import PicturePane, PictureRow
 from app.widgets.sheet import Sheet
 from core.levels import Path
 from core.messages import Failed, Inspection, Picture, Preview
-from core.requests import InspectStep
+from core.recipe import Quantity, Recipe, Shown
+from core.requests import InspectStep, RunRequest
 
 if TYPE_CHECKING:
     from app.bridge import Bridge
@@ -76,6 +77,7 @@ class MorphView(QWidget):
         self._at: InspectStep | None = None
         self._asked: InspectStep | None = None
         self._name = ""
+        self._request: RunRequest | None = None
         self._absence = ""
         """Why the state looked at is not there, if it is not."""
         self._path: Path = ()
@@ -140,7 +142,7 @@ class MorphView(QWidget):
         """
         if run.path != self._path:
             self.show_path(run.path)
-        self._at, self._name = InspectStep(run.job, step, frame), name
+        self._at, self._name, self._request = InspectStep(run.job, step, frame), name, run.request
         self._show_panes(at_data=step == run.steps)
         self.descent.set_position(step, available)
         sight = self._sight(self._at)
@@ -199,18 +201,25 @@ class MorphView(QWidget):
         if self._at.step == len(self._path) - 1:
             self.frame.set_busy(False)
             self.frame.set_pictures(sight.x_t)
-            self.frame.set_names([self._full_name()], _clamping(sight))
+            self.frame.set_names([self._full_name()], _clamping(sight), self._recipe("x_t"))
             self.frame.set_caption(self._name)
             return
         self.x_t.set_busy(False)
         self.x0_hat.set_busy(sight.x0_hat is None)
         self.x_t.set_pictures(sight.x_t, None, sight.x_t_range)
         self.x_t.set_caption(f"t = {level.t:.0f}, clamped")
-        self.x_t.set_names([f"{self._full_name()}, t = {level.t:.0f}"], _clamping(sight))
+        self.x_t.set_names([f"{self._full_name()}, t = {level.t:.0f}"], _clamping(sight), self._recipe("x_t"))
         if sight.x0_hat is not None:
             self.x0_hat.set_pictures(sight.x0_hat)
             self.x0_hat.set_caption(f"{self._name}, t = {level.t:.0f}")
-            self.x0_hat.set_names([f"x̂₀ of {self._full_name()}, t = {level.t:.0f}"], CLAMPED)
+            seen = f"x̂₀ of {self._full_name()}, t = {level.t:.0f}"
+            self.x0_hat.set_names([seen], CLAMPED, self._recipe("x0_hat"))
+
+    def _recipe(self, quantity: Quantity) -> Recipe | None:
+        """How what a pane shows is made again."""
+        if self._at is None or self._at.frame is None or self._request is None:
+            return None
+        return Recipe(self._request, Shown(quantity, self._at.step, (self._at.frame,)))
 
     def _full_name(self) -> str:
         """What the frame is called where it is taken elsewhere."""

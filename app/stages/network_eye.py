@@ -14,6 +14,7 @@ from app.widgets.controls import Choice, MoreSection, ValueSlider
 from app.widgets.conversion import ConversionBox, conversion_for, conversion_words
 from app.widgets.pictures import PicturePane
 from core.messages import Failed, Inspection, ModelInfo
+from core.recipe import Recipe, Shown
 from core.requests import ImageRef, InspectImage, Precision
 from core.schedules import Schedule, make_schedule
 
@@ -145,7 +146,9 @@ class NetworkEye(QObject):
         self.score.set_signed(answer.score)
         height, width = request.image.conversion.size
         name = self._state.image.name if self._state.image else ""
-        self.x0_hat.set_names([f"x̂₀ of {name}, t = {request.t}"], ("clamped to [−1, 1]",))
+        of = f"of {name}, t = {request.t}"
+        self.x0_hat.set_names([f"x̂₀ {of}"], ("clamped to [−1, 1]",), Recipe(request, Shown("x0_hat")))
+        self.score.set_names([f"score {of}"], (), Recipe(request, Shown("score")))
         where = f"t = {request.t}, {width} × {height}"
         for pane in (self.x0_hat, self.score):
             pane.set_caption(where if pane is self.x0_hat else f"t = {request.t}")

@@ -13,6 +13,7 @@ from app.stages.sights import Sight, Sights
 from app.state import Run
 from app.widgets.pictures import PicturePane, PictureRow
 from core.messages import Picture, Signed
+from core.recipe import Quantity, Recipe, Shown
 
 if TYPE_CHECKING:
     from app.bridge import Bridge
@@ -217,11 +218,19 @@ class RunView(QWidget):
         several = self._run.sampling.count > 1
         samples = [f"run {job}, sample {number + 1}{when}" if several else f"run {job}{when}" for number in shown]
         low, high = sight.x_t_range or (-1.0, 1.0)
-        self.x_t.set_names(samples, CLAMPED if low < -1 or high > 1 else ())
-        self.x0_hat.set_names([f"x̂₀ of {sample}" for sample in samples], CLAMPED)
-        self.eps_hat.set_names([f"ε̂ of {sample}" for sample in samples])
-        self.difference.set_names([f"ε_c − ε_u of {sample}" for sample in samples])
-        self.gradient.set_names([f"∇ log p(y | x_t) of {sample}" for sample in samples])
+        made = self._recipe
+        self.x_t.set_names(samples, CLAMPED if low < -1 or high > 1 else (), made("x_t", self._step))
+        self.x0_hat.set_names([f"x̂₀ of {sample}" for sample in samples], CLAMPED, made("x0_hat", self._step))
+        self.eps_hat.set_names([f"ε̂ of {sample}" for sample in samples], (), made("eps_hat", self._step))
+        guided = self._guided_step(self._run)
+        self.difference.set_names([f"ε_c − ε_u of {sample}" for sample in samples], (), made("difference", guided))
+        self.gradient.set_names([f"∇ log p(y | x_t) of {sample}" for sample in samples], (), made("gradient", guided))
+
+    def _recipe(self, quantity: Quantity, step: int) -> Recipe:
+        """How what a pane shows is made again."""
+        assert self._run is not None
+        cells = tuple(range(len(self._run.sampling.samples))) if self.cell is None else (self.cell,)
+        return Recipe(self._run.request, Shown(quantity, step, cells))
 
     def _cut(self, batch: Batch) -> Batch:
         return batch if self.cell is None else batch[self.cell : self.cell + 1]

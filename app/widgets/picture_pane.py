@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -21,12 +22,13 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QApplication, QSizePolicy, QWidget
 
-from app.theme import colour, palette, theme
+from app.theme import colour, diverging_stops, palette, theme
 from app.widgets.picture_caption import CAPTION_HEIGHT, CAPTION_WIDTH, PictureCaption
 from app.widgets.picture_marks import paint_pixel, paint_placeholder, paint_progress, placeholder_square
 from app.widgets.picture_view import Grid, View, best_grid
 from app.widgets.rasters import Content
 from app.widgets.typeset import plain
+from core.recipe import Recipe, SignedMap
 
 __all__ = ["CAPTION_HEIGHT", "PicturePane"]
 
@@ -44,7 +46,7 @@ class PicturePane(QWidget):
 
     Attributes: ``quantity``, ``symbol``, ``view``, ``content`` (None while empty), ``selected`` (cell or None),
     ``pixel`` (cell, row, column under the pointer of this or a linked pane, or None), ``is_pointed`` (the pointer is
-    over this one), ``names`` and ``notes`` (see ``set_names``).
+    over this one), ``names``, ``notes`` and ``recipe`` (see ``set_names``).
 
     Signals: ``cell_clicked(cell)``; ``hovered(cell, row, column)``, all -1 when the pointer leaves;
     ``view_changed(View)`` after the person zoomed or panned; ``count_changed()``, another number of cells.
@@ -67,6 +69,7 @@ class PicturePane(QWidget):
         self.is_pointed = False
         self.names: Sequence[str] = ()
         self.notes: tuple[str, ...] = ()
+        self.recipe: Recipe | None = None
         self._text = ""
         self._placeholder = ""
         self._reduced: list[QImage] = []
@@ -119,9 +122,20 @@ class PicturePane(QWidget):
             self._name_aloud()
             self.update()
 
-    def set_names(self, names: Sequence[str] = (), notes: tuple[str, ...] = ()) -> None:
-        """What each cell is called where it is taken to ("run 3, sample 2, t = 400"), and what was done to it."""
-        self.names, self.notes = names, notes
+    def set_names(self, names: Sequence[str] = (), notes: tuple[str, ...] = (), recipe: Recipe | None = None) -> None:
+        """What each cell is called where it is taken to ("run 3, sample 2, t = 400"), what was done to it, and how all
+        that is shown is made again."""
+        self.names, self.notes, self.recipe = names, notes, recipe
+
+    def recipe_of(self, cell: int) -> Recipe | None:
+        """How one cell is made again, in its present colours; None where that is not known."""
+        if self.recipe is None or self.content is None:
+            return None
+        made = self.recipe.of_cell(cell)
+        if self.content.signed is None:
+            return made
+        signed = SignedMap(self.content.signed[1], *diverging_stops())
+        return replace(made, shown=replace(made.shown, signed=signed))
 
     def name(self, cell: int) -> str:
         """What a cell is called; by default what the caption says."""
