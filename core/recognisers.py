@@ -26,7 +26,7 @@ from core.library import MICRO_BATCH_FLOPS, Check, Recogniser, never
 from core.messages import ClassifierInfo
 from core.schedules import make_schedule
 
-WEIGHTS = (".pth", ".pt", ".safetensors")
+WEIGHTS = (".safetensors", ".pt", ".pth", ".ckpt", ".bin")
 """Endings of files with a recogniser's weights."""
 
 _BOUND = 100.0

@@ -11,12 +11,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from core.checkpoints.opening import open_checkpoint
+from core.checkpoints.opening import describe, open_checkpoint
 from core.errors import Refusal
 from core.jobs import SampleRun
 from core.levels import CLEAN
 from core.library import Library, NetworkModel
-from core.model_folder import OpenModel
+from core.model_folder import OpenModel, save_model
 from core.paths import spaced_timesteps
 from core.recognisers import open_recogniser
 from core.requests import ClassifierSpec, SampleRequest, SamplerSpec
@@ -152,3 +152,19 @@ def test_that_a_file_that_is_nothing_of_both_gets_the_words_of_the_judge(tmp_pat
     torch.save({"weight": torch.ones(3)}, tmp_path / "x.pt")
     with pytest.raises(Refusal, match="Inception"):
         open_recogniser(tmp_path / "x.pt")
+
+
+@pytest.mark.parametrize("look", [RESCALED, ADM], ids=lambda look: look.name)
+@torch.inference_mode()
+def test_that_a_copy_in_a_folder_is_the_same_model_and_asks_nothing(look: LookAlike, tmp_path: Path) -> None:
+    model = opened(look, tmp_path)
+    save_model(tmp_path / "copy", model.network, model.info)  # type: ignore[arg-type]
+    copy = open_checkpoint(tmp_path / "copy")
+    assert isinstance(copy, OpenModel)
+    assert describe(tmp_path / "copy").questions == ()
+    same = ("event_shape", "prediction", "labels", "sampler", "spacing", "variance", "final_alpha_bar", "parameters")
+    assert {name: getattr(copy.info, name) for name in same} == {name: getattr(model.info, name) for name in same}
+    theirs, ours = make_schedule(copy.info.schedule), make_schedule(model.info.schedule)
+    np.testing.assert_allclose(theirs.alpha_bar, ours.alpha_bar, rtol=1e-9)
+    x, t, labels = look.inputs()
+    torch.testing.assert_close(copy.network(x, t, labels), model.network(x, t, labels), rtol=0, atol=0)
