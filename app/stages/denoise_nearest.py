@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 from app.stages.folder_dialog import choose_folder
 from app.stages.nearest_desk import NearestDesk
 from app.stages.train_course import Course
-from app.stages.train_nearest import NearestPage
+from app.stages.train_nearest import NONE, OWN, NearestPage
 from app.state import AppState, Run
 from app.theme import GRID
 from app.widgets.title import Title
@@ -88,10 +88,23 @@ class SampleCheck(QObject):
                 return
             model, ref = self._state.model, run.sampling.model
             known = model if model is not None and model.ref == ref else None
-            folder = Path(self._state.folders[ref.sha256])
+            folder = Path(self._state.folders.get(ref.sha256, ref.sha256))
             self._shown = self._samples(run, known, folder, last.x_t.shape[1]), Drawn(run.job, last.x_t)
         course, drawn = self._shown
         self.desk.show(course, drawn)
+
+    def compare(self, run: Run, folder: Path) -> None:
+        """Compare the last state of a run with the pictures in a folder, whatever its model was trained on."""
+        self.show(run)
+        if self.why_not(run) and self.nearest.features.value() == OWN:  # its network cannot be opened a second time
+            self.nearest.features.set_value(NONE)
+        if self._shown is not None and self._shown[1].step == run.job:
+            self.desk.read(self._shown[0], folder)
+
+    def clear(self) -> None:
+        """Show nothing, until another run is shown."""
+        self._shown = None
+        self.desk.show(None, None)
 
     def stop(self) -> bool:
         """Stop what is under way, or show all samples again; whether there was anything to do."""
@@ -108,7 +121,7 @@ class SampleCheck(QObject):
         self.desk.leave()
 
     def _samples(self, run: Run, model: ModelInfo | None, folder: Path, size: int) -> Samples:
-        trained = _training_of(folder)
+        trained = training_of(folder)
         names = model.labels if model is not None else ()
         asked = [run.sampling.labels[cell] for cell in run.sampling.samples] if run.sampling.labels else []
         labels = tuple("" if label is None or label >= len(names) else names[label] for label in asked)
@@ -137,7 +150,7 @@ class SampleCheck(QObject):
             choose_folder(self.page, title, lambda folder: self.desk.hold_out(course, folder))
 
 
-def _training_of(folder: Path) -> RunSummary | None:
+def training_of(folder: Path) -> RunSummary | None:
     """The training whose folder, or a snapshot of which, this is; None where it is not known on this computer."""
     places = {folder.resolve(), folder.resolve().parent.parent}
     return next((run for run in list_runs() if run.folder.resolve() in places), None)

@@ -16,7 +16,8 @@ from app.stages.measure_coarse import CoarseToFine
 from app.stages.measure_features import FeatureNetworks
 from app.stages.measure_instruments import MeasureInstruments
 from app.stages.measure_intent import Intent
-from app.stages.measure_kinds import KindName
+from app.stages.measure_kinds import PLOTLESS, KindName
+from app.stages.measure_nearest import Memorisation, known_pictures
 from app.stages.measure_pace import Pace
 from app.stages.measure_page import MeasurePage
 from app.stages.measure_pictures import EXAMPLE, Pictures
@@ -50,7 +51,8 @@ class MeasureStage(Stage):
         self._bridge = bridge
         self.measurements = Measurements(state, bridge, self)
         self.coarse = CoarseToFine(state, bridge, self)
-        self.page = MeasurePage(self.coarse.page)
+        self.nearest = Memorisation(state, bridge, self)
+        self.page = MeasurePage(self.coarse.page, self.nearest.page)
         self.controls, self.view = self.page.controls, self.page.view
         self.pictures = Pictures(bridge, self.page.data, self)
         self.features = FeatureNetworks(state, bridge, self.controls, self)
@@ -113,6 +115,9 @@ class MeasureStage(Stage):
         self.coarse.changed.connect(self.flush)
         self.coarse.failed.connect(self.errors.show_error)
         self.coarse.opened.connect(self.points.show_run)
+        self.nearest.changed.connect(self._nearest_changed)
+        self.nearest.refused.connect(self.errors.show_error)
+        self.nearest.accepted.connect(self.errors.dismiss)
         state.status_changed.connect(self._status_changed)
         state.model_changed.connect(self._model_changed)
         QApplication.instance().lastWindowClosed.connect(self.pictures.cancel)  # type: ignore[union-attr]
@@ -135,7 +140,7 @@ class MeasureStage(Stage):
     @property
     def is_busy(self) -> bool:
         """Something that was asked for here is not done yet."""
-        return self.measurements.live is not None or bool(self.coarse.live)
+        return self.measurements.live is not None or bool(self.coarse.live) or self.nearest.is_busy
 
     def right_widgets(self) -> Sequence[QWidget]:
         return self.instruments.right
@@ -173,6 +178,9 @@ class MeasureStage(Stage):
         if self.kind == "coarse":
             self.coarse.begin(*self.intent.coarse())
             self.flush()
+        elif self.kind == "nearest" and self.pictures.folder is not None:
+            self.nearest.begin(self.intent.nearest(), self.pictures.folder)
+            self.flush()
         elif request is not None and model is not None and data is not None:
             self._look_at(self.measurements.start(self.kind, request, data, model))
 
@@ -182,6 +190,8 @@ class MeasureStage(Stage):
             self.pictures.cancel()
         elif live is not None:
             self.measurements.stop(live)
+        elif self.nearest.is_busy or self.kind == "nearest":
+            self.nearest.stop()
         else:
             self.coarse.stop()
 
@@ -196,6 +206,8 @@ class MeasureStage(Stage):
         live = self.measurements.live
         if live is not None:
             self.measurements.pause_or_resume(live)
+        elif self.nearest.is_busy:
+            self.nearest.pause_or_resume()
         else:
             self.coarse.pause_or_resume()
 
@@ -238,7 +250,23 @@ class MeasureStage(Stage):
     @Slot(str)
     def _kind_changed(self, kind: str) -> None:
         """Look at the last measurement of that kind, or at the pictures."""
+        self._offer_training_pictures()
         self._look_at(next((r for r in reversed(self.measurements.records) if r.kind == kind), None))
+
+    def _offer_training_pictures(self) -> None:
+        """Samples are copies of what was trained on, if of anything: those pictures, unless the person chose others."""
+        model = self.state.model
+        if self.kind == "nearest" and model is not None and self.pictures.folder in (None, EXAMPLE):
+            known = known_pictures(self.state, model.ref)
+            if known is not None:
+                self.pictures.read(known)
+
+    @Slot()
+    def _nearest_changed(self) -> None:
+        if self.kind == "nearest":
+            self.flush()
+        else:
+            self._show_buttons()
 
     # What is looked at
 
@@ -286,6 +314,8 @@ class MeasureStage(Stage):
         self.view.show_kind(kind)
         if kind == "coarse":
             self.page.show_coarse(self.coarse.words, bool(self.coarse.jobs))
+        elif kind == "nearest" and self.nearest.has_begun:
+            self.page.show_nearest()
         elif self._record is None:
             self.page.show_data()
         else:
@@ -311,14 +341,19 @@ class MeasureStage(Stage):
         return EARLIER if differs else ""
 
     def _show_note(self) -> None:
-        if self._record is not None and self.kind != "coarse":
+        if self._record is not None and self.kind not in PLOTLESS:
             waits = waits_for(self._record, self.state.status)
             self.view.show_record(self._record, self._together(), self._note(), waits)
 
     def _show_buttons(self) -> None:
         live = self.measurements.live
-        paused = live.state == "paused" if live is not None else self.coarse.is_paused
-        self.page.show_buttons(can_start=self.intent.can_begin and not self.is_busy, busy=self.is_busy, paused=paused)
+        others = self.nearest if self.nearest.is_busy else self.coarse
+        paused = live.state == "paused" if live is not None else others.is_paused
+        busy = self.is_busy
+        can_pause = busy if live is not None or others is self.coarse else self.nearest.can_pause
+        self.page.show_buttons(
+            can_start=self.intent.can_begin and not busy, busy=busy, can_pause=can_pause, paused=paused
+        )
         self.commands_changed.emit()
 
     # Points

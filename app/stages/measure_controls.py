@@ -10,7 +10,7 @@ from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from app.mementos import Entry, entries_of
-from app.stages.measure_kinds import ABOUT, KINDS, KindName
+from app.stages.measure_kinds import ABOUT, KINDS, PLOTLESS, KindName
 from app.stages.measure_likelihood import LikelihoodControls
 from app.stages.measure_sampling import DistanceControls
 from app.stages.measure_settings import MeasureSettings
@@ -67,6 +67,14 @@ class MeasureControls(QWidget):
             ends=("few", "many"),
             tooltip="Samples that share x_t, beside each other in each row (Ho et al. 2020, figure 7).",
         )
+        self.checked = ValueSlider(
+            "Samples",
+            4,
+            64,
+            says.checked,
+            ends=("few", "many"),
+            tooltip="Samples whose nearest pictures are looked up. The more there are, the surer is the verdict.",
+        )
         self.likelihood, self.distance = LikelihoodControls(), DistanceControls()
         self.seed = SeedBox(
             says.seed,
@@ -109,7 +117,7 @@ class MeasureControls(QWidget):
         self._counts = QWidget()
         counts = QVBoxLayout(self._counts)
         counts.setContentsMargins(0, 0, 0, 0)
-        for count in (self.pictures, self.samples, self.copies):
+        for count in (self.pictures, self.samples, self.copies, self.checked):
             counts.addWidget(count)
         basic.addWidget(self._counts, 1)
         shared = QWidget()
@@ -131,7 +139,7 @@ class MeasureControls(QWidget):
     def _connect(self) -> None:
         self.kind.value_changed.connect(self._kind_chosen)
         self.folder.clicked.connect(self.folder_wanted)
-        for slider in (self.pictures, self.samples, self.copies):
+        for slider in (self.pictures, self.samples, self.copies, self.checked):
             slider.value_changed.connect(self._slid)
         self.likelihood.changed.connect(self.changed)
         self.distance.changed.connect(self.changed)
@@ -179,6 +187,7 @@ class MeasureControls(QWidget):
             pictures=int(self.pictures.value()),
             samples=int(self.samples.value()),
             copies=int(self.copies.value()),
+            checked=int(self.checked.value()),
             seed=self.seed.seed(),
             precision=cast(Precision, self._precision(kind)),
         )
@@ -198,7 +207,8 @@ class MeasureControls(QWidget):
         self.kind.setToolTip("\n".join(f"{name}. {ABOUT[key]}" for key, name in KINDS.items()))
         is_likelihood, is_coarse = kind == "likelihood", kind == "coarse"
         self.pictures.setVisible(is_likelihood)
-        self.samples.setVisible(not is_likelihood and not is_coarse)
+        self.samples.setVisible(not is_likelihood and kind not in PLOTLESS)
+        self.checked.setVisible(kind == "nearest")
         self.copies.setVisible(is_coarse)
         self.folder.setVisible(not is_coarse)
         self._folder_name.setVisible(not is_coarse)

@@ -55,11 +55,20 @@ POSTERIOR = Formula(
     "What is shared", rf"p_\theta({_X_0} \mid {_X_T})", (), "Ho et al. 2020, section 4.3: samples of it are the rows"
 )
 
-FORMULAS = (BOUND, TERM, ERROR, DISTORTION, RATE, FRECHET, KERNEL, GUIDED, POSTERIOR)
+NEAREST = Formula(
+    "Distance to the nearest",
+    r"d(x) = \min_i \|x - \textcolor{x_0}{x_0}^{(i)}\|",
+    (),
+    "Meehan et al. 2020: for samples, and for pictures that were not trained on",
+)
+
+FORMULAS = (BOUND, TERM, ERROR, DISTORTION, RATE, FRECHET, KERNEL, GUIDED, POSTERIOR, NEAREST)
 
 
 def formula_of(kind: KindName, view: str, metric: MetricName = "kernel") -> Formula:
     """What is beside a plot of this kind of measurement."""
     if kind == "likelihood":
         return {"terms": TERM, "mse": ERROR, "distortion": DISTORTION, "rate": RATE}.get(view, BOUND)
-    return {"coarse": POSTERIOR, "fidelity": GUIDED}.get(kind, KERNEL if metric == "kernel" else FRECHET)
+    return {"coarse": POSTERIOR, "fidelity": GUIDED, "nearest": NEAREST}.get(
+        kind, KERNEL if metric == "kernel" else FRECHET
+    )

@@ -24,7 +24,11 @@ from core.messages import DistancePoint, Likelihood
 from core.requests import MetricName
 
 HEIGHT = 14 * GRID
-COARSE_IDEA = "Rows share x_t: what is the same in a row was decided before t, what differs comes after it."
+IDEAS = {
+    "coarse": "Rows share x_t: what is the same in a row was decided before t, what differs comes after it.",
+    "nearest": "A model that has learned by heart draws samples that lie nearer to its training pictures than pictures "
+    "do that it never saw (Meehan et al. 2020; Carlini et al. 2023).",
+}
 
 
 class PointSamples(QWidget):
@@ -70,12 +74,9 @@ class MeasureInstruments:
         self.list = MeasureList()
         self.accounting = AccountingBar()
         self.samples = PointSamples()
-        self.words = label("", "caption")
-        self.words.setWordWrap(True)
-        self.words.setAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop)
         self.bottom = QStackedWidget()
         self.bottom.setFixedHeight(HEIGHT)
-        for widget in (self.words, self.accounting, self.samples, coarse):
+        for widget in (self.accounting, self.samples, coarse):
             self.bottom.addWidget(widget)
 
     @property
@@ -87,7 +88,7 @@ class MeasureInstruments:
         formula: Formula = formula_of(kind, view, metric)
         self.equation.set_formula(formula.latex, {})
         self.equation.setToolTip(formula.paper)
-        about = VIEWS[kind][view].about if kind in VIEWS else COARSE_IDEA
+        about = VIEWS[kind][view].about if kind in VIEWS else IDEAS[kind]
         self.about.setText(about.replace("\n", " "))
 
     def show_bottom(
@@ -105,18 +106,10 @@ class MeasureInstruments:
             self.samples.show_point(*at)
             self._turn_to(self.samples)
         else:
-            self.words.setText(_idle_words(kind, bool(together)))
-            self._turn_to(self.words)
+            self._turn_to(None)
 
-    def _turn_to(self, widget: QWidget) -> None:
-        self.bottom.setCurrentWidget(widget)
-
-
-def _idle_words(kind: KindName, has_result: bool) -> str:
-    if kind == "likelihood":
-        return "The bits of each model appear here in the papers' accounting: L_T, L_1 … L_T−1, L₀."
-    return (
-        "Click a point of a curve, or walk there with ← → and press Enter, to see its samples."
-        if has_result
-        else ("The samples of the point that is clicked appear here.")
-    )
+    def _turn_to(self, widget: QWidget | None) -> None:
+        """What stands under the page; None: nothing, and the page has the room."""
+        self.bottom.setVisible(widget is not None)
+        if widget is not None:
+            self.bottom.setCurrentWidget(widget)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from app.stages.measure_controls import MeasureControls
+from app.stages.measure_nearest import remarks as nearest_remarks
 from app.stages.measure_pace import Pace, duration
 from app.stages.measure_pictures import Pictures
-from app.stages.measure_plan import Proposal, coarse_plan, cost_of, cost_of_run, plan, remarks, smaller
+from app.stages.measure_plan import Proposal, coarse_plan, cost_of, cost_of_run, nearest_plan, plan, remarks, smaller
 from app.state import AppState
 from core.errors import Refusal
 from core.evaluation.coarse_to_fine import Sharing
+from core.evaluation.verdict import FEWEST
+from core.messages import ModelInfo
 from core.requests import QualityRequest, SampleRequest
 
 
@@ -37,8 +40,7 @@ class Intent:
         self.can_begin = True
         seconds = self._pace.seconds(model.ref, cost)
         took = f", {duration(seconds)}" if seconds is not None else ""
-        remark = "" if self.request is None else remarks(self.request, self._state.classifiers)
-        self.words = f"{cost:,} evaluations of the network{took}. {remark}".rstrip()
+        self.words = f"{cost:,} evaluations of the network{took}. {self._remark(model)}".rstrip()
         self.proposal = smaller(self._controls.settings(), seconds)
         if self.proposal is not None and seconds is not None:
             self.proposal_words = f"{self.proposal.words}: {duration(seconds * self.proposal.share)}"
@@ -52,8 +54,20 @@ class Intent:
         """The runs of coarse to fine. Raises Refusal."""
         return coarse_plan(self._controls.settings(), self._state.model)
 
+    def nearest(self) -> SampleRequest:
+        """The run whose samples are compared with the pictures. Raises Refusal."""
+        return nearest_plan(self._controls.settings(), self._state.model, self._pictures.data)
+
+    def _remark(self, model: ModelInfo) -> str:
+        data = self._pictures.data
+        if self._controls.kind.value() == "nearest" and data is not None:
+            return nearest_remarks(self._state, model.ref, data, FEWEST)
+        return "" if self.request is None else remarks(self.request, self._state.classifiers)
+
     def _cost(self) -> int:
         settings = self._controls.settings()
+        if settings.kind == "nearest":
+            return cost_of_run(self.nearest())
         if settings.kind == "coarse":
             parent, shares = self.coarse()
             return cost_of_run(parent) + sum(cost_of_run(run) for share in shares for run in share.runs)

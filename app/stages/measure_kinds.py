@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-KindName = Literal["likelihood", "distance", "samplers", "fidelity", "skip", "coarse"]
+KindName = Literal["likelihood", "distance", "samplers", "fidelity", "skip", "coarse", "nearest"]
 
 KINDS: Mapping[str, str] = {
     "likelihood": "Likelihood",
@@ -15,7 +15,10 @@ KINDS: Mapping[str, str] = {
     "fidelity": "Guidance",
     "skip": "Skipped share",
     "coarse": "Coarse to fine",
+    "nearest": "Memorisation",
 }
+PLOTLESS: frozenset[str] = frozenset({"coarse", "nearest"})
+"""Kinds that are looked at as pictures."""
 ABOUT: Mapping[str, str] = {
     "likelihood": "How many bits a value the model needs for pictures: L_t at every t, their sum, rate and "
     "distortion "
@@ -31,6 +34,8 @@ ABOUT: Mapping[str, str] = {
     "(Nichol & Dhariwal 2021, figure 4)",
     "coarse": "What is decided early and what late: x̂₀ over time, and samples that share x_t "
     "(Ho et al. 2020, figures 6 and 7)",
+    "nearest": "Whether samples are copies: the nearest pictures of the folder beside each, and how near pictures are "
+    "that the model never saw (Meehan et al. 2020; Carlini et al. 2023)",
 }
 
 
@@ -89,7 +94,7 @@ DISTANCE_VIEWS: Mapping[str, View] = {
 }
 
 VIEWS: Mapping[str, Mapping[str, View]] = {
-    kind: LIKELIHOOD_VIEWS if kind == "likelihood" else DISTANCE_VIEWS for kind in KINDS if kind != "coarse"
+    kind: LIKELIHOOD_VIEWS if kind == "likelihood" else DISTANCE_VIEWS for kind in KINDS if kind not in PLOTLESS
 }
 FIRST_VIEW: Mapping[str, str] = {"likelihood": "terms", "fidelity": "fidelity"}
 """The view of a result that is new; else "value"."""

@@ -18,7 +18,7 @@ class MeasurePage:
     """Attributes: ``controls``, ``start``, ``pause``, ``stop``, ``smaller`` (takes what is proposed), ``data``,
     ``view``."""
 
-    def __init__(self, coarse: QWidget) -> None:
+    def __init__(self, coarse: QWidget, nearest: QWidget) -> None:
         self.controls = MeasureControls()
         self.start = PrimaryButton("Measure", "Measure with these settings (Ctrl+Enter)")
         self.pause = button("Pause", "Pause, or go on (Space)")
@@ -35,9 +35,9 @@ class MeasurePage:
         column.setSpacing(GRID)
         column.addWidget(self._coarse_words)
         column.addWidget(coarse, 1)
-        self._coarse = holder
+        self._coarse, self._nearest = holder, nearest
         self._pages = QStackedWidget()
-        for page in (self.data, self.view, holder):
+        for page in (self.data, self.view, holder, nearest):
             self._pages.addWidget(page)
         self.say_cost("", "")
 
@@ -64,10 +64,10 @@ class MeasurePage:
         self.smaller.setText(f"Take {proposal}")
         self.smaller.setVisible(bool(proposal))
 
-    def show_buttons(self, *, can_start: bool, busy: bool, paused: bool) -> None:
+    def show_buttons(self, *, can_start: bool, busy: bool, can_pause: bool, paused: bool) -> None:
         self.start.setEnabled(can_start)
-        for widget in (self.pause, self.stop):
-            widget.setEnabled(busy)
+        self.pause.setEnabled(can_pause)
+        self.stop.setEnabled(busy)
         self.pause.setText("Resume" if paused else "Pause")
 
     def show_data(self) -> None:
@@ -75,6 +75,9 @@ class MeasurePage:
 
     def show_result(self) -> None:
         self._pages.setCurrentWidget(self.view)
+
+    def show_nearest(self) -> None:
+        self._pages.setCurrentWidget(self._nearest)
 
     def show_coarse(self, words: str, has_begun: bool) -> None:
         self._coarse_words.setText(words or ("" if has_begun else IDLE_COARSE))

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from app.stages.measure_kinds import PLOTLESS
 from app.stages.measure_settings import MeasureSettings, why_not
 from core.errors import Refusal
 from core.evaluation.coarse_to_fine import Sharing, parent_of, sharing
@@ -133,6 +134,17 @@ def coarse_plan(settings: MeasureSettings, model: ModelInfo | None) -> tuple[Sam
     return parent, sharing(parent, sorted(settings.shared, reverse=True), settings.copies)
 
 
+def nearest_plan(settings: MeasureSettings, model: ModelInfo | None, data: PictureFolder | None) -> SampleRequest:
+    """The run whose samples are compared with the pictures. Raises Refusal."""
+    words = why_not(model)
+    if words or model is None:
+        raise Refusal(words)
+    if data is None:
+        raise Refusal("Choose a folder of pictures to compare samples with: best those that the model was trained on.")
+    draws = draws_of(settings, model)
+    return replace(draws, samples=settings.checked, batch=settings.checked).request()
+
+
 def remarks(request: QualityRequest, classifiers: Sequence[ClassifierInfo]) -> str:
     """What one should know of a distance before it is measured: that there are too few pictures, or too few of both for
     the metric that is chosen."""
@@ -185,7 +197,7 @@ def cost_of_run(request: SampleRequest) -> int:
 
 def smaller(settings: MeasureSettings, seconds: float | None) -> Proposal | None:
     """What would do nearly as well where this takes long; None where it does not, or is small already."""
-    if seconds is None or seconds < LONG or settings.kind == "coarse":
+    if seconds is None or seconds < LONG or settings.kind in PLOTLESS:
         return None
     if settings.kind == "likelihood":
         if settings.timesteps > QUICK_TIMESTEPS:

@@ -10,6 +10,7 @@ from PySide6.QtCore import QSignalBlocker, Signal, Slot
 from PySide6.QtWidgets import QGridLayout, QWidget
 
 from app.mementos import Entry, entry_of
+from app.stages.measure_kinds import PLOTLESS
 from app.stages.measure_settings import MeasureSettings
 from app.stages.measure_sweeps import SweepControls
 from app.stages.sampling_controls import clip_choice, guidance_slider, sampler_choice, show_scale, spacing_choice
@@ -23,7 +24,7 @@ EACH, NO_CLASS = "each", "none"
 BROWSING = {FOLDER: "Open a folder…", FILE: "Open Inception weights…"}
 METRICS = {"kernel": "kernel distance", "frechet": "Fréchet distance"}
 COLUMNS = 3
-OWN_SAMPLER = ("distance", "fidelity", "skip", "coarse")
+OWN_SAMPLER = ("distance", "fidelity", "skip", *PLOTLESS)
 
 
 class DistanceControls(QWidget):
@@ -102,7 +103,7 @@ class DistanceControls(QWidget):
             widget.setVisible(kind in OWN_SAMPLER)
         self.guidance.setVisible(kind != "fidelity")
         for widget in (self.features, self.metric_choice, self.neighbours):
-            widget.setVisible(kind != "coarse")
+            widget.setVisible(kind not in PLOTLESS)
 
     # What they say
 

@@ -24,7 +24,7 @@ class MeasureSettings:
     ``features`` is the hash of the network whose features are compared. ``compared`` samplers have ``evaluations`` of
     the network each; guidance is swept over ``ws``, ``scales`` (of the classifier ``guide``, by its hash) and
     ``temperatures``; ``skipped`` shares of the reverse process are left out. Coarse to fine draws ``copies`` that share
-    x_t where ``shared`` of the way is still to go.
+    x_t where ``shared`` of the way is still to go. Of ``checked`` samples the nearest pictures are looked up.
     """
 
     kind: KindName = "likelihood"
@@ -52,6 +52,7 @@ class MeasureSettings:
     skipped: tuple[float, ...] = plans.SHARES
     shared: tuple[float, ...] = coarse_to_fine.SHARES
     copies: int = 4
+    checked: int = 16
     seed: int = 0
     precision: Precision = "float32"
 

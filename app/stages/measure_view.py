@@ -24,6 +24,8 @@ from app.widgets.controls import Choice, label
 from app.widgets.measure_plot import MeasurePlot
 from core.messages import Distances
 
+WAY = "Click a point, or walk there with ← → and press Enter, to see its samples."
+
 
 class MeasureView(QWidget):
     """Attributes: ``plot``, ``view`` (which plot), ``log_x``, ``log_y``.
@@ -56,6 +58,7 @@ class MeasureView(QWidget):
         self.save = QPushButton("Save…")
         self.save.setToolTip("Save this plot as SVG or PNG, or its numbers as CSV (Ctrl+E in the plot)")
         self.plot = MeasurePlot()
+        self.way = label(WAY, "caption")
         self._lay_out()
         self.view.value_changed.connect(self._view_chosen)
         self.log_x.toggled.connect(self._axes_chosen)
@@ -91,6 +94,7 @@ class MeasureView(QWidget):
         column.addWidget(self._under_way)
         column.addLayout(choices)
         column.addWidget(self.plot, 1)
+        column.addWidget(self.way)
 
     def show_kind(self, kind: KindName) -> None:
         """Offer the plots of a kind, the first one chosen where it is another than before."""
@@ -118,6 +122,7 @@ class MeasureView(QWidget):
         if record is not None and live:
             self.bar.setValue(round(1000 * record.progress))
             self.progress.setText(progress_words(record, waits))
+        self.way.setVisible(self._kind != "likelihood" and bool(together))
         self._show_curves(record, together)
 
     @property

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal, Slot
 
+from app.stages.nearest_check import Check, about, doing, key_of
 from app.stages.train_course import Course
 from app.stages.train_loader import FolderLoader
 from app.stages.train_nearest import NONE, OWN, NearestPage
 from app.state import AppState
 from core.errors import Refusal
-from core.evaluation.nearest_plan import Trained, as_pictures, fitting_judge, nearest_request, trained_as
+from core.evaluation.nearest_plan import as_pictures, fitting_judge, nearest_request, trained_as
 from core.messages import (
     ClassifierInfo,
     Failed,
@@ -40,31 +40,14 @@ KEPT = 8
 """Results of this session that can be looked at again."""
 
 
-@dataclass
-class _Check:
-    """One under way. ``features`` is what was chosen to see with, ``apart`` the folder of held-out pictures or None;
-    ``job`` is None before it is in the engine."""
-
-    course: Course
-    drawn: Drawn
-    features: str
-    trained: Trained
-    apart: Path | None = None
-    held_out: PictureFolder | None = None
-    data: PictureFolder | None = None
-    opened: ModelRef | None = None
-    job: int | None = None
-    progress: float = 0.0
-    state: str = "reading"
-
-
 class NearestDesk(QObject):
     """Shows the page the samples looked at and what is known of them, and finds out more where that is asked for.
 
-    Signals: ``refused(message, details)``; ``accepted()`` when another check begins; ``folder_wanted(Course)`` where a
-    training's pictures are no longer where they were.
+    Signals: ``changed()`` when a check begins, goes on or ends; ``refused(message, details)``; ``accepted()`` when
+    another check begins; ``folder_wanted(Course)`` where a training's pictures are no longer where they were.
     """
 
+    changed = Signal()
     refused = Signal(str, str)
     accepted = Signal()
     folder_wanted = Signal(object)
@@ -76,7 +59,7 @@ class NearestDesk(QObject):
         self._drawn: Drawn | None = None
         self._chosen: str | None = None
         """What the person chose to see with; None: what fits best."""
-        self._check: _Check | None = None
+        self._check: Check | None = None
         self._apart: dict[Path, Path] = {}
         """Held-out pictures by training."""
         self._known: dict[tuple[Path, int, str], Nearest] = {}
@@ -95,6 +78,20 @@ class NearestDesk(QObject):
     @property
     def is_busy(self) -> bool:
         return self._check is not None
+
+    @property
+    def is_paused(self) -> bool:
+        return self._check is not None and self._check.state == "paused"
+
+    @property
+    def can_pause(self) -> bool:
+        """The engine is at work on it, and could let it rest or go on."""
+        return self._check is not None and self._check.state in ("measuring", "paused")
+
+    def pause_or_resume(self) -> None:
+        check = self._check
+        if check is not None and check.job is not None and self.can_pause:
+            (self._bridge.resume if self.is_paused else self._bridge.pause)(check.job)
 
     def show(self, course: Course | None, drawn: Drawn | None) -> None:
         """The samples of a training that are looked at."""
@@ -126,7 +123,7 @@ class NearestDesk(QObject):
         if drawn is None or course is not self._course:
             return
         trained = trained_as(course.folder)
-        self._check = _Check(course, drawn, self._page.features.value(), trained, self._apart.get(course.folder))
+        self._check = Check(course, drawn, self._page.features.value(), trained, self._apart.get(course.folder))
         self._loader.open(folder, trained.reading or course.size)
         self._paint()
 
@@ -171,7 +168,7 @@ class NearestDesk(QObject):
         known = {one.ref.sha256: one.ref for one in self._state.classifiers}
         self._measure(check, check.data, known.get(check.features))
 
-    def _measure(self, check: _Check, data: PictureFolder, features: ModelRef | None) -> None:
+    def _measure(self, check: Check, data: PictureFolder, features: ModelRef | None) -> None:
         samples = as_pictures(f"{check.course.name}, {check.course.told(check.drawn)}", check.drawn.pictures)
         beside = (samples,) if check.held_out is None else (samples, check.held_out)
         trained = check.trained
@@ -212,8 +209,8 @@ class NearestDesk(QObject):
             case Failed(job=int(job)) if job == check.job:
                 self._failed(message.message, message.details)
 
-    def _know(self, check: _Check, result: Nearest) -> None:
-        key = _key(check.course, check.drawn)
+    def _know(self, check: Check, result: Nearest) -> None:
+        key = key_of(check.course, check.drawn)
         others = {name: known for name, known in self._known.items() if name != key}
         self._known = dict(list(others.items())[-KEPT + 1 :]) | {key: result}
 
@@ -271,6 +268,10 @@ class NearestDesk(QObject):
         return [one for one in alike if not one.labels or one.event_shape == (channels, *side)]
 
     def _paint(self) -> None:
+        self._show_page()
+        self.changed.emit()
+
+    def _show_page(self) -> None:
         course, drawn, check = self._course, self._drawn, self._check
         page = self._page
         if course is None or drawn is None:
@@ -279,36 +280,11 @@ class NearestDesk(QObject):
             return
         apart = self._apart.get(course.folder)
         page.show_held_out("" if apart is None else apart.name)
-        result = self._known.get(_key(course, drawn))
+        result = self._known.get(key_of(course, drawn))
         classes = [course.class_of(sample) for sample in range(len(drawn.pictures))]
         page.show_samples(drawn.pictures, classes, result)
         if check is not None:
-            page.show_state(_doing(check, course, drawn), _about(result, course, drawn), can_start=False, is_busy=True)
+            page.show_state(doing(check, course, drawn), about(result, course, drawn), can_start=False, is_busy=True)
             return
         can_start = course.saved is not None
-        page.show_state("" if can_start else "Once it is saved", _about(result, course, drawn), can_start=can_start)
-
-
-def _key(course: Course, drawn: Drawn) -> tuple[Path, int, str]:
-    return course.folder, drawn.step, drawn.weights
-
-
-def _doing(check: _Check, course: Course, drawn: Drawn) -> str:
-    words = {
-        "reading": f"Reading the pictures, {check.progress:.0%}",
-        "opening": "Opening its network",
-        "queued": "Waiting for the engine",
-        "measuring": f"Comparing, {check.progress:.0%}",
-        "paused": f"Paused at {check.progress:.0%}",
-    }[check.state]
-    if check.course is not course:
-        return f"{words}: {check.course.name}"
-    return words if check.drawn.step == drawn.step else f"{words}: {course.told(check.drawn)}"
-
-
-def _about(result: Nearest | None, course: Course, drawn: Drawn) -> str:
-    which = f"{len(drawn.pictures)} {course.told(drawn)}"
-    if result is None or result.pixels is None:
-        return f"{which}."
-    seen = f" Features: {result.by}." if result.features is not None else ""
-    return f"{which}, {result.count:,} training pictures.{seen}"
+        page.show_state("" if can_start else "Once it is saved", about(result, course, drawn), can_start=can_start)

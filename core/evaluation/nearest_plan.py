@@ -40,7 +40,9 @@ class Trained:
     aside: tuple[int, ...] | None = None
 
     def aside_of(self, data: PictureFolder) -> tuple[int, ...]:
-        """The numbers of the pictures of ``data`` that were kept aside."""
+        """The numbers of the pictures of ``data`` that were kept aside; of other pictures none were."""
+        if self.data_sha256 not in ("", data.sha256):
+            return ()
         rows = evenly(len(data), self.validation).tolist() if self.aside is None else self.aside
         return tuple(row for row in rows if row < len(data))
 

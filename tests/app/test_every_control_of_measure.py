@@ -44,10 +44,11 @@ SMALL: Given = {
     "skipped": "0",
     "shared": "1",
     "copies": 2,
+    "checked": 4,
     "precision": "float32",
 }
-DISTANCE, SAMPLERS, FIDELITY, SKIP, COARSE = (
-    {"kind": kind} for kind in ("distance", "samplers", "fidelity", "skip", "coarse")
+DISTANCE, SAMPLERS, FIDELITY, SKIP, COARSE, NEAREST = (
+    {"kind": kind} for kind in ("distance", "samplers", "fidelity", "skip", "coarse", "nearest")
 )
 CASES: list[tuple[str, Any, Given]] = [
     ("kind", "distance", {}),
@@ -81,6 +82,7 @@ CASES: list[tuple[str, Any, Given]] = [
     ("skipped", "0.6", SKIP),
     ("shared", "0.5", COARSE),
     ("copies", 3, COARSE),
+    ("checked", 5, NEAREST),
 ]
 
 
@@ -111,6 +113,9 @@ class MeasureScene(Scene):
         if self.stage.kind == "coarse":
             jobs = self.stage.coarse.jobs
             return [np.array(self.bridge.values(job, self.state.runs[job].steps)) for job in jobs]
+        if self.stage.kind == "nearest":
+            found = self.stage.nearest.check.nearest.table.result
+            return [found.samples, found.pixels.distances, found.pixels.own]
         record = self.stage.measurements.records[-1]
         assert record.state == "finished"
         return _arrays(record.result)

@@ -339,8 +339,9 @@ def test_that_every_control_says_what_it_means(scene) -> None:
 def test_that_each_kind_shows_its_own_controls_alone(scene, kind) -> None:
     scene.turn(kind)
     scene.controls.more.set_open(True)
-    shown = {name for name in ("pictures", "samples", "copies") if getattr(scene.controls, name).isVisible()}
-    assert shown == {{"likelihood": "pictures", "coarse": "copies"}.get(kind, "samples")}
+    counts = ("pictures", "samples", "copies", "checked")
+    shown = {name for name in counts if getattr(scene.controls, name).isVisible()}
+    assert shown == {{"likelihood": "pictures", "coarse": "copies", "nearest": "checked"}.get(kind, "samples")}
     assert scene.controls.timesteps.isVisible() == (kind == "likelihood")
     assert scene.controls.evaluations.isVisible() == (kind == "samplers")
     assert scene.controls.steps.isVisible() == (kind not in ("likelihood", "samplers"))
