@@ -106,14 +106,15 @@ class OpenAIModel:
 
 def network_facts(asking: Asking, anatomy: Anatomy) -> None:
     """Say what the shapes tell."""
-    levels = len(anatomy.widths)
+    levels, blocks = len(anatomy.widths), anatomy.blocks
     widths = ", ".join(map(str, anatomy.widths))
+    each = f"{blocks} residual block{'s' if blocks > 1 else ''} each"
     asking.note("channels of its pictures", str(anatomy.inputs), "shapes")
-    asking.note("network", f"{levels} resolutions, {widths} channels, {anatomy.blocks} residual blocks each", "shapes")
+    asking.note("network", f"{levels} resolutions of {widths} channels, {each}", "shapes")
     attending = [str(level + 1) for level, attends in enumerate(anatomy.attention) if attends]
     where = f"at resolution {', '.join(attending)} and in the middle" if attending else "in the middle"
     asking.note("attention", where, "shapes")
-    asking.note("times", "scale and shift" if anatomy.film else "shift", "shapes")
+    asking.note("times enter", "by scale and shift" if anatomy.film else "by shift", "shapes")
     changes = {"res": "residual blocks", "conv": "convolutions", "pool": "averaging and repeating"}
     asking.note("resolution changed by", changes[anatomy.resampling], "shapes")
     if anatomy.classes:

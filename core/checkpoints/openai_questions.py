@@ -9,8 +9,8 @@ from core.schedules import MAX_T
 from core.unet_config import MAX_SIDE
 
 ORDERS: dict[Order, str] = {
-    "legacy": "head by head (both programs' default)",
-    "new": "all q, then all k, then all v (use_new_attention_order)",
+    "legacy": "head by head (the default of both programs)",
+    "new": "all q, all k, all v (use_new_attention_order)",
 }
 _HEADS, _CHANNELS = (4, 1, 2, 8), (64, 32, 128, 16)
 
