@@ -19,6 +19,7 @@ from core.checkpoints.lucidrains_schedule import (
     schedule_words,
     stored_schedule,
 )
+from core.checkpoints.unwrap import BUFFERS
 from core.lucidrains_config import GROUPS, MAX_SIDE, LucidrainsConfig
 from core.requests import PredictionKind, SamplerSpec, ScheduleSpec
 from core.scheduler_config import SchedulerSays
@@ -27,16 +28,6 @@ from core.weights_file import compare
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
-
-TABLES = frozenset(
-    (
-        *("betas", "alphas_cumprod", "alphas_cumprod_prev", "sqrt_alphas_cumprod", "sqrt_one_minus_alphas_cumprod"),
-        *("log_one_minus_alphas_cumprod", "sqrt_recip_alphas_cumprod", "sqrt_recipm1_alphas_cumprod"),
-        *("posterior_variance", "posterior_log_variance_clipped", "posterior_mean_coef1", "posterior_mean_coef2"),
-        *("loss_weight", "p2_loss_weight"),
-    )
-)
-"""What lies beside the network; all of it follows from the betas and the objective."""
 
 _NETS = ("init_conv.weight", "net.init_conv.weight", "input_block.weight", "to_patch.0.weight")
 _TIMES = ("time_mlp.1.weight", "net.time_mlp.1.weight", "to_time_emb.1.weight", "classes_emb.weight")
@@ -55,8 +46,8 @@ class Lucidrains:
 
     def read(self, found: Loose, answers: Answers) -> Reading:
         """Raises Refusal, by its name, for what that package makes beside this network, and for versions before 1.8."""
-        network = {name: shape for name, shape in found.shapes.items() if name not in TABLES}
-        refuse_relatives(network, found.extras.get("version"))
+        network = {name: shape for name, shape in found.shapes.items() if name not in BUFFERS}
+        refuse_relatives(found.shapes, found.extras.get("version"))
         known = anatomy(network)
         asking = Asking(answers)
         _say_the_network(asking, known.config)
@@ -104,7 +95,7 @@ def _build(config: LucidrainsConfig) -> nn.Module:
 
 
 def _convert(config: LucidrainsConfig, tensors: Tensors) -> dict[str, Tensor]:
-    ours = converted(config, {name: tensor for name, tensor in tensors.items() if name not in TABLES})
+    ours = converted(config, {name: tensor for name, tensor in tensors.items() if name not in BUFFERS})
     compare(_build(config), {name: tuple(tensor.shape) for name, tensor in ours.items()})
     return ours
 

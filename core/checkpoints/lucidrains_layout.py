@@ -46,9 +46,11 @@ def refuse_relatives(shapes: Shapes, version: object) -> None:
         raise _refusal(what)
     if any(re.match(r"downs\.\d+\.\d+\.fn\.", name) for name in shapes) or _halves_with_kernels_of_four(shapes):
         raise Refusal(
-            f"This model is of {_version(version, 'a version before 1.8')} of {PACKAGE}, whose network computes "
-            f"otherwise though its weights look alike. {_PREFERRED}"
+            f"This model is of {_version(version, 'a version before 1.8')} of {PACKAGE} (or of its guided_diffusion), "
+            f"whose network computes otherwise though its weights look alike. {_PREFERRED}"
         )
+    if "time_mlp.0.weights" in shapes and "betas" not in shapes:
+        raise _refusal("is of a diffusion in continuous time, whose network is told a signal-to-noise ratio")
 
 
 def anatomy(shapes: Shapes) -> Anatomy:

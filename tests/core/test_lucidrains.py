@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -78,11 +79,47 @@ def test_that_one_that_is_told_its_own_guess_does_without(tmp_path: Path) -> Non
 
 
 @torch.inference_mode()
+def test_that_learned_frequencies_of_the_time_are_known(tmp_path: Path) -> None:
+    w = weights(fourier=16)
+    _, network = read(save(tmp_path / "model-1.pt", w, tables(linear_betas(100))))
+    x, t = noisy(3)
+    expected = reference(w, x, t)
+    assert (network(x, t) - expected).abs().max() < 1e-4 * expected.abs().max()
+
+
+@torch.inference_mode()
 def test_that_in_bfloat16_it_answers_nearly_the_same() -> None:
     network = network_of(weights(16))
     x, t = noisy(3)
     exact, rounded = network(x, t), prepare_network(network, "cpu", "bfloat16")(x, t).float()
     assert (rounded - exact).square().mean().sqrt() < 0.05 * exact.square().mean().sqrt()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"widths": []},
+        {"widths": [8, 1.5]},
+        {"widths": [8] * 40},
+        {"heads": [4]},
+        {"heads": [0, 4]},
+        {"full_attention": [1, 0]},
+        {"norm": "layer"},
+        {"norm": "group", "first_width": 12},
+        {"time_width": 7},
+        {"time_width": 10**9},
+        {"fourier": 3},
+        {"sample_size": [8, 8, 8]},
+        {"sample_size": "8"},
+        {"memory": -1},
+        {"in_channels": None},
+    ],
+)
+def test_that_options_that_make_no_network_are_refused(change: dict[str, Any]) -> None:
+    sound = network_of(weights()).config
+    assert LucidrainsConfig.from_json(sound.to_json()) == sound
+    with pytest.raises(Refusal):
+        LucidrainsConfig.from_json({**sound.to_json(), **change})
 
 
 def test_that_it_can_be_stopped_between_any_two_resolutions() -> None:
@@ -192,6 +229,7 @@ def test_that_relatives_and_older_versions_are_refused_by_name() -> None:
         {"input_block.weight": torch.zeros(8, 4, 3, 3), "to_time_emb.1.weight": torch.zeros(32, 16)}
     )
     assert "Unet1D" in refusal({**w, "init_conv.weight": torch.zeros(8, 3, 7)})
+    assert "continuous time" in refusal(weights(fourier=16))
     assert "WeightedObjective" in refusal(weights(out=8))
     old = {name.replace("downs.0.2.to_qkv", "downs.0.2.fn.fn.to_qkv"): tensor for name, tensor in w.items()}
     assert "version 1.5.4" in refusal(old, {"version": "1.5.4"})

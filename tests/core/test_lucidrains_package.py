@@ -17,7 +17,7 @@ from core.denoiser import Clipped, NetworkDenoiser
 from core.paths import make_path
 from core.samplers import StepNoise, ddim
 from core.schedules import make_schedule
-from tests.core.test_lucidrains import noisy, read
+from tests.core.test_lucidrains import network_of, noisy, read
 from tests.lookalikes.lucidrains import save, weights
 
 STAND_INS = ("torchvision", "pytorch_fid")
@@ -40,6 +40,17 @@ def package() -> Iterator[Any]:
     for name in set(sys.modules) - before:  # nobody else is to meet what stands in for what is not installed
         if name.partition(".")[0] in STAND_INS:
             del sys.modules[name]
+
+
+@torch.inference_mode()
+def test_that_attention_may_differ_from_resolution_to_resolution(package: Any) -> None:
+    torch.manual_seed(0)
+    unet = package.Unet(
+        dim=8, dim_mults=(1, 2, 2), full_attn=(True, False, True), attn_heads=(2, 4, 1), attn_dim_head=(16, 8, 32)
+    )
+    x, t = noisy(3)
+    expected = unet(x, t)
+    assert (network_of(unet.state_dict())(x, t) - expected).abs().max() < 1e-4 * expected.abs().max()
 
 
 @pytest.mark.parametrize("objective", ["pred_noise", "pred_x0", "pred_v"])

@@ -25,7 +25,6 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "version 1.8": {"norm": "group", "memory": 0},
     "other heads": {"heads": 2, "width": 16, "memory": 3},
     "learned variance": {"out": 6},
-    "learned frequencies": {"fourier": 16},
     "one resolution": {"mults": (2,)},
 }
 
@@ -278,7 +277,6 @@ def of_package(w: Weights, options: dict[str, Any]) -> Forward | None:
         dim_mults=options.get("mults", (1, 2)),
         channels=options.get("channels", 3),
         out_dim=options.get("out"),
-        learned_sinusoidal_cond="fourier" in options,
     )
     theirs.load_state_dict(w)
     return lambda x, t, labels: theirs.eval()(x, t)
