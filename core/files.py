@@ -129,9 +129,18 @@ def beside(path: Path) -> str:
 
 def clear_leftovers(path: Path) -> None:
     """Remove what processes that were killed in the middle of writing ``path`` have left beside it."""
-    ours = re.compile(re.escape(f".{path.name[:LONGEST]}-") + r"(\d{1,9})-[a-z0-9_]{8}(\.part)?")
+    _clear(path.absolute().parent, re.escape(path.name[:LONGEST]))
+
+
+def clear_leftovers_in(folder: Path) -> None:
+    """The same for whatever was being written into a folder that is the program's own."""
+    _clear(folder, ".+")
+
+
+def _clear(folder: Path, of: str) -> None:
+    ours = re.compile(rf"\.{of}-(\d{{1,9}})-[a-z0-9_]{{8}}(\.part)?")
     with contextlib.suppress(OSError):
-        with os.scandir(path.absolute().parent) as entries:
+        with os.scandir(folder) as entries:
             found = [(entry, match) for entry in entries if (match := ours.fullmatch(entry.name))]
         for entry, match in found:
             if psutil.pid_exists(int(match[1])):
@@ -156,6 +165,10 @@ def write_refusal(path: Path, error: OSError) -> Refusal:
         words = f"{path} may not be written. Change the permissions of its folder, or name another."
     elif error.errno == errno.ENAMETOOLONG:
         words = f"The name {path.name[:40]}… is too long for this disk. Choose a shorter one."
+    elif error.errno == errno.EISDIR:
+        words = f"{path} could not be written, for it is a folder. Move it elsewhere, or name another place."
+    elif error.errno in (errno.ENOTDIR, errno.EEXIST):
+        words = f"{path} could not be written: a file lies where a folder is needed. Move it, or name another place."
     else:
         words = f"{path} could not be written ({error.strerror or error}). Name another place."
     return Refusal(words, repr(error))

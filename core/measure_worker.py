@@ -10,6 +10,7 @@ from core.messages import EngineState, Measured, Measurement, MeasureStarted
 from core.requests import MeasureRequest
 from core.token import Token
 from core.training.dataset import PictureFolder
+from core.training.mapped import check_whole
 from core.workers import MEASUREMENTS, Shop, Worker
 
 if TYPE_CHECKING:
@@ -47,6 +48,8 @@ class MeasureWorker(Worker):
     def advance(self) -> bool:
         began = time.perf_counter()
         parts = self._parts or self._begin()
+        for pictures in (self._data, *self._beside):
+            check_whole(pictures.pictures)
         try:
             part = next(parts, None)
         except Exception:

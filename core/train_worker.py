@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import time
 from collections.abc import Iterator
@@ -10,7 +11,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from core.errors import Refusal, is_out_of_memory
+from core.errors import Diverged, Refusal, is_out_of_memory
 from core.library import NetworkModel
 from core.messages import (
     EngineState,
@@ -33,6 +34,7 @@ from core.workers import TRAININGS, Shop, Worker
 
 TICK_SECONDS = 0.1
 """Losses are told in batches, no oftener than this."""
+NO_MEMORY_BESIDE = "There is not enough memory for what this training does beside its steps: close other programs."
 
 
 class TrainWorker(Worker):
@@ -86,7 +88,11 @@ class TrainWorker(Worker):
             return True
         except Exception as error:
             if is_out_of_memory(error):
-                raise self._out_of_memory() from error
+                self._wait(f"{NO_MEMORY_BESIDE} The training is paused and keeps what it has learned: resume it then.")
+                return True
+            if not isinstance(error, Diverged):  # whatever it is, the steps before it were whole
+                with contextlib.suppress(Exception):
+                    self.leave()
             raise
         if isinstance(event, _End):
             return False
@@ -108,9 +114,9 @@ class TrainWorker(Worker):
         except NotSaved as refusal:
             self._trouble = str(refusal)
         except Exception as error:
-            if is_out_of_memory(error):
-                raise self._out_of_memory() from error
-            raise
+            if not is_out_of_memory(error):
+                raise
+            self._trouble = NO_MEMORY_BESIDE
         if isinstance(event, _End):
             self._drawing = None
             self.token.stepped()
@@ -162,13 +168,6 @@ class TrainWorker(Worker):
         self._trouble = why
         self.token.pause()
         self._events = self.session.work()
-
-    def _out_of_memory(self) -> Refusal:
-        self.leave()
-        return Refusal(
-            "There is not enough memory for what this training does beside its steps. What it had learned is kept. "
-            "Close other programs and go on with it, or begin another with a smaller network or size."
-        )
 
     def end(self, reason: str) -> None:
         if reason == "stopped":

@@ -77,11 +77,11 @@ class NearestMeasuring:
         self._rows = data.trained_on
         spread = self._rows[_spread(len(self._rows), request.yardstick)]
         self._own = spread if len(self._rows) > 1 else spread[:0]
-        apart = data.pictures[_some(data.aside, request.yardstick)]
+        apart = data.at(_some(data.aside, request.yardstick))
         if held_out is not None:
-            apart = held_out.pictures[_spread(len(held_out), request.yardstick)]
+            apart = held_out.at(_spread(len(held_out), request.yardstick))
         self._held_out = len(apart)
-        queries = [samples.pictures, data.pictures[self._own], apart]
+        queries = [samples.pictures, data.at(self._own), apart]
         self._queries = np.concatenate([_in_channels(pictures, self._channels) for pictures in queries])
         self._itself = torch.full((len(self._queries),), -1, dtype=torch.int64)
         self._itself[len(self._samples) : len(self._samples) + len(self._own)] = torch.from_numpy(self._own)
@@ -160,7 +160,7 @@ class NearestMeasuring:
     def _one(self, row: int, candidates: NDArray[np.int64], may: NDArray[np.bool_]) -> _Found:
         own = int(self._itself[row])
         numbers = np.sort(candidates[candidates != own])
-        others = _in_channels(self._data.pictures[numbers], self._channels)
+        others = _in_channels(self._data.at(numbers), self._channels)
         upright = differences(self._queries[row], others)
         turned = np.where(may[numbers], differences(self._queries[row], mirror(others)), np.inf)
         distances = np.minimum(upright, turned)
@@ -212,7 +212,7 @@ class NearestMeasuring:
     # ------------------------------------------------------------------------------------------------ what is told
 
     def _training(self, rows: NDArray[np.int64]) -> Pictures:
-        return _in_channels(self._data.pictures[rows], self._channels)
+        return _in_channels(self._data.at(rows), self._channels)
 
     def _neighbours(self, found: _Found) -> Neighbours:
         n, own = len(self._samples), len(self._own)
@@ -232,7 +232,7 @@ class NearestMeasuring:
         )
 
     def _pictures(self, indices: NDArray[np.int64], mirrored: NDArray[np.bool_]) -> Picture:
-        pictures: Picture = self._data.pictures[indices.ravel()]
+        pictures: Picture = self._data.at(indices.ravel())
         turned = mirrored.ravel()
         pictures[turned] = mirror(pictures[turned])
         return pictures.reshape(*indices.shape, *pictures.shape[1:])

@@ -53,7 +53,7 @@ class Batches:
         request, draws, n = self.request, self._draws, self.request.batch
         index = self._next_indices(n)
         mine = index[share]
-        x0 = torch.from_numpy(self._data.pictures[mine.numpy()]).permute(0, 3, 1, 2).float() / 127.5 - 1
+        x0 = torch.from_numpy(self._data.at(mine.numpy())).permute(0, 3, 1, 2).float() / 127.5 - 1
         if request.flip:
             flipped = (torch.rand(n, generator=draws)[share] < 0.5) & self._flippable[mine]
             x0 = torch.where(flipped[:, None, None, None], x0.flip(-1), x0)

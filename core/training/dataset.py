@@ -142,7 +142,7 @@ def _made(
             known = _known(entry, listing, reading, fingerprint)
             if known is not None:
                 return known
-        return replace(data, pictures=writer.into_memory())
+        return replace(data, pictures=writer.held())
     finally:
         if writer is not None:
             writer.close()

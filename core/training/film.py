@@ -139,7 +139,7 @@ def write_film(film: Film, folder: Path) -> None:
 
 def read_film(folder: Path) -> Film:
     """The film in a run's folder; an empty one where there is none, with a note where it is damaged."""
-    path = next((folder / file for file in (FILE, FORMER) if os.path.isfile(folder / file)), None)
+    path = next((folder / file for file in (FILE, FORMER) if os.path.exists(folder / file)), None)
     if path is None:
         return Film()
     try:

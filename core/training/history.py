@@ -161,7 +161,7 @@ def write_history(history: History, folder: Path) -> None:
 def read_history(folder: Path) -> History:
     """The history in a run's folder; an empty one where there is none, with a note where it is damaged."""
     path = folder / FILE
-    if not os.path.isfile(path):
+    if not os.path.exists(path):
         return History()
     try:
         return read_arrays(path, MAX_FILE_BYTES, "a history", History.from_arrays)

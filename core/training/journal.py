@@ -49,7 +49,11 @@ class Journal:
         except FileNotFoundError:
             return
         except OSError as error:
-            raise Refusal(f"{self._path} cannot be read ({error.strerror or error}).", repr(error)) from error
+            raise Refusal(
+                f"{self._path}, which tells how this run was computed, cannot be read ({error.strerror or error}). "
+                "Make it readable, or move it elsewhere: without it the run goes on, though perhaps with other bits.",
+                repr(error),
+            ) from error
         whole, self._length = content[: content.rfind(b"\n") + 1], content.rfind(b"\n") + 1
         for text in whole.splitlines():
             line = _read(text)

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from core.files import beside, clear_leftovers
+from core.files import beside, clear_leftovers_in
 from core.folders import cache_folder
 
 PICTURES, INDEX, SOURCE = "pictures.u8", "index.json", "source.txt"
@@ -69,7 +69,7 @@ def read_entry(
         return None
     except (OSError, ValueError, KeyError, TypeError) as error:
         log.warning("the decoded pictures in %s are made again: %s", path, error)
-        shutil.rmtree(path, ignore_errors=True)
+        _remove(path)
         return None
     with contextlib.suppress(OSError):
         os.utime(path / INDEX)
@@ -80,7 +80,7 @@ def begin_entry(path: Path) -> Path | None:
     """A folder to write an entry's files to, before ``finish_entry``; None where nothing can be kept."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        clear_leftovers(path)
+        clear_leftovers_in(path.parent)
         return Path(tempfile.mkdtemp(prefix=beside(path), dir=path.parent))
     except OSError as error:
         log.warning("decoded pictures cannot be kept in %s: %s", path.parent, error)
@@ -88,9 +88,10 @@ def begin_entry(path: Path) -> Path | None:
 
 
 def finish_entry(staging: Path, path: Path, source: Path, index: Mapping[str, Any]) -> bool:
-    """Complete an entry, in the place of older ones of the same folder read the same way; False where that fails."""
+    """Complete an entry, which takes the place of older ones of the same folder read the same way; False where that
+    fails. Where another process was faster its entry stays: by its name it holds the same."""
     try:
-        (path.parent / SOURCE).write_text(str(source), encoding="utf-8", errors="surrogateescape")
+        _write_source(path.parent / SOURCE, source)
         text = json.dumps(index)
         digest = hashlib.sha256(text.encode()).hexdigest()
         with (staging / INDEX).open("w", encoding="utf-8") as file:
@@ -98,15 +99,15 @@ def finish_entry(staging: Path, path: Path, source: Path, index: Mapping[str, An
             file.flush()
             os.fsync(file.fileno())
         staging.chmod(0o755)
-        way = path.name.rpartition("-")[0]
-        for old in path.parent.glob(f"{way}-*"):
-            shutil.rmtree(old, ignore_errors=True)
         staging.rename(path)
     except OSError as error:
-        if (path / INDEX).exists():  # another process was faster
-            return True
-        log.warning("decoded pictures were not kept in %s: %s", path, error)
-        return False
+        if not (path / INDEX).exists():
+            log.warning("decoded pictures were not kept in %s: %s", path, error)
+            return False
+    way = path.name.rpartition("-")[0]
+    for old in path.parent.glob(f"{way}-*"):
+        if old != path:
+            _remove(old)
     _trim(path)
     return True
 
@@ -163,6 +164,24 @@ def _place(folder: Path) -> Path:
     return _root() / hashlib.sha256(os.fsencode(folder.resolve())).hexdigest()[:32]
 
 
+def _write_source(path: Path, source: Path) -> None:
+    """Whose the entries beside ``path`` are."""
+    content = str(source).encode(errors="surrogateescape")
+    if not (path.is_file() and path.read_bytes() == content):
+        path.write_bytes(content)
+
+
+def _remove(path: Path) -> None:
+    """Delete an entry, of which nobody finds a part in its place. Who has it mapped keeps it."""
+    with contextlib.suppress(OSError):
+        doomed = Path(tempfile.mkdtemp(prefix=beside(path), dir=path.parent))
+        try:
+            path.rename(doomed / path.name)
+        finally:
+            shutil.rmtree(doomed, ignore_errors=True)
+    shutil.rmtree(path, ignore_errors=True)  # where no place for it could be made
+
+
 def _read_index(path: Path) -> dict[str, Any]:
     digest, _, text = path.read_text(encoding="utf-8").partition("\n")
     if hashlib.sha256(text.encode()).hexdigest() != digest:
@@ -191,5 +210,5 @@ def _trim(newest: Path) -> None:
         if total <= MOST_BYTES:
             break
         log.info("the decoded pictures of %s make room", entry.source)
-        shutil.rmtree(entry.path, ignore_errors=True)
+        _remove(entry.path)
         total -= entry.bytes

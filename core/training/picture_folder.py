@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from core.errors import Refusal
 from core.likeness import measure
+from core.training.mapped import check_whole
 from core.training.picture_writer import room_for
 from core.training.reading import FolderReport, Reading
 from core.training.scan import caption_of
@@ -24,6 +25,7 @@ AT_ONCE = 1000
 """Pictures that are converted together."""
 
 Size = tuple[int, int]
+Rows = NDArray[np.int64]
 NOTHING_FOUND = FolderReport()
 
 
@@ -38,7 +40,8 @@ class PictureFolder:
     ``paths`` name each picture's file within the folder ("name.gif#3" is its third frame); those numbered in
     ``kept_as_is`` are never mirrored, and those in ``aside`` never trained on. ``reading`` says how the files were
     read, ``report`` what was found in them; None, and empty, of pictures that come from no folder. ``pictures`` may be
-    a file that is mapped into memory: it cannot be written to, and is never to be copied whole.
+    a file that is mapped into memory: it cannot be written to, is never to be copied whole, and is read with ``at``
+    where much time may have passed.
     """
 
     name: str
@@ -57,6 +60,12 @@ class PictureFolder:
 
     def __len__(self) -> int:
         return len(self.pictures)
+
+    def at(self, rows: Rows) -> NDArray[np.uint8]:
+        """Some of the pictures, a copy. Raises CutShort where their file has been."""
+        check_whole(self.pictures)
+        some: NDArray[np.uint8] = self.pictures[rows]
+        return some
 
     def measured(self) -> PictureFolder:
         """Itself, its statistics and hash computed now, so that nobody waits for them later."""
@@ -85,6 +94,7 @@ class PictureFolder:
     def _digest(self) -> Any:
         digest = hashlib.sha256(repr((self.pictures.shape, self.classes)).encode(errors="surrogateescape"))
         for start in range(0, len(self), AT_ONCE):
+            check_whole(self.pictures)
             digest.update(np.ascontiguousarray(self.pictures[start : start + AT_ONCE]).data)
         digest.update(self.labels.tobytes())
         return digest
@@ -120,7 +130,7 @@ class PictureFolder:
         """The pictures numbered ``rows`` by themselves."""
         pictures = room_for((len(rows), *self.pictures.shape[1:]))
         for start in range(0, len(rows), AT_ONCE):
-            pictures[start : start + AT_ONCE] = self.pictures[rows[start : start + AT_ONCE]]
+            pictures[start : start + AT_ONCE] = self.at(rows[start : start + AT_ONCE])
         place = {int(row): index for index, row in enumerate(rows)}
         return replace(
             self,
@@ -153,6 +163,7 @@ class PictureFolder:
             return replace(self, pictures=np.broadcast_to(self.pictures, (*self.pictures.shape[:3], 3)))
         pictures = room_for((*self.pictures.shape[:3], 1))
         for start in range(0, len(pictures), AT_ONCE):
+            check_whole(self.pictures)
             pictures[start : start + AT_ONCE] = _luma(self.pictures[start : start + AT_ONCE])
         return replace(self, pictures=pictures)
 

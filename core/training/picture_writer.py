@@ -106,8 +106,11 @@ class PictureWriter:
                 self._give_up_the_file(error)
         return self._in_memory()
 
-    def into_memory(self) -> Pictures:
-        """The same after all, where the file cannot be kept. Raises Refusal where that is too much."""
+    def held(self) -> Pictures:
+        """The same where the file will not keep its name: in memory, or still mapped where that is too much and the
+        system keeps open files. Raises Refusal where neither can be."""
+        if self.is_kept and os.name == "posix" and math.prod(self._shape) > IN_MEMORY:
+            return np.asarray(np.memmap(self._file, np.uint8, "r", shape=self._shape))
         if self.is_kept:
             self._give_up_the_file(OSError("the cache's entry could not be completed"))
         return self._in_memory()

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from core.errors import Cancelled, Refusal
+from core.errors import Cancelled, Diverged, Refusal
 from core.library import NetworkModel
 from core.requests import ScheduleSpec
 from core.training.checkpoint import read_request
@@ -131,6 +132,12 @@ def whole_work(session: TrainingSession, on_full: Callable[[NotSaved], None] = r
             session.instruct(Instruction(micro_batch=refusal.micro_batch))
         except NotSaved as refusal:
             on_full(refusal)
+        except Diverged:
+            raise
+        except Exception:  # whatever it is, the steps before it were whole
+            with suppress(Refusal):
+                session.save()
+            raise
 
 
 def _reading(before: TrainRequest | None, size: int, said: Mapping[str, Any]) -> Reading:

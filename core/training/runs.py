@@ -10,7 +10,7 @@ import json
 import logging
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,11 +68,12 @@ def runs_folder() -> Path:
     return data_folder() / "runs"
 
 
-def new_run_folder(name: str) -> Path:
-    """A folder for a new run, not there yet, called like the run as far as a folder can be."""
+def new_run_folder(name: str, taken: Collection[Path] = ()) -> Path:
+    """A folder for a new run, not there yet and none of those ``taken`` by runs that have still to begin, called like
+    the run as far as a folder can be."""
     plain = re.sub(r"[^\w.()+-]+", " ", name).strip(" .")[:LONGEST_NAME].strip(" .") or "run"
     folder, number = runs_folder() / plain, 2
-    while folder.exists():
+    while folder.exists() or folder.resolve() in taken:
         folder, number = runs_folder() / f"{plain} {number}", number + 1
     return folder
 
@@ -127,6 +128,15 @@ def interrupted_runs() -> tuple[RunSummary, ...]:
 def is_interrupted(run: RunSummary) -> bool:
     """Whether its process died before it was finished or stopped."""
     return not run.finished and was_left(run.folder)
+
+
+def finished_at(folder: Path) -> int | None:
+    """After how many steps the run in a folder was finished and all of it written; None where it was not."""
+    try:
+        summary = read_summary(folder)
+    except (Refusal, OSError):
+        return None
+    return summary.step if summary.finished else None
 
 
 def remember(folder: Path, pictures: Path) -> None:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from core.errors import Refusal
+from core.errors import Refusal, is_out_of_memory
 from core.training.checkpoint import save_checkpoint
 from core.training.claim import claim
 from core.training.dataset import PictureFolder
@@ -21,6 +21,9 @@ from core.training.trainer import Trainer
 
 LONGEST_DOUBT = 3.0
 """Times the usual pause between two saves, after which one comes however the loss looks."""
+
+
+NO_MEMORY = "There is not enough memory to save this training: close other programs."
 
 
 class NotSaved(Refusal):
@@ -49,6 +52,7 @@ class Saver:
         self.out = order.out
         self.step, self.seconds = -1, 0.0
         self._at: float | None = None
+        self._is_measured = True
         self._snapshots: dict[int, Path] = {}
 
     def is_due(self, doubtful: bool = False) -> bool:
@@ -68,27 +72,41 @@ class Saver:
         self._snapshots = {at: folder for at, folder in self._snapshots.items() if at <= step}
         self.hurry()
 
-    def save(
-        self, between: Callable[[], None] = nothing, *, measures: bool = False, best: bool = False, kept: bool = False
-    ) -> None:
-        """Write the run as it was after its last whole step: film, history, checkpoint, model; a checkpoint that is the
-        ``best`` so far, or to be ``kept``, also by itself.
+    def measure(self, between: Callable[[], None] = nothing) -> bool:
+        """Find out how good the model is, where its folder says so; whether there was memory for it, without which it
+        is not tried again. ``between`` its parts others may work."""
+        began = time.perf_counter()
+        try:
+            if self._is_measured:
+                self._product.measure(self._trainer, between)
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+            self._is_measured = False
+            return False
+        finally:
+            self.seconds += time.perf_counter() - began
+        return True
 
-        ``between`` two of them others may work; with ``measures`` it is found out how good the model is, where its
-        folder says so. Raises NotSaved, or Refusal where nothing was ever written."""
+    def save(self, between: Callable[[], None] = nothing, *, best: bool = False, kept: bool = False) -> None:
+        """Write the run as it was after its last whole step: film, history, checkpoint, model; a checkpoint that is the
+        ``best`` so far, or to be ``kept``, also by itself. ``between`` two of them others may work.
+
+        Raises NotSaved, or Refusal where nothing was ever written."""
         if self.step < 0:
             claim(self.out, self)
         try:
-            self._write(between, measures, best, kept)
-        except Refusal as refusal:
-            if self.step < 0:
+            self._write(between, best, kept)
+        except Exception as error:
+            if not (isinstance(error, Refusal) or is_out_of_memory(error)):
                 raise
-            raise NotSaved(str(refusal), refusal.details) from refusal
+            refusal = error if isinstance(error, Refusal) else Refusal(NO_MEMORY, repr(error))
+            if self.step < 0:
+                raise refusal from error
+            raise NotSaved(str(refusal), refusal.details) from error
 
-    def _write(self, between: Callable[[], None], measures: bool, best: bool, kept: bool) -> None:
+    def _write(self, between: Callable[[], None], best: bool, kept: bool) -> None:
         began, step = time.perf_counter(), self._trainer.step
-        if measures:
-            self._product.measure(self._trainer, between)
         write_film(self._film, self.out)
         write_history(self._history, self.out)  # before the checkpoint, which both may be ahead of, not behind
         between()

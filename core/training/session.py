@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from core.errors import Diverged, Refusal, is_out_of_memory
@@ -16,11 +17,11 @@ from core.training.checkpoint import find_checkpoint, load_checkpoint, read_requ
 from core.training.classification import apart
 from core.training.dataset import PictureFolder
 from core.training.drawing import Drawing
-from core.training.events import Event, PathChanged, RolledBack, Saved, TrainStep, Validated
+from core.training.events import Event, PathChanged, RolledBack, Saved, TrainStep
 from core.training.film import FILE as FILM
 from core.training.film import Film, read_film, told
 from core.training.history import FILE as HISTORY
-from core.training.history import History, read_history
+from core.training.history import History, read_history, write_history
 from core.training.journal import Journal
 from core.training.keeping import duplicate, forget_after
 from core.training.order import Instruction, TrainOrder
@@ -29,6 +30,7 @@ from core.training.product import ClassifierProduct, ModelProduct, Origin, Produ
 from core.training.recovery import RECENT, NotEnoughMemory, Watch, gave_up, rescues_made
 from core.training.resolve import resolved
 from core.training.runs import FILE as SUMMARY
+from core.training.runs import finished_at
 from core.training.saving import NotSaved, Saver, nothing, parameters_of
 from core.training.split import ALIKE, kept_aside, split
 from core.training.trainer import Trainer
@@ -138,9 +140,9 @@ class TrainingSession:
         another process's or cannot be written at the start, and NotSaved where it cannot be written later; the last
         checkpoint stays.
         """
-        if self.trainer.progress >= 1 and self._saver.step in (-1, self.trainer.step):
+        if self._is_over:
             return
-        if self._saver.step < 0:  # says at once where nothing can be written
+        if self._saver.step < 0 or self._saver.is_due():  # says at once where nothing can be written
             yield from self._save()
         yield from self._draw_if_due()
         while self.trainer.progress < 1:
@@ -150,8 +152,14 @@ class TrainingSession:
                 yield from self._look_after()
         if self._drawing.belongs_to_checkpoint(stays=True, best=False):
             yield from self._draw()
-        validated = yield from self._validate(at_the_end=True)
-        yield from self._save(best=self._is_best(validated), kept=self._keeps_next)
+        yield from self._validate(at_the_end=True)
+        yield from self._save()
+
+    @property
+    def _is_over(self) -> bool:
+        """Whether nothing is left to do, also of what a killed process would have written last."""
+        known = self._saver.step if self._saver.step >= 0 else finished_at(self.out)
+        return self.trainer.progress >= 1 and known == self.trainer.step
 
     def _step(self) -> Iterator[Event]:
         try:
@@ -181,12 +189,12 @@ class TrainingSession:
 
     def _look_after(self) -> Iterator[Event | None]:
         """What is due between two steps."""
-        validated = yield from self._validate()
-        best, kept = self._is_best(validated), self._keeps_next
+        yield from self._validate()
+        best, kept = self._is_best, self._keeps_next
         if best or kept or self._saver.is_due(self._watch.is_suspicious):
             if self._drawing.belongs_to_checkpoint(stays=kept or self._saver.keeps_this_step, best=best):
                 yield from self._draw()  # before it, so that they are in the folder together
-            yield from self._save(best, kept)
+            yield from self._save()
         yield from self._draw_if_due()
 
     def instruct(self, instruction: Instruction) -> None:
@@ -220,6 +228,8 @@ class TrainingSession:
             duplicate(found.path, self.out / CHECKPOINT)
         forget_after(self.out, found.step)
         self.history.add_rolled_back(event)
+        with suppress(Refusal):
+            write_history(self.history, self.out)
         self.film.cut_to(found.step)
         self._watch = Watch(self.history.losses[-Watch.LONGEST :])
         self._saver.taken_back_to(found.step)
@@ -254,14 +264,14 @@ class TrainingSession:
         if self._saver.step >= 0:
             self._saver.save_film()
 
-    def _validate(self, at_the_end: bool = False) -> Generator[Event, None, Validated | None]:
+    def _validate(self, at_the_end: bool = False) -> Iterator[Event]:
         """The loss on the pictures kept aside, after steps that no clock has chosen; where memory is short, the word
         that the training does without it."""
         step = self.trainer.step
         if self._validator is None or not (at_the_end or step % validates_every(self.request.steps) == 0):
-            return None
+            return
         if any(known.step == step for known in self.history.validated):
-            return None
+            return
         try:
             found = self._validator.measure(self.trainer.averaged().to(self.device), self.check, step)
         except Exception as error:
@@ -270,21 +280,25 @@ class TrainingSession:
             found = self._validator = None
         if found is None:
             yield self._without("the pictures kept aside are not measured any more")
-            return None
+            return
         self.history.add_validated(found)
         yield found
-        return found
 
     def _without(self, what: str) -> PathChanged:
         return PathChanged(self.trainer.step, self.trainer.path.words, f"there was not enough memory: {what}")
 
-    def _is_best(self, validated: Validated | None) -> bool:
-        if validated is None or not self.order.keep_best:
+    @property
+    def _is_best(self) -> bool:
+        """Whether the step just done is the best so far on the pictures kept aside."""
+        known = self.history.validated
+        if not (known and self.order.keep_best and known[-1].step == self.trainer.step):
             return False
-        return validated.loss <= min(known.loss for known in self.history.validated)
+        return known[-1].loss <= min(other.loss for other in known)
 
-    def _save(self, best: bool = False, kept: bool = False) -> Iterator[Saved]:
-        self._saver.save(self.check, measures=True, best=best, kept=kept)
+    def _save(self) -> Iterator[Event]:
+        if not self._saver.measure(self.check):
+            yield self._without("how many pictures it recognises is not measured any more")
+        self._saver.save(self.check, best=self._is_best, kept=self._keeps_next)
         self._keeps_next = False
         if self._pace.working > SETTLED:
             side, is_half = self.data.pictures.shape[1], self.request.task == "classifier"
@@ -295,7 +309,7 @@ class TrainingSession:
     def save(self) -> None:
         """Write the run as it was after its last whole step. Raises NotSaved, or Refusal where nothing was ever
         written."""
-        self._saver.save(kept=self._keeps_next)
+        self._saver.save(best=self._is_best, kept=self._keeps_next)
         self._keeps_next = False
 
     def snapshot(self) -> Path:

@@ -156,5 +156,5 @@ def _spread(groups: list[tuple[int, ...]], count: int) -> Rows:
 
 def _only(data: PictureFolder, rows: Rows) -> PictureFolder:
     paths = tuple(data.paths[row] for row in rows) if data.paths else ()
-    pictures, labels = np.ascontiguousarray(data.pictures[rows]), data.labels[rows]
+    pictures, labels = np.ascontiguousarray(data.at(rows)), data.labels[rows]
     return replace(data, pictures=pictures, labels=labels, paths=paths, kept_as_is=(), aside=())

@@ -18,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -42,7 +43,11 @@ def make_pictures(folder: Path, count: int = 120) -> Path:
     return folder
 
 
-def train(folder: Path, out: Path, steps: int) -> None:
+def say(step: int) -> None:
+    print(step, flush=True)
+
+
+def train(folder: Path, out: Path, steps: int, tell: Callable[[int], object] = say) -> None:
     """What a child process does: begin the run in ``out``, or go on with it, to its end. Tells each step that is done.
 
     Its settings have every kind of state: dropout, a sampler of timesteps that learns, mirrored pictures, dropped
@@ -77,7 +82,7 @@ def train(folder: Path, out: Path, steps: int) -> None:
         flip=True,
         timestep_sampler="loss_second_moment",
         keep_every=max(1, steps // 4),
-        on_tick=lambda trainer, step: print(step.step, flush=True),
+        on_tick=lambda trainer, step: tell(step.step),
     )
 
 

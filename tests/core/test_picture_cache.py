@@ -5,8 +5,11 @@ from __future__ import annotations
 import errno
 import io
 import os
+import shutil
+import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -187,8 +190,46 @@ def test_that_another_process_may_have_been_faster(folder: Path, monkeypatch: py
         return really(staging, path, source, index)  # type: ignore[arg-type]
 
     monkeypatch.setattr(dataset.cache, "finish_entry", race)
-    assert len(open_folder(folder, 8)) == 6
+    data = open_folder(folder, 8)
+    assert len(data) == 6
+    assert is_mapped(data.pictures)
     assert len(cache_entries()) == 1
+
+
+def test_that_all_who_read_a_folder_at_the_same_moment_end_with_what_is_kept(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    together, really = threading.Barrier(4), picture_cache.finish_entry
+
+    def finish(*what: object) -> bool:
+        together.wait(10)
+        return really(*what)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(dataset.cache, "finish_entry", finish)
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda _: open_folder(folder, 8), range(4)))
+    assert all(is_mapped(data.pictures) for data in found)
+    assert len({data.report.cache for data in found}) == len(cache_entries()) == 1
+    assert [path.name for path in Path(found[0].report.cache).parent.iterdir() if path.name[0] == "."] == []
+    assert not caplog.records
+
+
+def test_that_whoever_comes_last_does_not_take_away_what_others_have_just_made(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    really = picture_cache.finish_entry
+
+    def twice(staging: Path, path: Path, source: Path, index: dict[str, object]) -> bool:
+        later = path.parent / ".later"
+        shutil.copytree(staging, later)
+        assert really(staging, path, source, index)
+        made = (path / "pictures.u8").stat().st_ino
+        assert really(later, path, source, index)
+        assert (path / "pictures.u8").stat().st_ino == made
+        return True
+
+    monkeypatch.setattr(dataset.cache, "finish_entry", twice)
+    assert is_mapped(open_folder(folder, 8).pictures)
 
 
 # ------------------------------------------------------------------------------------------------ bounded
