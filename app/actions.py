@@ -27,6 +27,10 @@ class Command:
 COMMANDS: tuple[Command, ...] = (
     Command("open", "File", "&Open picture…", "Open one or more pictures of your own", "Ctrl+O"),
     Command("open_model", "File", "Open &model folder…", "Open a model in the diffusers layout", "Ctrl+Shift+O"),
+    Command("open_weights", "File", "Open model &file…", "Open a checkpoint: .safetensors, .pt, .ckpt …", "Ctrl+Alt+O"),
+    Command("about_model", "File", "About this mo&del…", "What is known of the open model, and how", "Ctrl+I"),
+    Command("export_diffusers", "File/Export model", "For &diffusers…", "A folder that its pipelines load"),
+    Command("export_copy", "File/Export model", "Safe &copy…", "A folder that opens here without questions"),
     Command("save_picture", "File", "&Save picture…", "Save the picture pointed at as PNG, at its own size", "Ctrl+S"),
     Command("quit", "File", "&Quit", "Stop what runs and close the window", "Ctrl+Q", separator=True),
     Command("paste", "Edit", "&Paste picture", "Use the picture, file or path on the clipboard", "Ctrl+V"),

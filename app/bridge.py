@@ -16,6 +16,7 @@ from PySide6.QtCore import QObject, Qt, QTimer, Signal, Slot
 from PySide6.QtWidgets import QApplication
 
 from app.state import AppState, Measuring, Run, Training, parent_of
+from core.checkpoints.description import Answers, ExportForm
 from core.engine import Engine
 from core.images import OpenedImage
 from core.messages import (
@@ -84,8 +85,26 @@ class Bridge(QObject):
         """Start the engine's thread; torch is imported there, while the window is already on the screen."""
         self._engine.start()
 
-    def open_model(self, name_or_path: str) -> None:
-        self._engine.open_model(name_or_path)
+    def open_model(self, name_or_path: str, answers: Answers | None = None) -> None:
+        """Open a bundled model, a folder or a file, in place of what is being opened. Without ``answers`` to what it
+        does not say it may be answered by ``ModelAsks``."""
+        self._engine.open_model(name_or_path, answers)
+
+    def cancel_opening(self) -> None:
+        """Leave the model that is being opened."""
+        self._engine.cancel_opening()
+
+    def ask_again(self, name_or_path: str) -> None:
+        """Have all asked that a checkpoint does not say; answered by ``ModelAsks``."""
+        self._engine.ask_again(name_or_path)
+
+    def export_model(self, ref: ModelRef, folder: str, form: ExportForm) -> None:
+        """Write an open model to a new folder; answered by ``ModelExported``."""
+        self._engine.export_model(ref, folder, form)
+
+    def save_copy(self, path: str, answers: Answers, folder: str) -> None:
+        """Write a checkpoint to a new folder that opens without questions, and open that."""
+        self._engine.save_copy(path, answers, folder)
 
     def know_model(self, name_or_path: str) -> None:
         """Open a model beside the window's, so that measurements can name it."""
@@ -116,9 +135,9 @@ class Bridge(QObject):
         """Ask something of a training under way: other samples, smaller parts of a batch, a checkpoint to keep."""
         self._engine.instruct(job, instruction)
 
-    def open_classifier(self, name_or_path: str) -> None:
-        """Open a bundled classifier, a folder, or a file of Inception weights."""
-        self._engine.open_classifier(name_or_path)
+    def open_classifier(self, name_or_path: str, answers: Answers | None = None) -> None:
+        """Open a bundled classifier, a folder, or a file of a classifier's weights."""
+        self._engine.open_classifier(name_or_path, answers)
 
     def snapshot(self, job: int) -> None:
         """Open the model of a training as it is now."""

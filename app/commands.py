@@ -12,9 +12,10 @@ from PySide6.QtCore import QMimeData, QObject, Qt, QUrl, Slot
 from PySide6.QtGui import QDesktopServices, QGuiApplication
 from PySide6.QtWidgets import QFileDialog, QMenu
 
-from app.incoming import PICTURE_ENDINGS, Offer, Source, files, is_model_folder, offer, offer_of, source_of, sources
+from app.incoming import PICTURE_ENDINGS, Offer, Source, files, is_model, offer, offer_of, source_of, sources
 from app.loader import Loader
 from app.log import Log, logger
+from app.opening import Opening, open_dialog
 from app.taking import Taking
 from app.theme import SchemeName, theme
 from app.widgets.controls import MAX_SEED
@@ -22,7 +23,6 @@ from app.widgets.drawn_plot import SaveWanted
 from app.widgets.schedule_plots import SchedulePlots
 from core.errors import Refusal
 from core.images import OpenedImage
-from core.messages import ModelOpened
 from resources import models, samples
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ STAGE_COMMANDS = ("stop", "toggle", "step", "branch")
 
 
 class Commands(QObject):
-    """The handlers behind ``window.registry``. Attributes: ``loader``, ``taking``."""
+    """The handlers behind ``window.registry``. Attributes: ``loader``, ``taking``, ``opening``."""
 
     def __init__(self, window: MainWindow, log: Log) -> None:
         super().__init__(window)
@@ -42,12 +42,12 @@ class Commands(QObject):
         self._log = log
         self.loader = Loader(window.bridge, self)
         self.taking = Taking(window)
+        self.opening = Opening(window)
         self._large: PlotWindow | None = None
         registry = window.registry
         registry.connect_to(
             {
                 "open": self.choose_pictures,
-                "open_model": self.choose_model,
                 "quit": window.close,
                 "paste": self.paste,
                 "draw": self.draw,
@@ -80,24 +80,19 @@ class Commands(QObject):
         shown.paste_requested.connect(self.paste)
         shown.drawn.connect(self._take)
         shown.gallery.chosen.connect(self.open_path)
-        shown.models.chosen.connect(self.open_model)
-        shown.models.browse.connect(self.choose_model)
         window.state.image_changed.connect(shown.set_image)
-        window.state.model_changed.connect(shown.models.set_model)
-        window.bridge.message.connect(self._model_opened)
         self.loader.opened.connect(self._opened)
         self.loader.thumbnail.connect(shown.gallery.set_thumbnail)
         self.loader.failed.connect(window.show_error)
         log.error.connect(window.show_error)
         self._list_pictures()
-        self._list_models()
 
     # At start
 
     def begin(self, arguments: Sequence[str] = ()) -> None:
         """After the first paint: a picture in place, a model on its way; what was asked for, else what is bundled."""
         bundled = {model.name: model for model in models()}
-        model = next((name for name in arguments if name in bundled or is_model_folder(Path(name))), None)
+        model = next((name for name in arguments if name in bundled or is_model(Path(name))), None)
         paths = [Path(name) for name in arguments if name != model]
         if not self._begin_with(paths):
             for sample in samples()[:1]:
@@ -113,7 +108,7 @@ class Commands(QObject):
         try:
             found = offer_of(paths)
             if found.kind == "classifier":
-                self.open_classifier(found.paths[0])
+                self.opening.open_classifier(found.paths[0])
                 return False  # the picture in place stays the bundled one
             if found.kind == "folder" and any(command.id == "stage_train" for command in self._window.registry):
                 self._window.state.move(stage="train")
@@ -133,7 +128,7 @@ class Commands(QObject):
         dialog = QFileDialog(self._window, "Open pictures", "", f"Pictures ({endings});;All files (*)")
         dialog.setFileMode(QFileDialog.FileMode.ExistingFiles)
         dialog.filesSelected.connect(self._open_names)
-        _open_dialog(dialog)
+        open_dialog(dialog)
 
     @Slot(object)
     def open_path(self, path: Path) -> None:
@@ -163,7 +158,7 @@ class Commands(QObject):
         if found.kind == "model":
             self.open_model(str(found.paths[0]))
         elif found.kind == "classifier":
-            self.open_classifier(found.paths[0])
+            self.opening.open_classifier(found.paths[0])
         elif found.kind == "pictures" or not self._window.stage.handle_folder(found.paths[0]):
             self.loader.open(files(found))
 
@@ -197,10 +192,13 @@ class Commands(QObject):
     def _list_recent(self) -> None:
         self._recent.clear()
         settings = self._window.settings
-        for path in (*settings.recent_pictures, *settings.recent_models):
+        for path in settings.recent_pictures:
             self._recent.addAction(path.name).triggered.connect(self._opener(path))
         if self._recent.isEmpty():
             self._recent.addAction("Nothing yet").setEnabled(False)
+        for path in settings.recent_models:
+            action = self._recent.addAction(path.name)
+            action.triggered.connect(lambda _checked=False, path=path: self.open_model(str(path)))
 
     def _opener(self, path: Path) -> Callable[[bool], None]:
         def chosen(_checked: bool = False) -> None:
@@ -210,37 +208,9 @@ class Commands(QObject):
 
     # Models
 
-    def choose_model(self) -> None:
-        dialog = QFileDialog(self._window, "Open a model folder")
-        dialog.setFileMode(QFileDialog.FileMode.Directory)
-        dialog.fileSelected.connect(self.open_model)
-        _open_dialog(dialog)
-
-    @Slot(str)
     def open_model(self, name_or_path: str) -> None:
-        if name_or_path not in {model.name for model in models()}:
-            self._window.settings.remember_model(Path(name_or_path))
-        self._window.sources.models.request(name_or_path)
-        self._window.bridge.open_model(name_or_path)
-
-    @Slot(object)
-    def _model_opened(self, message: object) -> None:
-        """List and remember what a stage has opened, such as the model of a training."""
-        if isinstance(message, ModelOpened) and message.folder:
-            bundled = next((model.name for model in models() if model.path == Path(message.folder)), None)
-            if bundled is None:
-                self._window.settings.remember_model(Path(message.folder))
-            self._window.sources.models.opened(bundled or message.folder, message.info.ref.name)
-
-    def _list_models(self) -> None:
-        recent = [(path.name, str(path)) for path in self._window.settings.recent_models]
-        self._window.sources.models.set_models([*((model.name, model.name) for model in models()), *recent])
-
-    def open_classifier(self, folder: Path) -> None:
-        """Where the stage that is shown has no use for one, it is to guide in Denoise."""
-        if not self._window.stage.handle_classifier(folder):
-            self._window.state.move(stage="denoise")
-            self._window.stage.handle_classifier(folder)
+        """Open a bundled model, a folder or a file of weights."""
+        self.opening.open(name_or_path)
 
     # Stage
 
@@ -330,8 +300,3 @@ def _help() -> ModuleType:
     from app import help as pages  # not needed for the first paint
 
     return pages
-
-
-def _open_dialog(dialog: QFileDialog) -> None:
-    dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-    dialog.open()

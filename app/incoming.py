@@ -15,18 +15,32 @@ from PySide6.QtGui import QImage
 
 from core.errors import Refusal
 from core.images import OpenedImage, from_pixels, open_image
+from core.json_file import LFS_MARK, lfs_refusal
 from resources import samples
 
 Kind = Literal["pictures", "model", "classifier", "folder"]
 
 PICTURE_ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".ppm", ".pgm", ".jp2", ".avif")
+WEIGHT_ENDINGS = (".safetensors", ".pt", ".pth", ".ckpt", ".bin", ".pkl", ".pickle")
+_OTHERS = {
+    ".onnx": "ONNX",
+    ".gguf": "GGUF",
+    ".tflite": "TensorFlow Lite",
+    ".h5": "Keras",
+    ".keras": "Keras",
+    ".index": "TensorFlow",
+    ".meta": "TensorFlow",
+    ".pb": "TensorFlow",
+    ".msgpack": "Flax",
+}
 _RAW_FORMATS = ("image/png", "image/jpeg", "image/webp", "image/tiff", "image/bmp", "image/gif")
 _NOTHING = "There is no picture in this. Drop or paste a picture file, a model folder, or a picture copied elsewhere."
 
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """What lies on the pointer or the clipboard: pictures, a model's or a classifier's folder, or a folder of pictures.
+    """What lies on the pointer or the clipboard: pictures, a model's folder or file of weights, a classifier's folder,
+    or a folder of pictures. Which network a file holds, and whether it opens, is for the engine to say.
 
     ``paths`` is empty for a picture that comes as data.
     """
@@ -51,7 +65,13 @@ class Source:
 
 def is_model_folder(path: Path) -> bool:
     """Whether a folder is laid out like a diffusers model."""
-    return any((path / name).is_file() for name in ("model_index.json", "unet/config.json", "config.json"))
+    names = ("model_index.json", "unet/config.json", "unet_ema/config.json", "config.json")
+    return any((path / name).is_file() for name in names)
+
+
+def is_model(path: Path) -> bool:
+    """Whether it looks like a model's folder, or by its name like a file of weights."""
+    return is_model_folder(path) or (path.suffix.lower() in WEIGHT_ENDINGS and path.is_file())
 
 
 def is_classifier_folder(path: Path) -> bool:
@@ -71,21 +91,48 @@ def offer_of(paths: Sequence[Path]) -> Offer:
             return Offer("model", (first,))
         if pictures_in(first):
             return Offer("folder", (first,))
-        raise Refusal(f"{first.name} holds neither a model, a classifier nor pictures.")
-    if first.suffix == ".safetensors":
-        whole = first.parent.parent
-        if is_classifier_folder(whole):
-            return Offer("classifier", (whole,))
-        folder = next(
-            (f for f in (first.parent, first.parent.parent) if (f / "model_index.json").is_file()), first.parent
+        return Offer("model", (_only_weights_in(first),))
+    if first.suffix.lower() in WEIGHT_ENDINGS and first.is_file():
+        return _offer_of_weights(first)
+    if first.suffix.lower() in _OTHERS:
+        raise Refusal(
+            f"{first.name} is a file of {_OTHERS[first.suffix.lower()]}. Diffuscope opens what PyTorch and diffusers "
+            "write: .safetensors, .pt, .pth, .ckpt and .bin."
         )
-        if is_model_folder(folder):
-            return Offer("model", (folder,))
-        raise Refusal(f"{first.name} is weights without a configuration. Drop the model's whole folder.")
     files = tuple(path for path in paths if path.is_file())
     if not files:
         raise Refusal(f"{first.name} is not there, or is not a file.")
     return Offer("pictures", files)
+
+
+def _offer_of_weights(file: Path) -> Offer:
+    """The folder that the file is a part of, else the file itself."""
+    if is_classifier_folder(file.parent.parent):
+        return Offer("classifier", (file.parent.parent,))
+    if (file.parent.parent / "model_index.json").is_file():
+        return Offer("model", (file.parent.parent,))
+    if is_model_folder(file.parent):
+        return Offer("model", (file.parent,))
+    try:
+        with file.open("rb") as stream:
+            start = stream.read(len(LFS_MARK))
+    except OSError as error:
+        raise Refusal(f"{file.name} cannot be read ({error.strerror}).", repr(error)) from error
+    if not start:
+        raise Refusal(f"{file.name} is empty. Download it again.")
+    if start == LFS_MARK:
+        raise lfs_refusal(file)
+    return Offer("model", (file,))
+
+
+def _only_weights_in(folder: Path) -> Path:
+    """The one file of weights in a folder that holds nothing else of use. Raises Refusal."""
+    found = sorted(path for path in folder.iterdir() if path.suffix.lower() in WEIGHT_ENDINGS and path.is_file())
+    if not found:
+        raise Refusal(f"{folder.name} holds neither a model, a classifier nor pictures.")
+    if len(found) > 1:
+        raise Refusal(f"{folder.name} holds {len(found)} files of weights ({found[0].name} …): drop the one you mean.")
+    return found[0]
 
 
 def pictures_in(folder: Path, limit: int = 64) -> tuple[Path, ...]:

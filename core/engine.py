@@ -14,27 +14,26 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from core.checkpoints.description import Answers, ExportForm
 from core.errors import Cancelled, Refusal
 from core.failures import failure
 from core.images import OpenedImage
 from core.mailbox import Mailbox
 from core.memory import memory
 from core.messages import (
-    ClassifierOpened,
     EngineState,
     Message,
-    ModelKnown,
-    ModelOpened,
     Preview,
     RunPaused,
     RunResumed,
     Signed,
     Status,
 )
+from core.opener import Opener
 from core.outbox import Outbox
 from core.requests import InspectStep, Interactive, MeasureRequest, ModelRef, RunRequest
 from core.store import DEFAULT_CAP
@@ -79,6 +78,7 @@ class Engine:
         self._index: dict[str, tuple[int, Run]] = {}
         self._workers: list[Worker] = []
         self._library: Library | None = None
+        self._opener = Opener(self)
         self.device = ""
         self._status = Status(EngineState.STARTING, "")
         self._last_status = 0.0
@@ -103,13 +103,34 @@ class Engine:
         """Whether the thread is not (or no longer) there."""
         return not self._thread.is_alive()
 
-    def open_model(self, name_or_path: str) -> None:
-        """Open a bundled model or a folder; answered by ``ModelOpened`` or ``Failed``."""
-        self._order(lambda: self._open_model(name_or_path))
+    def open_model(self, name_or_path: str, answers: Answers | None = None) -> None:
+        """Open a bundled model, a folder or a file of weights, in place of what is being opened; answered by
+        ``ModelLoading`` ... ``ModelOpened``, by ``ModelAsks`` where it does not say all and ``answers`` do not, or by
+        ``Failed``."""
+        token = self._opener.begin()
+        self._order(lambda: self._opener.open_model(name_or_path, answers, token))
+
+    def cancel_opening(self) -> None:
+        """Leave the model that is being opened; the one before stays."""
+        self._opener.cancel()
+
+    def ask_again(self, name_or_path: str) -> None:
+        """Answered by ``ModelAsks`` with all that a checkpoint does not say, whatever was answered, or ``Failed``."""
+        self._order(lambda: self._opener.ask_again(name_or_path))
+
+    def export_model(self, ref: ModelRef, folder: str, form: ExportForm) -> None:
+        """Write an open model to a new folder; answered by ``ModelExported`` or ``Failed``."""
+        self._order(lambda: self._opener.export_model(ref, folder, form))
+
+    def save_copy(self, path: str, answers: Answers, folder: str) -> None:
+        """Write a checkpoint to a new folder that opens without questions, and open that; answered by
+        ``ModelExported`` and as ``open_model``."""
+        token = self._opener.begin()
+        self._order(lambda: self._opener.save_copy(path, answers, folder, token))
 
     def know_model(self, name_or_path: str) -> None:
         """Open a model beside the one that is worked with; answered by ``ModelKnown`` or ``Failed``."""
-        self._order(lambda: self._open_model(name_or_path, ModelKnown))
+        self._order(lambda: self._opener.know_model(name_or_path))
 
     def forget_model(self, ref: ModelRef) -> None:
         """Close a model that no request will name any more."""
@@ -117,7 +138,7 @@ class Engine:
 
     def add_model(self, model: Model) -> None:
         """Make a model that is already in memory known."""
-        self._order(lambda: self._add_model(model))
+        self._order(lambda: self._opener.add(model))
 
     def add_image(self, image: OpenedImage) -> None:
         """Make a picture known, so that requests can name it by its hash."""
@@ -161,15 +182,15 @@ class Engine:
 
         return self._hire(hire)
 
-    def open_classifier(self, name_or_path: str) -> None:
-        """Open a bundled classifier, a folder, or a file of Inception weights; answered by ``ClassifierOpened`` or
+    def open_classifier(self, name_or_path: str, answers: Answers | None = None) -> None:
+        """Open a bundled classifier, a folder, or a file of a classifier's weights; answered by ``ClassifierOpened`` or
         ``Failed``."""
-        self._order(lambda: self._open_classifier(name_or_path))
+        self._order(lambda: self._opener.open_classifier(name_or_path, answers))
 
     def snapshot(self, job: int) -> None:
         """Open the model of a training as it is now, its averaged weights pinned in a folder of their own; answered by
         ``ModelOpened`` or ``Failed``."""
-        self._order(lambda: self._snapshot(job))
+        self._order(lambda: self._opener.open_either(self._training(job).session.snapshot()))
 
     def instruct(self, job: int, instruction: Instruction) -> None:
         """Ask something of a training under way: other samples, smaller parts of a batch, a checkpoint to keep."""
@@ -359,6 +380,16 @@ class Engine:
             raise Cancelled
         token.check()
 
+    @contextlib.contextmanager
+    def busy(self, state: EngineState) -> Iterator[None]:
+        """Be in a state that has nothing to do with jobs, and then in the one from before."""
+        before = self._status
+        self._say_status(state)
+        try:
+            yield
+        finally:
+            self._say_status(before.state, before.job)
+
     def breathe(self, token: Token) -> None:
         """Between two micro-batches: leave if asked to, and answer whoever drags a slider."""
         self.check(token)
@@ -402,25 +433,6 @@ class Engine:
             what(token)
             self._something.set()
 
-    def _open_model(self, name_or_path: str, says: type[ModelOpened | ModelKnown] = ModelOpened) -> None:
-        from core.library import NetworkModel
-        from core.model_folder import find_model, open_model
-
-        before = self._status
-        self._say_status(EngineState.LOADING)
-        try:
-            opened = open_model(find_model(name_or_path), self.device)
-            self._add_model(NetworkModel(opened), str(opened.folder), says)
-        finally:
-            self._say_status(before.state, before.job)
-
-    def _open_classifier(self, name_or_path: str) -> None:
-        from core.recognisers import open_recogniser
-
-        opened = open_recogniser(name_or_path, self.device)
-        self.library.add_recogniser(opened.recogniser)
-        self.post(ClassifierOpened(opened.recogniser.info, str(opened.folder)))
-
     def _training(self, job: int) -> TrainWorker:
         from core.train_worker import TrainWorker
 
@@ -428,17 +440,6 @@ class Engine:
         if not isinstance(worker, TrainWorker):
             raise Refusal("This training is over. Open its folder instead.")
         return worker
-
-    def _snapshot(self, job: int) -> None:
-        from core.classifier_folder import is_classifier
-
-        folder = self._training(job).session.snapshot()
-        opens = self._open_classifier if is_classifier(folder) else self._open_model
-        opens(str(folder))
-
-    def _add_model(self, model: Model, folder: str = "", says: type[ModelOpened | ModelKnown] = ModelOpened) -> None:
-        self.library.add_model(model)
-        self.post(says(model.info, folder))
 
     # Messages
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from PySide6.QtCore import Signal, Slot
+from PySide6.QtCore import QPoint, Signal, Slot
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from app.theme import GRID
@@ -16,14 +16,20 @@ PREDICTIONS = {"eps": "ε", "x0": "x₀", "v": "v"}
 
 
 class ModelChooser(QWidget):
-    """The open model and the others that are at hand. Signals: ``chosen(str)`` with a name or path, ``browse()``."""
+    """The open model and the others that are at hand.
+
+    Attributes: ``about``, the line that leads to what is known of the open model. Signals: ``chosen(str)`` with a name
+    or path; ``browse(QPoint)``, where on the screen the ways to open another can be offered; ``about_requested()``.
+    """
 
     chosen = Signal(str)
-    browse = Signal()
+    browse = Signal(QPoint)
+    about_requested = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._requested = ""
+        self._new = ""
         self._open = ""
         self._combo = QComboBox()
         self._browse = QPushButton("Open…")
@@ -33,9 +39,12 @@ class ModelChooser(QWidget):
         self._combo.setMinimumContentsLength(4)
         self._browse.setProperty("role", "narrow")
         self._combo.setPlaceholderText("No model open")
-        self._browse.setAccessibleName("Open model folder")
-        self._browse.setToolTip("Open a model folder in the diffusers layout (Ctrl+Shift+O)")
-        self._about = Lines("caption")
+        self._browse.setAccessibleName("Open another model")
+        self._browse.setToolTip("Open a model's file or folder (Ctrl+Alt+O, Ctrl+Shift+O), or drop it on the window")
+        self._says = Lines("caption")
+        self.about = QPushButton()
+        self.about.setProperty("role", "link")
+        self.about.hide()
         row = QHBoxLayout()
         row.setSpacing(GRID)
         row.addWidget(self._combo, 1)
@@ -44,9 +53,11 @@ class ModelChooser(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(GRID // 2)
         column.addLayout(row)
-        column.addWidget(self._about)
+        column.addWidget(self._says)
+        column.addWidget(self.about)
         self._combo.activated.connect(self._activated)
-        self._browse.clicked.connect(self.browse)
+        self._browse.clicked.connect(self._offer_ways)
+        self.about.clicked.connect(self.about_requested)
 
     def keys(self) -> tuple[str, ...]:
         return tuple(str(self._combo.itemData(place)) for place in range(self._combo.count()))
@@ -60,30 +71,50 @@ class ModelChooser(QWidget):
 
     def request(self, key: str, name: str = "") -> None:
         """A model is being opened; it is listed from now on."""
+        self._forget_new()
         self._requested = key
         if self._combo.findData(key) < 0:
             self._combo.addItem(name or Path(key).name, key)
+            self._new = key
         self._combo.setCurrentIndex(self._combo.findData(key))
 
     def set_model(self, model: ModelInfo | None) -> None:
         """The model that is open now."""
         if model is not None and self._combo.findData(self._requested) < 0:
             self.request(model.ref.name)
+        self._new = ""
         self._open = self._requested if model is not None else ""
         self._combo.setCurrentIndex(self._combo.findData(self._open))
-        self._about.set_lines("" if model is None else describe(model))
+        self._says.set_lines("" if model is None else describe(model))
         self.setToolTip("" if model is None else "\n".join(filter(None, (model.description, model.licence))))
 
     def opened(self, key: str, name: str) -> None:
         """What is open now, whoever asked for it: what is not listed yet is, under this name."""
         if Path(key).absolute() != Path(self._open).absolute():
             self.request(key, name)
-            self._open = key
+            self._new, self._open = "", key
+
+    def set_about(self, words: str, tooltip: str = "") -> None:
+        """What the line about the open model says, "" without one."""
+        self.about.setText(words)
+        self.about.setToolTip(tooltip)
+        self.about.setVisible(bool(words))
 
     def give_up(self) -> None:
         """Opening failed: the model from before is still the open one."""
+        self._forget_new()
         self._requested = self._open
         self._combo.setCurrentIndex(self._combo.findData(self._open))
+
+    def _forget_new(self) -> None:
+        """What was listed only because it was asked for, and never opened, goes again."""
+        place, self._new = self._combo.findData(self._new) if self._new else -1, ""
+        if place >= 0:
+            self._combo.removeItem(place)
+
+    @Slot()
+    def _offer_ways(self) -> None:
+        self.browse.emit(self._browse.mapToGlobal(self._browse.rect().bottomLeft()))
 
     @Slot(int)
     def _activated(self, place: int) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt, Slot
+from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtGui import QPainter, QPaintEvent
-from PySide6.QtWidgets import QLabel, QSizePolicy, QStatusBar, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QSizePolicy, QStatusBar, QToolButton, QWidget
 
 from app.state import AppState, Measuring, Training
-from app.theme import PANEL_PADDING, font
+from app.theme import GRID, PANEL_PADDING, font
 from app.widgets.controls import label
 from core.messages import EngineState, Status
 from core.requests import InvertRequest, MorphRequest, SampleRequest
@@ -44,8 +44,49 @@ class Hint(QLabel):
         painter.drawText(self.rect(), Qt.AlignmentFlag.AlignVCenter, self.shown())
 
 
+class Loading(QWidget):
+    """How far a model is read, and a button that leaves it; hidden while none is. Attributes: ``cancel``."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._bar = QProgressBar()
+        self._bar.setTextVisible(False)
+        self._bar.setFixedWidth(12 * GRID)
+        self._read = label("", "caption")
+        self._read.setFont(font("caption", numbers=True))
+        self.cancel = QToolButton()
+        self.cancel.setText("Cancel")
+        self.cancel.setToolTip("Leave this model; the one before stays open")
+        self.cancel.setAccessibleName("Cancel opening the model")
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(GRID)
+        for part in (self._bar, self._read, self.cancel):
+            row.addWidget(part)
+        self.hide()
+
+    @property
+    def words(self) -> str:
+        """What is said; "" while hidden."""
+        return "" if self.isHidden() else self._read.text()
+
+    def tell(self, name: str, done: int, total: int) -> None:
+        """``done`` of ``total`` bytes of the file are read."""
+        self._bar.setRange(0, 1000)
+        self._bar.setValue(1000 * done // max(1, total))
+        self._read.setText(f"{done / 2**20:.0f} of {total / 2**20:.0f} MiB")
+        self.setToolTip(f"Opening {name}")
+        self.setAccessibleName(f"Opening {name}")
+        self.show()
+
+
 class StatusLine(QStatusBar):
-    """Fields of fixed width with figures of fixed width, so that nothing moves while numbers run."""
+    """Fields of fixed width with figures of fixed width, so that nothing moves while numbers run.
+
+    Attributes: ``loading``. Signals: ``cancel_requested()``, to leave the model that is being opened.
+    """
+
+    cancel_requested = Signal()
 
     def __init__(self, state: AppState, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -55,7 +96,11 @@ class StatusLine(QStatusBar):
         self.setContentsMargins(PANEL_PADDING - 2, 0, PANEL_PADDING - 2, 0)
         state_word = self._field("Opening model", "What the engine does")
         state_word.setAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+        self.loading = Loading()
+        self.loading.cancel.clicked.connect(self.cancel_requested)
         self.addWidget(state_word)
+        self.addWidget(self.loading)
+        self.loading.hide()  # which being added undoes
         self.addWidget(self._hint, 1)
         self.fields = {
             "state": state_word,

@@ -16,6 +16,9 @@ this signature, what such files mean where they say nothing, a guess, or the per
 Answers = Mapping[str, str]
 """What a person said, by the key of the question."""
 
+ExportForm = Literal["diffusers", "copy"]
+"""How a model is written: as a folder that diffusers opens, or as one that opens here without questions."""
+
 
 @dataclass(frozen=True, slots=True)
 class Fact:

@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable
 from typing import get_args
 
+from core.cli.answering import add_answers
 from core.requests import (
     InversionConvention,
     ScheduleName,
@@ -23,7 +24,8 @@ def add_image(parser: argparse.ArgumentParser) -> None:
 
 def add_model(parser: argparse.ArgumentParser) -> None:
     """The model of a command, its class and guidance."""
-    option(parser, "--model", "a bundled model's name, or a model folder in the diffusers layout", required=True)
+    option(parser, "--model", "a bundled model's name, a model's folder, or a file of its weights", required=True)
+    add_answers(parser)
     option(parser, "--label", "class by name or index, or one for each sample, separated by commas", metavar="L")
     parser.add_argument("--labels", dest="label", metavar="L", help=argparse.SUPPRESS)
     option(

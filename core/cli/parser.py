@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn, get_args
 
+from core.cli.answering import add_answers
 from core.cli.arguments import (
     NAMED_SCHEDULES,
     add_image,
@@ -26,8 +27,8 @@ from core.cli.arguments import (
     whole,
 )
 from core.cli.reading import add_scan
-from core.cli.runs import add_arguments as add_runs
 from core.cli.replay_arguments import add_run
+from core.cli.runs import add_arguments as add_runs
 from core.cli.training_arguments import add_ablation, add_evaluate, add_nearest, add_train
 from core.errors import Refusal
 from core.requests import (
@@ -46,10 +47,10 @@ usage: main.py [IMAGE | FOLDER | MODEL ...]     open the window
        main.py invert IMAGE --model M ...       a picture's latent, and the picture made of it again
        main.py interpolate A B --model M ...    from picture to picture through their latents
        main.py scan FOLDER ...                  what there is in a folder of pictures
-       main.py train FOLDER --out RUN ...       train a model on a folder of pictures
        main.py run RECIPE --out FILE ...        a result again, from the picture of it or its request
        main.py inspect FILE|FOLDER ...          what a model's file is, how that is known, what is guessed
        main.py convert FILE|FOLDER --out DIR ... the model as a folder that opens without questions
+       main.py train FOLDER --out RUN ...       train a model on a folder of pictures
        main.py evaluate --model M --data FOLDER ...   its likelihood, and how far its samples are from the pictures
        main.py nearest MODEL FOLDER --out SHEET.png ...   the training pictures nearest to its samples
        main.py ablation FOLDER --out DIR ...    what DDPM's table 2 compares, on a folder of pictures
@@ -75,10 +76,10 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     _add_denoise(commands.add_parser("denoise", help="noise a picture and denoise it again", allow_abbrev=False))
     _add_invert(commands.add_parser("invert", help="a picture's latent and its reconstruction", allow_abbrev=False))
     _add_interpolate(commands.add_parser("interpolate", help="from picture to picture", allow_abbrev=False))
-    add_scan(commands.add_parser("scan", help="what there is in a folder of pictures", allow_abbrev=False))
     add_run(commands.add_parser("run", help="a result again, from its recipe", allow_abbrev=False))
     _add_inspect(commands.add_parser("inspect", help="what a model's file is", allow_abbrev=False))
     _add_convert(commands.add_parser("convert", help="a model's file as a folder", allow_abbrev=False))
+    add_scan(commands.add_parser("scan", help="what there is in a folder of pictures", allow_abbrev=False))
     add_train(commands.add_parser("train", help="train a model on a folder", allow_abbrev=False))
     add_evaluate(commands.add_parser("evaluate", help="measure a model on a folder", allow_abbrev=False))
     add_nearest(commands.add_parser("nearest", help="has a model learned by heart", allow_abbrev=False))
@@ -172,6 +173,23 @@ def _add_interpolate(parser: argparse.ArgumentParser) -> None:
     option(parser, "--npy", "all frames, float32 (n, channels, height, width), unclamped", type=Path, metavar="X.npy")
     add_seed(parser)
     add_network(parser)
+    add_reporting(parser)
+
+
+def _add_inspect(parser: argparse.ArgumentParser) -> None:
+    parser.description = "What a checkpoint is, how that is known, what is guessed; exit code 2 where it is refused."
+    parser.add_argument("path", metavar="FILE|FOLDER", help="a file of weights, a model's folder, or a bundled name")
+    add_answers(parser)
+    parser.add_argument("--json", action="store_true", help="print the result for machines on standard output")
+
+
+def _add_convert(parser: argparse.ArgumentParser) -> None:
+    parser.description = "Write a model as a folder of safetensors and JSON that opens without questions."
+    parser.add_argument("path", metavar="FILE|FOLDER", help="a file of weights, a model's folder, or a bundled name")
+    option(parser, "--out", "the new folder", type=Path, required=True, metavar="DIR")
+    add_answers(parser)
+    parser.add_argument("--diffusers", action="store_true", help="for diffusers' pipelines; refused where it is not so")
+    parser.add_argument("--half", action="store_true", help="weights as float16, half as large")
     add_reporting(parser)
 
 

@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QGridLayout, QVBoxLayout, QWidget
 from app.bridge import begun
 from app.stages.base import Stage
 from app.state import AppState, Measuring, Run
+from core.checkpoints.description import Answers, ExportForm
 from core.images import OpenedImage
 from core.inversion_plan import inversion_path
 from core.levels import Level, Path
@@ -101,8 +102,20 @@ class FakeBridge(QObject):
 
     # What the stages call
 
-    def open_model(self, name_or_path: str) -> None:
-        self.calls.append(("open_model", name_or_path))
+    def open_model(self, name_or_path: str, answers: Answers | None = None) -> None:
+        self.calls.append(("open_model", name_or_path if answers is None else (name_or_path, dict(answers))))
+
+    def cancel_opening(self) -> None:
+        self.calls.append(("cancel_opening", None))
+
+    def ask_again(self, name_or_path: str) -> None:
+        self.calls.append(("ask_again", name_or_path))
+
+    def export_model(self, ref: ModelRef, folder: str, form: ExportForm) -> None:
+        self.calls.append(("export_model", (ref, folder, form)))
+
+    def save_copy(self, path: str, answers: Answers, folder: str) -> None:
+        self.calls.append(("save_copy", (path, dict(answers), folder)))
 
     def know_model(self, name_or_path: str) -> None:
         self.calls.append(("know_model", name_or_path))
@@ -168,8 +181,8 @@ class FakeBridge(QObject):
         self.submitted.append(request)
         return len(self.submitted)
 
-    def open_classifier(self, name_or_path: str) -> None:
-        self.calls.append(("open_classifier", name_or_path))
+    def open_classifier(self, name_or_path: str, answers: Answers | None = None) -> None:
+        self.calls.append(("open_classifier", name_or_path if answers is None else (name_or_path, dict(answers))))
 
     def instruct(self, job: int, instruction: Instruction) -> None:
         self.calls.append(("instruct", (job, instruction)))

@@ -17,7 +17,9 @@ from pytestqt.qtbot import QtBot
 from app.incoming import files, offer, offer_of, pictures_in, pixels_of, sources
 from app.window import MainWindow
 from core.errors import Refusal
+from core.messages import ModelOpened
 from resources import samples
+from tests.app.fake_engine import DIGITS
 
 
 @pytest.fixture
@@ -244,6 +246,8 @@ def test_that_raw_picture_data_becomes_the_picture(window: MainWindow) -> None:
 def test_that_a_dropped_model_is_opened(window: MainWindow, model: Path) -> None:
     drop(window, of_files(model))
     assert window.bridge.calls == [("open_model", str(model))]
+    assert window.settings.recent_models == ()
+    window.bridge.message.emit(ModelOpened(DIGITS, str(model)))
     assert window.settings.recent_models == (model,)
 
 

@@ -173,7 +173,8 @@ def test_that_opening_shows_a_dialog_that_opens_what_it_is_given(
 ) -> None:
     Image.new("RGB", (5, 4)).save(tmp_path / "chosen.png")
     shown: list[QFileDialog] = []
-    monkeypatch.setattr("app.commands._open_dialog", shown.append)
+    for module in ("app.commands", "app.opening"):
+        monkeypatch.setattr(f"{module}.open_dialog", shown.append)
     qtbot.keyClick(window, Qt.Key.Key_O, Qt.KeyboardModifier.ControlModifier)
     shown[0].filesSelected.emit([str(tmp_path / "chosen.png")])
     assert window.state.image is not None

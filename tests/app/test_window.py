@@ -344,7 +344,7 @@ def test_that_the_keyboard_reaches_everything_on_the_left(window: MainWindow, qt
         reached.add(focus)
         qtbot.keyClick(focus, Qt.Key.Key_Tab)
     names = {widget.accessibleName() or getattr(widget, "text", str)() for widget in reached}
-    assert {"Open…", "Paste", "Draw", "Model", "Open model folder", "History of runs"} <= names
+    assert {"Open…", "Paste", "Draw", "Model", "Open another model", "History of runs"} <= names
 
 
 def test_that_no_command_puts_its_words_over_the_status_line(window: MainWindow) -> None:

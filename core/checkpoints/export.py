@@ -1,0 +1,112 @@
+"""Models written to folders: for diffusers, or as a safe copy that opens again without questions."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from core.checkpoints.description import Answers, Description, ExportForm
+from core.errors import Refusal
+from core.folder_contents import OWN_FILE
+from core.json_file import read_json
+from core.messages import ModelInfo
+from core.model_folder import save_model
+from core.requests import SamplerSpec
+from core.unet_config import UNetConfig, expressible
+
+if TYPE_CHECKING:
+    from core.network import Network
+
+
+class Exportable(Protocol):
+    """A model with its network in memory."""
+
+    @property
+    def info(self) -> ModelInfo: ...
+
+    @property
+    def network(self) -> Network: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a model was opened from: a folder or a file, what was known of it, and what the person said."""
+
+    path: Path
+    description: Description
+    answers: Answers = field(default_factory=dict)
+
+
+def export(
+    model: Exportable, folder: Path, form: ExportForm, source: Source | None = None, *, half: bool = False
+) -> ModelInfo:
+    """Write ``model`` to the new folder ``folder``, and beside it what is known of its ``source``. ``half`` stores the
+    weights as float16. Returns what the folder then says. Raises Refusal where it cannot be written."""
+    write = export_diffusers if form == "diffusers" else save_copy
+    return write(model, folder, source, half=half)
+
+
+def export_diffusers(model: Exportable, folder: Path, source: Source | None = None, *, half: bool = False) -> ModelInfo:
+    """Write a folder that diffusers' pipelines load and that gives the same samples there. Raises Refusal, with the
+    reason, where diffusers has no words for the model."""
+    why = diffusers_cannot(model)
+    if why:
+        raise Refusal(f"{why} Save a safe copy instead, which opens here.")
+    return save_copy(_in_its_words(model), folder, source, half=half)
+
+
+def save_copy(model: Exportable, folder: Path, source: Source | None = None, *, half: bool = False) -> ModelInfo:
+    """Write a folder of safetensors and JSON that opens here without questions. Raises Refusal."""
+    check_new(folder)
+    provenance = {} if source is None else _provenance(source)
+    return save_model(folder, model.network, model.info, provenance=provenance, half=half, name=model.info.ref.name)
+
+
+def diffusers_cannot(model: Exportable) -> str:
+    """Why diffusers could not say what this model is; "" where it can."""
+    config = model.network.config
+    if not isinstance(config, UNetConfig):
+        return f"diffusers has no network like this one ({type(model.network).__name__})."
+    if model.info.prediction == "mean":
+        return "diffusers has no sampler for a network that predicts the posterior's mean."
+    return expressible(config)
+
+
+class _Said:
+    """The same network, spoken of otherwise."""
+
+    def __init__(self, info: ModelInfo, network: Network) -> None:
+        self.info, self.network = info, network
+
+
+def check_new(folder: Path) -> None:
+    """Raise Refusal where something would be overwritten."""
+    if os.path.lexists(folder) and not (folder.is_dir() and not any(folder.iterdir())):
+        raise Refusal(f"There is something at {folder} already. Name a new folder.")
+
+
+def _in_its_words(model: Exportable) -> Exportable:
+    """Only its DDPM parts a learned variance from the prediction: there such a network is sampled by no other."""
+    if model.info.variance == "fixed":
+        return model
+    clip = "clamp" if model.info.sampler.clip == "rederive" else model.info.sampler.clip
+    sampler = SamplerSpec("ddpm", variance="learned", clip=clip)
+    return _Said(replace(model.info, sampler=sampler), model.network)
+
+
+def _provenance(source: Source) -> dict[str, Any]:
+    """What the folder said of it, or how the file was read."""
+    own = source.path / OWN_FILE
+    if own.is_file():
+        said = read_json(own).get("provenance")
+        return said if isinstance(said, dict) else {}
+    described = source.description
+    return {
+        "format": described.family,
+        "file": source.path.name,
+        "answers": dict(source.answers),
+        "facts": [asdict(fact) for fact in described.facts],
+        "notes": list(described.notes),
+    }

@@ -1,0 +1,44 @@
+"""``main.py convert``: a checkpoint as a folder that opens without questions, here or in diffusers."""
+
+from __future__ import annotations
+
+import argparse
+
+from core.checkpoints.description import ExportForm
+from core.checkpoints.opening import describe
+from core.cli.answering import answers_of
+from core.cli.output import Progress, report
+from core.model_folder import find_model, open_model
+
+
+def convert(options: argparse.Namespace) -> int:
+    """Write the folder and report; raises Refusal."""
+    path = find_model(options.path)
+    said = answers_of(options, path)
+    described = describe(path, said)
+    from core.checkpoints.export import Source, check_new, export
+
+    check_new(options.out)
+    progress = Progress(options.progress)
+    opened = open_model(
+        path,
+        "cpu",
+        answers=said,
+        on_progress=lambda done, total: progress.step(done >> 20, total >> 20, unit="MiB"),
+    )
+    form: ExportForm = "diffusers" if options.diffusers else "copy"
+    info = export(opened, options.out, form, Source(path, described, said), half=options.half)
+    progress.close()
+    for question in described.questions:
+        progress.say(f"note: guessed {question.key}={question.best}: {question.why}")
+    result = {
+        "out": str(options.out),
+        "form": form,
+        "name": info.ref.name,
+        "sha256": info.ref.sha256,
+        "guessed": {question.key: question.best for question in described.questions},
+        "notes": list(opened.notes),
+    }
+    words = "for diffusers" if options.diffusers else "which opens here without questions"
+    report(result, options.json, f"{options.out}: {info.parameters:,} parameters, {words}")
+    return 0

@@ -1,0 +1,204 @@
+"""What the engine opens and saves: models and classifiers, from folders and from files of weights."""
+
+from __future__ import annotations
+
+import time
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from core.checkpoints.answers import AnswerBook
+from core.checkpoints.description import Answers, Description, ExportForm
+from core.errors import Refusal
+from core.messages import (
+    ClassifierOpened,
+    EngineState,
+    Message,
+    ModelAsks,
+    ModelExported,
+    ModelKnown,
+    ModelLoading,
+    ModelOpened,
+)
+from core.requests import ModelRef
+from core.token import Token
+
+if TYPE_CHECKING:
+    from core.checkpoints.export import Source
+    from core.library import Library, Model
+    from core.model_folder import OpenModel
+
+REPORT_SECONDS = 0.05
+"""At least, between two messages about how far a file is read."""
+
+
+class Shop(Protocol):
+    """What the engine lends to its opener."""
+
+    device: str
+
+    @property
+    def library(self) -> Library: ...
+
+    def post(self, message: Message) -> None: ...
+
+    def breathe(self, token: Token) -> None:
+        """Raise Cancelled where the work is to stop, and answer whoever drags a slider."""
+        ...
+
+    def busy(self, state: EngineState) -> AbstractContextManager[None]:
+        """Say that the engine is in this state, for as long as it is."""
+        ...
+
+
+class Opener:
+    """``begin`` and ``cancel`` are for the window's thread; all else is done in the engine's, and raises Refusal."""
+
+    def __init__(self, shop: Shop) -> None:
+        self._shop = shop
+        self._book = AnswerBook()
+        self._sources: dict[str, Source] = {}
+        self._token = Token()
+
+    def begin(self) -> Token:
+        """A model is wanted: what is being opened, or waits for it, is not wanted any more."""
+        self.cancel()
+        self._token = Token()
+        return self._token
+
+    def cancel(self) -> None:
+        """Stop what is being opened, within the time that a piece of a file takes to be read."""
+        self._token.cancel()
+
+    def open_model(self, name_or_path: str, answers: Answers | None, token: Token) -> None:
+        """Open it, or ask what its file does not say; ``answers`` are remembered, {} takes the best guesses."""
+        from core.checkpoints.export import Source
+        from core.checkpoints.opening import describe
+        from core.library import NetworkModel
+        from core.model_folder import find_model
+
+        with self._shop.busy(EngineState.LOADING):
+            self._shop.breathe(token)
+            path = find_model(name_or_path)
+            said, description = self._look(path) if answers is None else (answers, describe(path, answers))
+            asks = bool(description.questions) and answers != {}
+            if asks or description.kind == "classifier":
+                self._shop.post(ModelAsks(str(path), self._with_damage(description), tuple(said.items())))
+                return
+            opened = self._load(path, said, token)
+            if answers:
+                self._book.remember(path, answers)
+            self.add(NetworkModel(opened), Source(path, description, said))
+
+    def know_model(self, name_or_path: str) -> None:
+        """Open it beside the one that is worked with; what nobody has answered is guessed."""
+        from core.library import NetworkModel
+        from core.model_folder import find_model
+
+        with self._shop.busy(EngineState.LOADING):
+            path = find_model(name_or_path)
+            model = NetworkModel(self._load(path, self._look(path)[0], Token()))
+            self._shop.library.add_model(model)
+            self._shop.post(ModelKnown(model.info, str(path)))
+
+    def ask_again(self, name_or_path: str) -> None:
+        """Ask all that a checkpoint does not say, beside what was answered before."""
+        from core.checkpoints.opening import describe
+        from core.model_folder import find_model
+
+        path = find_model(name_or_path)
+        description, said = describe(path, {}), self._book.of(path) or {}
+        if not description.questions:
+            raise Refusal(f"“{description.name}” says all itself: there is nothing to answer.")
+        self._shop.post(ModelAsks(str(path), self._with_damage(description), tuple(said.items())))
+
+    def open_classifier(self, name_or_path: str, answers: Answers | None = None) -> None:
+        """Open a bundled classifier, a folder, or a file of a classifier's weights; ``answers`` are remembered."""
+        from core.recognisers import open_recogniser
+
+        said = answers
+        if said is None:
+            said = (self._book.of(Path(name_or_path)) if Path(name_or_path).is_file() else None) or {}
+        opened = open_recogniser(name_or_path, self._shop.device, answers=said)
+        if answers:
+            self._book.remember(Path(name_or_path), answers)
+        self._shop.library.add_recogniser(opened.recogniser)
+        self._shop.post(ClassifierOpened(opened.recogniser.info, str(opened.folder)))
+
+    def open_either(self, folder: Path) -> None:
+        """Open a folder of the program's own making, whichever it holds."""
+        from core.classifier_folder import is_classifier
+
+        if is_classifier(folder):
+            self.open_classifier(str(folder))
+        else:
+            self.open_model(str(folder), None, Token())
+
+    def add(self, model: Model, source: Source | None = None) -> None:
+        """Work with a model from now on."""
+        self._shop.library.add_model(model)
+        if source is None:
+            self._shop.post(ModelOpened(model.info))
+            return
+        self._sources[model.info.ref.sha256] = source
+        self._shop.post(ModelOpened(model.info, str(source.path), source.description))
+
+    def export_model(self, ref: ModelRef, folder: str, form: ExportForm) -> None:
+        """Write an open model to a new folder."""
+        from core.checkpoints.export import export
+        from core.library import NetworkModel
+
+        model = self._shop.library.model(ref)
+        if not isinstance(model, NetworkModel):
+            raise Refusal(f"“{ref.name}” has no network that could be written.")
+        with self._shop.busy(EngineState.LOADING):
+            export(model, Path(folder), form, self._sources.get(ref.sha256))
+            self._shop.post(ModelExported(ref.name, folder))
+
+    def save_copy(self, path: str, answers: Answers, folder: str, token: Token) -> None:
+        """Write a checkpoint with these answers, which are remembered, to a new folder, and open that."""
+        from core.checkpoints.export import Source, save_copy
+        from core.checkpoints.opening import describe
+
+        with self._shop.busy(EngineState.LOADING):
+            self._shop.breathe(token)
+            source = Source(Path(path), describe(Path(path), answers), answers)
+            opened = self._load(source.path, answers, token)
+            save_copy(opened, Path(folder), source)
+            self._book.remember(source.path, answers)
+            self._shop.post(ModelExported(opened.info.ref.name, folder))
+            self.open_model(folder, None, token)
+
+    def _look(self, path: Path) -> tuple[Answers, Description]:
+        """What was said of it before, and what is known of it then; answers that it no longer takes do not count."""
+        from core.checkpoints.opening import describe
+
+        said = self._book.of(path) or {}
+        try:
+            return said, describe(path, said)
+        except Refusal:
+            if not said:
+                raise
+            return {}, describe(path, {})
+
+    def _load(self, path: Path, said: Answers, token: Token) -> OpenModel:
+        from core.model_folder import open_model
+
+        last = 0.0
+
+        def on_progress(done: int, total: int) -> None:
+            nonlocal last
+            now = time.perf_counter()
+            if now - last >= REPORT_SECONDS or done == total:
+                last = now
+                self._shop.post(ModelLoading(path.name, done, total))
+
+        def check() -> None:
+            self._shop.breathe(token)
+
+        return open_model(path, self._shop.device, answers=said, on_progress=on_progress, check=check)
+
+    def _with_damage(self, description: Description) -> Description:
+        damage, self._book.damage = self._book.damage, ""
+        return replace(description, notes=(*description.notes, damage)) if damage else description

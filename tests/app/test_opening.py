@@ -1,0 +1,252 @@
+"""Opening a model that does not say all: asked, answered, left, looked at, exported."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QFileDialog, QLabel
+from pytestqt.qtbot import QtBot
+
+from app.incoming import offer_of
+from app.opening_dialog import CheckpointDialog, summary
+from app.window import MainWindow
+from core.checkpoints.description import Choice, Description, Fact, Question
+from core.errors import Refusal
+from core.json_file import LFS_MARK
+from core.messages import ModelAsks, ModelExported, ModelLoading, ModelOpened
+from tests.app.fake_engine import DIGITS
+
+HEADS = Question(
+    "heads",
+    "Attention heads",
+    "4",
+    "Most networks of this kind have four.",
+    (Choice("4", "4 at every level"), Choice("64c", "64 channels each")),
+)
+SIZE = Question("size", "Picture size", "64", "The bottom is then 8 pixels wide.", low=16, high=256, multiple=16)
+ASKED = Description(
+    "model",
+    "OpenAI improved-diffusion",
+    "mine.pt",
+    facts=(Fact("channels", "128, 256", "shapes"), Fact("attention heads", "4 at every level", "guessed")),
+    questions=(HEADS, SIZE),
+    notes=("The averaged weights are taken.",),
+    parameters=52_500_000,
+    nbytes=210_000_000,
+)
+
+
+def ask(window: MainWindow, description: Description = ASKED, said: dict[str, str] | None = None) -> CheckpointDialog:
+    window.commands.open_model("/models/mine.pt")
+    window.bridge.message.emit(ModelAsks("/models/mine.pt", description, tuple((said or {}).items())))
+    dialog = window.commands.opening.dialog
+    assert dialog is not None
+    return dialog
+
+
+def words(dialog: CheckpointDialog) -> str:
+    return "\n".join(label.text() for label in dialog.findChildren(QLabel))
+
+
+def test_that_a_file_that_does_not_say_all_is_asked_about_beside_what_is_known_of_it(window: MainWindow) -> None:
+    dialog = ask(window)
+    assert dialog.isVisible()
+    assert not dialog.isModal() or dialog.windowModality() is Qt.WindowModality.WindowModal
+    for part in ("mine.pt", "OpenAI improved-diffusion", "52.5 M parameters", "200 MiB", "128, 256", "shapes"):
+        assert part in words(dialog)
+    assert "Guessed: Most networks of this kind have four." in words(dialog)
+    assert "The averaged weights are taken." in words(dialog)
+    dialog.close()
+
+
+def test_that_open_sends_the_best_guesses_unless_the_person_knows_better(window: MainWindow, qtbot: QtBot) -> None:
+    qtbot.mouseClick(ask(window).open_button, Qt.MouseButton.LeftButton)
+    assert window.bridge.calls[-1] == ("open_model", ("/models/mine.pt", {"heads": "4", "size": "64"}))
+    assert window.commands.opening.dialog is None
+    dialog = ask(window)
+    heads, size = dialog.questions.asked
+    heads.control.set_value("64c")
+    size.control.set_value(100)
+    assert heads.origin == "Your choice. The guess was 4 at every level: Most networks of this kind have four."
+    assert size.answer == "96"
+    qtbot.keyClick(dialog, Qt.Key.Key_Return)
+    assert window.bridge.calls[-1] == ("open_model", ("/models/mine.pt", {"heads": "64c", "size": "96"}))
+
+
+def test_that_what_was_said_before_is_there_again_and_what_means_nothing_any_more_is_not(window: MainWindow) -> None:
+    dialog = ask(window, said={"heads": "64c", "size": "7", "gone": "1"})
+    assert dialog.questions.answers() == {"heads": "64c", "size": "64"}
+    assert dialog.questions.asked[0].origin == "As you said before."
+    dialog.close()
+
+
+def test_that_cancel_leaves_the_model_of_before_and_the_file_off_the_list(window: MainWindow, qtbot: QtBot) -> None:
+    window.commands.open_model("digits")
+    window.bridge.ready(DIGITS)
+    dialog = ask(window)
+    assert window.sources.models._combo.currentText() == "digits"
+    calls = list(window.bridge.calls)
+    qtbot.keyClick(dialog, Qt.Key.Key_Escape)
+    assert window.commands.opening.dialog is None
+    assert window.bridge.calls == calls
+    listed = window.sources.models.keys()
+    assert "/models/mine.pt" not in listed
+    assert window.settings.recent_models == ()
+
+
+def test_that_a_safe_copy_is_asked_a_place_for_and_gets_the_answers(
+    window: MainWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    shown: list[QFileDialog] = []
+    monkeypatch.setattr("app.opening.open_dialog", shown.append)
+    qtbot.mouseClick(ask(window).copy_button, Qt.MouseButton.LeftButton)
+    shown[0].fileSelected.emit(str(tmp_path / "copy"))
+    expected = ("/models/mine.pt", {"heads": "4", "size": "64"}, str(tmp_path / "copy"))
+    assert window.bridge.calls[-1] == ("save_copy", expected)
+    window.bridge.message.emit(ModelExported("mine", str(tmp_path / "copy")))
+    assert "copy holds the model “mine”" in window.status_line._hint.text()
+    shown[0].deleteLater()
+
+
+def test_that_another_model_closes_the_page_about_the_first(window: MainWindow) -> None:
+    dialog = ask(window)
+    window.commands.open_model("digits")
+    assert window.commands.opening.dialog is None
+    assert not dialog.isVisible()
+
+
+@pytest.mark.parametrize("questions", [(), (HEADS,)])
+def test_that_a_classifier_is_offered_as_guidance(window: MainWindow, qtbot: QtBot, questions: tuple) -> None:
+    described = Description("classifier", "OpenAI classifier", "64x64_classifier.pt", questions=questions)
+    window.commands.open_model("/models/64x64_classifier.pt")
+    window.bridge.message.emit(ModelAsks("/models/64x64_classifier.pt", described))
+    dialog = window.commands.opening.dialog
+    if questions:
+        assert dialog is not None
+        assert dialog.open_button.text() == "Guide with it"
+        assert not dialog.copy_button.isVisible()
+        qtbot.mouseClick(dialog.open_button, Qt.MouseButton.LeftButton)
+        assert ("open_classifier", ("/models/64x64_classifier.pt", {"heads": "4"})) in window.bridge.calls
+    else:
+        assert dialog is None
+    assert window.state.cursor.stage == "denoise"
+    assert ("classifier", Path("/models/64x64_classifier.pt")) in window.stage.calls
+
+
+def test_that_it_is_told_how_far_a_file_is_read_and_that_it_can_be_left(window: MainWindow, qtbot: QtBot) -> None:
+    loading = window.status_line.loading
+    window.commands.open_model("/models/large.pt")
+    assert loading.words == ""
+    window.bridge.message.emit(ModelLoading("large.pt", 100 << 20, 434 << 20))
+    assert loading.isVisible()
+    assert loading.words == "100 of 434 MiB"
+    qtbot.mouseClick(loading.cancel, Qt.MouseButton.LeftButton)
+    assert window.bridge.calls[-1] == ("cancel_opening", None)
+    assert loading.words == ""
+    window.bridge.message.emit(ModelLoading("large.pt", 120 << 20, 434 << 20))
+    assert loading.words == ""
+    window.commands.open_model("/models/other.pt")
+    window.bridge.message.emit(ModelLoading("large.pt", 140 << 20, 434 << 20))
+    assert loading.words == ""
+    window.bridge.message.emit(ModelLoading("other.pt", 1 << 20, 4 << 20))
+    assert loading.words == "1 of 4 MiB"
+    window.bridge.fail(None, "It is damaged.")
+    assert loading.words == ""
+
+
+def test_that_what_is_known_of_the_open_model_can_be_looked_at_and_answered_anew(
+    window: MainWindow, qtbot: QtBot
+) -> None:
+    chooser, action = window.sources.models, window.registry["about_model"]
+    assert not action.isEnabled()
+    window.state.folders[DIGITS.ref.sha256] = "/models/mine.pt"
+    window.bridge.ready(DIGITS)
+    assert chooser.about.isHidden()
+    window.bridge.message.emit(ModelOpened(DIGITS, "/models/mine.pt", ASKED))
+    assert chooser.about.text() == "About this model, 1 guess"
+    assert "The averaged weights are taken." in chooser.about.toolTip()
+    qtbot.mouseClick(chooser.about, Qt.MouseButton.LeftButton)
+    dialog = window.commands.opening.dialog
+    assert dialog is not None
+    assert dialog.questions.answers() == {}
+    assert not dialog.open_button.isVisible()
+    assert "guessed" in words(dialog)
+    qtbot.mouseClick(dialog.change_button, Qt.MouseButton.LeftButton)
+    assert window.bridge.calls[-1] == ("ask_again", "/models/mine.pt")
+    action.trigger()
+    dialog = window.commands.opening.dialog
+    assert dialog is not None
+    qtbot.mouseClick(dialog.close_button, Qt.MouseButton.LeftButton)
+    assert window.commands.opening.dialog is None
+
+
+@pytest.mark.parametrize("form", ["diffusers", "copy"])
+def test_that_the_open_model_is_exported_in_either_form(
+    window: MainWindow, monkeypatch: pytest.MonkeyPatch, form: str
+) -> None:
+    action = window.registry[f"export_{form}"]
+    assert not action.isEnabled()
+    window.bridge.ready(DIGITS)
+    shown: list[QFileDialog] = []
+    monkeypatch.setattr("app.opening.open_dialog", shown.append)
+    action.trigger()
+    shown[0].fileSelected.emit("/models/out")
+    assert window.bridge.calls[-1] == ("export_model", (DIGITS.ref, "/models/out", form))
+    shown[0].deleteLater()
+
+
+def test_that_a_file_is_chosen_in_a_dialog_of_its_own(window: MainWindow, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown: list[QFileDialog] = []
+    monkeypatch.setattr("app.opening.open_dialog", shown.append)
+    window.registry["open_weights"].trigger()
+    shown[0].fileSelected.emit("/models/mine.ckpt")
+    assert window.bridge.calls == [("open_model", "/models/mine.ckpt")]
+    shown[0].deleteLater()
+
+
+def test_that_a_line_sums_up_whose_format_it_is_and_how_large() -> None:
+    assert summary(ASKED) == "OpenAI improved-diffusion · 52.5 M parameters · 200 MiB"
+
+
+@pytest.mark.parametrize("ending", [".pt", ".pth", ".ckpt", ".bin", ".safetensors", ".pkl"])
+def test_that_a_file_of_weights_is_a_model_to_be_opened(tmp_path: Path, ending: str) -> None:
+    file = tmp_path / f"mine{ending}"
+    file.write_bytes(b"weights")
+    found = offer_of((file,))
+    assert (found.kind, found.paths) == ("model", (file,))
+    assert offer_of((tmp_path,)).paths == (file,)
+
+
+@pytest.mark.parametrize("ending", [".bin", ".safetensors"])
+def test_that_a_file_of_a_models_folder_is_that_folder(tmp_path: Path, ending: str) -> None:
+    (tmp_path / "model" / "unet").mkdir(parents=True)
+    (tmp_path / "model" / "model_index.json").write_text("{}")
+    file = tmp_path / "model" / "unet" / f"diffusion_pytorch_model{ending}"
+    file.write_bytes(b"weights")
+    assert offer_of((file,)).paths == (tmp_path / "model",)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "reason"),
+    [
+        ("mine.pt", b"", "is empty"),
+        ("mine.safetensors", LFS_MARK + b".com/spec/v1\n", "only a pointer"),
+        ("mine.onnx", b"x", "is a file of ONNX"),
+        ("mine.h5", b"x", "is a file of Keras"),
+    ],
+)
+def test_that_a_file_of_no_use_is_refused_with_the_reason(
+    tmp_path: Path, name: str, content: bytes, reason: str
+) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(Refusal, match=reason):
+        offer_of((tmp_path / name,))
+
+
+def test_that_of_several_files_in_a_folder_the_one_meant_is_asked_for(tmp_path: Path) -> None:
+    for name in ("a.pt", "b.pt"):
+        (tmp_path / name).write_bytes(b"weights")
+    with pytest.raises(Refusal, match="holds 2 files of weights"):
+        offer_of((tmp_path,))

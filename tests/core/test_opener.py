@@ -1,0 +1,280 @@
+"""The engine opens files that do not say all: it asks, remembers, tells how far it is, is left, and writes copies."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from core.checkpoints import stored
+from core.checkpoints.answers import AnswerBook
+from core.engine import Engine
+from core.folders import data_folder
+from core.messages import (
+    ClassifierOpened,
+    EngineState,
+    Failed,
+    Message,
+    ModelAsks,
+    ModelExported,
+    ModelKnown,
+    ModelLoading,
+    ModelOpened,
+    RunEnded,
+    Status,
+)
+from core.requests import InspectImage, SampleRequest, SamplerSpec
+from tests.lookalikes.openai import CLASSIFIER_OPTIONS, Options, answers, drawn
+
+OPTIONS = Options(32, (1, 2), (1,), heads=4, times=0.25)
+SAID = answers(OPTIONS)
+
+
+class Heard:
+    """An engine, and everything it has said."""
+
+    def __init__(self) -> None:
+        self.woken = threading.Event()
+        self.engine = Engine(self.woken.set, device="cpu")
+        self.messages: list[Message] = []
+        self.engine.start()
+        self.wait(lambda: self.state is EngineState.IDLE)
+
+    @property
+    def state(self) -> EngineState | None:
+        return next((message.state for message in reversed(self.of(Status))), None)
+
+    def of(self, *kinds: type) -> list:  # type: ignore[type-arg]
+        return [message for message in self.messages if isinstance(message, kinds)]
+
+    def wait(self, condition: Callable[[], object], seconds: float = 20) -> None:
+        deadline = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < deadline, f"never happened; heard {self.messages[-5:]}"
+            self.woken.wait(0.02)
+            self.woken.clear()
+            self.messages += self.engine.drain()
+
+    def open(self, path: Path, said: dict[str, str] | None = None, *, kind: type = ModelOpened):  # type: ignore[no-untyped-def]
+        """Open it, and wait for an answer of this kind."""
+        before = len(self.of(kind))
+        self.engine.open_model(str(path), said)
+        self.wait(lambda: len(self.of(kind)) > before)
+        return self.of(kind)[-1]
+
+
+@pytest.fixture
+def heard() -> Iterator[Heard]:
+    made = Heard()
+    yield made
+    assert made.engine.stop()
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small network of improved-diffusion, whose file says neither its heads nor its schedule."""
+    path = tmp_path_factory.mktemp("files") / "mine.pt"
+    torch.save(drawn(OPTIONS, 0), path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def classifier(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("files") / "guide.pt"
+    torch.save(drawn(CLASSIFIER_OPTIONS["classifier, 2 blocks, mean"], 0), path)
+    return path
+
+
+def test_that_a_file_that_does_not_say_all_is_asked_about_and_opens_once_it_is_answered(
+    heard: Heard, weights: Path
+) -> None:
+    asked = heard.open(weights, kind=ModelAsks)
+    assert (asked.path, asked.answers, asked.description.kind) == (str(weights), (), "model")
+    assert {question.key for question in asked.description.questions} == set(SAID)
+    assert heard.of(ModelOpened, ModelLoading) == []
+    opened = heard.open(weights, SAID)
+    assert opened.folder == str(weights)
+    assert opened.info.schedule.T == 4000
+    assert opened.info.schedule.name == "cosine"
+    assert {fact.origin for fact in opened.description.facts} >= {"answered", "shapes"}
+    assert opened.description.questions == ()
+    heard.wait(lambda: heard.state is EngineState.IDLE)
+
+
+def test_that_answers_are_remembered_and_asked_for_again_only_where_the_person_wants_it(
+    heard: Heard, weights: Path
+) -> None:
+    first = heard.open(weights, SAID)
+    assert heard.open(weights).info == first.info
+    assert heard.of(ModelAsks) == []
+    heard.engine.ask_again(str(weights))
+    heard.wait(lambda: heard.of(ModelAsks))
+    (asked,) = heard.of(ModelAsks)
+    assert dict(asked.answers) == SAID
+    assert {question.key for question in asked.description.questions} == set(SAID)
+    other = heard.open(weights, {**SAID, "heads": "heads-1"})
+    assert other.info.ref.sha256 != first.info.ref.sha256
+    assert heard.open(weights).info == other.info
+
+
+def test_that_remembered_answers_that_mean_nothing_any_more_are_asked_for_anew(heard: Heard, weights: Path) -> None:
+    AnswerBook().remember(weights, {**SAID, "heads": "seven"})
+    asked = heard.open(weights, kind=ModelAsks)
+    assert "heads" in {question.key for question in asked.description.questions}
+
+
+def test_that_a_damaged_book_of_answers_is_said_where_it_is_asked_again(heard: Heard, weights: Path) -> None:
+    (data_folder() / "answers.json").write_text("nonsense")
+    asked = heard.open(weights, kind=ModelAsks)
+    assert any("could not be read" in note for note in asked.description.notes)
+
+
+def test_that_a_model_that_is_only_known_beside_another_is_not_asked_about(heard: Heard, weights: Path) -> None:
+    heard.engine.know_model(str(weights))
+    heard.wait(lambda: heard.of(ModelKnown))
+    assert heard.of(ModelKnown)[0].folder == str(weights)
+    assert heard.of(ModelAsks, ModelOpened) == []
+
+
+def test_that_it_samples_as_any_other_model_does(heard: Heard, weights: Path) -> None:
+    info = heard.open(weights, {**SAID, "size": "8"}).info
+    assert info.event_shape == (3, 8, 8)
+    request = SampleRequest(
+        model=info.ref,
+        schedule=info.schedule,
+        timesteps=(3000, 2000, 1000, 0),
+        spacing="hand",
+        sampler=SamplerSpec("ddim"),
+        seed=0,
+        count=1,
+        precision="float32",
+    )
+    job = heard.engine.submit(request)
+    heard.wait(lambda: heard.of(RunEnded, Failed))
+    assert heard.of(Failed) == []
+    values = heard.engine.values(job, 4)
+    assert values is not None
+    assert values.shape == (1, 3, 8, 8)
+
+
+def slowed(monkeypatch: pytest.MonkeyPatch, path: Path, seconds: float) -> None:
+    """Let each tensor of a file take its time to be read."""
+    from core import weights_file
+
+    plain = stored.read_tensor
+
+    def read(file, *given, **named):  # type: ignore[no-untyped-def]
+        time.sleep(seconds * (file.name == str(path)))
+        return plain(file, *given, **named)
+
+    monkeypatch.setattr(weights_file, "read_tensor", read)
+
+
+def test_that_it_is_told_how_far_the_file_is_read_and_that_opening_can_be_left(
+    heard: Heard, weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slowed(monkeypatch, weights, 0.02)
+    heard.engine.open_model(str(weights), SAID)
+    heard.wait(lambda: heard.of(ModelLoading))
+    assert heard.state is EngineState.LOADING
+    told = heard.of(ModelLoading)[-1]
+    assert told.name == "mine.pt"
+    assert 0 < told.done < told.total
+    begun = time.monotonic()
+    heard.engine.cancel_opening()
+    heard.wait(lambda: heard.state is EngineState.IDLE)
+    assert time.monotonic() - begun < 0.3
+    assert heard.of(ModelOpened, Failed) == []
+    assert AnswerBook().of(weights) is None
+
+
+def test_that_another_model_is_opened_in_place_of_the_one_under_way(
+    heard: Heard, weights: Path, model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slowed(monkeypatch, weights, 0.02)
+    heard.engine.open_model(str(weights), SAID)
+    heard.wait(lambda: heard.of(ModelLoading))
+    heard.open(model)
+    assert [opened.folder for opened in heard.of(ModelOpened)] == [str(model)]
+    assert heard.of(Failed) == []
+
+
+def test_that_whoever_drags_a_slider_meanwhile_is_answered(
+    heard: Heard, weights: Path, model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from core.images import from_pixels
+    from core.messages import Inspection
+    from core.requests import Conversion, ImageRef
+    from tests.app.fake_engine import gradient
+
+    info = heard.open(model).info
+    image = from_pixels(gradient(8, 8, 1).pixels, "picture")
+    heard.engine.add_image(image)
+    slowed(monkeypatch, weights, 0.003)
+    heard.engine.open_model(str(weights), SAID)
+    heard.wait(lambda: heard.of(ModelLoading))
+    heard.engine.ask(
+        InspectImage(
+            model=info.ref,
+            schedule=info.schedule,
+            image=ImageRef(image.sha256, Conversion((8, 8), 1)),
+            t=500,
+            seed=0,
+            label=0,
+            precision="float32",
+        )
+    )
+    heard.wait(lambda: heard.of(Inspection, Failed))
+    assert heard.of(Failed) == []
+    assert len(heard.of(ModelOpened)) == 1
+    heard.wait(lambda: len(heard.of(ModelOpened)) == 2)
+
+
+def test_that_a_classifiers_file_is_offered_as_one_and_then_opened_as_one(heard: Heard, classifier: Path) -> None:
+    asked = heard.open(classifier, kind=ModelAsks)
+    assert asked.description.kind == "classifier"
+    said = {question.key: question.best for question in asked.description.questions}
+    heard.engine.open_classifier(str(classifier), said)
+    heard.wait(lambda: heard.of(ClassifierOpened, Failed))
+    (opened,) = heard.of(ClassifierOpened)
+    assert opened.folder == str(classifier)
+    assert AnswerBook().of(classifier) == (said or None)
+
+
+def test_that_what_is_no_model_is_refused_in_words(heard: Heard, tmp_path: Path) -> None:
+    (tmp_path / "notes.pt").write_text("not weights")
+    failed = heard.open(tmp_path / "notes.pt", kind=Failed)
+    assert "notes.pt" in failed.message
+    heard.wait(lambda: heard.state is EngineState.IDLE)
+
+
+def test_that_a_safe_copy_opens_without_questions_and_gives_the_same_pictures(
+    heard: Heard, weights: Path, tmp_path: Path
+) -> None:
+    said = {**SAID, "size": "8"}
+    heard.engine.save_copy(str(weights), said, str(tmp_path / "copy"))
+    heard.wait(lambda: heard.of(ModelOpened))
+    assert heard.of(ModelExported) == [ModelExported("mine", str(tmp_path / "copy"))]
+    (opened,) = heard.of(ModelOpened)
+    assert opened.folder == str(tmp_path / "copy")
+    original = heard.open(weights, said).info
+    same = replace(opened.info, ref=original.ref, description=original.description)
+    assert same == replace(original, parameters=opened.info.parameters)
+    assert heard.of(ModelAsks) == []
+
+
+def test_that_the_open_model_is_exported_and_never_over_something_else(
+    heard: Heard, model: Path, tmp_path: Path
+) -> None:
+    info = heard.open(model).info
+    heard.engine.export_model(info.ref, str(tmp_path / "out"), "diffusers")
+    heard.wait(lambda: heard.of(ModelExported))
+    assert heard.open(tmp_path / "out").info.labels == info.labels
+    heard.engine.export_model(info.ref, str(model), "copy")
+    heard.wait(lambda: heard.of(Failed))
+    assert "already" in heard.of(Failed)[0].message
