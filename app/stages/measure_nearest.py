@@ -41,6 +41,7 @@ class Memorisation(QObject):
         self.check.refused.connect(self.refused)
         self.check.accepted.connect(self.accepted)
         self.check.desk.changed.connect(self.changed)
+        self.check.nearest.stop_wanted.connect(self._stop_drawing)
         bridge.message.connect(self._receive)
         QApplication.instance().lastWindowClosed.connect(self.check.leave)  # type: ignore[union-attr]
 
@@ -72,9 +73,14 @@ class Memorisation(QObject):
 
     def stop(self) -> None:
         if self._job is not None:
-            self._bridge.cancel(self._job)
+            self._stop_drawing()
         else:
             self.check.stop()
+
+    @Slot()
+    def _stop_drawing(self) -> None:
+        if self._job is not None:
+            self._bridge.cancel(self._job)
 
     def pause_or_resume(self) -> None:
         run = self._run()

@@ -138,7 +138,7 @@ class NearestDesk(QObject):
         check = self._check
         if check is not None and check.job is not None:
             self._bridge.cancel(check.job)  # its end is told
-        else:
+        elif check is not None:
             self._end()
 
     def leave(self) -> None:

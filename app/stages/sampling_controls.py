@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import zip_longest
 
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QVBoxLayout, QWidget
 
 from app.theme import GRID
-from app.widgets.controls import Choice, MoreSection, ValueSlider
+from app.widgets.controls import Choice, MoreSection, ValueSlider, align
 
 SAMPLERS = {"ddim": "DDIM", "ddpm": "DDPM", "heun": "Heun", "dpmpp": "DPM-Solver++"}
 SPACINGS = {
@@ -220,6 +221,7 @@ def stacked(*widgets: QWidget) -> QWidget:
     for widget in widgets:
         column.addWidget(widget)
     column.addStretch(1)
+    align(widgets)
     return stack
 
 
@@ -233,6 +235,8 @@ def rows_of(rows: Sequence[Sequence[QWidget]]) -> tuple[QWidget, QGridLayout]:
     for row, widgets in enumerate(rows):
         for column, widget in enumerate(widgets):
             grid.addWidget(widget, row, column, 1, COLUMNS if len(widgets) == 1 else 1)
+    for together in zip_longest(*(widgets for widgets in rows if len(widgets) > 1)):
+        align(together)
     for column in range(COLUMNS):
         grid.setColumnStretch(column, 1)
     return body, grid

@@ -127,8 +127,8 @@ class TrainControls(QWidget):
         columns.addWidget(self.side, 0, 2)
         columns.addWidget(self.preset, 1, 0)
         columns.addWidget(self.duration, 1, 1, 1, 2)
-        align((self.goal.named, self.preset.named))
-        align((name, self.duration.named))
+        align((self.goal, self.preset))
+        align((name, self.duration))
         self.tabs = Tabs()
         self.tabs.add(
             "objective",

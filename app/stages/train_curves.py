@@ -26,7 +26,7 @@ from app.widgets.step_plot import StepPlot
 from app.widgets.step_scale import StepMark
 from core.training.events import LEVELS, PathChanged
 
-LOWEST, HIGHEST = 10 * GRID, 18 * GRID
+LOWEST, HIGHEST = 9 * GRID, 18 * GRID
 """Of a plot, in pixels."""
 BESIDE = 22 * GRID
 CLIP = 1.0

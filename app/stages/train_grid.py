@@ -7,8 +7,7 @@ from itertools import zip_longest
 from PySide6.QtWidgets import QGridLayout, QWidget
 
 from app.theme import GRID
-from app.widgets.controls import Choice, align
-from app.widgets.number_field import NumberField
+from app.widgets.controls import align
 
 
 def page_of(*rows: tuple[QWidget, ...]) -> QWidget:
@@ -19,7 +18,7 @@ def page_of(*rows: tuple[QWidget, ...]) -> QWidget:
         for column, widget in enumerate(widgets):
             grid.addWidget(widget, row, column)
     for together in zip_longest(*rows):
-        align(widget.named for widget in together if isinstance(widget, Choice | NumberField))
+        align(together)
     return page
 
 

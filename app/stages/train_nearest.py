@@ -103,8 +103,10 @@ class NearestPage(QWidget):
         buttons = QHBoxLayout(self.controls)
         buttons.setContentsMargins(0, 0, 0, 0)
         buttons.setSpacing(GRID)
-        for widget in (self.words, self.features, self.start, self.stop):
-            buttons.addWidget(widget, 1 if widget is self.words else 0)
+        buttons.addStretch(1)
+        buttons.addWidget(self.words, 10)  # the stretch has all of the room while nothing is said
+        for widget in (self.features, self.start, self.stop):
+            buttons.addWidget(widget)
         self._scroll = QScrollArea()
         self._scroll.setWidgetResizable(True)
         self._scroll.setFrameShape(QFrame.Shape.NoFrame)

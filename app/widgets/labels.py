@@ -17,11 +17,13 @@ def label(text: str, role: str = "") -> QLabel:
     return made
 
 
-def align(names: Iterable[QLabel]) -> None:
-    """Make names as wide as the widest of them, so that what they name begins at one edge."""
-    together = list(names)
-    widest = max((name.sizeHint().width() for name in together), default=0)
-    for name in together:
+def align(together: Iterable[QWidget | None]) -> None:
+    """Make the names of controls that stand below each other as wide as the widest of them, so that what they name
+    begins at one edge; a control's name is the label in its attribute ``named``."""
+    names = [widget if isinstance(widget, QLabel) else getattr(widget, "named", None) for widget in together]
+    labels = [name for name in names if isinstance(name, QLabel)]
+    widest = max((name.sizeHint().width() for name in labels), default=0)
+    for name in labels:
         name.setMinimumWidth(widest)
 
 

@@ -8,9 +8,9 @@ from core.training.runs import RunSummary
 
 
 def words(run: RunSummary, state: str) -> str:
-    """A run in a line: "1,204 steps · loss 0.031 · stopped · 14:02"."""
+    """A run in a line, what says most first: "1,204 steps · stopped · loss 0.031 · 14:02"."""
     loss = "" if run.loss is None else f"loss {run.loss:.3f}"
-    return " · ".join(filter(None, (f"{run.step:,} steps", loss, state, when(run.changed))))
+    return " · ".join(filter(None, (f"{run.step:,} steps", state, loss, when(run.changed))))
 
 
 def when(seconds: float) -> str:

@@ -115,8 +115,10 @@ def test_that_drawing_and_comparing_can_be_paused_and_stopped(scene) -> None:
     assert "50%" in scene.page.words.toolTip()
     scene.stage.toggle()
     assert scene.bridge.calls[-1] == ("pause", job)
-    scene.stage.stop()
+    scene.page.stop.click()
     assert scene.bridge.calls[-1] == ("cancel", job)
+    scene.stage.stop()
+    assert scene.bridge.calls[-2:] == 2 * [("cancel", job)]
     scene.bridge.end(job, "stopped")
     assert not scene.stage.is_busy
     assert scene.stage.page.data.isVisible()

@@ -984,7 +984,7 @@ def test_that_trainings_on_the_disk_are_listed_and_shown(scene, folder):
     summary = a_stored_run("older", folder)
     stage.activate()
     assert [run.name for run in stage.runs.runs] == ["older"]
-    assert "40 steps · loss 0.250 · stopped" in stage.runs.item(1).text()
+    assert "40 steps · stopped · loss 0.250" in stage.runs.item(1).text()
     stage.runs.setCurrentRow(1)
     assert stage.view.name.text() == "older"
     assert len(stage.view.plot.losses) == summary.step
