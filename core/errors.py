@@ -34,3 +34,8 @@ def is_out_of_memory(error: BaseException) -> bool:
         or type(error).__name__ == "OutOfMemoryError"
         or (isinstance(error, RuntimeError) and ("out of memory" in words or "can't allocate memory" in words))
     )
+
+
+def shown(name: object, most: int = 60) -> str:
+    """A name from a stranger's file, fit for a sentence: short, and without what steers a terminal."""
+    return "".join(letter if letter.isprintable() else "�" for letter in str(name)[:most])

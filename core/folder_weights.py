@@ -9,7 +9,7 @@ from typing import Any
 
 from core.checkpoints.container import open_container
 from core.checkpoints.stored import Stored
-from core.errors import Refusal
+from core.errors import Refusal, shown
 from core.json_file import read_json
 from core.weights_file import WeightsFile, look_through
 
@@ -119,12 +119,11 @@ def _shards(folder: Path, within: Path, index_name: str) -> tuple[WeightsFile, .
     for name in sorted(set(names.values())):
         if Path(name).name != name or "\\" in name or "\0" in name:
             raise Refusal(
-                "The list of the weights' files names one outside of its folder, which is not followed. "
-                "Get the model from someone you trust.",
-                name[:200],
+                f"The list of the weights' files names one outside of its folder ({shown(name)}), which is not "
+                "followed. Get the model from someone you trust."
             )
         path = inside(folder, str(within / name))
         if path is None:
-            raise Refusal(f"A part of the weights is missing: {name[:100]}. Download it too.", str(folder))
+            raise Refusal(f"A part of the weights is missing: {shown(name)}. Download it too.", str(folder))
         files.append(_reader(name)(path))
     return tuple(files)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, TypeGuard
 import psutil
 
 from core.checkpoints.stored import FLOATS, ITEM_SIZES, Stored, packed_strides, read_tensor
-from core.errors import Refusal
+from core.errors import Refusal, shown
 from core.json_file import LFS_MARK, lfs_refusal
 
 if TYPE_CHECKING:
@@ -95,11 +95,11 @@ class WeightsFile:
                     tensors[name] = read_tensor(file, stored, on_bytes)
                     if not bool(torch.isfinite(tensors[name]).all()):
                         raise Refusal(
-                            f"The weights hold values that are not numbers (first in {name[:100]}): the training that "
+                            f"The weights hold values that are not numbers (first in {shown(name)}): the training that "
                             "wrote them failed. Use an earlier checkpoint."
                         )
         except (EOFError, OSError) as error:
-            raise damaged(self.path, repr(error)) from error
+            raise damaged(self.path, "it ends too early, or the disk gives an error", repr(error)) from error
         return {name: tensors[name] for name in self.stored}
 
     def check_kinds(self) -> None:
@@ -133,22 +133,22 @@ def look_through(path: Path) -> WeightsFile:
             file.seek(8)
             length = int.from_bytes(start, "little")
             if len(start) < 8 or not 2 <= length <= min(MAX_HEADER, size - 8):
-                raise damaged(path, f"header of {length} bytes in {size}")
+                raise damaged(path, f"its header would take {length} of {size} bytes")
             header = json.loads(file.read(length))
     except OSError as error:
         raise Refusal(f"{path.name} cannot be read ({error.strerror or error}).", repr(error)) from error
     except (ValueError, RecursionError) as error:
-        raise damaged(path, repr(error)) from error
+        raise damaged(path, "its header is not valid JSON", repr(error)[:1000]) from error
     if not isinstance(header, dict):
-        raise damaged(path, "the header is not an object")
+        raise damaged(path, "its header does not describe tensors")
     header.pop("__metadata__", None)
     if not 1 <= len(header) <= MAX_TENSORS:
-        raise damaged(path, f"{len(header)} tensors")
+        raise damaged(path, f"it holds {len(header)} tensors")
     found = {name: _entry(path, name, entry, 8 + length) for name, entry in header.items()}
     end = 8 + length
     for stored in sorted(found.values(), key=lambda stored: stored.start):
         if stored.start != end:
-            raise damaged(path, f"data between {end} and {stored.start} belong to no tensor, or to two")
+            raise damaged(path, f"what lies between byte {end} and {stored.start} belongs to no tensor, or to two")
         end += stored.extent
     if end != size:
         raise Refusal(f"{path.name} is cut short or damaged. Download it again.", f"{size} of {end} bytes")
@@ -182,7 +182,7 @@ def fill(
     for file in files:
         for name, shape in file.shapes.items():
             if name_of(name) in found:
-                raise Refusal(f"The weights hold {name_of(name)} twice. Download the model again.")
+                raise Refusal(f"The weights hold {shown(name_of(name))} twice. Download the model again.")
             found[name_of(name)] = shape
     compare(network, found)
     refuse_without_room(4 * sum(file.parameters for file in files))
@@ -222,21 +222,23 @@ def _compare(expected: Mapping[str, tuple[int, ...]], found: Mapping[str, tuple[
 
 def _entry(path: Path, name: str, entry: object, data: int) -> Stored:
     if not isinstance(entry, dict):
-        raise damaged(path, f"{name[:100]} is not described")
+        raise damaged(path, f"{shown(name)} is not described")
     dtype, shape, offsets = entry.get("dtype"), entry.get("shape"), entry.get("data_offsets")
     if dtype not in _KINDS:
         raise Refusal(
-            f"{path.name} holds numbers of a kind ({str(dtype)[:20]}) that a network's weights do not have.",
+            f"{path.name} holds numbers of a kind ({shown(dtype, 20)}) that a network's weights do not have.",
             details=name,
         )
     if not _are_whole(shape) or not _are_whole(offsets) or len(offsets) != 2:
-        raise damaged(path, f"{name[:100]} has the shape {str(shape)[:100]} at {str(offsets)[:100]}")
+        raise damaged(
+            path, f"the shape of {shown(name)} is no list of numbers", f"{str(shape)[:99]} at {str(offsets)[:99]}"
+        )
     try:
         stored = Stored(_KINDS[dtype], tuple(shape), packed_strides(tuple(shape)), data + offsets[0])
     except ValueError as error:
-        raise damaged(path, f"{name[:100]}: {str(error)[:200]}") from error
+        raise damaged(path, f"{shown(name)} cannot be what it says ({shown(error, 80)})") from error
     if offsets[1] - offsets[0] != stored.numel * ITEM_SIZES[stored.dtype]:
-        raise damaged(path, f"{name[:100]} of shape {shape} lies at {offsets}")
+        raise damaged(path, f"{shown(name)} has another size than it says", f"{shape} at {offsets}")
     return stored
 
 
@@ -247,6 +249,6 @@ def _are_whole(values: object) -> TypeGuard[list[int]]:
     return all(isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**62 for value in values)
 
 
-def damaged(path: Path, details: str) -> Refusal:
+def damaged(path: Path, what: str, details: str = "") -> Refusal:
     """What to tell a person whose file is not what its name says."""
-    return Refusal(f"{path.name} is damaged, or is no safetensors file. Download it again.", details)
+    return Refusal(f"{path.name} is damaged, or is no file of weights: {what}. Download it again.", details or what)

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
-MAX_INSTRUCTIONS = 2_000_000
+MAX_INSTRUCTIONS = 500_000
 MAX_ITEM = 25_000_000
 """Bytes of one text or number within a pickle."""
 

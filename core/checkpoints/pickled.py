@@ -17,7 +17,7 @@ from core.checkpoints.pickle_data import BadPickle, Call, Name, Read, read_pickl
 from core.checkpoints.stored import ITEM_SIZES, MAX_RANK, Stored
 from core.checkpoints.strange import refuse_strange
 from core.checkpoints.zip_directory import ZipDamaged, entries_of
-from core.errors import Refusal
+from core.errors import Refusal, shown
 
 MAX_PICKLE = 64_000_000
 LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
@@ -83,7 +83,7 @@ class Pickled:
         try:
             stored = Stored(storage.dtype, note.shape, note.strides, start + note.offset * size)
         except ValueError as error:
-            raise _damaged(self.path, "one of its tensors cannot be what it says", str(error)[:200]) from error
+            raise _damaged(self.path, f"one of its tensors cannot be what it says ({shown(error, 80)})") from error
         if note.offset * size + stored.extent > nbytes:
             raise _damaged(
                 self.path,
@@ -128,7 +128,7 @@ def read_legacy(path: Path) -> Pickled:
             keys = read_pickle(file).value
             places = _legacy_places(path, file, keys, storages)
     except BadPickle as error:
-        raise _damaged(path, "its list of contents cannot be read", str(error)[:1000]) from error
+        raise _damaged(path, f"its list of contents cannot be read ({shown(error, 80)})") from error
     except OSError as error:
         raise unreadable(path, error) from error
     return Pickled(path, read.value, places)
@@ -167,12 +167,14 @@ def _read_noting_storages(path: Path, stream: BinaryIO) -> tuple[Read, dict[str,
         storage = _storage(key)
         if storage is None:
             return Call("persistent", (key,))
-        return storages.setdefault(storage.key, storage)
+        if storages.setdefault(storage.key, storage) != storage:
+            raise _damaged(path, "it says two things of the same values", shown(storage.key))
+        return storage
 
     try:
         read = read_pickle(stream, _made, kept)
     except BadPickle as error:
-        raise _damaged(path, "its list of contents cannot be read", str(error)[:1000]) from error
+        raise _damaged(path, f"its list of contents cannot be read ({shown(error, 80)})") from error
     refuse_strange(path, read.names - _KNOWN)
     return read, storages
 

@@ -9,7 +9,7 @@ import importlib
 from collections.abc import Callable, Iterator
 
 from core.checkpoints.family import Family, Loose, Shapes
-from core.errors import Refusal
+from core.errors import Refusal, shown
 
 FAMILIES = (
     ("core.checkpoints.openai", "FAMILY"),
@@ -44,7 +44,7 @@ def families() -> Iterator[Family]:
 
 
 def _names(shapes: Shapes) -> str:
-    return "\n".join(f"{name[:100]} {shape}" for name, shape in list(shapes.items())[:40])
+    return "\n".join(f"{shown(name, 100)} {shape}" for name, shape in list(shapes.items())[:40])
 
 
 def _begins(*starts: str) -> Callable[[Shapes], bool]:
@@ -73,6 +73,11 @@ _OTHERS: tuple[tuple[Callable[[Shapes], bool], str], ...] = (
     (
         _holds("adaLN_modulation", "x_embedder.proj", "pos_embed.proj"),
         "is a diffusion transformer (DiT), which Diffuscope does not compute. Open a model with a U-Net.",
+    ),
+    (
+        _begins("class_emb."),
+        "is a network of diffusers inside one of its own (class_emb), which only that program computes. "
+        "Save the inner network alone, model.model.save_pretrained(…), and open that folder.",
     ),
     (
         _begins("all_modules."),

@@ -19,6 +19,7 @@ ITEM_SIZES = {**FLOATS, "int64": 8, "int32": 4, "int16": 2, "int8": 1, "uint8": 
 """Bytes of a number of each kind."""
 
 _CHUNK = 2**24
+_MOST = 2**48
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,7 @@ class Stored:
             raise ValueError(f"numbers of the kind {self.dtype[:40]}")
         if len(self.shape) > MAX_RANK or len(self.shape) != len(self.strides):
             raise ValueError(f"rank {len(self.shape)} with {len(self.strides)} strides")
-        if not all(1 <= side < 2**31 for side in self.shape):
+        if not all(1 <= side < 2**31 for side in self.shape) or math.prod(self.shape) >= _MOST:
             raise ValueError(f"shape {self.shape}")
         if self.start < 0 or not all(0 <= stride < 2**62 for stride in self.strides):
             raise ValueError(f"strides {self.strides} from byte {self.start}")

@@ -8,7 +8,7 @@ from typing import Any
 
 from core.checkpoints.pickled import TensorNote
 from core.checkpoints.stored import Stored
-from core.errors import Refusal
+from core.errors import Refusal, shown
 
 Tensor = TensorNote | Stored
 PREFIXES = ("module.", "_orig_mod.", "model.", "diffusion_model.", "denoise_fn.", "unet.")
@@ -78,8 +78,8 @@ def _of_dict(saved: Mapping[Any, Any], file_name: str, depth: int) -> Unwrapped:
         return Unwrapped(unwrapped.tensors, {**extras, **unwrapped.extras}, unwrapped.notes)
     if networks:
         raise Refusal(
-            f"{file_name} holds several networks ({', '.join(name[:30] for name in networks[:5])}), and which of them "
-            "draws is not said. Save the one that does alone, and open that file."
+            f"{file_name} holds several networks ({', '.join(shown(name, 30) for name in networks[:5])}), and which of "
+            "them draws is not said. Save the one that does alone, and open that file."
         )
     raise _nothing(file_name, saved)
 
@@ -128,10 +128,12 @@ def _refuse_known_others(saved: object, file_name: str) -> None:
 
 
 def _nothing(file_name: str, saved: object) -> Refusal:
-    inside = ", ".join(str(name)[:30] for name in list(saved)[:8]) if isinstance(saved, dict) else type(saved).__name__
+    kinds = {dict: "an empty dictionary", list: "a list", tuple: "a list", str: "a text", type(None): "nothing"}
+    inside = kinds.get(type(saved), "a value")
+    if isinstance(saved, dict) and saved:
+        inside = ", ".join(shown(name, 30) for name in list(saved)[:8])
     return Refusal(
-        f"{file_name} holds no weights by name. Open the file that a training saves its network in.",
-        f"It holds: {inside or 'nothing'}",
+        f"{file_name} holds no weights by name (it holds {inside}). Open the file that a training saves its network in."
     )
 
 

@@ -7,6 +7,8 @@ import struct
 import zipfile
 from typing import BinaryIO
 
+from core.errors import shown
+
 MAX_DIRECTORY = 25_000_000
 _END, _END_64, _LOCAL = b"PK\x05\x06", b"PK\x06\x06", b"PK\x03\x04"
 
@@ -30,9 +32,9 @@ def entries_of(file: BinaryIO) -> dict[str, tuple[int, int]]:
     spans: list[tuple[int, int]] = []
     for entry in _directory(file):
         if entry.filename in entries:
-            raise ZipDamaged(f"{entry.filename[:100]} is in it twice")
+            raise ZipDamaged(f"{shown(entry.filename)} is in it twice")
         if entry.compress_type != zipfile.ZIP_STORED or entry.flag_bits & 1 or entry.file_size != entry.compress_size:
-            raise ZipDamaged(f"{entry.filename[:100]} is compressed or encrypted, which weights never are")
+            raise ZipDamaged(f"{shown(entry.filename)} is compressed or encrypted, which weights never are")
         start = _data_start(file, entry)
         spans.append((entry.header_offset, start + entry.file_size))
         entries[entry.filename] = start, entry.file_size
@@ -57,7 +59,7 @@ def _data_start(file: BinaryIO, entry: zipfile.ZipInfo) -> int:
     file.seek(entry.header_offset)
     header = file.read(30)
     if len(header) < 30 or header[:4] != _LOCAL:
-        raise ZipDamaged(f"{entry.filename[:100]} is not where the directory says")
+        raise ZipDamaged(f"{shown(entry.filename)} is not where the directory says")
     name, extra = struct.unpack("<HH", header[26:30])
     return int(entry.header_offset + 30 + name + extra)
 
