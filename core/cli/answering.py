@@ -25,8 +25,9 @@ def answers_of(options: argparse.Namespace, path: Path) -> dict[str, str]:
     from core.checkpoints.answers import AnswerBook
     from core.checkpoints.opening import describe
 
-    said = dict(options.answer)
-    if len(said) < len(options.answer):
+    given = getattr(options, "answer", [])  # which not every command with a model takes
+    said = dict(given)
+    if len(said) < len(given):
         raise Refusal("One --answer contradicts another: give each key once.")
     if said:
         known = describe(path, said)

@@ -6,6 +6,7 @@ import argparse
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from core.cli.answering import answers_of
 from core.conversion import convert, default_conversion
 from core.dataspec import DataSpec
 from core.errors import Refusal
@@ -47,12 +48,13 @@ class Bench:
 
 def open_bench(options: argparse.Namespace) -> Bench:
     """The model and device that the options name. Raises Refusal."""
-    folder = find_model(options.model)
+    path = find_model(options.model)
+    answers = answers_of(options, path)
     from core.device import pick_device  # torch: after what can be refused without it
     from core.library import Library, NetworkModel
 
     device = pick_device(options.device)
-    opened = open_model(folder, device)
+    opened = open_model(path, device, answers)
     remember(opened.info.ref, opened.folder)
     library = Library()
     library.add_model(NetworkModel(opened))

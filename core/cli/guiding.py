@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import replace
+from pathlib import Path
 
 from core.cli.bench import Bench
 from core.cli.labels import labels_among, labels_of
@@ -20,9 +21,11 @@ def open_guide(bench: Bench, options: argparse.Namespace) -> ClassifierInfo | No
         if options.classifier_scale is not None or options.classifier_at is not None:
             raise Refusal("--classifier-scale and --classifier-at belong to a classifier. Name one with --classifier.")
         return None
+    from core.checkpoints.answers import AnswerBook
     from core.recognisers import open_recogniser
 
-    recogniser = open_recogniser(options.classifier, bench.device).recogniser
+    said = AnswerBook().of(Path(options.classifier)) or {}
+    recogniser = open_recogniser(options.classifier, bench.device, said).recogniser
     bench.library.add_recogniser(recogniser)
     return recogniser.info
 

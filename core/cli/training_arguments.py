@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import get_args
 
+from core.cli.answering import add_answers
 from core.cli.arguments import (
     NAMED_SCHEDULES,
     add_network,
@@ -102,7 +103,8 @@ def add_ablation(parser: argparse.ArgumentParser) -> None:
 def add_evaluate(parser: argparse.ArgumentParser) -> None:
     """Of ``main.py evaluate``."""
     parser.description = "How many bits pictures cost a model, and how far its samples are from them."
-    option(parser, "--model", "a bundled model's name, or a model folder in the diffusers layout", required=True)
+    option(parser, "--model", "a bundled model's name, a model's folder, or a file of its weights", required=True)
+    add_answers(parser)
     option(parser, "--data", "pictures it is measured on, or sub-folders of them", type=Path, required=True,
             metavar="FOLDER")  # fmt: skip
     add_reading(parser)

@@ -1,0 +1,146 @@
+"""main.py inspect and convert, and commands whose model is a file of weights."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from core.checkpoints.answers import AnswerBook
+from core.model_folder import open_model
+from tests.conftest import Command
+from tests.lookalikes.openai import Options, answers, drawn
+
+OPTIONS = Options(32, (1, 2), (1,), heads=4, times=0.25)
+SAID = {**answers(OPTIONS), "size": "8"}
+ANSWERS = [f"--answer={key}={value}" for key, value in SAID.items()]
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("files") / "mine.pt"
+    torch.save(drawn(OPTIONS, 0), path)
+    return path
+
+
+def test_that_inspect_says_what_a_file_is_and_asks_what_it_does_not_say(command: Command, weights: Path) -> None:
+    code, out, err = command("inspect", weights)
+    assert (code, err) == (0, "")
+    parameters = sum(tensor.numel() for tensor in drawn(OPTIONS, 0).values())
+    assert "mine.pt: " in out
+    assert f"{parameters:,} parameters" in out
+    assert "from the shapes" in out
+    assert "--answer heads=heads-4" in out
+    assert "Four heads everywhere are improved-diffusion's default." in out
+
+
+def test_that_inspect_for_machines_has_the_same_in_fields(command: Command, weights: Path) -> None:
+    code, out, _ = command("inspect", weights, "--json")
+    found = json.loads(out)
+    assert code == 0
+    assert found["kind"] == "model"
+    assert {question["key"] for question in found["questions"]} == set(SAID)
+    assert "guessed" in {fact["origin"] for fact in found["facts"]}
+
+
+def test_that_what_is_answered_is_asked_no_more(command: Command, weights: Path) -> None:
+    code, out, _ = command("inspect", weights, "--json", *ANSWERS)
+    found = json.loads(out)
+    assert (code, found["questions"]) == (0, [])
+    assert sum(fact["origin"] == "answered" for fact in found["facts"]) == len(SAID)
+
+
+def test_that_folders_are_inspected_as_well(command: Command, model: Path) -> None:
+    code, out, _ = command("inspect", model)
+    assert code == 0
+    assert "tiny" in out
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_that_what_is_refused_is_so_with_the_reason_and_code_2(command: Command, tmp_path: Path, as_json: bool) -> None:
+    (tmp_path / "notes.pt").write_text("no weights")
+    code, out, err = command("inspect", tmp_path / "notes.pt", *(["--json"] if as_json else []))
+    assert code == 2
+    assert "notes.pt" in err
+    if as_json:
+        assert json.loads(out)["refused"] in " ".join(err.split())
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (["--answer", "haeds=4"], "does not ask for all of haeds"),
+        (["--answer", "heads"], "not of the form KEY=VALUE"),
+        (["--answer", "heads=nine"], "Attention heads"),
+        (["--answer", "size=9"], "a multiple of"),
+        (["--answer", "heads=heads-4", "--answer", "heads=heads-1"], "contradicts"),
+    ],
+)
+def test_that_an_answer_to_nothing_or_of_no_meaning_is_refused(
+    command: Command, weights: Path, given: list[str], words: str
+) -> None:
+    code, _, err = command("inspect", weights, *given)
+    assert code == 2
+    assert words in err
+
+
+def test_that_convert_writes_a_folder_that_is_asked_nothing(command: Command, weights: Path, tmp_path: Path) -> None:
+    code, out, err = command("convert", weights, "--out", tmp_path / "copy", "--json", *ANSWERS)
+    assert (code, err) == (0, "")
+    assert json.loads(out)["guessed"] == {}
+    code, out, _ = command("inspect", tmp_path / "copy", "--json")
+    assert (code, json.loads(out)["questions"]) == (0, [])
+    provenance = json.loads((tmp_path / "copy" / "diffuscope.json").read_text())["provenance"]
+    assert provenance["answers"] == SAID
+    assert provenance["file"] == "mine.pt"
+    original, copy = open_model(weights, "cpu", SAID), open_model(tmp_path / "copy", "cpu")
+    x, t = torch.randn(1, 3, 8, 8, generator=torch.Generator().manual_seed(0)), torch.tensor([100.0])
+    with torch.inference_mode():
+        assert torch.equal(original.network(x, t), copy.network(x, t))
+    assert copy.info.schedule == original.info.schedule
+    assert copy.info.variance == original.info.variance
+
+
+def test_that_convert_says_what_it_guessed_and_writes_over_nothing(
+    command: Command, weights: Path, tmp_path: Path
+) -> None:
+    code, _, err = command("convert", weights, "--out", tmp_path / "copy", "--half")
+    assert code == 0
+    assert "guessed heads=heads-4" in err
+    code, _, err = command("convert", weights, "--out", tmp_path / "copy")
+    assert code == 2
+    assert "already" in err
+
+
+def test_that_convert_for_diffusers_refuses_what_diffusers_cannot_say(
+    command: Command, weights: Path, tmp_path: Path
+) -> None:
+    code, _, err = command("convert", weights, "--out", tmp_path / "copy", "--diffusers", *ANSWERS)
+    assert code == 2
+    assert "times are rescaled" in err
+    assert "safe copy" in err
+    assert not (tmp_path / "copy").exists()
+
+
+def test_that_every_command_with_a_model_takes_a_file_and_its_answers(
+    command: Command, weights: Path, picture: Path, tmp_path: Path
+) -> None:
+    few = ["--model", weights, "--steps", "2", *ANSWERS]
+    assert command("sample", *few, "--out", "s.png", "--npy", "s.npy")[0] == 0
+    assert np.load(tmp_path / "s.npy").shape == (1, 3, 8, 8)
+    assert command("denoise", picture, "--from-t", "2000", *few, "--out", "d.png")[0] == 0
+    assert command("invert", picture, *few, "--out", "i.png")[0] == 0
+
+
+def test_that_what_was_answered_in_the_window_holds_on_the_command_line(
+    command: Command, weights: Path, tmp_path: Path
+) -> None:
+    guessed = command("sample", "--model", weights, "--steps", "1", "--npy", "x.npy", "--json")
+    assert any("Guessed" in note for note in json.loads(guessed[1])["notes"])
+    AnswerBook().remember(weights, SAID)
+    answered = command("sample", "--model", weights, "--steps", "1", "--npy", "x.npy", "--json")
+    assert json.loads(answered[1])["shape"] == [1, 3, 8, 8]
+    assert not any("Guessed" in note for note in json.loads(answered[1])["notes"])
