@@ -33,7 +33,11 @@ COMMANDS: tuple[Command, ...] = (
     Command("export_copy", "File/Export model", "Safe &copy…", "A folder that opens here without questions"),
     Command("save_picture", "File", "&Save picture…", "Save the picture pointed at as PNG, at its own size", "Ctrl+S"),
     Command("quit", "File", "&Quit", "Stop what runs and close the window", "Ctrl+Q", separator=True),
-    Command("paste", "Edit", "&Paste picture", "Use the picture, file or path on the clipboard", "Ctrl+V"),
+    Command("undo", "Edit", "&Undo", "Take back what was changed last, in the stage where it was", "Ctrl+Z"),
+    Command("redo", "Edit", "Re&do", "Do again what was taken back", "Ctrl+Shift+Z"),
+    Command(
+        "paste", "Edit", "&Paste picture", "Use the picture, file or path on the clipboard", "Ctrl+V", separator=True
+    ),
     Command("copy_picture", "Edit", "&Copy picture", "Copy the picture pointed at, at its own size", "Ctrl+C"),
     Command("use_picture", "Edit", "&Use as picture", "Noise, invert or morph the picture pointed at", "U"),
     Command("draw", "Edit", "&Draw a picture", "Draw a digit with the mouse and use it", "Ctrl+D"),

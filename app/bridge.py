@@ -15,8 +15,7 @@ import qasync
 from PySide6.QtCore import QObject, Qt, QTimer, Signal, Slot
 from PySide6.QtWidgets import QApplication
 
-from app.state import AppState, Measuring, Run, Training, parent_of
-from core.checkpoints.description import Answers, ExportForm
+from app.state import UNMADE, AppState, Measuring, Run, Training, parent_of
 from core.engine import Engine
 from core.images import OpenedImage
 from core.messages import (
@@ -38,7 +37,7 @@ from core.messages import (
     TrainingStarted,
     TrainingTick,
 )
-from core.requests import FromStep, Interactive, MeasureRequest, ModelRef, RunRequest, SampleRequest
+from core.requests import FromStep, InspectStep, Interactive, MeasureRequest, ModelRef, RunRequest, SampleRequest
 from core.training.dataset import PictureFolder
 from core.training.order import Instruction, TrainOrder
 
@@ -56,10 +55,12 @@ SMOOTHED = 100
 class Bridge(QObject):
     """Requests go down to the engine, messages come up at most once a frame and keep ``AppState`` true.
 
-    Signals: ``message(object)``, every message of the engine, in the GUI thread; ``closed()`` after the engine ended.
+    Signals: ``message(object)``, every message of the engine, in the GUI thread; ``ending()`` when the window is closed
+    and no worker is at work any more; ``closed()`` after the engine ended.
     """
 
     message = Signal(object)
+    ending = Signal()
     closed = Signal()
     _woken = Signal()
 
@@ -118,9 +119,15 @@ class Bridge(QObject):
         self.state.pictures[image.sha256] = image
         self._engine.add_image(image)
 
-    def submit(self, request: RunRequest) -> int:
-        """Queue a run, a branch, an inversion or a morph; its job number."""
-        return self._engine.submit(request)
+    def reserve(self, wanted: int = 0) -> int:
+        """A job number that nothing else will get: the one that is wanted, where it is still to be had."""
+        while (number := self._engine.reserve()) < wanted:
+            pass
+        return number
+
+    def submit(self, request: RunRequest, number: int | None = None) -> int:
+        """Queue a run, a branch, an inversion or a morph; its job number, or the one of ``reserve`` that it has."""
+        return self._engine.submit(request, number)
 
     def train(self, order: TrainOrder, data: PictureFolder) -> int:
         """Queue a training; its job number. Cancelling it keeps what it has learned."""
@@ -156,8 +163,11 @@ class Bridge(QObject):
         self._engine.step(job)
 
     def ask(self, request: Interactive) -> None:
-        """An interactive request; a newer one of its kind replaces it. Answered by an ``Inspection``."""
-        self._engine.ask(request)
+        """An interactive request; a newer one of its kind replaces it. Answered by an ``Inspection``, but for a step of
+        a run that has yet to be made again."""
+        run = self.state.runs.get(request.run) if isinstance(request, InspectStep) else None
+        if run is None or run.state not in UNMADE:
+            self._engine.ask(request)
 
     def frame(self, job: int, step: int, frame: int | None = None) -> Preview | None:
         """A stored state of a run, or of one frame of a morph, as pictures, at once."""
@@ -190,6 +200,7 @@ class Bridge(QObject):
         """End engine and workers, waiting for them; whether they ended. For when no loop runs."""
         for worker in self._workers.values():
             worker.shutdown(wait=False, cancel_futures=True)
+        self.ending.emit()
         ended = self._engine.stop(timeout)
         self._finish()
         return ended
@@ -241,6 +252,7 @@ class Bridge(QObject):
         await self._closing.wait()
         for worker in self._workers.values():
             worker.shutdown(wait=True, cancel_futures=True)
+        self.ending.emit()
         for task in list(self._tasks):
             task.cancel()
         # An import cannot be interrupted; what has not started has nothing to lose either.
@@ -331,7 +343,8 @@ class Bridge(QObject):
 def begun(message: RunStarted, runs: Mapping[int, Run]) -> Run:
     """The run that has begun, beside those there are."""
     request, origin = message.request, parent_of(message.request)
-    parent = next((run.job for run in runs.values() if run.request == origin), None)
+    known = runs.get(message.job)
+    parent = known.parent if known else next((run.job for run in runs.values() if run.request == origin), None)
     start = request.start if isinstance(request, SampleRequest) else None
     return Run(
         message.job,

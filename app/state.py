@@ -42,6 +42,10 @@ class Cursor:
     frame: int = 0
 
 
+UNMADE = ("kept", "awaited")
+"""States of a run of which nothing is there but its request."""
+
+
 @dataclass(frozen=True, slots=True)
 class Run:
     """A run as the history shows it: ``stored`` of ``total`` steps are made, ``path`` has the levels of its walk (of a

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, cast
 
@@ -50,6 +50,7 @@ from app.preparing import Preparation
 from app.settings import Settings
 from app.state import AppState, Cursor
 from app.theme import GRID, PANEL_PADDING
+from app.undo import Undo, UndoActions
 from app.widgets.controls import label
 from app.widgets.drawn_plot import SaveWanted
 from app.widgets.drop import DropOverlay
@@ -90,11 +91,13 @@ class MainWindow(QMainWindow):
     """The window. Everything it shows derives from ``state``; all it asks goes through ``bridge``.
 
     Attributes: ``registry`` (all commands), ``commands`` (what they do), ``sources``, ``history``, ``left_panel``,
-    ``right_panel``, ``bottom_panel``, ``offer`` (a line above the stage), ``overlay``, ``status_line``,
-    ``preparation``, ``interrupted``. Signals: ``painted()`` once, after the first paint.
+    ``right_panel``, ``bottom_panel``; lines above the stage: ``offer``, ``told`` (what only has to be said),
+    ``recipe_bar``; ``overlay``, ``status_line``, ``preparation``, ``interrupted``, ``undo``. Signals: ``painted()``
+    once, after the first paint; ``stage_made(Stage)``.
     """
 
     painted = Signal()
+    stage_made = Signal(object)
 
     def __init__(
         self,
@@ -123,10 +126,13 @@ class MainWindow(QMainWindow):
         self.right_panel = Pages(spacing=2 * GRID, width=RIGHT_WIDTH)
         self.bottom_panel = Pages(spacing=GRID // 2)
         self.status_line = StatusLine(state)
-        self.offer = OfferBar()
+        self.offer, self.told = OfferBar(), OfferBar()
+        self.told.declined.connect(self.told.hide)
+        self.undo = Undo(state, self)
         self._centre = QStackedWidget()
         self._lay_out(stages)
         self.menus = fill_menu_bar(self.menuBar(), self.registry)
+        UndoActions(self.undo, self.registry["undo"], self.registry["redo"])
         self.commands = Commands(self, log or Log(self))
         self.overlay = DropOverlay(self)
 
@@ -139,6 +145,8 @@ class MainWindow(QMainWindow):
         state.cursor_changed.connect(self._follow)
         bridge.message.connect(self._receive)
         bridge.message.connect(self.history.receive)
+        self.history.renamed.connect(self._renamed)
+        self.undo.model_wanted.connect(self.commands.open_model)
         self.preparation = Preparation(self)
         self.interrupted = Interrupted(self)
         state.status_changed.connect(self._prepare)
@@ -179,6 +187,8 @@ class MainWindow(QMainWindow):
         self._centre.addWidget(stage)
         stage.hint_changed.connect(self.status_line.set_hint)
         stage.commands_changed.connect(self.commands.follow_stage)
+        self.undo.watch(stage)
+        self.stage_made.emit(stage)
         return stage
 
     @Slot(object)
@@ -193,6 +203,13 @@ class MainWindow(QMainWindow):
         if isinstance(message, Failed) and message.job is None:
             self.sources.models.give_up()
             self.show_error(message.message, message.details)
+
+    @Slot(int, str, str)
+    def _renamed(self, job: int, before: str, after: str) -> None:
+        def name(words: str) -> Callable[[], None]:
+            return lambda: self.state.set_note(job, name=words)
+
+        self.undo.push("name of a run", name(before), name(after))
 
     @Slot(str, str)
     def show_error(self, message: str, details: str = "") -> None:
@@ -253,10 +270,14 @@ class MainWindow(QMainWindow):
             self._has_painted = True
             self.painted.emit()
 
-    def closeEvent(self, event: QCloseEvent) -> None:
+    def keep_layout(self) -> None:
+        """Remember where the window is and what is unfolded in it."""
         if not self.isFullScreen():
             self.settings.geometry = self.saveGeometry()
         self.settings.save()
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        self.keep_layout()
         self.preparation.stop()
         for stage in self._stages.values():
             stage.deactivate()
@@ -341,7 +362,9 @@ class MainWindow(QMainWindow):
         inside.setContentsMargins(PANEL_PADDING, PANEL_PADDING, PANEL_PADDING - SCROLL_BAR, GRID)
         column_of(scrolled(inside, LEFT_WIDTH), into=self.left_panel)
         upper = row_of(
-            column_of(self._tabs(stages), line(), self.offer, self._centre), self._right_line, self.right_panel
+            column_of(self._tabs(stages), line(), self.offer, self.told, self._centre),
+            self._right_line,
+            self.right_panel,
         )
         self.setCentralWidget(row_of(self.left_panel, self._left_line, column_of(upper, line(), self.bottom_panel)))
         self.setStatusBar(self.status_line)

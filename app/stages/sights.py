@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal, Slot
 
-from core.messages import Failed, Inspection, Picture, Preview, Signed
+from core.messages import Failed, Inspection, Picture, Preview, RunStarted, Signed
 from core.requests import InspectStep
 
 if TYPE_CHECKING:
@@ -115,6 +115,8 @@ class Sights(QObject):
             value_range = known.x_t_range if known else None
             guidance = message.difference, message.gradient
             self._learn(job, step, Sight(message.x_t, value_range, message.x0_hat, message.eps_hat, *guidance))
+        elif isinstance(message, RunStarted) and self._asked is not None and self._asked.run == message.job:
+            self._asked = None  # it was asked for before it was there
         elif isinstance(message, Failed):
             self._asked = None
             self.failed.emit()

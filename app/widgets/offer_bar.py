@@ -44,7 +44,13 @@ class OfferBar(QFrame):
         what they do."""
         self._words.setText(words)
         self.setAccessibleName(words)
+        self.accept.show()
         for button, (text, does) in ((self.accept, yes), (self.decline, no)):
             button.setText(text)
             button.setToolTip(does)
         self.show()
+
+    def tell(self, words: str) -> None:
+        """Say something that asks for nothing; the button takes it away."""
+        self.offer(words, ("", ""), ("Close", "Take this line away"))
+        self.accept.hide()

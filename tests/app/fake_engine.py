@@ -88,6 +88,7 @@ class FakeBridge(QObject):
     """
 
     message = Signal(object)
+    ending = Signal()
 
     def __init__(self, state: AppState) -> None:
         super().__init__(state)
@@ -127,7 +128,17 @@ class FakeBridge(QObject):
         self.images[image.sha256] = image
         self.state.pictures[image.sha256] = image
 
-    def submit(self, request: RunRequest) -> int:
+    def reserve(self, wanted: int = 0) -> int:
+        while len(self.submitted) < max(wanted - 1, 0):
+            self.submitted.append(None)
+        self.submitted.append(None)
+        return len(self.submitted)
+
+    def submit(self, request: RunRequest, number: int | None = None) -> int:
+        if number is not None:
+            self.submitted[number - 1] = request
+            self.calls.append(("submit", number))
+            return number
         self.submitted.append(request)
         return len(self.submitted)
 
