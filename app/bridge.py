@@ -16,6 +16,7 @@ from PySide6.QtCore import QObject, Qt, QTimer, Signal, Slot
 from PySide6.QtWidgets import QApplication
 
 from app.state import UNMADE, AppState, Measuring, Run, Training, parent_of
+from core.checkpoints.description import Answers, ExportForm
 from core.engine import Engine
 from core.images import OpenedImage
 from core.messages import (
