@@ -101,7 +101,7 @@ def _convert(config: LucidrainsConfig, tensors: Tensors) -> dict[str, Tensor]:
 
 
 def _say_the_network(asking: Asking, config: LucidrainsConfig) -> None:
-    widths = ", ".join(map(str, (config.first_width, *config.widths)))
+    widths = ", ".join(map(str, config.widths))
     asking.note("channels of its pictures", str(config.in_channels), "shapes")
     asking.note("network", f"{config.levels} resolutions, {widths} channels", "shapes")
     heads = sorted(set(zip(config.heads, config.head_width, strict=True)))

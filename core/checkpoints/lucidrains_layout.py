@@ -92,7 +92,10 @@ def anatomy(shapes: Shapes) -> Anatomy:
 
 def converted(config: LucidrainsConfig, tensors: Tensors) -> dict[str, Tensor]:
     """The network's state dict, names that it does not have included. Raises Refusal where two become one."""
-    ours = {our_name(name): _relaid(config, name, tensor) for name, tensor in tensors.items()}
+    try:
+        ours = {our_name(name): _relaid(config, name, tensor) for name, tensor in tensors.items()}
+    except (IndexError, RuntimeError) as error:
+        raise _strange(f"a tensor of a shape that its place does not have: {error}") from error
     if len(ours) < len(tensors):
         raise _strange("two tensors of one name")
     return ours
@@ -145,11 +148,10 @@ def _relaid(config: LucidrainsConfig, name: str, tensor: Tensor) -> Tensor:
 
 
 def _level(config: LucidrainsConfig, name: str) -> int:
-    way, index = name.split(".")[:2]
-    level = int(index) if way == "downs" else config.levels - 1 - int(index)
-    if not 0 <= level < config.levels:
+    place = re.match(r"(downs|ups)\.(\d{1,2})\.", name)
+    if place is None or int(place[2]) >= config.levels:
         raise _strange(f"unknown: {name}")
-    return level
+    return int(place[2]) if place[1] == "downs" else config.levels - 1 - int(place[2])
 
 
 def _attention(shapes: Shapes, place: str, level: int) -> tuple[int, int, int, bool]:

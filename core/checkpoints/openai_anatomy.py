@@ -152,7 +152,7 @@ def _repeats(shapes: Shapes, count: int, blocks: int, resampled: Collection[int]
 
     def is_alike(first: int) -> bool:
         each = range(first, first + blocks)
-        ends = {shapes.get(f"input_blocks.{k}.0.out_layers.3.weight", (0,))[0] for k in each}
+        ends = {shapes.get(f"input_blocks.{k}.0.out_layers.3.weight", ())[:1] for k in each}
         return len(ends) == 1 and len({f"input_blocks.{k}.1.qkv.weight" in shapes for k in each}) == 1
 
     def is_plain(k: int) -> bool:
