@@ -3,8 +3,9 @@
     python -m tests.bench.lookalikes [--family NAME]
 
 A look-alike is small, random and nowhere zero. The reference is computed from the file's own tensors with torch's
-functions, straight down; "others" is diffusers or denoising-diffusion-pytorch where they have such a network and are
-installed. Differences are the largest of any number, relative to the largest number of the answer.
+functions, straight down; "others" is the program that such files are from (guided_diffusion,
+denoising_diffusion_pytorch) where it can be imported, or else diffusers where it has such a network. Differences are
+the largest of any number, relative to the largest number of the answer.
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@ Nichol & Dhariwal 2021, section A; Dhariwal & Nichol 2021, sections 3 and 4.
 
 from __future__ import annotations
 
+import importlib
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -261,13 +262,48 @@ def lookalike(name: str, seed: int = 0) -> LookAlike:
         side=o.side,
         classes=o.classes,
         answers=answers(o),
-        theirs=None if o.pool else of_diffusers,
+        theirs=partial(of_others, tensors, o),
     )
 
 
 def lookalikes() -> Iterator[LookAlike]:
     for name in (*OPTIONS, *CLASSIFIER_OPTIONS):
         yield lookalike(name)
+
+
+def of_others(tensors: Weights, o: Options, network: nn.Module) -> Forward | None:
+    """guided-diffusion's own network where that program can be imported, else diffusers' where it has such a one."""
+    try:
+        return of_guided_diffusion(tensors, o)
+    except ImportError:
+        return None if o.pool else of_diffusers(network)
+
+
+def of_guided_diffusion(tensors: Weights, o: Options) -> Forward:
+    """The program's own network with the file's weights. Raises ImportError where the program is not there."""
+    unet = importlib.import_module("guided_diffusion.unet")
+    options = {
+        "image_size": o.side,
+        "in_channels": o.inputs,
+        "model_channels": o.channels,
+        "out_channels": o.outputs,
+        "num_res_blocks": o.blocks,
+        "attention_resolutions": tuple(2**level for level in o.attention),
+        "channel_mult": o.multipliers,
+        "conv_resample": o.resampling != "pool",
+        "num_heads": o.heads or 1,
+        "num_head_channels": o.head_channels or -1,
+        "use_scale_shift_norm": o.film,
+        "resblock_updown": o.resampling == "res",
+        "use_new_attention_order": o.new_order,
+    }
+    if o.pool:
+        network = unet.EncoderUNetModel(pool=o.pool, **options)
+    else:
+        network = unet.UNetModel(num_classes=o.classes or None, **options)
+    network.load_state_dict(tensors)
+    network.eval()
+    return lambda x, t, labels: network(x, t * o.times, *([labels] if o.classes else []))
 
 
 def of_diffusers(network: nn.Module) -> Forward | None:
