@@ -16,7 +16,8 @@ from app.widgets.labels import Lines
 from core.messages import ClassifierInfo, ModelInfo
 from core.requests import GradientPlace
 
-NOBODY, BROWSE, NAMESAKE, EACH, OWN = "none", "browse", "namesake", "each", "own"
+NOBODY, FOLDER, FILE, NAMESAKE, EACH, OWN = "none", "folder", "file", "namesake", "each", "own"
+BROWSING = {FOLDER: "Open a folder…", FILE: "Open a file…"}
 MAX_TARGETS = 4096
 CLOSED = "bundled:"
 """What begins the key of a classifier that is at hand but not open yet; the others have their hash for a key."""
@@ -28,12 +29,12 @@ class ClassifierControls(QObject):
     Attributes: the widgets ``choice``, ``scale``, ``at``, ``target``, ``note``; ``awaited``, the name or path that is
     being opened, or "".
 
-    Signals: ``changed()``; ``wanted(str)``, a name or path to be opened; ``browse_requested()``.
+    Signals: ``changed()``; ``wanted(str)``, a name or path to be opened; ``browse_requested(str)``, FOLDER or FILE.
     """
 
     changed = Signal()
     wanted = Signal(str)
-    browse_requested = Signal()
+    browse_requested = Signal(str)
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -204,7 +205,7 @@ class ClassifierControls(QObject):
         if info is None:
             self._chosen = NOBODY
         with QSignalBlocker(self.choice):
-            self.choice.set_options(options | {BROWSE: "Open a folder…"})
+            self.choice.set_options(options | BROWSING)
             self.choice.set_value(self._chosen)
         for one in self._open:
             self.choice.refuse(one.ref.sha256, "" if self._model is None else misfit(one, self._model))
@@ -237,9 +238,9 @@ class ClassifierControls(QObject):
 
     @Slot(str)
     def _choose(self, key: str) -> None:
-        if key == BROWSE:
+        if key in BROWSING:
             self._list()
-            self.browse_requested.emit()
+            self.browse_requested.emit(key)
         elif key.startswith(CLOSED):
             name = key.removeprefix(CLOSED)
             self.expect(name)

@@ -1,4 +1,4 @@
-"""Opens classifiers for the controls that choose one: bundled ones by name, others by their folder."""
+"""Opens classifiers for the controls that choose one: bundled ones by name, others by their folder or file."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, Qt, Signal, Slot
 from PySide6.QtWidgets import QFileDialog
 
-from app.stages.classifier_controls import ClassifierControls
+from app.incoming import WEIGHT_ENDINGS
+from app.stages.classifier_controls import FILE, ClassifierControls
 from app.stages.denoise_settings import misfit
 from app.state import AppState
 from core.classifier_folder import bundled_classifiers, read_classifier
@@ -36,15 +37,20 @@ class ClassifierDesk(QObject):
         state.classifiers_changed.connect(controls.set_classifiers)
         bridge.message.connect(self._receive)
 
-    def open(self, folder: Path) -> None:
-        """Open a classifier's folder, to guide with it."""
-        self._controls.expect(str(folder))
-        self._bridge.open_classifier(str(folder))
+    def open(self, path: Path) -> None:
+        """Open a classifier's folder or file, to guide with it."""
+        self._controls.expect(str(path))
+        self._bridge.open_classifier(str(path))
 
-    @Slot()
-    def _browse(self) -> None:
-        dialog = QFileDialog(self._controls.choice.window(), "Open a classifier's folder")
-        dialog.setFileMode(QFileDialog.FileMode.Directory)
+    @Slot(str)
+    def _browse(self, kind: str) -> None:
+        dialog = QFileDialog(self._controls.choice.window(), f"Open a classifier's {kind}")
+        if kind == FILE:
+            endings = " ".join(f"*{ending}" for ending in WEIGHT_ENDINGS)
+            dialog.setNameFilters([f"Checkpoints ({endings})", "All files (*)"])
+            dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
+        else:
+            dialog.setFileMode(QFileDialog.FileMode.Directory)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.fileSelected.connect(lambda name: self.open(Path(name)))
         dialog.open()

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QMimeData, QUrl
+from PySide6.QtWidgets import QFileDialog
 
 from app.incoming import Offer, offer
 from app.stages.denoise_settings import ClassifierSettings, DenoiseSettings, misfit, resolve, settings_of
@@ -194,6 +195,25 @@ def test_that_a_classifier_that_does_not_fit_is_refused_in_words(info, words):
     assert words in misfit(info, DIGITS)
     with pytest.raises(Refusal, match="Choose another classifier"):
         resolve(DenoiseSettings(classifier=ClassifierSettings(info, (1,))), DIGITS)
+
+
+@pytest.mark.parametrize(
+    ("way", "mode"), [("folder", QFileDialog.FileMode.Directory), ("file", QFileDialog.FileMode.ExistingFile)]
+)
+def test_that_a_folder_or_a_file_is_chosen_in_a_dialog_and_guides_when_it_is_open(scene, tmp_path, way, mode):
+    _, bridge, stage = scene
+    controls = stage.controls.classifier
+    controls.choice.set_value(way)
+    dialog = next(child for child in stage.window().findChildren(QFileDialog) if child.fileMode() == mode)
+    assert dialog.windowTitle() == f"Open a classifier's {way}"
+    assert controls.choice.value() == "none"
+    path = tmp_path / "64x64_classifier.pt"
+    dialog.fileSelected.emit(str(path))
+    dialog.close()
+    assert bridge.calls[-1] == ("open_classifier", str(path))
+    bridge.state.add_classifier(GUIDE)
+    bridge.say(ClassifierOpened(GUIDE, str(path)))
+    assert press(scene).classifier.model == GUIDE.ref
 
 
 def test_that_those_that_cannot_guide_this_model_are_greyed_and_judges_are_not_offered(scene):
