@@ -7,7 +7,7 @@ from collections import deque
 from dataclasses import dataclass, replace
 
 from core.errors import Refusal
-from core.training.compiled import Kernels, compiler
+from core.training.compiled import Kernels, compiler, end
 from core.training.kernel_path import KernelPath
 from core.training.trainer import Trainer
 
@@ -68,8 +68,7 @@ class Compilation:
         """Nothing more is wished; the process that compiles ends."""
         self._is_over = True
         if self._process is not None:
-            self._process.kill()
-            self._process.wait()
+            end(self._process)
             self._process = None
 
     def _begin(self, path: KernelPath, remaining: float) -> Wish | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
 import subprocess
 import sys
@@ -18,11 +19,16 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from core.errors import Refusal
+from core.errors import Refusal, is_out_of_memory
 from core.folders import cache_folder
 from core.training.cpp_compiler import compiler as compiler
 from core.training.kernel_path import KernelPath
 from core.training.request import TrainRequest
+
+log = logging.getLogger(__name__)
+
+LAYOUT = torch.channels_last
+"""Of the pictures that kernels are made for: they take no other."""
 
 CACHE_VARIABLE = "TORCHINDUCTOR_CACHE_DIR"
 LOOK_EVERY = 0.02
@@ -102,18 +108,33 @@ class Kernels:
 
     def load(self, network: nn.Module) -> Compute | None:
         """The network's ``forward`` by these kernels, for as many pictures as they are made for; a part of another
-        length goes the usual way. None where there are none, or this torch cannot load them."""
+        length goes the usual way, and so does everything once they have failed. None where there are none, or this
+        torch cannot load them."""
         os.environ[CACHE_VARIABLE] = str(self.folder / "inductor")  # or torch would compile them once more
         try:
             with self.file.open("rb") as file:
                 function = torch.compiler.load_compiled_function(file)
             function.disable_guard_check()  # type: ignore[attr-defined]
-        except Exception:  # made by an experimental part of torch, which raises what it likes
+        except Exception as error:  # made by an experimental part of torch, which raises what it likes
+            log.warning("compiled kernels cannot be loaded: %r", error)
             return None
         at_once = pictures_at_once(self.request, self.path)
+        work = True
 
         def compute(x: Tensor, t: Tensor, labels: Tensor | None) -> Tensor:
-            output: Tensor = function(network, x, t, labels) if len(x) == at_once else network(x, t, labels)
+            nonlocal work
+            output: Tensor
+            if work and len(x) == at_once:
+                try:
+                    output = function(network, x.contiguous(memory_format=LAYOUT), t, labels)
+                    return output
+                except Exception as error:
+                    if is_out_of_memory(error):
+                        raise
+                    log.warning("compiled kernels failed, and are left: %r", error)
+                    work = False
+                    self.note(0.0)
+            output = network(x, t, labels)
             return output
 
         return compute
@@ -138,11 +159,16 @@ def kernels_for(
     return kernels.load(network)
 
 
+def end(process: subprocess.Popen[bytes]) -> None:
+    """End the process that makes kernels, where it has not ended by itself."""
+    process.kill()
+    process.communicate()
+
+
 def _wait(process: subprocess.Popen[bytes], check: Callable[[], None]) -> None:
     try:
         while process.poll() is None:
             check()
             time.sleep(LOOK_EVERY)
     finally:
-        process.kill()
-        process.wait()
+        end(process)

@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from core.training.compiled import pictures_at_once
+from core.training.compiled import LAYOUT, pictures_at_once
 from core.training.kernel_path import KernelPath
 from core.training.request import TrainRequest
 from core.training.tasks import task_of
@@ -24,7 +24,7 @@ def compile_into(file: Path, request: TrainRequest, path: KernelPath) -> None:
     network.to(path.device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
     config, n = request.network, pictures_at_once(request, path)
     height, width = config.sides or (32, 32)
-    x = torch.zeros(n, config.in_channels, height, width, device=path.device)
+    x = torch.zeros(n, config.in_channels, height, width, device=path.device).contiguous(memory_format=LAYOUT)
     t = torch.arange(n, device=path.device)
     labels = None if request.null_label is None or request.task == "classifier" else torch.zeros_like(t)
     dtype = torch.bfloat16 if path.precision == "float32" else getattr(torch, path.precision)

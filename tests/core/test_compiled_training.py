@@ -16,6 +16,7 @@ from torch import nn
 from core.training import compilation, compiled
 from core.training.compilation import MEASURED, NO_COMPILER, Compilation, Wish
 from core.training.compiled import CACHE_VARIABLE, Compute, Kernels, compiler, pictures_at_once
+from core.training.dataset import PictureFolder
 from core.training.kernel_path import KernelPath
 from core.training.trainer import Trainer
 from tests.core.halves import DATA, REQUEST
@@ -191,12 +192,73 @@ def test_that_a_file_that_is_no_kernels_is_not_loaded() -> None:
     assert kernels.load(nn.Identity()) is None
 
 
+class LoadedKernels:
+    """Stands in for a file of kernels that torch has loaded."""
+
+    def __init__(self, error: Exception | None = None) -> None:
+        self.error = error
+        self.given: list[torch.Tensor] = []
+
+    def __call__(self, network: nn.Module, x: torch.Tensor, t: torch.Tensor, labels: object) -> torch.Tensor:
+        self.given.append(x)
+        if self.error is not None:
+            raise self.error
+        return x + 1
+
+    def disable_guard_check(self) -> None:
+        pass
+
+
+def loaded(monkeypatch: pytest.MonkeyPatch, function: LoadedKernels) -> tuple[Kernels, Compute]:
+    """Kernels for four pictures at once, and the network by them, which without them subtracts 1."""
+    monkeypatch.setattr(torch.compiler, "load_compiled_function", lambda _file: function)
+    kernels = Kernels(replace(REQUEST, batch=4), KernelPath(micro_batch=4))
+    kernels.folder.mkdir(parents=True)
+    kernels.file.touch()
+    network = nn.Module()
+    monkeypatch.setattr(network, "forward", lambda x, t, labels: x - 1, raising=False)
+    compute = kernels.load(network)
+    assert compute is not None
+    return kernels, compute
+
+
+def test_that_kernels_are_given_colour_pictures_in_the_layout_they_were_made_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    function = LoadedKernels()
+    _, compute = loaded(monkeypatch, function)
+    for x in (torch.zeros(4, 3, 8, 8), torch.zeros(4, 8, 8, 3).permute(0, 3, 1, 2)):
+        assert torch.equal(compute(x, torch.zeros(4), None), x + 1)
+        assert function.given[-1].stride() == (192, 1, 24, 3)
+
+
+def test_that_kernels_that_fail_are_left_for_the_usual_way_and_not_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    function = LoadedKernels(AssertionError("wrong stride"))
+    kernels, compute = loaded(monkeypatch, function)
+    x = torch.zeros(4, 3, 8, 8)
+    assert torch.equal(compute(x, torch.zeros(4), None), x - 1)
+    assert torch.equal(compute(x, torch.zeros(4), None), x - 1)
+    assert len(function.given) == 1
+    assert kernels.gain == 0
+
+
+def test_that_kernels_for_which_memory_ends_say_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    _, compute = loaded(monkeypatch, LoadedKernels(MemoryError()))
+    with pytest.raises(MemoryError):
+        compute(torch.zeros(4, 3, 8, 8), torch.zeros(4), None)
+
+
 @pytest.mark.skipif(compiler() is None or "DIFFUSCOPE_TEST_COMPILING" not in os.environ, reason="takes minutes")
 @pytest.mark.timeout(3600)
-def test_that_compiled_kernels_train_as_the_network_does(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("channels", [1, 3])
+def test_that_compiled_kernels_train_as_the_network_does(channels: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("CXX")
-    eager, trainer = Trainer(REQUEST, DATA), Trainer(REQUEST, DATA)
+    data = PictureFolder("halves", DATA.pictures.repeat(channels, axis=3), DATA.labels, DATA.classes)
+    network = replace(REQUEST.network, in_channels=channels, out_channels=channels)
+    request = replace(REQUEST, network=network, data_sha256=data.sha256)
+    eager, trainer = Trainer(request, data), Trainer(request, data)
     assert trainer.take(replace(trainer.path, compiled=True)).compiled
     for one, other in zip(eager.steps(), trainer.steps(), strict=True):
         assert other.loss == pytest.approx(one.loss, rel=1e-4)
         assert other.gradient_norm == pytest.approx(one.gradient_norm, rel=1e-3)
+    assert Kernels(request, trainer.path).gain is None  # which it would be where they had failed
