@@ -4,40 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QMimeData, QTimer, Slot
+from PySide6.QtCore import QMimeData, Slot
 from PySide6.QtWidgets import QApplication, QPushButton
 
 from app.mementos import Entry, known_folder
 from app.stages.base import Stage
 from app.stages.folder_dialog import choose_folder
-from app.stages.measure_coarse import CoarseToFine
 from app.stages.measure_features import FeatureNetworks
-from app.stages.measure_instruments import MeasureInstruments
 from app.stages.measure_intent import Intent
-from app.stages.measure_kinds import PLOTLESS, KindName
-from app.stages.measure_nearest import Memorisation, known_pictures
+from app.stages.measure_kinds import KindName
+from app.stages.measure_nearest import known_pictures
 from app.stages.measure_pace import Pace
-from app.stages.measure_page import MeasurePage
 from app.stages.measure_pictures import EXAMPLE, Pictures
-from app.stages.measure_points import Points
-from app.stages.measure_record import Record
-from app.stages.measure_view import names_of
-from app.stages.measure_words import entry
-from app.stages.measurements import Measurements, waits_for
+from app.stages.measure_screen import MeasureScreen
 from app.state import AppState
-from core.messages import Distances, Failed, RunEnded, RunPaused
-from core.requests import MetricName
 
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QWidget
 
     from app.bridge import Bridge
 
-REFRESH_MS = 150
 HINT = "Ctrl+Enter measures, Space pauses, Esc stops and keeps what is known; drop a folder to measure on it."
-EARLIER = "Measured with other settings than those above."
 
 
 class MeasureStage(Stage):
@@ -49,24 +38,17 @@ class MeasureStage(Stage):
     def __init__(self, state: AppState, bridge: Bridge, parent: QWidget | None = None) -> None:
         super().__init__(state, parent)
         self._bridge = bridge
-        self.measurements = Measurements(state, bridge, self)
-        self.coarse = CoarseToFine(state, bridge, self)
-        self.nearest = Memorisation(state, bridge, self)
-        self.page = MeasurePage(self.coarse.page, self.nearest.page)
+        shown = self.shown = MeasureScreen(state, bridge, self)
+        self.measurements, self.coarse, self.nearest = shown.measurements, shown.coarse, shown.nearest
+        self.page, self.points, self.instruments = shown.page, shown.points, shown.instruments
         self.controls, self.view = self.page.controls, self.page.view
         self.pictures = Pictures(bridge, self.page.data, self)
         self.features = FeatureNetworks(state, bridge, self.controls, self)
-        self.points = Points(state, bridge, self)
         self.intent = Intent(state, self.controls, self.pictures, Pace(state, bridge, self))
-        self.instruments = MeasureInstruments(self.coarse.page.below)
-        self._record: Record | None = None
-        """The measurement looked at; None: the pictures are."""
-        self._refresh = QTimer(self, singleShot=True)
-        self._refresh.timeout.connect(self.flush)
         self.page.fill(self.content)
         self._connect()
         self._model_changed()
-        self.instruments.show_idea(self.kind, self.view.key, self._metric())
+        shown.show_idea()
         folder = Entry("Folder", self._folder, self._recall_folder, (self.pictures.changed,), is_path=True)
         self.remember({"folder": folder, **self.controls.entries()}, self.controls.settle)
 
@@ -90,7 +72,7 @@ class MeasureStage(Stage):
             self.pictures.read(known_folder(path) if path != "" else EXAMPLE)
 
     def _connect(self) -> None:
-        page, controls, parts, state = self.page, self.controls, self.instruments, self.state
+        page, controls, state, shown = self.page, self.controls, self.state, self.shown
         page.start.clicked.connect(self.start)
         page.pause.clicked.connect(self._pause_or_resume)
         page.stop.clicked.connect(self.stop)
@@ -98,26 +80,16 @@ class MeasureStage(Stage):
         controls.changed.connect(self._plan)
         controls.kind_changed.connect(self._kind_changed)
         controls.folder_wanted.connect(self._choose_folder)
-        self.view.view_changed.connect(self.flush)
-        self.view.plot.point_clicked.connect(self._point_clicked)
-        self.view.plot.pointed_changed.connect(self._say_point)
-        parts.list.chosen.connect(self._chosen)
-        parts.list.shown_changed.connect(self._shown_changed)
-        parts.list.forgotten.connect(self._forget)
-        parts.samples.opened.connect(self.points.open)
-        self.points.failed.connect(self.errors.show_error)
         self.pictures.changed.connect(self._pictures_changed)
         self.pictures.refused.connect(self.errors.show_error)
         self.pictures.refused.connect(self._give_up_folder)
         self.features.changed.connect(self._plan)
-        self.measurements.changed.connect(self._changed)
-        self.measurements.listed.connect(self.flush)
-        self.coarse.changed.connect(self.flush)
-        self.coarse.failed.connect(self.errors.show_error)
-        self.coarse.opened.connect(self.points.show_run)
-        self.nearest.changed.connect(self._nearest_changed)
-        self.nearest.refused.connect(self.errors.show_error)
+        shown.flushed.connect(self._show_buttons)
+        shown.ended.connect(self._plan)
+        shown.said.connect(self._say_point)
+        shown.refused.connect(self.errors.show_error)
         self.nearest.accepted.connect(self.errors.dismiss)
+        self.nearest.check.nearest.pair_changed.connect(self.commands_changed)
         state.status_changed.connect(self._status_changed)
         state.model_changed.connect(self._model_changed)
         QApplication.instance().lastWindowClosed.connect(self.pictures.cancel)  # type: ignore[union-attr]
@@ -130,17 +102,18 @@ class MeasureStage(Stage):
 
     @property
     def commands(self) -> frozenset[str]:
-        can = {"stop"} if self.is_busy or self.pictures.is_reading else set()
+        has_pair = self.kind == "nearest" and self.nearest.check.nearest.pair is not None
+        can = {"stop"} if self.is_busy or self.pictures.is_reading or has_pair else set()
         return frozenset(can | ({"toggle"} if self.is_busy else set()))
 
     @property
     def kind(self) -> KindName:
-        return cast(KindName, self.controls.kind.value())
+        return self.shown.kind
 
     @property
     def is_busy(self) -> bool:
         """Something that was asked for here is not done yet."""
-        return self.measurements.live is not None or bool(self.coarse.live) or self.nearest.is_busy
+        return self.shown.is_busy
 
     def right_widgets(self) -> Sequence[QWidget]:
         return self.instruments.right
@@ -182,18 +155,13 @@ class MeasureStage(Stage):
             self.nearest.begin(self.intent.nearest(), self.pictures.folder)
             self.flush()
         elif request is not None and model is not None and data is not None:
-            self._look_at(self.measurements.start(self.kind, request, data, model))
+            self.shown.look_at(self.measurements.start(self.kind, request, data, model))
 
     def stop(self) -> None:
-        live = self.measurements.live
         if self.pictures.is_reading:
             self.pictures.cancel()
-        elif live is not None:
-            self.measurements.stop(live)
-        elif self.nearest.is_busy or self.kind == "nearest":
-            self.nearest.stop()
         else:
-            self.coarse.stop()
+            self.shown.stop()
 
     def toggle(self) -> None:
         self._pause_or_resume()
@@ -202,14 +170,13 @@ class MeasureStage(Stage):
         self.view.plot.walk(steps)
 
     @Slot()
+    def flush(self) -> None:
+        """Show the newest figures now."""
+        self.shown.flush()
+
+    @Slot()
     def _pause_or_resume(self) -> None:
-        live = self.measurements.live
-        if live is not None:
-            self.measurements.pause_or_resume(live)
-        elif self.nearest.is_busy:
-            self.nearest.pause_or_resume()
-        else:
-            self.coarse.pause_or_resume()
+        self.shown.pause_or_resume()
 
     @Slot()
     def _choose_folder(self) -> None:
@@ -221,11 +188,12 @@ class MeasureStage(Stage):
     def _plan(self) -> None:
         """Say what these settings would take, or why they cannot be had."""
         self.intent.renew()
+        self.shown.asked = self.intent.request
         self.page.say_cost(self.intent.words, self.intent.proposal_words)
         if self.kind == "coarse" and self.intent.can_begin:
             self.coarse.show_plan(*self.intent.coarse())
         self._show_buttons()
-        self._show_note()
+        self.shown.show_record()
 
     @Slot()
     def _model_changed(self) -> None:
@@ -251,7 +219,7 @@ class MeasureStage(Stage):
     def _kind_changed(self, kind: str) -> None:
         """Look at the last measurement of that kind, or at the pictures."""
         self._offer_training_pictures()
-        self._look_at(next((r for r in reversed(self.measurements.records) if r.kind == kind), None))
+        self.shown.look_at_last(kind)
 
     def _offer_training_pictures(self) -> None:
         """Samples are copies of what was trained on, if of anything: those pictures, unless the person chose others."""
@@ -262,127 +230,13 @@ class MeasureStage(Stage):
                 self.pictures.read(known)
 
     @Slot()
-    def _nearest_changed(self) -> None:
-        if self.kind == "nearest":
-            self.flush()
-        else:
-            self._show_buttons()
-
-    # What is looked at
-
-    def _look_at(self, record: Record | None) -> None:
-        self._record = record
-        self.points.leave()
-        self.view.plot.point_at(None)
-        self.view.plot.choose(None)
-        self.flush()
-
-    @Slot(int)
-    def _chosen(self, job: int) -> None:
-        record = self.measurements.of(job)
-        if record is not None:
-            if record.kind != self.kind:
-                self.controls.kind.set_value(record.kind)
-            self._look_at(record)
-
-    @Slot(int, bool)
-    def _shown_changed(self, job: int, shown: bool) -> None:
-        record = self.measurements.of(job)
-        if record is not None:
-            record.shown = shown
-            self.points.leave()
-            self.view.plot.choose(None)
-            self.flush()
-
-    @Slot(int)
-    def _forget(self, job: int) -> None:
-        record = self.measurements.of(job)
-        if record is not None and not record.is_live:
-            if record is self._record:
-                self._record = None
-            self.measurements.forget(record)
-            self._kind_changed(self.kind)
-
-    def _together(self) -> tuple[Record, ...]:
-        return self.measurements.shown(self.kind)
-
-    @Slot()
-    def flush(self) -> None:
-        """Show the newest figures now."""
-        self._refresh.stop()
-        kind, together = self.kind, self._together()
-        self.view.show_kind(kind)
-        if kind == "coarse":
-            self.page.show_coarse(self.coarse.words, bool(self.coarse.jobs))
-        elif kind == "nearest" and self.nearest.has_begun:
-            self.page.show_nearest()
-        elif self._record is None:
-            self.page.show_data()
-        else:
-            self.page.show_result()
-            self.view.show_record(self._record, together, self._note(), waits_for(self._record, self.state.status))
-        self.instruments.show_idea(kind, self.view.key, self._metric())
-        self.instruments.show_bottom(kind, together, self.points.at, dict(names_of(together, kind)))
-        status = self.state.status
-        entries = [entry(record, waits_for(record, status)) for record in reversed(self.measurements.records)]
-        self.instruments.list.set_entries(entries, None if self._record is None else self._record.job)
-        self._show_buttons()
-
-    def _metric(self) -> MetricName:
-        """Of the result looked at, else the one that is chosen."""
-        result = None if self._record is None else self._record.result
-        if isinstance(result, Distances):
-            return result.metric
-        return cast(MetricName, self.controls.distance.metric_choice.value())
-
-    def _note(self) -> str:
-        record = self._record
-        differs = record is not None and self.intent.request is not None and self.intent.request != record.request
-        return EARLIER if differs else ""
-
-    def _show_note(self) -> None:
-        if self._record is not None and self.kind not in PLOTLESS:
-            waits = waits_for(self._record, self.state.status)
-            self.view.show_record(self._record, self._together(), self._note(), waits)
-
     def _show_buttons(self) -> None:
-        live = self.measurements.live
-        others = self.nearest if self.nearest.is_busy else self.coarse
-        paused = live.state == "paused" if live is not None else others.is_paused
-        busy = self.is_busy
-        can_pause = busy if live is not None or others is self.coarse else self.nearest.can_pause
-        self.page.show_buttons(
-            can_start=self.intent.can_begin and not busy, busy=busy, can_pause=can_pause, paused=paused
-        )
+        self.shown.show_buttons(can_begin=self.intent.can_begin)
         self.commands_changed.emit()
-
-    # Points
-
-    @Slot(int, int)
-    def _point_clicked(self, curve: int, point: int) -> None:
-        is_own = self.points.choose(self._together(), curve, point)
-        self.view.plot.choose((curve, point) if is_own else None)
-        self.flush()
 
     @Slot(str)
     def _say_point(self, words: str) -> None:
         self.hint_changed.emit(words or HINT)
-
-    # What the engine says
-
-    @Slot(object, object)
-    def _changed(self, record: Record, message: object) -> None:
-        if isinstance(message, Failed):
-            self.errors.show_error(message.message, message.details)
-            if record is self._record and record.result is None:
-                self._record = None
-        if isinstance(message, RunPaused) and message.reason:
-            self.errors.show_error(message.reason)
-        if isinstance(message, Failed | RunEnded | RunPaused):
-            self.flush()
-            self._plan()
-        elif not self._refresh.isActive():
-            self._refresh.start(REFRESH_MS)
 
 
 def _own(folder: Path | None) -> str:

@@ -11,9 +11,10 @@ from PySide6.QtCore import QPointF, Qt
 from PySide6.QtWidgets import QPushButton
 
 from app.plot_files import export
-from app.stages.measure import EARLIER, MeasureStage
+from app.stages.measure import MeasureStage
 from app.stages.measure_kinds import DISTANCE_VIEWS, KINDS, LIKELIHOOD_VIEWS
 from app.stages.measure_maths import account, rate
+from app.stages.measure_screen import EARLIER
 from app.state import AppState
 from app.widgets.measured_curve import ink
 from core.messages import EngineState, Inspection, ModelInfo, RunPaused
