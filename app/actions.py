@@ -49,6 +49,8 @@ COMMANDS: tuple[Command, ...] = (
     Command("new_seed", "Run", "&New noise", "Draw another seed for the noise ε", "R", separator=True),
     Command("left_panel", "View", "&Sources and history", "Show or fold the left panel", "F9", True, separator=True),
     Command("right_panel", "View", "&Schedule and equations", "Show or fold the right panel", "F10", True),
+    Command("copy_command", "Run", "Copy as command &line", "The command that makes this run again", "Ctrl+Shift+C"),
+    Command("copy_python", "Run", "Copy as P&ython", "Python that makes this run again, to read and to change"),
     Command("large_plot", "View", "Schedule in a &window", "Read, compare, zoom and export the schedule", "F8"),
     Command("full_screen", "View", "&Full screen", "Use the whole screen", "F11", True),
     Command("scheme_system", "View/Appearance", "As the &system", "Follow the system", "", True, "scheme"),

@@ -16,6 +16,7 @@ from app.incoming import PICTURE_ENDINGS, Offer, Source, files, is_model, offer,
 from app.loader import Loader
 from app.log import Log, logger
 from app.opening import Opening, open_dialog
+from app.recipes import Recipes
 from app.taking import Taking
 from app.theme import SchemeName, theme
 from app.widgets.controls import MAX_SEED
@@ -34,7 +35,7 @@ STAGE_COMMANDS = ("stop", "toggle", "step", "branch")
 
 
 class Commands(QObject):
-    """The handlers behind ``window.registry``. Attributes: ``loader``, ``taking``, ``opening``."""
+    """The handlers behind ``window.registry``. Attributes: ``loader``, ``taking``, ``opening``, ``recipes``."""
 
     def __init__(self, window: MainWindow, log: Log) -> None:
         super().__init__(window)
@@ -43,6 +44,7 @@ class Commands(QObject):
         self.loader = Loader(window.bridge, self)
         self.taking = Taking(window)
         self.opening = Opening(window)
+        self.recipes = Recipes(window)
         self._large: PlotWindow | None = None
         registry = window.registry
         registry.connect_to(
@@ -83,6 +85,8 @@ class Commands(QObject):
         window.state.image_changed.connect(shown.set_image)
         self.loader.opened.connect(self._opened)
         self.loader.thumbnail.connect(shown.gallery.set_thumbnail)
+        self.loader.opened.connect(self.recipes.opened)
+        self.loader.recognised.connect(self.recipes.offer)
         self.loader.failed.connect(window.show_error)
         log.error.connect(window.show_error)
         self._list_pictures()
@@ -115,7 +119,7 @@ class Commands(QObject):
                 return not self._window.stage.handle_folder(
                     found.paths[0]
                 )  # the picture in place stays the bundled one
-            self.loader.open(files(found))
+            self.loader.open(files(found), offers=True)
         except Refusal as refusal:
             self._window.show_error(str(refusal), refusal.details)
             return False
@@ -148,7 +152,7 @@ class Commands(QObject):
         try:
             found = offer(mime)
             if found.kind == "pictures":
-                self.loader.open(sources(mime))
+                self.loader.open(sources(mime), offers=True)
             else:
                 self.open_offer(found)
         except Refusal as refusal:
@@ -183,7 +187,7 @@ class Commands(QObject):
     @Slot(list)
     def _open_names(self, names: list[str]) -> None:
         self._window.stage.errors.dismiss()
-        self.loader.open([source_of(Path(name)) for name in names])
+        self.loader.open([source_of(Path(name)) for name in names], offers=True)
 
     def _list_pictures(self) -> None:
         recent = [(path.name, path) for path in self._window.settings.recent_pictures]

@@ -16,6 +16,7 @@ from app.widgets.sources import SIDE as SOURCE_SIDE
 from core.conversion import Pixels, display_pixels, prepare
 from core.errors import Refusal
 from core.images import OpenedImage, open_image
+from core.recipe import Recipe, read_recipe
 
 THUMBNAIL_SIDE = 128
 SIDES = (2 * CROP_SIDE, SOURCE_SIDE, LARGEST)
@@ -33,10 +34,12 @@ class Background(Protocol):
 class Loader(QObject):
     """Decodes pictures away from the GUI thread.
 
-    Signals: ``opened(OpenedImage, path or None)``, ``thumbnail(path, pixels)``, ``failed(message, details)``.
+    Signals: ``opened(OpenedImage, path or None)``; ``recognised(OpenedImage, path or None, Recipe)`` in its place
+    where a picture says how it was made; ``thumbnail(path, pixels)``, ``failed(message, details)``.
     """
 
     opened = Signal(object, object)
+    recognised = Signal(object, object, object)
     thumbnail = Signal(object, object)
     failed = Signal(str, str)
 
@@ -44,10 +47,13 @@ class Loader(QObject):
         super().__init__(parent)
         self._background = background
 
-    def open(self, sources: Sequence[Source]) -> None:
-        """Open pictures; they are announced in such an order that the first one is announced last, and so stays."""
+    def open(self, sources: Sequence[Source], offers: bool = False) -> None:
+        """Open pictures; they are announced in such an order that the first one is announced last, and so stays.
+
+        Where it ``offers``, a picture that comes alone is looked through for its recipe.
+        """
         for source in reversed(sources):
-            self._open(source)
+            self._open(source, offers and len(sources) == 1)
 
     def open_now(self, source: Source) -> None:
         """Open a small picture without leaving the thread, before the engine's imports slow all threads down."""
@@ -60,13 +66,22 @@ class Loader(QObject):
         for path in paths:
             self._make_thumbnail(path)
 
-    def _open(self, source: Source) -> None:
+    def _open(self, source: Source, offers: bool) -> None:
         path = source.content if isinstance(source.content, Path) else None
 
-        def done(image: OpenedImage) -> None:
-            self.opened.emit(image, path)
+        def work() -> tuple[OpenedImage, Recipe | Refusal | None]:
+            return opened(source), recipe_of(source) if offers else None
 
-        self._background.in_background(lambda: opened(source), done, self._failed)
+        def done(found: tuple[OpenedImage, Recipe | Refusal | None]) -> None:
+            image, recipe = found
+            if isinstance(recipe, Recipe):
+                self.recognised.emit(image, path, recipe)
+                return
+            self.opened.emit(image, path)
+            if recipe is not None:
+                self.failed.emit(f"{recipe} It is used as a picture.", recipe.details)
+
+        self._background.in_background(work, done, self._failed)
 
     def _make_thumbnail(self, path: Path) -> None:
         def work() -> Pixels:
@@ -86,6 +101,16 @@ class Loader(QObject):
         else:
             logger.exception("opening a picture failed", exc_info=error)
             self.failed.emit("This picture cannot be opened. Save it in another format and try again.", repr(error))
+
+
+def recipe_of(source: Source) -> Recipe | Refusal | None:
+    """What a picture says of how it was made, or why that cannot be read; None where it says nothing."""
+    if not isinstance(source.content, Path | bytes):
+        return None
+    try:
+        return read_recipe(source.content)
+    except Refusal as refusal:
+        return refusal
 
 
 def opened(source: Source) -> OpenedImage:

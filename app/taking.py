@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QObject, QPoint, Qt, QTimer, Slot
+from PySide6.QtCore import QMimeData, QObject, QPoint, Qt, QTimer, Slot
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QApplication, QFileDialog, QMenu, QWidget
 
@@ -18,7 +18,8 @@ from app.widgets.rasters import to_image
 from core.errors import Refusal
 from core.files import check_writable
 from core.images import OpenedImage, from_pixels
-from core.render import write_png
+from core.recipe import Recipe
+from core.render import png_bytes, write_png
 
 if TYPE_CHECKING:
     from app.window import MainWindow
@@ -43,6 +44,7 @@ class Taking(QObject):
             "copy_picture": self.copy,
             "save_picture": self.save,
         }
+        """Of the commands that stand in the menu of a picture."""
         window.registry.connect_to(self._handlers)
 
     def use(self) -> None:
@@ -66,7 +68,10 @@ class Taking(QObject):
             self._say(NOTHING)
             return
         image = taken(*place)
-        QGuiApplication.clipboard().setImage(to_image(image.pixels))
+        content = QMimeData()
+        content.setData("image/png", png_bytes(image.pixels, place[0].recipe_of(place[1])))  # first: it says how
+        content.setImageData(to_image(image.pixels))
+        QGuiApplication.clipboard().setMimeData(content)
         self._say(f"Copied {image.name}.")
 
     def save(self) -> None:
@@ -75,19 +80,19 @@ class Taking(QObject):
         if place is None:
             self._say(NOTHING)
             return
-        image = taken(*place)
+        image, recipe = taken(*place), place[0].recipe_of(place[1])
         dialog = QFileDialog(self._window, "Save the picture", file_name(image.name), "Picture (*.png)")
         dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
         dialog.setDefaultSuffix("png")
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.fileSelected.connect(lambda name: self.write(image, Path(name)))
+        dialog.fileSelected.connect(lambda name: self.write(image, Path(name), recipe))
         dialog.open()
 
-    def write(self, image: OpenedImage, path: Path) -> None:
-        """Save a picture as PNG, its own pixels and nothing else; an older file stays where that fails."""
+    def write(self, image: OpenedImage, path: Path, recipe: Recipe | None = None) -> None:
+        """Save a picture as PNG, its own pixels and how they are made; an older file stays where that fails."""
         try:
             check_writable(path, ".png")
-            write_png(path, image.pixels)
+            write_png(path, image.pixels, recipe)
         except Refusal as refusal:
             self._window.show_error(str(refusal), refusal.details)
         else:
@@ -102,11 +107,20 @@ class Taking(QObject):
         menu.setToolTipsVisible(True)
         for name in self._handlers:
             menu.addAction(self._window.registry[name])
+        recipe = child.recipe_of(place[1])
+        if recipe is not None:
+            menu.addSeparator()
+            self._window.commands.recipes.add_to(menu, recipe)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self._in_menu = place
         menu.aboutToHide.connect(self._menu_closed)
         menu.popup(where)
         return menu
+
+    def recipe(self) -> Recipe | None:
+        """How the picture that is meant is made."""
+        place = self._place()
+        return None if place is None else place[0].recipe_of(place[1])
 
     @Slot()
     def _menu_closed(self) -> None:

@@ -47,6 +47,7 @@ from app.panels import (
     surface,
 )
 from app.preparing import Preparation
+from app.recipes import recipe_in
 from app.settings import Settings
 from app.state import AppState, Cursor
 from app.theme import GRID, PANEL_PADDING
@@ -56,6 +57,7 @@ from app.widgets.drawn_plot import SaveWanted
 from app.widgets.drop import DropOverlay
 from app.widgets.history import History
 from app.widgets.offer_bar import OfferBar
+from app.widgets.recipe_bar import RecipeBar
 from app.widgets.sources import Sources
 from app.widgets.status import StatusLine
 from core.errors import Refusal
@@ -127,6 +129,7 @@ class MainWindow(QMainWindow):
         self.bottom_panel = Pages(spacing=GRID // 2)
         self.status_line = StatusLine(state)
         self.offer, self.told = OfferBar(), OfferBar()
+        self.recipe_bar = RecipeBar()
         self.told.declined.connect(self.told.hide)
         self.undo = Undo(state, self)
         self._centre = QStackedWidget()
@@ -311,7 +314,8 @@ class MainWindow(QMainWindow):
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:
         keyboard = event.reason() == QContextMenuEvent.Reason.Keyboard
         over = self.focusWidget() if keyboard else self.childAt(self.mapFromGlobal(event.globalPos()))
-        if self.commands.taking.menu(over, event.globalPos()) is None:
+        menus = (self.commands.taking.menu, self.commands.recipes.menu)
+        if all(menu(over, event.globalPos()) is None for menu in menus):
             super().contextMenuEvent(event)
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
@@ -340,6 +344,9 @@ class MainWindow(QMainWindow):
 
     def _promise(self, found: Offer, event: QDropEvent) -> tuple[str, str]:
         verb, name = self.stage.drop_verbs(event.mimeData()), found.paths[0].name if found.paths else "the picture"
+        recipe = recipe_in(found)
+        if recipe is not None:
+            return "restore this run", f"{name}, or use it as a picture"
         if found.kind == "model":
             return "open this model", name
         if found.kind == "classifier":
@@ -362,7 +369,7 @@ class MainWindow(QMainWindow):
         inside.setContentsMargins(PANEL_PADDING, PANEL_PADDING, PANEL_PADDING - SCROLL_BAR, GRID)
         column_of(scrolled(inside, LEFT_WIDTH), into=self.left_panel)
         upper = row_of(
-            column_of(self._tabs(stages), line(), self.offer, self.told, self._centre),
+            column_of(self._tabs(stages), line(), self.offer, self.told, self.recipe_bar, self._centre),
             self._right_line,
             self.right_panel,
         )

@@ -16,6 +16,7 @@ from app.theme import font
 from app.widgets.rasters import to_image
 from core.errors import Refusal
 from core.files import check_writable
+from core.recipe import Recipe
 from core.render import write_png
 
 SIDE = 96
@@ -63,10 +64,10 @@ def figure(rows: Sequence[str], columns: Sequence[str], pictures: Mapping[int, N
     return image
 
 
-def export(path: Path, image: QImage) -> str:
-    """Write the figure as PNG, and say what was written. Raises Refusal."""
+def export(path: Path, image: QImage, recipe: Recipe | None = None) -> str:
+    """Write the figure as PNG with the recipe of its rows, and say what was written. Raises Refusal."""
     check_writable(path, ".png")
-    write_png(path, pixels_of(image))
+    write_png(path, pixels_of(image), recipe)
     return f"The sheet was written to {path}"
 
 

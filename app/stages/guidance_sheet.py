@@ -17,6 +17,7 @@ from app.stages.guidance_plan import SheetPlan
 from app.state import AppState
 from core.errors import Refusal
 from core.messages import Failed, Preview, RunEnded
+from core.recipe import Recipe, Shown
 
 if TYPE_CHECKING:
     from app.bridge import Bridge
@@ -104,7 +105,7 @@ class GuidanceSheet(QObject):
     def write(self, path: Path) -> None:
         """Save what is finished of the sheet."""
         try:
-            self.said.emit(export(path, self._figure()))
+            self.said.emit(export(path, self._figure(), self._recipe()))
         except Refusal as refusal:
             self.failed.emit(str(refusal), refusal.details)
 
@@ -143,6 +144,14 @@ class GuidanceSheet(QObject):
         if self.plan is None:
             raise Refusal("There is no sheet yet. Render it first.")
         return figure(self.plan.rows, self.plan.columns, self._pictures)
+
+    def _recipe(self) -> Recipe | None:
+        """How its rows are made again; the names on two sides belong to the file alone."""
+        if self.plan is None:
+            return None
+        first, *others = self.plan.requests
+        step = first.steps if self.step is None else self.step
+        return Recipe(first, Shown(step=step, layout="grid", columns=len(self.plan.columns)), tuple(others))
 
     def _show_note(self) -> None:
         plan, done = self.plan, len(self.jobs) - len(self._waiting)

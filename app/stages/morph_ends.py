@@ -126,7 +126,8 @@ class MorphEnds(QObject):
         labels = request.labels or (None,) * len(request.ends)
         for end, chosen in zip(request.ends, labels, strict=True):
             if isinstance(end, ImageEnd):
-                image = self._opened.get(end.image.sha256)
+                sha256 = end.image.sha256
+                image = self._opened.get(sha256) or self._state.pictures.get(sha256)
                 if image is None:
                     return
                 points.append(EndPoint(PicturePoint(image, end.image.conversion), chosen, image.name))

@@ -15,6 +15,7 @@ from app.stages.morph_maths import Pixels
 from app.stages.morph_record import Record
 from app.stages.morph_screen import MorphScreen
 from core.errors import Refusal
+from core.recipe import Recipe, Shown
 
 if TYPE_CHECKING:
     from app.bridge import Bridge
@@ -49,10 +50,21 @@ class MorphExporter(QObject):
         if self._screen.run is None:
             return
         frames, names, columns = self._selection(path.suffix.lower() == ".png")
-        settings = self.menu.settings()
+        settings, recipe = self.menu.settings(), self._recipe(path.suffix.lower() == ".png")
         self._bridge.in_background(
-            lambda: export(path, frames, names, columns, settings), self.written.emit, self._not_written
+            lambda: export(path, frames, names, columns, settings, recipe), self.written.emit, self._not_written
         )
+
+    def _recipe(self, is_sheet: bool) -> Recipe | None:
+        """How the frames are made again; of a sheet over t and lambda all rows but the mixed pixels."""
+        run, record, rows, runs = self._screen.run, self._screen.record, self._screen.rows, self._screen.state.runs
+        assert run is not None
+        assert record is not None
+        shown = Shown(step=run.steps, cells=tuple(sorted(record.finished)))
+        if not is_sheet or rows is None:
+            return Recipe(run.request, shown)
+        requests = [runs[job].request for job in rows.jobs if job in runs]
+        return Recipe(requests[0], Shown(step=runs[rows.jobs[0]].steps), tuple(requests[1:]))
 
     def _selection(self, is_sheet: bool) -> tuple[Pixels, list[str], int]:
         """Frames (n, H, W, C), their names and the columns of a sheet; a sheet over t and lambda has all its rows."""

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QSignalBlocker, QSize, Qt, Signal, Slot
+from PySide6.QtCore import QPoint, QSignalBlocker, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QColor, QIcon, QPainter, QPaintEvent, QPixmap
 from PySide6.QtWidgets import QAbstractItemView, QTreeWidget, QTreeWidgetItem, QWidget
 
@@ -110,6 +110,11 @@ class History(QTreeWidget):
     def name(self, job: int) -> str:
         """The name the person gave to a run, or "Run <job>"."""
         return self._state.name_of(job)
+
+    def job_at(self, point: QPoint) -> int | None:
+        """The run at a place of the viewport."""
+        item = self.itemAt(point)
+        return item.run.job if isinstance(item, RunItem) else None
 
     def rename(self, job: int, name: str) -> None:
         """Give a run a name; "" or "Run <job>" takes away the one it has."""

@@ -160,7 +160,9 @@ def test_that_the_context_menu_of_a_pane_means_that_pane(window: MainWindow, run
     event = QContextMenuEvent(QContextMenuEvent.Reason.Mouse, at, run.x0_hat.mapToGlobal(at))
     QApplication.sendEvent(run.x0_hat, event)
     menu = next(menu for menu in window.findChildren(QMenu) if menu not in menus)
-    assert [action.text() for action in menu.actions()] == ["&Use as picture", "&Copy picture", "&Save picture…"]
+    texts = [action.text() for action in menu.actions() if not action.isSeparator()]
+    assert texts[:3] == ["&Use as picture", "&Copy picture", "&Save picture…"]
+    assert texts[3:] == ["Copy as command &line", "Copy as P&ython"]
     run.x0_hat.show_pixel(-1, 0, 0)  # the pointer is over the menu now
     point = menu.actionGeometry(menu.actions()[0]).center()
     qtbot.mouseClick(menu, Qt.MouseButton.LeftButton, pos=point)
