@@ -114,13 +114,17 @@ class Opener:
         self._shop.post(ModelAsks(str(path), self._with_damage(description), tuple(said.items())))
 
     def open_classifier(self, name_or_path: str, answers: Answers | None = None) -> None:
-        """Open a bundled classifier, a folder, or a file of a classifier's weights; ``answers`` are remembered."""
+        """Open a bundled classifier, a folder, or a file of a classifier's weights; ``answers`` are remembered, and
+        what a file does not say and nobody has answered is asked first."""
         from core.recognisers import open_recogniser
 
         said = answers
-        if said is None:
-            said = (self._book.of(Path(name_or_path)) if Path(name_or_path).is_file() else None) or {}
-        opened = open_recogniser(name_or_path, self._shop.device, answers=said)
+        if said is None and Path(name_or_path).is_file():
+            said, asked = self._look_at_classifier(Path(name_or_path))
+            if asked is not None:
+                self._shop.post(ModelAsks(str(name_or_path), self._with_damage(asked), tuple(said.items())))
+                return
+        opened = open_recogniser(name_or_path, self._shop.device, answers=said or {})
         if answers:
             self._book.remember(Path(name_or_path), answers)
         self._shop.library.add_recogniser(opened.recogniser)
@@ -169,6 +173,15 @@ class Opener:
             self._book.remember(source.path, answers)
             self._shop.post(ModelExported(opened.info.ref.name, folder))
             self.open_model(folder, None, token)
+
+    def _look_at_classifier(self, path: Path) -> tuple[Answers, Description | None]:
+        """What was said of it before, and what is known of it where that leaves questions. Files of other kinds are
+        left to who opens them."""
+        try:
+            said, description = self._look(path)
+        except Refusal:
+            return {}, None
+        return said, description if description.questions and description.kind == "classifier" else None
 
     def _look(self, path: Path) -> tuple[Answers, Description]:
         """What was said of it before, and what is known of it then; answers that it no longer takes do not count."""

@@ -14,7 +14,7 @@ from app.stages.denoise_settings import misfit
 from app.state import AppState
 from core.classifier_folder import bundled_classifiers, read_classifier
 from core.errors import Refusal
-from core.messages import ClassifierOpened, Failed
+from core.messages import ClassifierOpened, Failed, ModelAsks
 
 if TYPE_CHECKING:
     from app.bridge import Bridge
@@ -62,8 +62,15 @@ class ClassifierDesk(QObject):
             if why_not:
                 self._controls.give_up()
                 self.refused.emit(why_not)
-        elif isinstance(message, Failed) and message.job is None and self._controls.awaited:
+        elif self._is_the_end_of_waiting(message):
             self._controls.give_up()
+
+    def _is_the_end_of_waiting(self, message: object) -> bool:
+        """Whether what is awaited will not come, or not before the person has answered what is asked of it."""
+        awaited = self._controls.awaited
+        if isinstance(message, Failed):
+            return message.job is None and awaited != ""
+        return isinstance(message, ModelAsks) and message.path == awaited
 
 
 def guides() -> tuple[str, ...]:

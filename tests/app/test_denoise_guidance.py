@@ -14,9 +14,10 @@ from app.incoming import Offer, offer
 from app.stages.denoise_settings import ClassifierSettings, DenoiseSettings, misfit, resolve, settings_of
 from app.state import Run
 from app.widgets.run_words import description, summary
+from core.checkpoints.description import Description
 from core.codec import from_json, to_json
 from core.errors import Refusal
-from core.messages import ClassifierOpened
+from core.messages import ClassifierOpened, ModelAsks
 from core.requests import ClassifierSpec, InspectStep, ModelRef, SampleRequest, SamplerSpec
 from tests.app.fake_engine import DIGITS, GUIDE
 from tests.app.scenes import denoising
@@ -214,6 +215,16 @@ def test_that_a_folder_or_a_file_is_chosen_in_a_dialog_and_guides_when_it_is_ope
     bridge.state.add_classifier(GUIDE)
     bridge.say(ClassifierOpened(GUIDE, str(path)))
     assert press(scene).classifier.model == GUIDE.ref
+
+
+def test_that_a_classifier_that_asks_is_waited_for_no_longer(scene, tmp_path):
+    _, bridge, stage = scene
+    stage.handle_classifier(tmp_path / "judge.pt")
+    assert stage.controls.classifier.note.isVisibleTo(stage.controls.classifier.note.parentWidget())
+    bridge.say(ModelAsks(str(tmp_path / "another.pt"), Description("model", "", "another.pt")))
+    assert stage.controls.classifier.awaited
+    bridge.say(ModelAsks(str(tmp_path / "judge.pt"), Description("classifier", "", "judge.pt")))
+    assert not stage.controls.classifier.awaited
 
 
 def test_that_those_that_cannot_guide_this_model_are_greyed_and_judges_are_not_offered(scene):

@@ -246,6 +246,19 @@ def test_that_a_classifiers_file_is_offered_as_one_and_then_opened_as_one(heard:
     assert AnswerBook().of(classifier) == (said or None)
 
 
+def test_that_a_classifiers_file_asks_once_wherever_it_is_chosen(heard: Heard, classifier: Path) -> None:
+    heard.engine.open_classifier(str(classifier))
+    heard.wait(lambda: heard.of(ModelAsks, ClassifierOpened, Failed))
+    (asked,) = heard.of(ModelAsks)
+    assert (asked.path, asked.description.kind) == (str(classifier), "classifier")
+    assert heard.of(ClassifierOpened) == []
+    heard.engine.open_classifier(str(classifier), {one.key: one.best for one in asked.description.questions})
+    heard.engine.open_classifier(str(classifier))
+    heard.wait(lambda: len(heard.of(ClassifierOpened, Failed)) == 2)
+    assert heard.of(Failed) == []
+    assert len(heard.of(ModelAsks)) == 1
+
+
 def test_that_what_is_no_model_is_refused_in_words(heard: Heard, tmp_path: Path) -> None:
     (tmp_path / "notes.pt").write_text("not weights")
     failed = heard.open(tmp_path / "notes.pt", kind=Failed)
