@@ -27,6 +27,7 @@ from core.folder_weights import present_names
 from core.requests import PredictionKind, SamplerSpec, ScheduleSpec
 from core.scheduler_config import SchedulerSays
 from core.unet_config import UNetConfig
+from core.weights_file import compare
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -82,7 +83,7 @@ class DiffusersWeights:
             description=description,
             config=config,
             build=lambda: _build(config),
-            convert=lambda tensors: _convert(tensors),
+            convert=lambda tensors: _convert(tensors, config),
             event_shape=(anatomy.inputs, size, size),
             says=SchedulerSays(
                 schedule=_SCHEDULES[schedule],
@@ -134,8 +135,10 @@ def _build(config: UNetConfig) -> nn.Module:
         return UNet(config)
 
 
-def _convert(tensors: Tensors) -> dict[str, Tensor]:
-    return {new: tensors[old] for old, new in present_names(tensors).items()}
+def _convert(tensors: Tensors, config: UNetConfig) -> dict[str, Tensor]:
+    present = {new: tensors[old] for old, new in present_names(tensors).items()}
+    compare(_build(config), {name: tuple(tensor.shape) for name, tensor in present.items()})
+    return present
 
 
 FAMILY = DiffusersWeights()

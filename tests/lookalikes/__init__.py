@@ -90,8 +90,9 @@ def relative_difference(a: Tensor, b: Tensor) -> float:
 
 def all_lookalikes() -> Iterator[LookAlike]:
     """Of every family."""
-    from tests.lookalikes import ddpm, lucidrains, openai
+    from tests.lookalikes import ddpm, diffusers, lucidrains, openai
 
     yield from openai.lookalikes()
     yield from ddpm.lookalikes()
     yield from lucidrains.lookalikes()
+    yield from diffusers.lookalikes()
