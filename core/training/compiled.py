@@ -167,8 +167,9 @@ def end(process: subprocess.Popen[bytes]) -> None:
 
 def _wait(process: subprocess.Popen[bytes], check: Callable[[], None]) -> None:
     try:
+        check()
         while process.poll() is None:
-            check()
             time.sleep(LOOK_EVERY)
+            check()
     finally:
         end(process)
