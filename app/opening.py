@@ -10,12 +10,12 @@ from PySide6.QtWidgets import QFileDialog, QMenu
 
 from app.incoming import WEIGHT_ENDINGS
 from app.log import logger
-from app.opening_dialog import CheckpointDialog, guessed
 from core.checkpoints.description import Answers, Description, ExportForm
 from core.messages import Failed, ModelAsks, ModelExported, ModelLoading, ModelOpened
 from resources import models
 
 if TYPE_CHECKING:
+    from app.opening_dialog import CheckpointDialog
     from app.window import MainWindow
 
 WAYS = ("open_weights", "open_model", "about_model")
@@ -109,6 +109,8 @@ class Opening(QObject):
     @Slot()
     def about(self) -> None:
         """The page about the open model."""
+        from app.opening_dialog import CheckpointDialog  # not needed for the first paint
+
         model = self._window.state.model
         known = None if model is None else self.descriptions.get(model.ref.sha256)
         if model is None or known is None:
@@ -119,6 +121,8 @@ class Opening(QObject):
         dialog.change_wanted.connect(lambda: self._window.bridge.ask_again(path))
 
     def _ask(self, asked: ModelAsks) -> None:
+        from app.opening_dialog import CheckpointDialog
+
         path, is_model = asked.path, asked.description.kind == "model"
         self._give_up()
         if not is_model and not asked.description.questions:
@@ -163,7 +167,7 @@ class Opening(QObject):
         if known is None:
             chooser.set_about("")
             return
-        guesses = len(guessed(known))
+        guesses = sum(fact.origin == "guessed" for fact in known.facts)
         said = f", {guesses} guess{'es' if guesses > 1 else ''}" if guesses else ""
         chooser.set_about(f"About this model{said}", "\n".join(("What is known of it, and how (Ctrl+I)", *known.notes)))
 

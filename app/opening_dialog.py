@@ -12,7 +12,7 @@ from app.widgets.controls import PrimaryButton, Unfolded, label
 from app.widgets.questions import Questions
 from core.checkpoints.description import Description, Fact, Origin
 
-WIDTH = 72 * GRID
+WIDTH = 80 * GRID
 
 ORIGINS: Mapping[Origin, str] = {
     "file": "read in the file",
@@ -146,11 +146,6 @@ def summary(described: Description) -> str:
     room = f"{described.nbytes / 2**20:,.0f} MiB" if described.nbytes else ""
     kind = "a classifier, which guides" if described.kind == "classifier" else ""
     return " · ".join(filter(None, (described.family, kind, size, room)))
-
-
-def guessed(described: Description) -> tuple[Fact, ...]:
-    """What is not known but taken to be so."""
-    return tuple(fact for fact in described.facts if fact.origin in ("guessed", "assumed"))
 
 
 def _opening(described: Description) -> tuple[str, str]:

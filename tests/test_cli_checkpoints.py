@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from core.checkpoints.answers import AnswerBook
+from core.classifier_folder import BUNDLED, bundled_classifiers
 from core.model_folder import open_model
 from tests.conftest import Command
 from tests.lookalikes.openai import Options, answers, drawn
@@ -57,6 +58,14 @@ def test_that_folders_are_inspected_as_well(command: Command, model: Path) -> No
     code, out, _ = command("inspect", model)
     assert code == 0
     assert "tiny" in out
+
+
+@pytest.mark.parametrize("name", bundled_classifiers())
+def test_that_classifiers_are_inspected_as_well(command: Command, name: str) -> None:
+    code, out, _ = command("inspect", name)
+    assert code == 0
+    assert f"{name}: Diffuscope, a classifier" in out
+    assert command("inspect", BUNDLED / name)[1] == out
 
 
 @pytest.mark.parametrize("as_json", [False, True])

@@ -66,8 +66,9 @@ class AnswerBook:
 
     def of(self, checkpoint: Path) -> dict[str, str] | None:
         """What was said of a checkpoint; None where it was never asked about."""
+        known = self._read()
         try:
-            return self._read().get(fingerprint(checkpoint))
+            return known.get(fingerprint(checkpoint)) if known else None
         except OSError:
             return None
 

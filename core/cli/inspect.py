@@ -6,9 +6,11 @@ import argparse
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
+from pathlib import Path
 
-from core.checkpoints.description import Description, Origin, Question
+from core.checkpoints.description import Description, Fact, Origin, Question
 from core.checkpoints.opening import describe
+from core.classifier_folder import bundled_classifiers, find_classifier, is_classifier, read_classifier
 from core.cli.answering import answers_of
 from core.cli.output import report
 from core.errors import Refusal
@@ -27,8 +29,7 @@ ORIGINS: Mapping[Origin, str] = {
 def inspect(options: argparse.Namespace) -> int:
     """Print what is known; raises Refusal, which --json prints as well."""
     try:
-        path = find_model(options.path)
-        described = describe(path, answers_of(options, path))
+        described = _described(options)
     except Refusal as refusal:
         if options.json:
             print(json.dumps({"refused": str(refusal), "details": refusal.details}))
@@ -37,10 +38,30 @@ def inspect(options: argparse.Namespace) -> int:
     return 0
 
 
+def _described(options: argparse.Namespace) -> Description:
+    if options.path in bundled_classifiers() or is_classifier(Path(options.path)):
+        return _of_classifier(find_classifier(options.path))
+    path = find_model(options.path)
+    return describe(path, answers_of(options, path))
+
+
+def _of_classifier(folder: Path) -> Description:
+    info = read_classifier(folder)
+    channels, height, width = info.event_shape
+    facts = (
+        Fact("pictures", f"{width} × {height}, {channels} channels", "file"),
+        Fact("classes", str(len(info.labels)), "file"),
+        Fact("trained on", "noised pictures, so it guides" if info.noisy else "clean pictures: it judges", "file"),
+        Fact("noise schedule", f"{info.schedule.name}, {info.schedule.T} steps", "file"),
+    )
+    return Description("classifier", "Diffuscope", info.ref.name, facts, parameters=info.parameters)
+
+
 def _lines(described: Description) -> Iterator[str]:
-    size = f", {described.parameters:,} parameters in {described.tensors:,} tensors" if described.parameters else ""
+    size = f", {described.parameters:,} parameters" if described.parameters else ""
+    tensors = f" in {described.tensors:,} tensors" if described.tensors else ""
     room = f", {described.nbytes / 2**20:,.1f} MiB" if described.nbytes else ""
-    yield f"{described.name}: {described.family}, a {described.kind}{size}{room}"
+    yield f"{described.name}: {described.family}, a {described.kind}{size}{tensors}{room}"
     names = max((len(fact.name) for fact in described.facts), default=0)
     values = max((len(fact.value) for fact in described.facts), default=0)
     for fact in described.facts:

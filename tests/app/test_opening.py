@@ -30,7 +30,11 @@ ASKED = Description(
     "model",
     "OpenAI improved-diffusion",
     "mine.pt",
-    facts=(Fact("channels", "128, 256", "shapes"), Fact("attention heads", "4 at every level", "guessed")),
+    facts=(
+        Fact("channels", "128, 256", "shapes"),
+        Fact("predicts", "noise", "assumed"),
+        Fact("attention heads", "4 at every level", "guessed"),
+    ),
     questions=(HEADS, SIZE),
     notes=("The averaged weights are taken.",),
     parameters=52_500_000,
