@@ -230,7 +230,8 @@ class Bridge(QObject):
             else:
                 done(result)
             return
-        self._spawn(self._work(work, done, failed, worker))
+        if not self._closing.is_set():  # else nobody waits for it any more, nor works
+            self._spawn(self._work(work, done, failed, worker))
 
     async def _work(
         self, work: Callable[[], T], done: Callable[[T], None], failed: Callable[[Exception], None], worker: str

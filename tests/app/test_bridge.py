@@ -1,3 +1,4 @@
+import asyncio
 import itertools
 import os
 import subprocess
@@ -124,6 +125,17 @@ def test_that_after_closing_no_late_result_arrives(joined, qtbot) -> None:
     qtbot.wait(50)
     assert len(window.messages) == count
     assert window.bridge.ended
+
+
+def test_that_what_is_heard_while_the_window_closes_begins_no_more_work(joined, monkeypatch) -> None:
+    bridge, begun = joined().bridge, []
+    monkeypatch.setattr(bridge, "_spawn", lambda work: (begun.append(1), work.close()))
+    bridge._closing = asyncio.Event()
+    bridge.in_background(list, print, print)
+    assert begun == [1]
+    bridge._closing.set()
+    bridge.in_background(list, print, print)
+    assert begun == [1]
 
 
 def test_that_closing_while_sampling_leaves_the_loop_with_exit_code_0_and_says_nothing() -> None:
