@@ -35,10 +35,11 @@ _BOUND = 100.0
 
 @dataclass(frozen=True, slots=True)
 class OpenRecogniser:
-    """A recogniser and where it lies."""
+    """A recogniser and where it lies; ``notes`` are for the person."""
 
     recogniser: Recogniser
     folder: Path
+    notes: tuple[str, ...] = ()
 
 
 def open_recogniser(
@@ -52,10 +53,12 @@ def open_recogniser(
     file = Path(name_or_path)
     if file.suffix.lower() in WEIGHTS and not file.is_dir() and not is_classifier(file.parent.parent):
         if _is_of_a_family(file):
-            return OpenRecogniser(NetworkRecogniser(_opened(file, answers)), file)
+            opened = _opened(file, answers)
+            return OpenRecogniser(NetworkRecogniser(opened), file, opened.notes)
         return OpenRecogniser(open_inception(file, device), file)
     folder = find_classifier(name_or_path)
-    return OpenRecogniser(NetworkRecogniser(open_classifier(folder)), folder)
+    opened = open_classifier(folder)
+    return OpenRecogniser(NetworkRecogniser(opened), folder, opened.notes)
 
 
 def _is_of_a_family(file: Path) -> bool:

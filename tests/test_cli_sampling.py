@@ -109,6 +109,20 @@ def test_that_a_classifier_guides_a_model_without_labels(command, learned: Path,
     assert not np.array_equal(drawn("--classifier", guide, "--label", "cat")[1], x)
 
 
+def test_that_what_is_guessed_of_a_classifiers_file_is_said(command, learned: Path, tmp_path: Path) -> None:
+    import torch
+
+    from tests.lookalikes.openai import Options, drawn
+
+    plain = Options(32, (1, 2), (), resampling="conv", inputs=1, outputs=3, head_channels=64, pool="attention", side=8)
+    torch.save(drawn(plain, 0), tmp_path / "judge.pt")
+    guiding = ("--classifier", tmp_path / "judge.pt", "--label", "2")
+    result, _ = sampled(command, learned, "--steps", 2, *guiding)
+    assert result["request"]["classifier"]["model"]["name"] == "judge"
+    (note,) = result["notes"]
+    assert note.startswith("judge: Guessed, as the file does not say it: noise schedule: linear")
+
+
 def test_that_a_classifier_is_asked_for_the_models_class_by_its_name(command, model: Path, guide: Path) -> None:
     result, _ = sampled(command, model, "--label", "dog,cat", "-n", 2, "--steps", 2, "--classifier", guide)
     assert result["request"]["labels"] == [1, 0]

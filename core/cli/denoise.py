@@ -19,7 +19,8 @@ def denoise(options: argparse.Namespace) -> int:
     image = open_sample(options.image)
     bench = open_bench(options)
     picture, notes = bench.add(image)
-    whole = build_request(bench.info, options, open_guide(bench, options))
+    guide, of_guide = open_guide(bench, options)
+    whole = build_request(bench.info, options, guide)
     timesteps = partial_timesteps(whole.timesteps, options.from_t)
-    draw(replace(whole, timesteps=timesteps, start=FromImage(picture)), bench, options, notes)
+    draw(replace(whole, timesteps=timesteps, start=FromImage(picture)), bench, options, (*notes, *of_guide))
     return 0

@@ -15,19 +15,21 @@ from core.requests import ClassifierSpec, SampleRequest
 DEFAULT_SCALE = 1.0
 
 
-def open_guide(bench: Bench, options: argparse.Namespace) -> ClassifierInfo | None:
-    """The classifier that the options name, opened beside the model. Raises Refusal."""
+def open_guide(bench: Bench, options: argparse.Namespace) -> tuple[ClassifierInfo | None, tuple[str, ...]]:
+    """The classifier that the options name, opened beside the model, and what a person should know of it. Raises
+    Refusal."""
     if options.classifier is None:
         if options.classifier_scale is not None or options.classifier_at is not None:
             raise Refusal("--classifier-scale and --classifier-at belong to a classifier. Name one with --classifier.")
-        return None
+        return None, ()
     from core.checkpoints.answers import AnswerBook
     from core.recognisers import open_recogniser
 
     said = AnswerBook().of(Path(options.classifier)) or {}
-    recogniser = open_recogniser(options.classifier, bench.device, said).recogniser
-    bench.library.add_recogniser(recogniser)
-    return recogniser.info
+    opened = open_recogniser(options.classifier, bench.device, said)
+    bench.library.add_recogniser(opened.recogniser)
+    info = opened.recogniser.info
+    return info, tuple(f"{info.ref.name}: {note}" for note in opened.notes)
 
 
 def guided(

@@ -26,7 +26,8 @@ def sample(options: argparse.Namespace) -> int:
     """Write the samples; raises Refusal."""
     check_outputs(options, ".png")
     bench = open_bench(options)
-    draw(build_request(bench.info, options, open_guide(bench, options)), bench, options)
+    guide, notes = open_guide(bench, options)
+    draw(build_request(bench.info, options, guide), bench, options, notes)
     return 0
 
 
