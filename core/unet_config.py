@@ -108,7 +108,8 @@ class UNetConfig:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> UNetConfig:
         """The configuration in a parsed ``config.json``; fields it does not have keep their defaults, unknown ones
-        are left out (see ``unknown_fields``). Raises Refusal for wrong types, bounds and what is not covered."""
+        are left out (``core.network_config`` tells which). Raises Refusal for wrong types, bounds and what is not
+        covered."""
         values = {name: _read(name, data[name]) for name in _TYPES if name in data}
         for name in ("down_block_types", "up_block_types"):
             if name in values:
@@ -144,11 +145,6 @@ def expressible(config: UNetConfig) -> str:
     if not config.resample_conv:
         reasons.append("it changes resolution without convolutions")
     return f"diffusers has no network like this one: {', and '.join(reasons)}." if reasons else ""
-
-
-def unknown_fields(data: Mapping[str, Any]) -> tuple[str, ...]:
-    """Names in a ``config.json`` that mean nothing to the U-Net, apart from underscored bookkeeping."""
-    return tuple(sorted(name for name in data if name not in _TYPES and not name.startswith("_")))
 
 
 _INT, _FLOAT, _BOOL, _TEXT, _NONE = "a whole number", "a number", "true or false", "a word", "null"

@@ -8,8 +8,9 @@ import pytest
 import torch
 
 from core.errors import Refusal
+from core.network_config import unknown_fields
 from core.unet import UNet, UNetConfig, prepare
-from core.unet_config import class_name, expressible, unknown_fields
+from core.unet_config import class_name, expressible
 from tests.core.test_unet import SMALL, network_of, relative_error
 
 BEYOND: dict[str, dict[str, Any]] = {
@@ -72,7 +73,7 @@ def test_that_such_a_configuration_is_written_as_ours_and_read_back(name: str) -
     data = config.to_json()
     assert BEYOND[name].items() <= data.items()
     assert UNetConfig.from_json(data) == config
-    assert not unknown_fields(data)
+    assert not unknown_fields(config, data)
     assert class_name(config) == "DiffuscopeUNet"
     assert expressible(config).startswith("diffusers has no network like this")
 
