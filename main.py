@@ -15,6 +15,9 @@ from core.startup import check_display, explain
 os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
 
+NEW_SESSION = "--new-session"
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run what the arguments ask for; the exit code."""
     given = list(sys.argv[1:] if arguments is None else arguments)
@@ -32,6 +35,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _window(given: list[str]) -> int:
+    new_session = NEW_SESSION in given
+    given = [argument for argument in given if argument != NEW_SESSION]
     unknown = [argument for argument in given if argument.startswith("-")]
     if unknown:
         raise Refusal(f"There is no option {unknown[0]}. main.py --help lists the commands.")
@@ -40,7 +45,7 @@ def _window(given: list[str]) -> int:
         from app.application import run as open_window
     except ImportError as error:
         raise explain(error) from error
-    return open_window(given)
+    return open_window(given, new_session=new_session)
 
 
 def _screenshots(given: list[str]) -> int:

@@ -31,8 +31,9 @@ COLLECT_MS = 100
 """Between two looks whether there is enough to collect."""
 
 
-def run(arguments: Sequence[str] = ()) -> int:
-    """Open the window with these pictures, folders or model (paths or a bundled model's name); the exit code.
+def run(arguments: Sequence[str] = (), *, new_session: bool = False) -> int:
+    """Open the window with these pictures, folders or model (paths or a bundled model's name); the exit code. What was
+    there when it was closed is there again, unless a ``new_session`` is asked for.
 
     Ladder of the exit: the window closes and hides, jobs are cancelled, the engine ends, the loop ends. An engine that
     does not end in time is left behind: its stack goes to the log and the process ends without it.
@@ -55,7 +56,7 @@ def run(arguments: Sequence[str] = ()) -> int:
     interrupt = Interrupt(window)
     interrupt.raised.connect(window.close)
     collector = Collector(state)
-    window.painted.connect(lambda: window.commands.begin(arguments))
+    window.painted.connect(lambda: window.sessions.start(arguments, is_new=new_session or not settings.restores))
     window.show()
     logger.info("window shown")
     code = bridge.run_loop(app)

@@ -28,6 +28,7 @@ from resources import models, samples
 
 if TYPE_CHECKING:
     from app.plot_window import PlotWindow
+    from app.session import Session
     from app.stages.base import Stage
     from app.window import MainWindow
 
@@ -93,18 +94,33 @@ class Commands(QObject):
 
     # At start
 
-    def begin(self, arguments: Sequence[str] = ()) -> None:
-        """After the first paint: a picture in place, a model on its way; what was asked for, else what is bundled."""
+    def begin(self, arguments: Sequence[str] = (), session: Session | None = None) -> bool:
+        """After the first paint: a picture in place, a model on its way; what was asked for, else those of the last
+        ``session``, else what is bundled. Whether a picture was asked for."""
         bundled = {model.name: model for model in models()}
         model = next((name for name in arguments if name in bundled or is_model(Path(name))), None)
         paths = [Path(name) for name in arguments if name != model]
-        if not self._begin_with(paths):
+        has_picture = self._begin_with(paths)
+        if not has_picture and (session is None or not session.image):
             for sample in samples()[:1]:
                 self.loader.open_now(Source(sample.path, sample.name))
+        model = model or (None if session is None else self._model_of(session))
         if model is not None or bundled:
             self.open_model(model or next(iter(bundled)))
         self.loader.make_thumbnails(self._window.sources.gallery.wanting())
         self._window.interrupted.look()
+        return has_picture
+
+    def _model_of(self, session: Session) -> str | None:
+        """What was worked with last, if it is still there."""
+        opened = session.model
+        if opened is None or not opened.folder:
+            return None
+        bundled = next((model.name for model in models() if model.path == Path(opened.folder)), None)
+        if bundled is None and not Path(opened.folder).exists():
+            self._window.told.tell(f"The model “{opened.name}” of the last session is not where it was.")
+            return None
+        return bundled or opened.folder
 
     def _begin_with(self, paths: Sequence[Path]) -> bool:
         if not paths:

@@ -61,6 +61,15 @@ class Settings:
         self._store.setValue("window/scheme", value or "")
 
     @property
+    def restores(self) -> bool:
+        """Whether the last session is there again at the start."""
+        return self._flag("session/restore", True)
+
+    @restores.setter
+    def restores(self, value: bool) -> None:
+        self._store.setValue("session/restore", value)
+
+    @property
     def recent_pictures(self) -> tuple[Path, ...]:
         return self._paths("recent/pictures")
 

@@ -48,6 +48,7 @@ from app.panels import (
 )
 from app.preparing import Preparation
 from app.recipes import recipe_in
+from app.sessions import Sessions
 from app.settings import Settings
 from app.state import AppState, Cursor
 from app.theme import GRID, PANEL_PADDING
@@ -94,7 +95,8 @@ class MainWindow(QMainWindow):
 
     Attributes: ``registry`` (all commands), ``commands`` (what they do), ``sources``, ``history``, ``left_panel``,
     ``right_panel``, ``bottom_panel``; lines above the stage: ``offer``, ``told`` (what only has to be said),
-    ``recipe_bar``; ``overlay``, ``status_line``, ``preparation``, ``interrupted``, ``undo``. Signals: ``painted()``
+    ``recipe_bar``; ``overlay``, ``status_line``, ``preparation``, ``interrupted``, ``undo``,
+    ``sessions``. Signals: ``painted()``
     once, after the first paint; ``stage_made(Stage)``.
     """
 
@@ -152,6 +154,7 @@ class MainWindow(QMainWindow):
         self.undo.model_wanted.connect(self.commands.open_model)
         self.preparation = Preparation(self)
         self.interrupted = Interrupted(self)
+        self.sessions = Sessions(self)
         state.status_changed.connect(self._prepare)
         self._follow(state.cursor)
 

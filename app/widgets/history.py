@@ -142,6 +142,7 @@ class History(QTreeWidget):
             with QSignalBlocker(self):
                 (self.invisibleRootItem() if parent is None else parent).addChild(item)
                 self.expandAll()
+            self._show_thumbnail(job)
         item.run = run
         self._refresh(item)
         self._follow(self._state.cursor)

@@ -9,6 +9,8 @@ from core.requests import FromLatent, FromMorph, SampleRequest
 
 __all__ = ["description", "origin", "progress", "summary"]
 
+EARLIER = {"kept": "from before", "awaited": "from before, waits"}
+
 
 def origin(run: Run) -> str:
     """What follows a run's name where it goes on from another: ", branch at 12"."""
@@ -21,7 +23,9 @@ def origin(run: Run) -> str:
 
 
 def progress(run: Run) -> str:
-    """How far it is: "finished", "running 12/50"."""
+    """How far it is: "finished", "running 12/50"; or that it was made before, and will be made again."""
+    if run.state in EARLIER:
+        return EARLIER[run.state]
     return run.state if run.state == "finished" else f"{run.state} {run.stored}/{run.total}"
 
 

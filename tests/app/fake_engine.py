@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QGridLayout, QVBoxLayout, QWidget
 
 from app.bridge import begun
 from app.stages.base import Stage
-from app.state import AppState, Measuring, Run
+from app.state import UNMADE, AppState, Measuring, Run
 from core.checkpoints.description import Answers, ExportForm
 from core.images import OpenedImage
 from core.inversion_plan import inversion_path
@@ -320,6 +320,8 @@ class FakeBridge(QObject):
 
     def _has(self, job: int, step: int, frame: int | None) -> bool:
         run = self.state.runs[job]
+        if run.state in UNMADE:
+            return False
         if not isinstance(run.request, MorphRequest):
             return frame is None and step <= run.stored
         made, begun_at = run.stored, 0

@@ -1,0 +1,166 @@
+"""Runs of an earlier session: known by their requests, made again, bit for bit, when somebody looks at them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject, QTimer, Signal, Slot
+
+from app.state import UNMADE, AppState, Cursor, Run
+from core.inversion_plan import inversion_path, reconstruction
+from core.levels import Path as Levels
+from core.messages import Failed, RunEnded, RunStarted
+from core.morph_plan import batches, inversion_of
+from core.paths import make_path
+from core.requests import (
+    FromImage,
+    FromLatent,
+    FromMorph,
+    FromStep,
+    ImageEnd,
+    ImageRef,
+    InvertRequest,
+    ModelRef,
+    MorphRequest,
+    RunRequest,
+    SampleRequest,
+)
+from core.schedules import make_schedule
+
+if TYPE_CHECKING:
+    from app.bridge import Bridge
+
+KEPT, AWAITED = UNMADE
+
+
+def kept_run(job: int, request: RunRequest, parent: int | None = None, parent_step: int = 0) -> Run:
+    """A run of which nothing is there but its request. Raises Refusal where it cannot be walked."""
+    return Run(job, request, path_of(request), total_of(request), state=KEPT, parent=parent, parent_step=parent_step)
+
+
+def path_of(request: RunRequest) -> Levels:
+    """The levels that a run goes through; of a morph, those of each frame's way down."""
+    if isinstance(request, InvertRequest):
+        return inversion_path(request)
+    return make_path(make_schedule(request.schedule), request.timesteps, request.final_alpha_bar)
+
+
+def total_of(request: RunRequest) -> int:
+    """How many steps the engine makes of it."""
+    if not isinstance(request, MorphRequest):
+        return request.steps
+    inversion = inversion_of(request)
+    return request.steps * len(batches(request)) + (0 if inversion is None else inversion.steps)
+
+
+def pictures_of(request: RunRequest) -> tuple[ImageRef, ...]:
+    """The pictures that it needs, those of the runs that it goes on from as well."""
+    if isinstance(request, InvertRequest):
+        return request.images
+    if isinstance(request, MorphRequest):
+        return tuple(end.image for end in request.ends if isinstance(end, ImageEnd))
+    match request.start:
+        case FromImage(image=image):
+            return (image,)
+        case FromStep(parent=parent) | FromLatent(parent=parent) | FromMorph(parent=parent):
+            return pictures_of(parent)
+    return ()
+
+
+class KeptRuns(QObject):
+    """Has the run that is looked at made again, under its own number. Signals: ``refused(message, details)``.
+
+    Attributes: ``places``, where in a run the person was, to go back there when it is made again.
+    """
+
+    refused = Signal(str, str)
+
+    def __init__(self, state: AppState, bridge: Bridge, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._state, self._bridge = state, bridge
+        self._asked: set[int] = set()
+        self._known: set[str] = set()
+        self._model = state.model
+        self._refused: int | None = None
+        """What cannot be made again, said once as long as it is looked at."""
+        self.places: dict[int, Cursor] = {}
+        self._soon = QTimer(self, singleShot=True, interval=0)
+        """After everybody else has heard: what goes wrong is said last."""
+        self._soon.timeout.connect(self.look)
+        state.cursor_changed.connect(self._look_soon)
+        state.model_changed.connect(self._look_soon)
+        bridge.message.connect(self._receive)
+
+    @Slot()
+    def _look_soon(self) -> None:
+        self._soon.start()
+
+    @Slot()
+    def look(self) -> None:
+        """Make again what the cursor is on, and what is shown with it."""
+        job = self._state.cursor.run
+        run = None if job is None else self._state.runs.get(job)
+        if job != self._refused or self._model is not self._state.model:
+            self._refused, self._model = None, self._state.model
+        if run is not None and run.state == KEPT and self._state.model is not None and job != self._refused:
+            self._make_again(run)
+
+    def _make_again(self, run: Run) -> None:
+        why_not = self._open_model(run.request.model)
+        if why_not:
+            self._refused = run.job
+            self.refused.emit(f"{self._state.name_of(run.job)} cannot be shown: {why_not}", "")
+            return
+        for one in self._with(run):
+            self._asked.add(one.job)
+            self._state.put_run(replace(one, state=AWAITED))
+            for picture in pictures_of(one.request):
+                if picture.sha256 in self._state.pictures:
+                    self._bridge.add_image(self._state.pictures[picture.sha256])
+            self._bridge.submit(one.request, one.job)
+
+    def _with(self, run: Run) -> list[Run]:
+        """The run, with the way up or down that is looked at together with it, in their order."""
+        kept = [one for one in self._state.runs.values() if one.state == KEPT]
+        start = run.request.start if isinstance(run.request, SampleRequest) else None
+        if isinstance(start, FromLatent):
+            return [*[one for one in kept if one.request == start.parent][:1], run]
+        if isinstance(run.request, InvertRequest):
+            back = reconstruction(run.request)
+            return [run, *[one for one in kept if one.request == back][:1]]
+        return [run]
+
+    def _open_model(self, model: ModelRef) -> str:
+        """Have a run's own model opened beside the window's, where it is another; why it cannot be, "" where it can."""
+        state = self._state
+        if (state.model is not None and model == state.model.ref) or model.sha256 in self._known:
+            return ""
+        folder = state.folders.get(model.sha256, "")
+        if not folder or not Path(folder).exists():
+            return f"its model “{model.name}” is not open. Open it, then choose the run again."
+        self._known.add(model.sha256)
+        self._bridge.know_model(folder)
+        return ""
+
+    @Slot(object)
+    def _receive(self, message: object) -> None:
+        match message:
+            case RunStarted(job=job) if job in self._asked:
+                self._asked.discard(job)
+            case Failed(job=int(job)) if job in self._asked:
+                self._asked.discard(job)
+                self._refused = job
+                self._state.put_run(replace(self._state.runs[job], state=KEPT))
+            case RunEnded(job=job, reason=reason) if job in self.places:
+                place = self.places.pop(job)
+                if reason == "finished":
+                    QTimer.singleShot(0, self, lambda: self._go_back(job, place))
+
+    def _go_back(self, job: int, place: Cursor) -> None:
+        """To where the person was in a run, unless they have gone elsewhere meanwhile."""
+        run, cursor = self._state.runs.get(job), self._state.cursor
+        if run is not None and cursor.run == job and cursor.step >= min(run.stored, run.steps):
+            step = min(place.step, run.steps)
+            self._state.move(step=step, t=int(run.path[step].t), frame=place.frame)
