@@ -44,8 +44,8 @@ class Commands(QObject):
         self._log = log
         self.loader = Loader(window.bridge, self)
         self.taking = Taking(window)
-        self.opening = Opening(window)
         self.recipes = Recipes(window)
+        self.opening = Opening(window)
         self._large: PlotWindow | None = None
         registry = window.registry
         registry.connect_to(
@@ -85,9 +85,9 @@ class Commands(QObject):
         shown.gallery.chosen.connect(self.open_path)
         window.state.image_changed.connect(shown.set_image)
         self.loader.opened.connect(self._opened)
-        self.loader.thumbnail.connect(shown.gallery.set_thumbnail)
         self.loader.opened.connect(self.recipes.opened)
         self.loader.recognised.connect(self.recipes.offer)
+        self.loader.thumbnail.connect(shown.gallery.set_thumbnail)
         self.loader.failed.connect(window.show_error)
         log.error.connect(window.show_error)
         self._list_pictures()
@@ -214,11 +214,11 @@ class Commands(QObject):
         settings = self._window.settings
         for path in settings.recent_pictures:
             self._recent.addAction(path.name).triggered.connect(self._opener(path))
-        if self._recent.isEmpty():
-            self._recent.addAction("Nothing yet").setEnabled(False)
         for path in settings.recent_models:
             action = self._recent.addAction(path.name)
             action.triggered.connect(lambda _checked=False, path=path: self.open_model(str(path)))
+        if self._recent.isEmpty():
+            self._recent.addAction("Nothing yet").setEnabled(False)
 
     def _opener(self, path: Path) -> Callable[[bool], None]:
         def chosen(_checked: bool = False) -> None:
