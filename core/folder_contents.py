@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, cast, get_args
 
 from core.checkpoints.description import Answers
-from core.errors import Refusal
+from core.errors import Refusal, shown
 from core.folder_weights import WEIGHTS, inside, weights_of
 from core.json_file import Fields, read_json
 from core.messages import ModelInfo
@@ -40,6 +40,7 @@ _OLD_FIELDS = {
     "num_head_channels": "attention_head_dim",
 }
 _OLD_CLASS = "UNetUnconditionalModel"
+_FILES = (".safetensors", ".pt", ".pth", ".ckpt")
 _EMA_FIELDS = {
     *("decay", "min_decay", "optimization_step", "update_after_step", "use_ema_warmup", "inv_gamma", "power"),
     *("collected_params", "model_cls", "model_config"),
@@ -72,6 +73,8 @@ def read_folder(folder: Path, answers: Answers | None = None, check: Callable[[]
     """
     notes: list[str] = []
     wanted = (answers or {}).get("weights", "")
+    if wanted not in ("", "ema", "raw"):
+        raise Refusal(f"“weights” can be ema or raw, not “{shown(wanted)}”.")
     index = inside(folder, "model_index.json")
     if index is not None:
         check_pipeline(read_json(index))
@@ -108,9 +111,10 @@ def _home(folder: Path, wanted: str, notes: list[str]) -> Path:
             "asked for, to guide or to judge.",
             str(folder),
         )
+    files = sorted(path.name for path in folder.iterdir() if path.suffix.lower() in _FILES)[-3:]
+    instead = f"Open a file in it ({', '.join(map(shown, files))})" if files else "Choose the one with model_index.json"
     raise Refusal(
-        f"“{name}” is not a model folder: it has neither unet/config.json nor config.json. "
-        "Choose the folder that holds model_index.json.",
+        f"“{shown(name)}” is not a model folder: it has neither unet/config.json nor config.json. {instead}.",
         str(folder),
     )
 

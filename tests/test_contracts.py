@@ -15,9 +15,11 @@ WITHOUT_TORCH = [
     *("core.cli.noise", "core.cli.parser", "core.codec", "core.conversion", "core.dataspec", "core.folders"),
     *("core.forward", "core.images", "core.inversion_plan", "core.likeness", "core.measures", "core.messages"),
     *("core.morph_plan", "core.noise", "core.paths", "core.process", "core.render", "core.requests"),
+    *("core.as_code", "core.known_models", "core.known_pictures", "core.recipe", "core.signed"),
     *("core.schedules", "core.startup", "core.store", "core.training.dataset", "core.training.history"),
     *("core.training.ablation", "core.training.combinations", "core.training.order", "core.training.presets"),
-    "core.training.runs",
+    *("core.training.runs", "core.checkpoints.opening", "core.checkpoints.recognise", "core.model_folder"),
+    *("core.checkpoints.openai", "core.checkpoints.ddpm", "core.checkpoints.lucidrains"),
 ]
 
 
@@ -87,6 +89,18 @@ def test_that_the_window_touches_no_tensor() -> None:
 def test_that_nothing_but_tests_needs_what_only_tests_have() -> None:
     extra = {"hypothesis", "pytest", "scipy", "skimage", "pytestqt", "diffusers"}
     assert offenders([*sources("core", "app", "resources"), ROOT / "main.py"], extra) == []
+
+
+def test_that_nothing_is_unpickled_except_by_what_executes_nothing() -> None:
+    assert offenders(sources("core", "app", "resources"), {"pickle", "dill", "cloudpickle", "shelve", "marshal"}) == []
+    loads = {
+        str(path.relative_to(ROOT)): ast.dump(call)
+        for path in sources("core", "app", "resources")
+        for call in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(call, ast.Call) and ast.unparse(call.func) == "torch.load"
+    }
+    assert all("weights_only" in call and "value=Constant(value=True)" in call for call in loads.values()), loads
+    assert not any(path.startswith("core/checkpoints") for path in loads)
 
 
 def test_that_only_the_bridge_knows_asyncio() -> None:

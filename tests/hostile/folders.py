@@ -49,6 +49,7 @@ def cases() -> Iterator[Case]:
     yield Case("a map that is none", with_map(3), "list of the weights' files is damaged")  # type: ignore[arg-type]
     yield Case("a link out of the folder", with_weights(_linked), "leads out of the model's folder")
     yield Case("a configuration that links out", with_weights(_linked_config), "leads out of the model's folder")
+    yield Case("a folder in it that links out", with_weights(_linked_folder), "leads out of the model's folder")
     yield Case("a pickle that would run a program", with_weights(_program), r"would run os\.system")
     yield Case("parts that lie elsewhere", with_weights(_own_code), "program code of its own")
     yield Case("parts that nobody knows", with_weights(_more_parts), "a part that Diffuscope does not know")
@@ -80,7 +81,12 @@ def cases() -> Iterator[Case]:
     yield Case("groups of nothing", with_config(norm_num_groups=0), "norm_num_groups is 0")
     yield Case("10^12 timesteps", with_weights(_endless), "timesteps")
     yield Case("a network of conditions", with_config(_class_name="UNet2DConditionModel"), "UNet2DConditionModel")
-    yield Case("a folder of anything", lambda folder: _made(folder / "anything"), "is not a model folder")
+    yield Case(
+        "a folder of anything", lambda folder: _made(folder / "anything", "notes.txt"), "the one with model_index"
+    )
+    yield Case(
+        "a folder of files", lambda folder: _made(folder / "results", "model-3.pt"), r"a file in it \(model-3\.pt\)"
+    )
 
 
 @cache
@@ -124,6 +130,11 @@ def _linked_config(model: Path) -> None:
     (model / _CONFIG).symlink_to("/etc/hostname")
 
 
+def _linked_folder(model: Path) -> None:
+    (model / "unet").rename(model.parent / "elsewhere")
+    (model / "unet").symlink_to("../elsewhere")
+
+
 def _program(model: Path) -> None:
     (model / _WEIGHTS).unlink()
     command = f"touch '{model.parent / RAN}'"
@@ -143,7 +154,7 @@ def _endless(model: Path) -> None:
     _json(model / "scheduler/scheduler_config.json", {"num_train_timesteps": 10**12})
 
 
-def _made(folder: Path) -> Path:
+def _made(folder: Path, name: str) -> Path:
     folder.mkdir()
-    (folder / "notes.txt").write_text("nothing")
+    (folder / name).write_text("nothing")
     return folder
