@@ -26,6 +26,7 @@ from core.mailbox import Mailbox
 from core.memory import memory
 from core.messages import (
     EngineState,
+    Inspection,
     Message,
     Preview,
     RunPaused,
@@ -35,7 +36,7 @@ from core.messages import (
 )
 from core.opener import Opener
 from core.outbox import Outbox
-from core.requests import InspectStep, Interactive, MeasureRequest, ModelRef, RunRequest
+from core.requests import InspectImage, InspectStep, Interactive, MeasureRequest, ModelRef, RunRequest
 from core.store import DEFAULT_CAP
 from core.token import Token
 
@@ -408,8 +409,22 @@ class Engine:
                 raise Refusal("The steps of this run made room for newer ones. Run it again to look at them.")
             answer = jobs.inspect_step(request, found, self._check_stop)
         else:
-            answer = jobs.inspect_image(request, self.library, self.device, within=self._check_stop)
+            answer = self._inspect_image(request)
         self.post(replace(answer, milliseconds=1000 * (time.perf_counter() - began)))
+
+    def _inspect_image(self, request: InspectImage) -> Inspection:
+        """It makes way for orders, such as another model, and is done after them: a large network takes seconds."""
+        from core import jobs
+
+        def check() -> None:
+            if self._stopping or self._orders:
+                raise Cancelled
+
+        try:
+            return jobs.inspect_image(request, self.library, self.device, within=check)
+        except Cancelled:
+            self._mail.put_back(request)
+            raise
 
     def _check_stop(self) -> None:
         if self._stopping:

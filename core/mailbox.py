@@ -19,6 +19,11 @@ class Mailbox:
             self._waiting.pop(type(request), None)
             self._waiting[type(request)] = request
 
+    def put_back(self, request: Interactive) -> None:
+        """Put one back that was taken and not answered, unless a newer one of its kind waits by now."""
+        with self._lock:
+            self._waiting.setdefault(type(request), request)
+
     def take(self) -> list[Interactive]:
         """All that waits, the oldest first."""
         with self._lock:

@@ -63,9 +63,8 @@ def _lines(described: Description) -> Iterator[str]:
     room = f", {described.nbytes / 2**20:,.1f} MiB" if described.nbytes else ""
     yield f"{described.name}: {described.family}, a {described.kind}{size}{tensors}{room}"
     names = max((len(fact.name) for fact in described.facts), default=0)
-    values = max((len(fact.value) for fact in described.facts), default=0)
     for fact in described.facts:
-        yield f"  {fact.name:{names}}  {fact.value:{min(values, 60)}}  {ORIGINS[fact.origin]}"
+        yield f"  {fact.name:{names}}  {fact.value} ({ORIGINS[fact.origin]})"
     if described.questions:
         yield "guessed, because the file does not say:"
         for question in described.questions:

@@ -8,6 +8,7 @@ from core.messages import (
     EngineState,
     Failed,
     Inspection,
+    ModelOpened,
     Preview,
     Progress,
     RunEnded,
@@ -443,3 +444,38 @@ def test_that_a_run_whose_values_are_no_longer_numbers_says_so_and_keeps_what_ca
     assert "From state 5 of 10 on the values are no longer numbers" in failed.message
     assert np.isfinite(toy.engine.values(job, 4)).all()
     assert toy.of(Progress)[-1].step == 5
+
+
+class Thorough(Toy):
+    """Takes its time over every evaluation, and looks between blocks whether it is still wanted."""
+
+    def denoiser(self, device, precision, *, between_batches, within):
+        plain = super().denoiser(device, precision, between_batches=between_batches, within=within)
+
+        def denoise(x_t, level, condition):
+            self.evaluations += 1
+            for _ in range(100):
+                time.sleep(0.01)
+                within()
+            return plain(x_t, level, condition)
+
+        return denoise
+
+
+def test_that_a_picture_is_looked_at_after_what_is_ordered_meanwhile(listening, picture) -> None:
+    toy = listening(Thorough())
+    toy.engine.add_image(picture)
+    toy.engine.ask(
+        InspectImage(
+            toy.model.info.ref, toy.model.info.schedule, ImageRef(picture.sha256, Conversion((4, 4), 1)), 500, 0
+        )
+    )
+    toy.wait(lambda: toy.model.evaluations == 1)
+    other = Toy(name="other")
+    began = time.monotonic()
+    toy.engine.add_model(other)
+    toy.wait(lambda: len(toy.of(ModelOpened)) == 2)
+    assert time.monotonic() - began < 0.5
+    assert toy.of(Inspection) == []
+    toy.wait(lambda: toy.of(Inspection))
+    assert toy.model.evaluations >= 2
