@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from app.stages.train_forecast import Forecaster, Question, about, answer_to, details, line, question
+from core.lucidrains_config import LucidrainsConfig
 from core.messages import EngineState, Status
 from core.training.dataset import PictureFolder
 from core.training.forecast import Forecast
@@ -55,6 +56,14 @@ def test_that_a_guess_is_called_one() -> None:
 @pytest.mark.parametrize(("count", "said"), [(7, "7"), (99, "99"), (104, "100"), (13_234, "13,000"), (995, "1,000")])
 def test_that_two_figures_are_told(count, said) -> None:
     assert about(count) == said
+
+
+def test_that_it_says_why_a_model_from_elsewhere_has_no_forecast(tmp_path) -> None:
+    config = LucidrainsConfig(16, 16, (16, 32), heads=(4, 4), head_width=(8, 8), full_attention=(False, True))
+    (tmp_path / "unet").mkdir()
+    (tmp_path / "unet" / "config.json").write_text(json.dumps({"_class_name": "LucidrainsUnet", **config.to_json()}))
+    assert "another kind" in answer_to(Question(order(), pictures(), base=str(tmp_path)))
+    assert "has begun" in answer_to(Question(order(), pictures(), base=str(tmp_path / "model-7.pt")))
 
 
 def test_that_only_the_last_question_is_answered_once_one_is_at_work(qtbot) -> None:
