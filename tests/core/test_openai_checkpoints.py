@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from torch import Tensor
 
 from core.checkpoints.description import Question
@@ -19,7 +22,7 @@ from core.classifier_folder import open_classifier, save_classifier
 from core.errors import Refusal
 from core.messages import ClassifierInfo
 from core.requests import ModelRef
-from tests.lookalikes import LookAlike, relative_difference
+from tests.lookalikes import Draw, LookAlike, relative_difference
 from tests.lookalikes.openai import (
     CLASSIFIER_OPTIONS,
     OPTIONS,
@@ -29,6 +32,7 @@ from tests.lookalikes.openai import (
     forward,
     lookalike,
     of_diffusers,
+    written,
 )
 
 ADM = "ADM, classes, 2 heads, legacy"
@@ -125,6 +129,60 @@ def test_that_a_tensor_too_few_too_many_or_of_another_shape_is_named(
 def questions_of(o: Options, file_name: str = "unknown.pt") -> dict[str, Question]:
     reader = CLASSIFIER if o.pool else FAMILY
     return {question.key: question for question in reader.read(loose(drawn(o, 0), file_name), {}).description.questions}
+
+
+class Outline(Draw):
+    """Only names and shapes."""
+
+    def weight(self, name: str, *shape: int) -> None:
+        self.tensors[name] = torch.empty(shape, device="meta")
+
+    def vector(self, name: str, width: int, around: float = 0.0) -> None:
+        self.weight(name, width)
+
+
+SHAPES = {
+    "multipliers": st.lists(st.integers(1, 4), min_size=1, max_size=5).map(tuple),
+    "attention": st.sets(st.integers(0, 4)).map(tuple),
+    "blocks": st.integers(1, 4),
+    "film": st.booleans(),
+    "resampling": st.sampled_from(["res", "conv", "pool"]),
+    "classes": st.sampled_from([0, 7]),
+    "outputs": st.sampled_from([3, 6]),
+    "heads": st.just(1),
+}
+
+
+@given(st.builds(partial(Options, 32), **SHAPES))
+@settings(max_examples=25)
+def test_that_every_network_of_the_programs_is_told_by_its_shapes(o: Options) -> None:
+    config = FAMILY.read(loose(written(Outline(0), o)), {}).config
+    attends = [kind.startswith("Attn") for kind in config.down_block_types]
+    assert config.block_out_channels == tuple(32 * multiplier for multiplier in o.multipliers)
+    assert attends == [level in o.attention for level in range(len(o.multipliers))]
+    assert (config.layers_per_block, config.num_class_embeds) == (o.blocks, o.classes or None)
+    assert (config.out_channels, config.resnet_time_scale_shift == "scale_shift") == (o.outputs, o.film)
+    if len(o.multipliers) > 1:
+        assert (config.downsample_type == "resnet", config.resample_conv) == (
+            o.resampling == "res",
+            o.resampling != "pool",
+        )
+
+
+@given(
+    st.builds(
+        partial(Options, 64, head_channels=64, outputs=5, pool="attention", resampling="res", side=64),
+        multipliers=st.lists(st.integers(1, 4), min_size=2, max_size=4).map(lambda each: tuple(sorted(each))),
+        attention=st.just((1, 2, 3)),
+        blocks=st.integers(2, 4),
+    )
+)
+@settings(max_examples=20)
+def test_that_classifiers_that_attend_below_the_finest_resolution_are_told_by_their_shapes(o: Options) -> None:
+    reading = CLASSIFIER.read(loose(written(Outline(0), o)), {})
+    encoder = reading.config.encoder
+    assert encoder.block_out_channels == tuple(64 * multiplier for multiplier in o.multipliers)
+    assert (encoder.layers_per_block, reading.event_shape) == (o.blocks, (3, 64, 64))
 
 
 def test_that_an_unknown_model_asks_for_all_that_shapes_do_not_say() -> None:

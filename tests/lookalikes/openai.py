@@ -73,7 +73,11 @@ def plan(o: Options) -> tuple[list[Block], Block, list[Block]]:
 
 def drawn(o: Options, seed: int) -> Weights:
     """A file's tensors."""
-    draw, hidden = Draw(seed), 4 * o.channels
+    return written(Draw(seed), o)
+
+
+def written(draw: Draw, o: Options) -> Weights:
+    hidden = 4 * o.channels
     draw.layer("time_embed.0", hidden, o.channels)
     draw.layer("time_embed.2", hidden, hidden)
     if o.classes:
