@@ -41,6 +41,9 @@ if TYPE_CHECKING:
     from app.window import MainWindow
 
 
+ENDED_EARLY = ("failed", "stopped")
+
+
 @dataclass(frozen=True, slots=True)
 class Found:
     """Where what a recipe names lies: models and classifiers by hash (None: nowhere), and its pictures."""
@@ -122,7 +125,7 @@ class Restoring(QObject):
                 what = "classifier" if is_classifier else "model"
                 raise Refusal(
                     f"The {what} “{printable(ref.name)}” ({ref.sha256[:12]}…) is not known on this computer. Open its "
-                    "folder or file, then press Restore again.",
+                    "folder or file, then restore again.",
                     ref.sha256,
                 )
         return refs
@@ -164,7 +167,7 @@ class Restoring(QObject):
         self._wanted = None
         self.refused.emit(
             f"Where the model “{printable(ref.name)}” ({ref.sha256[:12]}…) was last, there is another one now. Open "
-            "the right one, then press Restore again.",
+            "the right one, then restore again.",
             ref.sha256,
         )
 
@@ -201,8 +204,8 @@ class Restoring(QObject):
             self._set_stage(request, wanted.fields or frozenset(_ALL), has_pictures=not missing)
         if missing:
             raise Refusal(
-                f"The picture ({missing[0].sha256[:12]}…) that this begins from is not known here. Open it, then press "
-                "Restore again. All else is restored.",
+                f"The picture ({missing[0].sha256[:12]}…) that this begins from is not known here. Open it, then "
+                "restore again. All else is restored.",
                 "\n".join(ref.sha256 for ref in missing),
             )
 
@@ -247,18 +250,19 @@ class Restoring(QObject):
     # Making it again
 
     def _run(self, recipe: Recipe) -> None:
-        """Queue its runs, those that they go on from first; what is there already is looked at."""
+        """Queue its runs, those that they go on from first; what is there already, or known, is looked at."""
         runs, shown = self._window.state.runs, recipe.shown
         last = 0
         for row in recipe.requests:
             assert not isinstance(row, NoiseRequest | InspectImage)
             for request in lineage(row):
-                same = [run.job for run in runs.values() if run.request == request and run.state == "finished"]
+                same = [run.job for run in runs.values() if run.request == request and run.state not in ENDED_EARLY]
                 last = same[-1] if same else self._window.bridge.submit(request)
-        if last in runs:
-            self._look_at(runs[last], min(shown.step, runs[last].stored), shown)
-        else:
+        known = runs.get(last)
+        if known is None or known.state != "finished":
             self._jobs[last] = shown
+        if known is not None:
+            self._look_at(known, min(shown.step, known.stored), shown)
 
     def _look_at(self, run: Run, step: int, shown: Shown | None = None) -> None:
         frame = shown.cells[0] if shown is not None and shown.cells and isinstance(run.request, MorphRequest) else 0

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+from functools import cache
 from pathlib import Path
 
 from core.classifier_folder import BUNDLED as BUNDLED_CLASSIFIERS
@@ -44,14 +45,18 @@ def remember(ref: ModelRef, path: Path | str) -> None:
 def place_of(ref: ModelRef) -> str | None:
     """The name of the bundled model or classifier of this hash, else the path where it lay last; None where that is
     not known, or nothing is there any more."""
-    for name in bundled_models():
-        if read_info(name).ref.sha256 == ref.sha256:
-            return name
-    for name in bundled_classifiers():
-        if read_classifier(name).ref.sha256 == ref.sha256:
-            return name
+    bundled = _bundled(bundled_models(), bundled_classifiers())
+    if ref.sha256 in bundled:
+        return bundled[ref.sha256]
     place = _read().get(ref.sha256)
     return place if place is not None and os.path.exists(place) else None
+
+
+@cache
+def _bundled(models: tuple[str, ...], classifiers: tuple[str, ...]) -> dict[str, str]:
+    """The names of what comes with the program, by hash; it does not change while the program runs."""
+    named = {read_info(name).ref.sha256: name for name in models}
+    return named | {read_classifier(name).ref.sha256: name for name in classifiers}
 
 
 def _read() -> dict[str, str]:

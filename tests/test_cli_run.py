@@ -32,8 +32,8 @@ from core.messages import (
     RunEnded,
 )
 from core.paths import model_timesteps, partial_timesteps
-from core.recipe import Recipe, Shown, of_request, read_recipe
-from core.render import grid, write_animation, write_png
+from core.recipe import Recipe, Shown, as_sheet, of_request, read_recipe
+from core.render import contact_sheet, grid, write_animation, write_png
 from core.requests import (
     ClassifierSpec,
     Conversion,
@@ -272,6 +272,14 @@ def test_that_a_morph_comes_back_as_a_grid_a_frame_and_a_film(
             shown.seek(frame)
             assert np.array_equal(np.asarray(shown.convert("L"))[::2, ::2], frames[frame, ..., 0])
     assert read_recipe(Path("again.webp")) == film
+
+
+def test_that_a_sheet_comes_back_with_its_names(window: Window, again) -> None:
+    request = window.morph()
+    job = window.made(request)
+    frames = np.concatenate([window.state(job, STEPS, frame).x_t for frame in (0, 2, 4)])
+    sheet = as_sheet(Recipe(request, Shown(step=STEPS, cells=(0, 2, 4))), ["A", "½", "B"], 2, 3)
+    assert np.array_equal(again(sheet), contact_sheet(frames, ["A", "½", "B"], 2, 3))
 
 
 def test_that_a_look_at_a_noised_picture_comes_back(window: Window, again) -> None:

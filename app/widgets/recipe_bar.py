@@ -84,9 +84,9 @@ class RecipeBar(QFrame):
         self._words = label("")
         self._words.setTextFormat(Qt.TextFormat.PlainText)  # a stranger's names are in it
         self._words.setWordWrap(True)
-        self.restore = QPushButton("Restore")
+        self.restore = QPushButton("Restore all")
         self.restore.setToolTip("Open its model, set all as it was, and make it again")
-        self.choose = QPushButton("Restore…")
+        self.choose = QPushButton("Restore some…")
         self.choose.setToolTip("Choose which of its settings are taken")
         self.use = QPushButton("Use as picture")
         self.close_button = QPushButton("Close")

@@ -12,14 +12,14 @@ from core.cli.bench import check_outputs, named, outputs
 from core.cli.output import Progress, report
 from core.codec import to_json
 from core.errors import Refusal
-from core.recipe import Recipe, Shown, as_values, from_text, read_recipe
+from core.recipe import PROGRAM, Recipe, Shown, as_values, from_text, read_recipe
 from core.render import ANIMATIONS, write_animation, write_npy, write_png
 
 
 def run(options: argparse.Namespace) -> int:
     """Read the recipe, find what it names, make it, write and report; raises Refusal."""
     check_outputs(options, ".png", *ANIMATIONS)
-    recipe = _read(options.recipe)
+    recipe = replace(_read(options.recipe), program=PROGRAM)
     from core.device import pick_device  # torch: after what can be refused without it
     from core.replay import library_for, made
 

@@ -275,6 +275,21 @@ def test_that_a_run_that_is_there_is_gone_to(window: MainWindow, tmp_path: Path)
     assert (window.state.cursor.stage, window.state.cursor.run, window.state.cursor.step) == ("denoise", job, 1)
 
 
+def test_that_a_run_of_the_session_before_is_gone_to_and_not_asked_for_twice(
+    window: MainWindow, qtbot: QtBot, tmp_path: Path
+) -> None:
+    job = window.bridge.submit(SAMPLE)
+    window.bridge.begin(job)
+    window.state.move(stage="forward", run=None)
+    window.state.put_run(replace(window.state.runs[job], state="kept"))
+    dropped(window, Recipe(SAMPLE, Shown("x_t", 2)), tmp_path)
+    restore(window)
+    assert window.bridge.submitted == [SAMPLE]
+    assert (window.state.cursor.run, window.state.cursor.step) == (job, 0)
+    window.bridge.run_to_end(job)
+    qtbot.waitUntil(lambda: window.state.cursor.step == 2)
+
+
 def test_that_the_runs_a_branch_goes_on_from_come_first(window: MainWindow, tmp_path: Path) -> None:
     branch = replace(SAMPLE, start=FromStep(SAMPLE, 1), timesteps=(600, 300), guidance=0.0)
     dropped(window, of_request(branch), tmp_path)
