@@ -29,7 +29,7 @@ from core.weights_file import compare
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-_NETS = ("init_conv.weight", "net.init_conv.weight", "input_block.weight", "to_patch.0.weight")
+_NETS = ("init_conv.weight", "net.init_conv.weight", "input_block.weight")
 _TIMES = ("time_mlp.1.weight", "net.time_mlp.1.weight", "to_time_emb.1.weight", "classes_emb.weight")
 _PREDICTIONS: dict[PredictionKind, str] = {
     "eps": "the noise (pred_noise)",
@@ -131,7 +131,7 @@ def _size_question(config: LucidrainsConfig) -> Question:
 
 def _asked_schedule(asking: Asking) -> ScheduleSpec:
     """Of a network that was saved without its diffusion."""
-    why = "The file holds the network alone; sigmoid is the package’s default, and 1000 timesteps are."
+    why = "The file holds the network alone; the package’s defaults are the sigmoid schedule and 1000 timesteps."
     choices = (Choice("sigmoid", "sigmoid"), Choice("cosine", "cosine"), Choice("linear", "linear"))
     name = asking.settle(Question("schedule", "Noise schedule", "sigmoid", why, choices))
     T = int(asking.settle(Question("timesteps", "Timesteps", "1000", why, low=2, high=MAX_T)))

@@ -67,7 +67,7 @@ def anatomy(shapes: Shapes) -> Anatomy:
         raise _refusal("weighs two predictions (WeightedObjectiveGaussianDiffusion)")
     if answered not in (channels, 2 * channels):
         raise _strange(f"{given} channels in, {answered} out")
-    attention = [_attention(shapes, f"downs.{level}.2", level) for level in range(levels)]
+    attention = [_attention(shapes, f"downs.{level}.2") for level in range(levels)]
     config = LucidrainsConfig(
         time_width=hidden // 4,
         first_width=first,
@@ -154,7 +154,7 @@ def _level(config: LucidrainsConfig, name: str) -> int:
     return int(place[2]) if place[1] == "downs" else config.levels - 1 - int(place[2])
 
 
-def _attention(shapes: Shapes, place: str, level: int) -> tuple[int, int, int, bool]:
+def _attention(shapes: Shapes, place: str) -> tuple[int, int, int, bool]:
     """Heads, their width, how many learned keys there are, and whether it is full attention."""
     is_full = f"{place}.to_out.weight" in shapes
     memory = shapes.get(f"{place}.mem_kv")
