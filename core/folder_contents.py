@@ -40,7 +40,7 @@ _OLD_FIELDS = {
     "num_head_channels": "attention_head_dim",
 }
 _OLD_CLASS = "UNetUnconditionalModel"
-_FILES = (".safetensors", ".pt", ".pth", ".ckpt")
+_FILES = (".safetensors", ".pt", ".pth", ".ckpt", ".bin")
 _EMA_FIELDS = {
     *("decay", "min_decay", "optimization_step", "update_after_step", "use_ema_warmup", "inv_gamma", "power"),
     *("collected_params", "model_cls", "model_config"),

@@ -72,12 +72,21 @@ def find_model(name_or_path: str | Path) -> Path:
     if path.name in _PARTS and any((path.parent / part / "config.json").is_file() for part in _PARTS):
         path = path.parent
     if os.path.isdir(path):
-        return path
+        return _snapshot(path)
     names = ", ".join(bundled_models()) or "none"
     raise Refusal(
         f"There is no model “{name_or_path}”. Give a model's folder, a file of weights, or one of the bundled names: "
         f"{names}."
     )
+
+
+def _snapshot(folder: Path) -> Path:
+    """The state of a model that the hub's cache keeps in a folder (models--google--ddpm-cat-256), else the folder."""
+    snapshots = folder / "snapshots"
+    if not folder.name.startswith("models--") or not snapshots.is_dir():
+        return folder
+    newest = sorted((path for path in snapshots.iterdir() if path.is_dir()), key=lambda path: path.stat().st_mtime)
+    return newest[-1] if newest else folder
 
 
 def _belongs_to_folder(path: Path) -> bool:

@@ -229,6 +229,16 @@ def test_that_a_folder_says_what_it_is(folder: Path) -> None:
     assert {fact.origin for fact in describe(folder).facts if fact.name == "noise schedule"} == {"assumed"}
 
 
+def test_that_a_model_in_the_hub_s_cache_opens_by_the_folder_that_bears_its_name(folder: Path, tmp_path: Path) -> None:
+    home = tmp_path / "models--someone--tiny"
+    shutil.copytree(folder, home / "snapshots" / "0123")
+    (home / "blobs").mkdir()
+    weights_file = home / "snapshots" / "0123" / "unet" / f"{STEM}.safetensors"
+    weights_file.rename(home / "blobs" / "abcd")
+    weights_file.symlink_to("../../../blobs/abcd")
+    assert_exact(open_model(home))
+
+
 def test_that_a_tensor_under_two_names_is_refused(folder: Path) -> None:
     name = "mid_block.attentions.0.to_q.bias"
     twice = {**weights(folder), name.replace("to_q", "query"): torch.ones(16)}
