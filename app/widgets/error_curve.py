@@ -16,7 +16,7 @@ from app.widgets.axes import decade_text, decades
 from app.widgets.drawn_plot import DrawnPlot, Table
 
 STEPS = (10, 20, 50, 100, 200, 500, 1000)
-LEFT, RIGHT, TOP, BOTTOM = 34, 8, 18, 16
+LEFT, RIGHT, TOP, BOTTOM = 34, 8, 26, 16
 NEAR = 9.0
 """Pixels around a point in which it is hit."""
 RADIUS = 4.0
