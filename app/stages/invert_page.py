@@ -43,7 +43,7 @@ class InvertPage(Stage):
     def __init__(self, state: AppState, bridge: Bridge, parent: QWidget | None = None) -> None:
         super().__init__(state, parent)
         self._bridge = bridge
-        self._active = False
+        self._active = self._is_made = False
         self._follows = True
         """Whether the cursor goes along with a run that is under way, until the person goes back in it."""
         self._planned: InvertRequest | SampleRequest | None = None
@@ -69,6 +69,7 @@ class InvertPage(Stage):
         self.controls.seed.set_seed(state.seed)
         self.instruments.show_idea(state.schedule)
         self._model_changed()
+        self._is_made = True
 
     def _lay_out(self) -> None:
         beside, buttons = self.controls.more.add_beside, self.buttons
@@ -177,7 +178,8 @@ class InvertPage(Stage):
         self._last = None
         self._follows = False
         run = self._run()
-        if run is not None and (self._active or run.job not in self._edits):  # Denoise shows those of SDEdit as well
+        is_left = self._active or run is None or run.job not in self._edits  # Denoise shows those of SDEdit as well
+        if run is not None and is_left and self._is_made:  # a stage that is made for a run stays on it
             self.state.move(run=None, step=0)
         self.plan.scene = None
 

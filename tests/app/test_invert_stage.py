@@ -9,12 +9,14 @@ import pytest
 
 from app.stages.invert import InvertStage
 from app.state import AppState
+from app.window import STAGES
 from core.images import from_pixels
 from core.inversion_plan import reconstruction
 from core.levels import CLEAN
 from core.measures import mean_squared_error, psnr
 from core.messages import EngineState, Status
 from core.requests import Conversion, FromImage, FromLatent, ImageRef, InspectStep, InvertRequest, SamplerSpec
+from tests.app.conftest import shown_window
 from tests.app.fake_engine import DIGITS, Dock, FakeBridge, gradient
 
 GREY = Conversion((32, 32), 1)
@@ -649,6 +651,21 @@ def test_that_the_openai_convention_comes_home_from_t_0(scene):
     assert stage.transport.times == (0, 200, 400, 600, 800, 600, 400, 200, 0, -1)
     assert stage.display.scene.walk.levels[-1] == CLEAN
     assert state.cursor.step == 5
+
+
+def test_that_an_inversion_can_be_gone_to_before_the_stage_was_ever_shown(qtbot):
+    window = shown_window(qtbot, STAGES)
+    window.state.set_image(gradient())
+    window.bridge.ready()
+    up = InvertRequest(
+        DIGITS.ref, DIGITS.schedule, (300, 600), "leading", (ImageRef("b" * 64, Conversion((32, 32), 1)),), (3,)
+    )
+    job = window.bridge.submit(up)
+    window.bridge.run_to_end(job)
+    window.state.move(stage="invert", run=job, step=1, t=300)
+    assert (window.state.cursor.run, window.state.cursor.step) == (job, 1)
+    assert window.stage.view.x_t.content is not None
+    assert sum(isinstance(stage, InvertStage) for stage in window.stages()) == 1
 
 
 def test_that_every_control_can_be_reached_and_named(scene):
