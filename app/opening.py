@@ -184,8 +184,12 @@ class Opening(QObject):
 
     def _choose_copy(self, path: str, answers: Answers) -> None:
         dialog = self._new_folder("Save a safe copy", Path(path).stem)
-        dialog.fileSelected.connect(lambda folder: self._window.bridge.save_copy(path, answers, folder))
+        dialog.fileSelected.connect(lambda folder: self._save_copy(path, answers, folder))
         open_dialog(dialog)
+
+    def _save_copy(self, path: str, answers: Answers, folder: str) -> None:
+        self._wanted = path
+        self._window.bridge.save_copy(path, answers, folder)
 
     def _new_folder(self, title: str, name: str) -> QFileDialog:
         dialog = QFileDialog(self._window, title, name)

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
 from core.checkpoints.description import Description, Fact, Origin
-from core.folder_contents import FolderContents
+from core.folder_contents import OWN_FILE, FolderContents
+from core.folder_weights import inside
+from core.json_file import read_json
 from core.lucidrains_config import LucidrainsConfig
 
+_LONGEST, _MOST = 200, 50
 _PREDICTIONS = {"eps": "the noise", "x0": "the clean picture", "v": "v", "mean": "the mean of the step back"}
 
 
@@ -24,6 +30,7 @@ def described(contents: FolderContents) -> Description:
     if info.labels:
         facts.append(Fact("classes", str(len(info.labels)), "file"))
     facts.append(Fact("weights", ", ".join(contents.files), "file"))
+    facts += _of_the_original(contents)
     return Description(
         kind="model",
         family=f"{kind} folder",
@@ -34,3 +41,17 @@ def described(contents: FolderContents) -> Description:
         parameters=info.parameters,
         nbytes=sum(file.nbytes for file in contents.weights),
     )
+
+
+def _of_the_original(contents: FolderContents) -> Iterator[Fact]:
+    """Of a copy of a checkpoint: what that was, and what was answered or guessed of it."""
+    own = inside(contents.folder, OWN_FILE)
+    made = None if own is None else read_json(own).get("provenance")
+    if not isinstance(made, dict) or not isinstance(made.get("file"), str) or not isinstance(made.get("format"), str):
+        return
+    yield Fact("copied from", f"{made['file'][:_LONGEST]} ({made['format'][:_LONGEST]})", "file")
+    stored = made.get("facts")
+    for fact in stored[:_MOST] if isinstance(stored, list) else []:
+        said: list[Any] = [fact.get(name) for name in ("name", "value", "origin")] if isinstance(fact, dict) else []
+        if len(said) == 3 and all(isinstance(word, str) for word in said) and said[2] in ("answered", "guessed"):
+            yield Fact(said[0][:_LONGEST], said[1][:_LONGEST], said[2])

@@ -109,6 +109,8 @@ def test_that_a_safe_copy_is_asked_a_place_for_and_gets_the_answers(
     shown[0].fileSelected.emit(str(tmp_path / "copy"))
     expected = ("/models/mine.pt", {"heads": "4", "size": "64"}, str(tmp_path / "copy"))
     assert window.bridge.calls[-1] == ("save_copy", expected)
+    window.bridge.message.emit(ModelLoading("mine.pt", 1 << 20, 2 << 20))
+    assert window.status_line.loading.words == "1 of 2 MiB"
     window.bridge.message.emit(ModelExported("mine", str(tmp_path / "copy")))
     assert "copy holds the model “mine”" in window.status_line._hint.text()
     shown[0].deleteLater()

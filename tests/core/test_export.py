@@ -13,6 +13,7 @@ import torch
 
 from core.checkpoints.description import Description, Fact
 from core.checkpoints.export import Source, check_new, diffusers_cannot, export, export_diffusers, save_copy
+from core.checkpoints.opening import describe
 from core.errors import Refusal
 from core.folder_contents import OWN_FILE
 from core.jobs import SampleRun
@@ -143,6 +144,19 @@ def test_that_a_copy_of_a_file_tells_how_it_was_read(tmp_path: Path) -> None:
     assert (provenance["file"], provenance["answers"]) == ("mine.pt", {"heads": "4"})
     assert provenance["facts"] == [{"name": "heads", "value": "4", "origin": "answered"}]
     assert "elsewhere" not in own
+
+
+def test_that_what_was_answered_is_told_of_the_copy_too_and_nonsense_in_its_place_is_not(tmp_path: Path) -> None:
+    facts = (Fact("heads", "4", "answered"), Fact("size", "8", "guessed"), Fact("channels", "8, 16", "shapes"))
+    described = Description("model", "OpenAI guided-diffusion", "mine.pt", facts)
+    save_copy(Made(), tmp_path / "copy", Source(tmp_path / "mine.pt", described, {"heads": "4"}))
+    known = describe(tmp_path / "copy").facts
+    assert known[-3:] == (Fact("copied from", "mine.pt (OpenAI guided-diffusion)", "file"), *facts[:2])
+    own = tmp_path / "copy" / OWN_FILE
+    data = json.loads(own.read_text())
+    for nonsense in (7, [], {"file": 1}, {"file": "a", "format": "b", "facts": [7, {}, {"name": 1}, {"origin": "x"}]}):
+        own.write_text(json.dumps({**data, "provenance": nonsense}))
+        assert {fact.origin for fact in describe(tmp_path / "copy").facts} <= {"file", "assumed"}
 
 
 def test_that_a_copy_of_a_folder_keeps_what_the_folder_told_of_itself(tmp_path: Path, model: Path) -> None:
