@@ -70,12 +70,14 @@ def pictures_of(request: RunRequest) -> tuple[ImageRef, ...]:
 
 
 class KeptRuns(QObject):
-    """Has the run that is looked at made again, under its own number. Signals: ``refused(message, details)``.
+    """Has the run that is looked at made again, under its own number. Signals: ``refused(message, details)``;
+    ``said(str)``, why it is not there yet.
 
     Attributes: ``places``, where in a run the person was, to go back there when it is made again.
     """
 
     refused = Signal(str, str)
+    said = Signal(str)
 
     def __init__(self, state: AppState, bridge: Bridge, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -104,7 +106,11 @@ class KeptRuns(QObject):
         run = None if job is None else self._state.runs.get(job)
         if job != self._refused or self._model is not self._state.model:
             self._refused, self._model = None, self._state.model
-        if run is not None and run.state == KEPT and self._state.model is not None and job != self._refused:
+        if run is None or run.state != KEPT:
+            return
+        if self._state.model is None:
+            self.said.emit(f"{self._state.name_of(run.job)} is from before: it is made again when its model is there.")
+        elif job != self._refused:
             self._make_again(run)
 
     def _make_again(self, run: Run) -> None:
@@ -161,6 +167,7 @@ class KeptRuns(QObject):
     def _go_back(self, job: int, place: Cursor) -> None:
         """To where the person was in a run, unless they have gone elsewhere meanwhile."""
         run, cursor = self._state.runs.get(job), self._state.cursor
-        if run is not None and cursor.run == job and cursor.step >= min(run.stored, run.steps):
+        is_untouched = cursor.step == 0 or run is None or cursor.step >= min(run.stored, run.steps)
+        if run is not None and cursor.run == job and is_untouched:
             step = min(place.step, run.steps)
             self._state.move(step=step, t=int(run.path[step].t), frame=place.frame)

@@ -89,6 +89,11 @@ class SessionFolder:
         write_file(self._path(0), lambda stream: stream.write(_text(data)))
         self._sweep()
 
+    def size(self, session: Session) -> int:
+        """Bytes of a session's pictures on the disk."""
+        paths = (self.folder / "pictures" / f"{sha256}.png" for sha256 in session.pictures)
+        return sum(path.stat().st_size for path in paths if path.exists())
+
     def picture(self, sha256: str, name: str) -> OpenedImage:
         """A picture of the session. Raises Refusal where it is not there, or is another."""
         try:

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 SAVE_MS = 5000
 """From a change until it is on the disk, and a little."""
 THUMBNAIL_SIDE = 96
+AT_ONCE = 2_000_000
+"""Bytes of pictures that are opened faster than anybody could see."""
 WORKER = "session"
 
 
@@ -45,10 +47,13 @@ class Sessions(QObject):
         self.folder: SessionFolder | None = None
         self.runs = KeptRuns(window.state, window.bridge, self)
         self.runs.refused.connect(window.show_error)
+        self.runs.said.connect(window.status_line.set_hint)
         self._stages: dict[str, Memento] = {}
         """Settings of stages that have not been shown yet."""
         self._wanted: Session | None = None
         """Whose crop is to be taken up again when its picture meets its model."""
+        self._place: Cursor | None = None
+        """The run that was looked at, until its model is there."""
         self._thumbnails: dict[int, OpenedImage] = {}
         self._is_saving = self._is_restoring = self._has_ended = False
         self._later = QTimer(self, singleShot=True, interval=SAVE_MS)
@@ -61,6 +66,7 @@ class Sessions(QObject):
         ):
             told.connect(self.change)
         state.conversion_changed.connect(self._take_up_crop)
+        state.model_changed.connect(self._model_came)
         window.stage_made.connect(self._made)
         for stage in window.stages():
             self._made(stage)
@@ -118,7 +124,11 @@ class Sessions(QObject):
                 self._is_restoring = False
             folder.succeed()
 
-        self._window.bridge.in_background(work, done, self._failed, WORKER)
+        if folder.size(session) <= AT_ONCE:  # before the engine's imports slow all threads down
+            work()
+            done(None)
+        else:
+            self._window.bridge.in_background(work, done, self._failed, WORKER)
 
     def put_back(self, session: Session, pictures: Mapping[str, OpenedImage], *, has_picture: bool = False) -> None:
         """Show a session whose pictures are there. Runs of the history stay, the session's come after them."""
@@ -176,6 +186,19 @@ class Sessions(QObject):
             self.runs.places[run] = cursor
             t = int(self._state.runs[run].path[0].t)
             self._state.move(stage=cursor.stage, run=run, step=0, t=t, shown_t=t, frame=cursor.frame)
+            self._place = self._state.cursor if self._state.model is None else None
+
+    @Slot()
+    def _model_came(self) -> None:
+        """A picture that meets its model may have taken the place of the run that was looked at: it comes back."""
+        place, self._place = self._place, None
+        if place is not None and self._state.model is not None:
+            QTimer.singleShot(0, self, lambda: self._return(place))
+
+    def _return(self, place: Cursor) -> None:
+        cursor = self._state.cursor
+        if (cursor.stage, cursor.run) == (place.stage, None) and place.run in self._state.runs:
+            self._state.move(run=place.run, step=0, t=place.t, shown_t=place.t, frame=place.frame)
 
     @Slot(object)
     def _made(self, stage: Stage) -> None:

@@ -10,12 +10,13 @@ from PySide6.QtWidgets import QPushButton, QWidget
 
 from app.stages.invert_page import BACK_HINT, InvertPage
 from app.stages.invert_plan import why_not
+from app.stages.invert_record import is_reconstruction
 from app.stages.invert_scene import inversion_before
 from app.stages.readiness import WAITING_HINT, Readiness, live_run, pause_or_resume
 from app.state import AppState, Run
 from core.errors import Refusal
 from core.messages import Failed, Preview, Refined, RunEnded, RunPaused
-from core.requests import InvertRequest
+from core.requests import InvertRequest, SampleRequest
 
 if TYPE_CHECKING:
     from app.bridge import Bridge
@@ -213,6 +214,15 @@ class InvertStage(InvertPage):
             if self._active:
                 self.hint_changed.emit(BACK_HINT)
 
+    def _measure_again(self, job: int) -> None:
+        """The way back of an earlier session has been made again: what was known of it is."""
+        down = self.state.runs.get(job)
+        if down is None or not self._is_own(job) or down.state != "finished" or job == self.trips.job:
+            return
+        up = inversion_before(down, self.state.runs) if isinstance(down.request, SampleRequest) else None
+        if up is not None and is_reconstruction(down, up) and self.record.error(up.job) is None:
+            self.record.measure(up, down)
+
     @Slot(object)
     def _receive(self, message: object) -> None:
         self.view.receive(message)
@@ -228,6 +238,7 @@ class InvertStage(InvertPage):
                 if self._follows:
                     self.state.move(step=step, t=int(message.level.t))
             case RunPaused(job=job, step=step) | RunEnded(job=job, steps=step):
+                self._measure_again(job)
                 if looked_at is not None and looked_at.job == job:
                     if self._follows:
                         self.state.move(step=step, t=int(looked_at.path[step].t))
