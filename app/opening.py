@@ -117,7 +117,8 @@ class Opening(QObject):
             self._window.status_line.set_hint("There is no model that more is known of.")
             return
         path = self._window.state.folders.get(model.ref.sha256, "")
-        dialog = self._show(CheckpointDialog(known, opened=True, parent=self._window))
+        asks = Path(path).is_file()  # a folder says all itself
+        dialog = self._show(CheckpointDialog(known, opened=True, changeable=asks, parent=self._window))
         dialog.change_wanted.connect(lambda: self._window.bridge.ask_again(path))
 
     def _ask(self, asked: ModelAsks) -> None:

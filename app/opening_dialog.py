@@ -50,13 +50,16 @@ class CheckpointDialog(QDialog):
         said: Mapping[str, str] | None = None,
         *,
         opened: bool = False,
+        changeable: bool = False,
         parent: QWidget | None = None,
     ) -> None:
-        """``said`` is what was answered before; ``opened`` is true for the page about a model that is open."""
+        """``said`` is what was answered before; ``opened`` is true for the page about a model that is open, whose
+        answers may be ``changeable``."""
         super().__init__(parent)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle(f"About {description.name}" if opened else f"Open {description.name}")
         self._is_open, self._description = opened, description
+        self._can_change = changeable and any(fact.origin in ("answered", "guessed") for fact in description.facts)
         self.questions = Questions(() if opened else description.questions, said)
         self.open_button = PrimaryButton(*_opening(description))
         self.copy_button = QPushButton("Save a safe copy…")
@@ -125,9 +128,8 @@ class CheckpointDialog(QDialog):
         row = QHBoxLayout()
         row.setSpacing(GRID)
         row.addStretch()
-        changeable = any(fact.origin in ("answered", "guessed") for fact in self._description.facts)
         shown = {
-            self.change_button: self._is_open and changeable,
+            self.change_button: self._is_open and self._can_change,
             self.close_button: True,
             self.copy_button: not self._is_open and self._description.kind == "model",
             self.open_button: not self._is_open,

@@ -163,14 +163,16 @@ def test_that_it_is_told_how_far_a_file_is_read_and_that_it_can_be_left(window: 
 
 
 def test_that_what_is_known_of_the_open_model_can_be_looked_at_and_answered_anew(
-    window: MainWindow, qtbot: QtBot
+    window: MainWindow, qtbot: QtBot, tmp_path: Path
 ) -> None:
+    file = tmp_path / "mine.pt"
+    file.write_bytes(b"weights")
     chooser, action = window.sources.models, window.registry["about_model"]
     assert not action.isEnabled()
-    window.state.folders[DIGITS.ref.sha256] = "/models/mine.pt"
+    window.state.folders[DIGITS.ref.sha256] = str(file)
     window.bridge.ready(DIGITS)
     assert chooser.about.isHidden()
-    window.bridge.message.emit(ModelOpened(DIGITS, "/models/mine.pt", ASKED))
+    window.bridge.message.emit(ModelOpened(DIGITS, str(file), ASKED))
     assert chooser.about.text() == "About this model, 1 guess"
     assert "The averaged weights are taken." in chooser.about.toolTip()
     qtbot.mouseClick(chooser.about, Qt.MouseButton.LeftButton)
@@ -180,10 +182,12 @@ def test_that_what_is_known_of_the_open_model_can_be_looked_at_and_answered_anew
     assert not dialog.open_button.isVisible()
     assert "guessed" in words(dialog)
     qtbot.mouseClick(dialog.change_button, Qt.MouseButton.LeftButton)
-    assert window.bridge.calls[-1] == ("ask_again", "/models/mine.pt")
+    assert window.bridge.calls[-1] == ("ask_again", str(file))
+    window.state.folders[DIGITS.ref.sha256] = str(tmp_path)
     action.trigger()
     dialog = window.commands.opening.dialog
     assert dialog is not None
+    assert not dialog.change_button.isVisible()
     qtbot.mouseClick(dialog.close_button, Qt.MouseButton.LeftButton)
     assert window.commands.opening.dialog is None
 
