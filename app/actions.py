@@ -60,6 +60,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("scheme_dark", "View/Appearance", "&Dark", "Light text on dark", "", True, "scheme"),
     Command("scheme_light", "View/Appearance", "&Light", "Dark text on light", "", True, "scheme"),
     Command("reset_layout", "View", "&Reset layout", "The window as it was at the first start", separator=True),
+    Command("palette", "Help", "&Command palette…", "Find and do anything by a few letters", "Ctrl+Shift+P"),
     Command("keyboard", "Help", "&Keyboard", "All keys on one page", "F1"),
     Command("report", "Help", "&Report a problem…", "Versions, device and last error, to copy"),
     Command("open_log", "Help", "Open &log", "Show the log file"),

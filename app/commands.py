@@ -12,6 +12,7 @@ from PySide6.QtCore import QMimeData, QObject, Qt, QUrl, Slot
 from PySide6.QtGui import QDesktopServices, QGuiApplication
 from PySide6.QtWidgets import QFileDialog, QMenu
 
+from app.finding import Finding
 from app.incoming import PICTURE_ENDINGS, Offer, Source, files, is_model, offer, offer_of, source_of, sources
 from app.loader import Loader
 from app.log import Log, logger
@@ -36,7 +37,8 @@ STAGE_COMMANDS = ("stop", "toggle", "step", "branch")
 
 
 class Commands(QObject):
-    """The handlers behind ``window.registry``. Attributes: ``loader``, ``taking``, ``opening``, ``recipes``."""
+    """The handlers behind ``window.registry``. Attributes: ``loader``, ``taking``, ``opening``, ``recipes``,
+    ``finding``."""
 
     def __init__(self, window: MainWindow, log: Log) -> None:
         super().__init__(window)
@@ -46,6 +48,7 @@ class Commands(QObject):
         self.taking = Taking(window)
         self.recipes = Recipes(window)
         self.opening = Opening(window)
+        self.finding = Finding(window)
         self._large: PlotWindow | None = None
         registry = window.registry
         registry.connect_to(

@@ -83,6 +83,17 @@ class Settings:
     def remember_model(self, path: Path) -> None:
         self._remember("recent/models", path)
 
+    @property
+    def recent_commands(self) -> tuple[str, ...]:
+        """What was chosen in the command palette last, newest first."""
+        value = self._store.value("recent/commands")
+        texts = [value] if isinstance(value, str) else value if isinstance(value, list) else []
+        return tuple(text for text in texts if isinstance(text, str))[:RECENT]
+
+    def remember_command(self, key: str) -> None:
+        others = [known for known in self.recent_commands if known != key]
+        self._store.setValue("recent/commands", [key, *others][:RECENT])
+
     def forget_layout(self) -> None:
         self._store.remove("window")
 

@@ -31,7 +31,7 @@ class Surfaces(Protocol):
 
 def style_sheet(c: Surfaces, radius: int, caption: int, title: int) -> str:
     """The whole sheet. Widgets choose their part with dynamic properties: ``role`` is "panel", "primary", "quiet",
-    "caption", "title", "bar", "line", "number", "stage", "flat", "offer" or "error"."""
+    "caption", "title", "bar", "line", "number", "stage", "flat", "offer", "palette" or "error"."""
     chevron = (ICONS / f"chevron-down-{c.name}.svg").as_posix()
     check = (ICONS / f"check-{c.name}.svg").as_posix()
     return f"""
@@ -145,6 +145,7 @@ QStatusBar::item {{ border: none; }}
 QSplitter::handle {{ background: {c.line}; }}
 QToolTip {{ background: {c.raised}; color: {c.text}; border: 1px solid {c.line}; padding: 6px 8px; }}
 QFrame[role="offer"] {{ background: {c.raised}; border: none; border-bottom: 1px solid {c.line}; }}
+QFrame[role="palette"] {{ background: {c.raised}; border: 1px solid {c.quiet}; border-radius: {radius}px; }}
 QFrame[role="error"] {{ background: {c.raised}; border: none; border-left: 3px solid {c.danger};
     border-bottom: 1px solid {c.line}; }}
 """
