@@ -429,3 +429,16 @@ def test_that_sixteen_small_samples_are_three_times_as_large_in_the_smaller_wind
     QApplication.processEvents()
     assert page(stage).descent.isVisible()
     assert stage.view.samples.zoom() == 3
+
+
+def test_that_tab_goes_along_the_pages_names_then_to_their_controls_then_into_the_page(stage) -> None:
+    view, controls = stage.view, page(stage).controls
+    met, widget = [], view.pages._buttons["samples"]
+    while widget is not view.curves.choice.focusProxy():
+        if widget.isVisible() and widget.focusPolicy() & Qt.FocusPolicy.TabFocus:
+            met.append(widget)
+        widget = widget.nextInFocusChain()
+    names = [view.pages._buttons[key] for key in view.pages.offered()]
+    assert met[:2] == names
+    assert met[2:-2] == [controls.kind.focusProxy(), controls.weights.focusProxy(), controls.export]
+    assert met[-2:] == [view.samples, page(stage).descent]
