@@ -5,18 +5,24 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import torch
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QFileDialog, QLabel
+from PySide6.QtWidgets import QApplication, QFileDialog, QLabel
 from pytestqt.qtbot import QtBot
 
+from app.bridge import Bridge
 from app.incoming import offer_of
 from app.opening_dialog import CheckpointDialog, summary
+from app.settings import Settings
+from app.state import AppState
 from app.window import MainWindow
 from core.checkpoints.description import Choice, Description, Fact, Question
 from core.errors import Refusal
 from core.json_file import LFS_MARK
 from core.messages import ModelAsks, ModelExported, ModelLoading, ModelOpened
 from tests.app.fake_engine import DIGITS
+from tests.app.toy_stage import STAGES
+from tests.lookalikes.openai import Options, drawn
 
 HEADS = Question(
     "heads",
@@ -218,6 +224,36 @@ def test_that_a_file_is_chosen_in_a_dialog_of_its_own(window: MainWindow, monkey
 
 def test_that_a_line_sums_up_whose_format_it_is_and_how_large() -> None:
     assert summary(ASKED) == "OpenAI improved-diffusion · 52.5 M parameters · 200 MiB"
+
+
+def test_that_a_file_goes_all_the_way_from_its_name_to_the_open_model_and_is_asked_about_once(
+    qapp: QApplication, qtbot: QtBot, tmp_path: Path
+) -> None:
+    torch.save(drawn(Options(32, (1, 2), (1,), heads=4, times=0.25), 0), tmp_path / "mine.pt")
+    state = AppState()
+    bridge = Bridge(state)
+    window = MainWindow(state, bridge, settings=Settings(), stages=STAGES)
+    state.setParent(window)
+    qtbot.addWidget(window)
+    window.show()
+    bridge.start()
+    try:
+        window.commands.open_path(tmp_path / "mine.pt")
+        qtbot.waitUntil(lambda: window.commands.opening.dialog is not None, timeout=20_000)
+        assert state.model is None
+        qtbot.mouseClick(window.commands.opening.dialog.open_button, Qt.MouseButton.LeftButton)
+        qtbot.waitUntil(lambda: state.model is not None, timeout=20_000)
+        assert state.model.ref.name == "mine"
+        assert state.model.schedule.T == 4000
+        assert window.settings.recent_models == (tmp_path / "mine.pt",)
+        assert window.sources.models.about.text() == "About this model"
+        state.set_model(None)
+        window.commands.open_path(tmp_path / "mine.pt")
+        qtbot.waitUntil(lambda: state.model is not None, timeout=20_000)
+        assert window.commands.opening.dialog is None
+    finally:
+        window.close()
+        assert bridge.shut_down(10)
 
 
 @pytest.mark.parametrize("ending", [".pt", ".pth", ".ckpt", ".bin", ".safetensors", ".pkl"])
