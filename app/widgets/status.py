@@ -58,6 +58,7 @@ class Loading(QWidget):
         self.cancel.setText("Cancel")
         self.cancel.setToolTip("Leave this model; the one before stays open")
         self.cancel.setAccessibleName("Cancel opening the model")
+        self.cancel.setFixedHeight(2 * GRID + 2)  # the line stays as low as it is without
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(GRID)

@@ -84,3 +84,10 @@ def test_that_a_hint_has_the_room_of_figures_that_are_not_there(scene: Scene) ->
     bridge.advance(bridge.submit(REQUEST), 3)
     assert line.fields["rate"].isVisible()
     assert line._hint.shown().endswith("…"), "what runs is told first"
+
+
+def test_that_the_line_is_no_higher_while_a_model_is_opened(scene: Scene) -> None:
+    _, _, line = scene
+    before = line.sizeHint().height()
+    line.loading.tell("large", 1, 2)
+    assert line.sizeHint().height() == before <= 24
