@@ -21,10 +21,23 @@ from core.scheduler_config import SchedulerSays, read_scheduler
 from core.unet_config import UNetConfig
 from core.weights_file import WeightsFile, digest, never
 
-__all__ = ["MAX_NAME", "OWN_FILE", "WEIGHTS", "FolderContents", "inside", "read_folder", "scheduler_of", "weights_of"]
+__all__ = [
+    "MAX_NAME",
+    "OWN_FILE",
+    "WEIGHTS",
+    "WEIGHTS_KEY",
+    "FolderContents",
+    "inside",
+    "read_folder",
+    "scheduler_of",
+    "wanted_weights",
+    "weights_of",
+]
 
 OWN_FILE = "diffuscope.json"
 MAX_NAME = 200
+WEIGHTS_KEY = "weights"
+"""Of the answer that says which weights are wanted."""
 
 _MIDDLE_NORM = "mid_block.attentions.0.group_norm.weight"
 _OLD_FIELDS = {
@@ -50,7 +63,7 @@ _EMA_FIELDS = {
 @dataclass(frozen=True, slots=True)
 class FolderContents:
     """A folder that has been looked through, its weights not yet read. ``has_scheduler`` says whether it has a
-    scheduler's configuration, or that was assumed."""
+    scheduler's configuration, or that was assumed; ``weights_answered`` whether a person chose among its weights."""
 
     folder: Path
     config: NetworkConfig
@@ -58,6 +71,7 @@ class FolderContents:
     info: ModelInfo
     notes: tuple[str, ...]
     has_scheduler: bool = True
+    weights_answered: bool = False
 
     @property
     def files(self) -> tuple[str, ...]:
@@ -72,9 +86,7 @@ def read_folder(folder: Path, answers: Answers | None = None, check: Callable[[]
     raise. Raises Refusal, in words, for what cannot be opened.
     """
     notes: list[str] = []
-    wanted = (answers or {}).get("weights", "")
-    if wanted not in ("", "ema", "raw"):
-        raise Refusal(f"“weights” can be ema or raw, not “{shown(wanted)}”.")
+    wanted = wanted_weights(answers or {})
     index = inside(folder, "model_index.json")
     if index is not None:
         check_pipeline(read_json(index))
@@ -90,7 +102,15 @@ def read_folder(folder: Path, answers: Answers | None = None, check: Callable[[]
     says = scheduler_of(folder, notes)
     info = _info(folder, config, says, weights, notes, check)
     has_scheduler = _scheduler_file(folder) is not None
-    return FolderContents(folder, config, weights, info, (*notes, *says.notes), has_scheduler)
+    return FolderContents(folder, config, weights, info, (*notes, *says.notes), has_scheduler, bool(wanted))
+
+
+def wanted_weights(answers: Answers) -> str:
+    """Which weights are wanted where there are raw and averaged ones: "ema", "raw" or "". Raises Refusal."""
+    wanted = answers.get(WEIGHTS_KEY, "")
+    if wanted not in ("", "ema", "raw"):
+        raise Refusal(f"“{WEIGHTS_KEY}” can be ema or raw, not “{shown(wanted)}”.")
+    return wanted
 
 
 def _home(folder: Path, wanted: str, notes: list[str]) -> Path:

@@ -27,12 +27,17 @@ _PEEK = 2**22
 
 @dataclass(frozen=True, slots=True)
 class Container:
-    """A file that has been looked through. ``loose`` is its state dict, chosen and unwrapped; ``notes`` say how."""
+    """A file that has been looked through. ``loose`` is its state dict, chosen and unwrapped; ``averaged`` says whether
+    it is the average over a training (EMA), which is taken where there is one unless the raw weights are wanted."""
 
     path: Path
     weights: WeightsFile
     loose: Loose
-    notes: tuple[str, ...] = ()
+    averaged: bool = False
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        return ("The averaged weights (EMA) of the file are taken.",) if self.averaged else ()
 
     @property
     def nbytes(self) -> int:
@@ -44,24 +49,29 @@ class Container:
         return self.weights.load(on_progress, check)
 
 
-def open_container(path: str | Path) -> Container:
+def open_container(path: str | Path, wanted: str = "") -> Container:
     """Look through a file of weights: safetensors, or what torch.save writes now or wrote before 2020.
 
+    ``wanted`` is "ema" or "raw" where the file holds both and it matters which; "" takes averages where there are any.
     Raises Refusal, in words that say what it is and what to do, for every other file, and for one that is damaged, or
     that would run anything.
     """
-    path = Path(path)
+    path, averaged = Path(path), wanted != "raw"
     kind = kind_of(path)
     if kind == "safetensors":
-        found = unwrap(dict(look_through(path).stored), path.name)
+        found = unwrap(dict(look_through(path).stored), path.name, averaged)
         stored = {name: value for name, value in found.tensors.items() if isinstance(value, Stored)}
     else:
         pickled = read_zip(path) if kind == "zip" else read_legacy(path)
-        found = unwrap(pickled.value, path.name)
+        found = unwrap(pickled.value, path.name, averaged)
         if len(found.tensors) > MAX_TENSORS:
             raise Refusal(f"{path.name} holds {len(found.tensors)} tensors, more than any network has.")
         notes = {name: value for name, value in found.tensors.items() if isinstance(value, TensorNote)}
         stored = {name: pickled.stored(note) for name, note in notes.items()}
+    if wanted and found.averaged != averaged:
+        raise Refusal(
+            f"{path.name} holds {'no averaged' if averaged else 'averaged'} weights{'' if averaged else ' alone'}."
+        )
     return _container(path, stored, found)
 
 
@@ -76,4 +86,4 @@ def _container(path: Path, stored: dict[str, Stored], found: Unwrapped) -> Conta
             raise ValueError(f"{name} is not small")
         return WeightsFile(path, {name: weights.stored[name]}).load()[name]
 
-    return Container(path, weights, Loose(weights.shapes, peek, path.name, found.extras), found.notes)
+    return Container(path, weights, Loose(weights.shapes, peek, path.name, found.extras), found.averaged)

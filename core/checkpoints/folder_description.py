@@ -29,7 +29,7 @@ def described(contents: FolderContents) -> Description:
     ]
     if info.labels:
         facts.append(Fact("classes", str(len(info.labels)), "file"))
-    facts.append(Fact("weights", ", ".join(contents.files), "file"))
+    facts.append(Fact("weights", ", ".join(contents.files), "answered" if contents.weights_answered else "file"))
     facts += _of_the_original(contents)
     return Description(
         kind="model",

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.checkpoints.container import Container, open_container
-from core.checkpoints.description import Answers, Description
+from core.checkpoints.description import Answers, Description, Fact, Origin
 from core.checkpoints.family import Reading
 from core.checkpoints.folder_description import described
 from core.checkpoints.recognise import recognise
 from core.dataspec import ImageSpec
 from core.errors import Refusal
-from core.folder_contents import MAX_NAME, FolderContents, read_folder
+from core.folder_contents import MAX_NAME, WEIGHTS_KEY, FolderContents, read_folder, wanted_weights
 from core.messages import ClassifierInfo, ModelInfo
 from core.model_folder import OpenModel
 from core.requests import ModelRef
@@ -70,16 +70,22 @@ def open_checkpoint(
 
 
 def _look(path: Path, answers: Answers) -> tuple[Container, Reading]:
-    container = open_container(path)
+    container = open_container(path, wanted_weights(answers))
     reading = recognise(container.loose).read(container.loose, answers)
     container.weights.check_kinds()
+    taken = Fact("weights", "averaged (EMA)" if container.averaged else "raw", _origin(answers))
     description = replace(
         reading.description,
+        facts=(*reading.description.facts, *([taken] if container.averaged or WEIGHTS_KEY in answers else [])),
         notes=(*container.notes, *reading.description.notes, *reading.says.notes),
         tensors=len(container.loose.shapes),
         nbytes=container.nbytes,
     )
     return container, replace(reading, description=description)
+
+
+def _origin(answers: Answers) -> Origin:
+    return "answered" if WEIGHTS_KEY in answers else "assumed"
 
 
 def _try_out(network: nn.Module, container: Container, reading: Reading) -> None:

@@ -24,75 +24,74 @@ BUFFERS = {
 }
 """A schedule's tables, which lucidrains' and others' diffusion modules store beside the network."""
 
-_INSIDE_EMA = ("ema_model.", "shadow.", "module.")
+_SIDE_BY_SIDE = (("ema_model.", "online_model."),)
 _DEPTH = 4
 _ENTRIES = 64  # of a wrapper, which are looked at
 
 
 @dataclass(frozen=True, slots=True)
 class Unwrapped:
-    """Tensors by name without wrappers' prefixes; ``extras`` are plain values stored beside them."""
+    """Tensors by name without wrappers' prefixes; ``extras`` are plain values stored beside them, ``averaged`` says
+    whether they are averages over the training (EMA)."""
 
     tensors: dict[str, Tensor]
     extras: Mapping[str, object] = field(default_factory=dict)
-    notes: tuple[str, ...] = ()
+    averaged: bool = False
 
 
-def unwrap(saved: object, file_name: str) -> Unwrapped:
-    """The weights in what a file holds. Raises Refusal where there are none, or none that is one network."""
+def unwrap(saved: object, file_name: str, averaged: bool = True) -> Unwrapped:
+    """The weights in what a file holds: the averaged ones where there are both, or the raw ones, if not ``averaged``.
+
+    Raises Refusal where there are none, or none that is one network.
+    """
     _refuse_known_others(saved, file_name)
     if isinstance(saved, list | tuple):
-        return _of_list(saved, file_name)
+        return _of_list(saved, file_name, averaged)
     if not isinstance(saved, dict):
         raise _nothing(file_name, saved)
-    return _of_dict(saved, file_name, _DEPTH)
+    return _of_dict(saved, file_name, averaged, _DEPTH)
 
 
-def _of_list(saved: list[Any] | tuple[Any, ...], file_name: str) -> Unwrapped:
+def _of_list(saved: list[Any] | tuple[Any, ...], file_name: str, averaged: bool) -> Unwrapped:
     """What the training code of DDIM saves: [weights, optimiser, epoch, step] and, after a fifth comma, averages."""
     if not 4 <= len(saved) <= 5 or not _are_weights(saved[0]):
         raise _nothing(file_name, saved)
-    averaged = len(saved) == 5 and _are_weights(saved[4])
     step = {"step": saved[3]} if isinstance(saved[3], int) else {}
-    notes = ("The averaged weights (EMA) of the file are taken.",) if averaged else ()
-    return Unwrapped(_without_prefixes(saved[4] if averaged else saved[0]), step, notes)
+    averaged = averaged and len(saved) == 5 and _are_weights(saved[4])
+    return Unwrapped(_without_prefixes(saved[4] if averaged else saved[0]), step, averaged)
 
 
-def _of_dict(saved: Mapping[Any, Any], file_name: str, depth: int) -> Unwrapped:
+def _of_dict(saved: Mapping[Any, Any], file_name: str, averaged: bool, depth: int) -> Unwrapped:
     extras = {key: value for key, value in saved.items() if isinstance(key, str) and _is_plain(value)}
     if _are_weights(saved):
-        tensors, notes = _averaged_half({name: value for name, value in saved.items() if _is_tensor(value)})
-        return Unwrapped(_without_prefixes(tensors), extras, notes)
-    if depth:
-        for name in (*EMA_NAMES, *RAW_NAMES):
-            inner = saved.get(name)
-            if isinstance(inner, dict) and _leads_to_weights(inner, depth, set()):
-                unwrapped = _of_dict(inner, file_name, depth - 1)
-                averaged = name in EMA_NAMES and not unwrapped.notes
-                notes = ("The averaged weights (EMA) of the file are taken.",) if averaged else ()
-                return Unwrapped(unwrapped.tensors, {**extras, **unwrapped.extras}, (*notes, *unwrapped.notes))
+        tensors, are_averages = _half({name: value for name, value in saved.items() if _is_tensor(value)}, averaged)
+        return Unwrapped(_without_prefixes(tensors), extras, are_averages)
+    names = (*EMA_NAMES, *RAW_NAMES) if averaged else (*RAW_NAMES, *EMA_NAMES)
     entries = list(saved.items())[:_ENTRIES]
-    networks = [name for name, value in entries if isinstance(name, str) and _are_weights(value)]
-    if len(networks) == 1:
-        unwrapped = _of_dict(saved[networks[0]], file_name, 0)
-        return Unwrapped(unwrapped.tensors, {**extras, **unwrapped.extras}, unwrapped.notes)
-    if networks:
-        raise Refusal(
-            f"{file_name} holds several networks ({', '.join(shown(name, 30) for name in networks[:5])}), and which of "
-            "them draws is not said. Save the one that does alone, and open that file."
-        )
-    raise _nothing(file_name, saved)
+    inner = next((name for name in names if _leads_to_weights(saved.get(name), depth, set())), None)
+    if inner is None or not depth:
+        networks = [name for name, value in entries if isinstance(name, str) and _are_weights(value)]
+        if len(networks) > 1:
+            named = ", ".join(shown(name, 30) for name in networks[:5])
+            raise Refusal(
+                f"{file_name} holds several networks ({named}), and which of them draws is not said. "
+                "Save the one that does alone, and open that file."
+            )
+        if not networks:
+            raise _nothing(file_name, saved)
+        inner = networks[0]
+    found = _of_dict(saved[inner], file_name, averaged, depth - 1)
+    return Unwrapped(found.tensors, {**extras, **found.extras}, found.averaged or inner in EMA_NAMES)
 
 
-def _averaged_half(tensors: dict[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """Where raw and averaged weights lie side by side in one dictionary, the averaged ones."""
-    for inside in _INSIDE_EMA[:2]:
-        half = {name.removeprefix(inside): value for name, value in tensors.items() if name.startswith(inside)}
-        if half and len(half) < len(tensors):
-            return half, ("The averaged weights (EMA) of the file are taken.",)
-        if half:
-            return half, ()
-    return tensors, ()
+def _half(tensors: dict[str, Any], averaged: bool) -> tuple[dict[str, Any], bool]:
+    """Where raw and averaged weights lie side by side in one dictionary, those wanted; whether they are averages."""
+    for average, raw in _SIDE_BY_SIDE:
+        wanted = average if averaged or not any(name.startswith(raw) for name in tensors) else raw
+        half = {name.removeprefix(wanted): value for name, value in tensors.items() if name.startswith(wanted)}
+        if half and any(name.startswith(average) for name in tensors):
+            return half, wanted == average
+    return tensors, False
 
 
 def _without_prefixes(tensors: Mapping[str, Any]) -> dict[str, Any]:
@@ -137,13 +136,12 @@ def _nothing(file_name: str, saved: object) -> Refusal:
     )
 
 
-def _leads_to_weights(saved: Mapping[Any, Any], depth: int, seen: set[int]) -> bool:
-    if id(saved) in seen or depth < 0:  # a file can hold itself
+def _leads_to_weights(saved: object, depth: int, seen: set[int]) -> bool:
+    if not isinstance(saved, dict) or id(saved) in seen or depth < 0:  # a file can hold itself
         return False
     seen.add(id(saved))
     return _are_weights(saved) or any(
-        isinstance(saved.get(name), dict) and _leads_to_weights(saved[name], depth - 1, seen)
-        for name in (*EMA_NAMES, *RAW_NAMES)
+        _leads_to_weights(saved.get(name), depth - 1, seen) for name in (*EMA_NAMES, *RAW_NAMES)
     )
 
 

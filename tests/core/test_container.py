@@ -144,6 +144,28 @@ def test_that_the_weights_are_found_in_what_trainings_save(tmp_path: Path, name:
     assert any("EMA" in note for note in container.notes) == averaged
 
 
+BOTH_THERE = ("DDIM's training with averages", "model and ema", "both in one dictionary", "lucidrains")
+
+
+@pytest.mark.parametrize("name", BOTH_THERE)
+def test_that_raw_weights_are_read_where_they_are_wanted(tmp_path: Path, name: str) -> None:
+    torch.save(WRAPPED[name][0], tmp_path / "model.pt")
+    raw = open_container(tmp_path / "model.pt", "raw")
+    assert raw.notes == ()
+    tensors = {name: tensor for name, tensor in raw.load().items() if name != "betas"}
+    assert_same(tensors, weights())
+    assert_same(open_container(tmp_path / "model.pt", "ema").load(), AVERAGED)
+
+
+def test_that_weights_that_are_not_there_are_not_replaced_by_others(tmp_path: Path) -> None:
+    torch.save(weights(), tmp_path / "raw.pt")
+    with pytest.raises(Refusal, match="holds no averaged weights"):
+        open_container(tmp_path / "raw.pt", "ema")
+    torch.save({"ema": AVERAGED}, tmp_path / "ema.pt")
+    with pytest.raises(Refusal, match="holds averaged weights alone"):
+        open_container(tmp_path / "ema.pt", "raw")
+
+
 def test_that_a_schedules_tables_stay_and_plain_values_are_kept_beside_them(tmp_path: Path) -> None:
     tables = {"betas": torch.linspace(0, 1, 4), "model.one.bias": torch.ones(3), "loss_weight": torch.ones(4)}
     container = saved(tmp_path, {"step": 12, "model": tables, "version": "1.9.2", "opt": {}})

@@ -94,6 +94,23 @@ def test_that_answers_are_taken_and_no_longer_asked(tmp_path: Path) -> None:
             describe(tmp_path / "model.safetensors", {**answers, key: wrong})
 
 
+def test_that_a_person_chooses_between_raw_and_averaged_weights(tmp_path: Path) -> None:
+    tensors = drawn(KINDS[0])
+    torch.save({"model": tensors, "ema": {name: 2 * tensor for name, tensor in tensors.items()}}, tmp_path / "both.pt")
+
+    def opened(**answers: str) -> tuple[torch.Tensor, list[tuple[str, str]]]:
+        facts = describe(tmp_path / "both.pt", answers).facts
+        network = open_checkpoint(tmp_path / "both.pt", answers).network
+        return network.conv_in.bias, [(fact.value, fact.origin) for fact in facts if fact.name == "weights"]
+
+    averaged, said = opened()
+    assert torch.equal(averaged, 2 * tensors["conv_in.bias"])
+    assert said == [("averaged (EMA)", "assumed")]
+    raw, said = opened(weights="raw")
+    assert torch.equal(raw, tensors["conv_in.bias"])
+    assert said == [("raw", "answered")]
+
+
 @pytest.mark.parametrize(
     ("widths", "file_name", "best", "size"),
     [

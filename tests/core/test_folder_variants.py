@@ -170,6 +170,8 @@ def test_that_averaged_weights_beside_the_plain_ones_are_a_choice(folder: Path, 
     assert any("Averaged weights lie beside" in note for note in opened.notes) == (variant == "ema")
     wanted = {"ema": "ema", "non_ema": "raw"}[variant]
     chosen = open_model(folder, answers={"weights": wanted})
+    said = {fact.name: fact.origin for fact in describe(folder, {"weights": wanted}).facts}
+    assert said["weights"] == "answered"
     with pytest.raises(Refusal, match="ema or raw"):
         open_model(folder, answers={"weights": "both"})
     assert_exact(chosen, raised(drawn(KIND)))
