@@ -24,6 +24,7 @@ from core.folder_contents import MAX_NAME, OWN_FILE, WEIGHTS, inside, scheduler_
 from core.json_file import Fields, read_json
 from core.messages import ClassifierInfo
 from core.requests import ModelRef, SamplerSpec
+from core.safetensors_file import write_safetensors
 from core.scheduler_config import SchedulerSays, write_scheduler
 from core.weights_file import WeightsFile, digest, fill
 
@@ -104,14 +105,9 @@ def save_classifier(
     JSON object: data, recipe, measured accuracy. Raises Refusal where it cannot be written.
     """
     import torch
-    from safetensors.torch import save
 
     folder = Path(folder)
     dtype = torch.float16 if half else torch.float32
-    tensors = {
-        name: tensor.detach().to("cpu", dtype, copy=True, memory_format=torch.contiguous_format)
-        for name, tensor in network.state_dict().items()
-    }
     own = {
         "format": 1,
         "kind": KIND,
@@ -127,7 +123,8 @@ def save_classifier(
         write_json(staging / KIND / "config.json", network.config.to_json())
         write_json(staging / "scheduler" / "scheduler_config.json", scheduler)
         write_json(staging / OWN_FILE, own)
-        (staging / KIND / f"{WEIGHTS}.safetensors").write_bytes(save(tensors, metadata={"format": "pt"}))
+        with (staging / KIND / f"{WEIGHTS}.safetensors").open("wb") as file:
+            write_safetensors(file, network.state_dict(), {"format": "pt"}, dtype)
     return read_classifier(folder)
 
 

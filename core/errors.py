@@ -26,13 +26,22 @@ class Cancelled(BaseException):
     """The person asked a job to stop. Not an ``Exception``, so that no broad handler swallows it."""
 
 
+NO_MEMORY = (
+    "out of memory",
+    "can't allocate memory",
+    "could not create a primitive",  # oneDNN, of its kernels and their scratch
+    "could not execute a primitive",
+    "could not create a memory",
+)
+
+
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether memory ran out, whoever noticed it: Python, numpy, or torch, which on a CPU says so in words alone."""
     words = str(error).lower()
     return (
         isinstance(error, MemoryError)
         or type(error).__name__ == "OutOfMemoryError"
-        or (isinstance(error, RuntimeError) and ("out of memory" in words or "can't allocate memory" in words))
+        or (isinstance(error, RuntimeError) and any(said in words for said in NO_MEMORY))
     )
 
 

@@ -26,6 +26,7 @@ from core.files import write_json, written_whole
 from core.folder_contents import OWN_FILE, WEIGHTS, read_folder
 from core.messages import ModelInfo
 from core.network_config import NetworkConfig, class_name
+from core.safetensors_file import write_safetensors
 from core.scheduler_config import SchedulerSays, write_scheduler
 from core.weights_file import OnProgress, never, unheard
 
@@ -145,7 +146,6 @@ def save_model(
     ``provenance`` is any JSON object: data, recipe, measured quality. Raises Refusal where it cannot be written.
     """
     import torch
-    from safetensors.torch import save
 
     folder = Path(folder)
     config = replace(network.config, sample_size=(info.event_shape[1], info.event_shape[2]))
@@ -160,16 +160,13 @@ def save_model(
     )
     scheduler = write_scheduler(says)
     dtype = torch.float16 if half else torch.float32
-    tensors = {
-        name: tensor.detach().to("cpu", dtype, copy=True, memory_format=torch.contiguous_format)
-        for name, tensor in network.state_dict().items()
-    }
     with written_whole(folder) as staging:
         write_json(staging / "unet" / "config.json", {"_class_name": class_name(config), **_network_json(config)})
         write_json(staging / "scheduler" / "scheduler_config.json", scheduler)
         write_json(staging / "model_index.json", _index_json(scheduler["_class_name"], class_name(config)))
         write_json(staging / OWN_FILE, _own_json(info, provenance, name))
-        (staging / "unet" / f"{WEIGHTS}.safetensors").write_bytes(save(tensors, metadata={"format": "pt"}))
+        with (staging / "unet" / f"{WEIGHTS}.safetensors").open("wb") as file:
+            write_safetensors(file, network.state_dict(), {"format": "pt"}, dtype)
     return read_info(folder)
 
 

@@ -19,7 +19,10 @@ def forked(work: Callable[[], object], seconds: float = 60) -> int:
     process = multiprocessing.get_context("fork").Process(target=work)
     process.start()
     process.join(seconds)
-    assert process.exitcode is not None, "it did not end"
+    if process.is_alive():
+        process.kill()
+        raise TimeoutError("it did not end")
+    assert process.exitcode is not None
     return process.exitcode
 
 

@@ -1,7 +1,6 @@
 """Safetensors files with a seal, the SHA-256 of all their bytes, so that a single one that was flipped is noticed.
 
-Layout: eight bytes with the length of a JSON header (little-endian), the header, data. The seal stands in the header's
-metadata and is reckoned with zeros in its own place. Torch is needed for writing alone.
+The seal stands in the header's metadata and is reckoned with zeros in its own place. Torch is needed for writing alone.
 """
 
 from __future__ import annotations
@@ -13,6 +12,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from core.safetensors_file import bytes_of, header_of
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -20,16 +21,6 @@ SEAL, FORMAT = "sha256", {"format": "2"}
 BLANK = "0" * 64
 MAX_HEADER = 100_000_000
 PIECE = 1 << 22
-KINDS = {
-    "torch.float64": "F64",
-    "torch.int64": "I64",
-    "torch.float32": "F32",
-    "torch.int32": "I32",
-    "torch.bfloat16": "BF16",
-    "torch.float16": "F16",
-    "torch.uint8": "U8",
-    "torch.bool": "BOOL",
-}
 
 
 class Harmed(ValueError):
@@ -43,24 +34,16 @@ def write_sealed(
 
     Raises OSError where the disk refuses.
     """
-    import torch
-
-    ordered = sorted(tensors.items(), key=lambda item: (-item[1].element_size(), item[0]))  # so that each is aligned
-    header: dict[str, object] = {"__metadata__": {**metadata, **FORMAT, SEAL: BLANK}}
-    end = 0
-    for name, tensor in ordered:
-        first, end = end, end + tensor.numel() * tensor.element_size()
-        header[name] = {"dtype": KINDS[str(tensor.dtype)], "shape": [*tensor.shape], "data_offsets": [first, end]}
-    text = json.dumps(header, separators=(",", ":")).encode()
-    text += b" " * (-len(text) % 8)
-    seal = hashlib.sha256(text)
-    stream.write(len(text).to_bytes(8, "little") + text)
-    for _, tensor in ordered:
-        content = tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data
+    described = {name: (tensor.dtype, tensor.shape) for name, tensor in tensors.items()}
+    ordered, header = header_of(described, {**metadata, **FORMAT, SEAL: BLANK})
+    seal = hashlib.sha256(header[8:])
+    stream.write(header)
+    for name in ordered:
+        content = bytes_of(tensors[name])
         seal.update(content)
         stream.write(content)
         between()
-    stream.seek(8 + text.index(f'"{SEAL}":"{BLANK}"'.encode()) + len(SEAL) + 4)
+    stream.seek(header.index(f'"{SEAL}":"{BLANK}"'.encode()) + len(SEAL) + 4)
     stream.write(seal.hexdigest().encode())
 
 

@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -38,12 +39,16 @@ from core.training.claim import FILE as CLAIM
 from core.training.dataset import PictureFolder
 from core.training.events import Event, PathChanged
 from core.training.journal import Journal
+from core.training.keeping import LATEST, step_of
 from core.training.order import Instruction, TrainOrder
-from core.training.run import train_on_folder
+from core.training.product import ModelProduct
+from core.training.recovery import NotEnoughMemory
+from core.training.run import train_on_folder, whole_work
 from core.training.runs import list_runs, remember
 from core.training.session import NotSaved, TrainingSession
 from core.training.trainer import Trainer
-from tests.core.halves import DATA, TINY, folder_of
+from tests.core.halves import DATA, REQUEST, TINY, folder_of, two_classes
+from tests.forked import forked
 
 
 class Disk:
@@ -288,6 +293,98 @@ def test_that_what_is_learned_does_not_depend_on_the_parts_but_for_rounding(tmp_
         train_on_folder(folder, out, size=8, steps=6, batch=8, network=TINY, precision="float32", on_tick=listen)
         losses[fitting] = heard
     np.testing.assert_allclose(losses[1], losses[8], rtol=1e-4)
+
+
+def test_that_a_step_without_room_for_the_moments_of_its_gradients_is_as_if_it_had_not_begun(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Where memory runs out last in the first step: half of AdamW's moments are there already."""
+    request = replace(REQUEST, steps=3)
+    whole, short = Trainer(request, DATA), Trainer(request, DATA)
+    expected = [step.loss for step in whole.steps()]
+    zeros, left = torch.zeros_like, [5]
+
+    def fails(*others: Any, **more: Any) -> torch.Tensor:
+        left[0] -= 1
+        if left[0] == 0:
+            raise RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory")
+        return zeros(*others, **more)
+
+    with monkeypatch.context() as full:
+        full.setattr(torch, "zeros_like", fails)
+        with pytest.raises(RuntimeError):
+            short.one_step()
+    assert left == [0]
+    assert [step.loss for step in short.steps()] == expected
+    assert all(torch.equal(whole.state()[0][name], value) for name, value in short.state()[0].items())
+
+
+@pytest.mark.parametrize("what", ["write", "save"])
+def test_that_a_training_that_has_no_memory_to_be_saved_pauses_and_loses_nothing(
+    listening, pictures, order, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    toy, is_short = listening(), [False]
+    owner, name = (ModelProduct, "write") if what == "write" else (saving, "save_checkpoint")
+    plain = getattr(owner, name)
+
+    def fails(*others: Any) -> None:
+        if is_short[0]:
+            raise MemoryError
+        plain(*others)
+
+    monkeypatch.setattr(owner, name, fails)
+    job = toy.engine.train(replace(order, save_every=0.0), pictures)
+    toy.wait(lambda: toy.of(TrainingTick))
+    is_short[0] = True
+    toy.wait(lambda: toy.of(RunPaused))
+    assert "not enough memory to save" in toy.of(RunPaused)[-1].reason
+    assert toy.ended(job) is None
+    is_short[0] = False
+    learned = toy.of(RunPaused)[-1].step
+    toy.engine.resume(job)
+    toy.wait(lambda: toy.of(TrainingSaved)[-1].step > learned)
+
+
+def test_that_a_classifier_is_trained_on_where_memory_is_short_for_its_accuracy(
+    order, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*others: Any) -> Any:
+        raise RuntimeError("could not create a primitive")
+
+    monkeypatch.setattr("core.training.product.accuracy", fails)
+    data = two_classes(40)
+    run = TrainingSession(replace(order, steps=3, keep_every=1, task="classifier"), data)
+    told = [event.why for event in run.work() if isinstance(event, PathChanged)]
+    assert [why.partition(": ")[2] for why in told if "memory" in why] == [
+        "how many pictures it recognises is not measured any more"
+    ]
+    assert run.trainer.step == step_of(order.out / LATEST) == 3
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nothing limits a process's memory")
+def test_that_a_training_without_memory_says_so_and_leaves_its_run_whole(order) -> None:
+    import resource
+
+    large = replace(order, steps=2, batch=64, samples=2, sample_every=0.0, save_every=0.0)
+    data, before = two_classes(40), torch.get_num_threads()
+    torch.set_num_threads(1)  # more are not forked with their process
+    Trainer(replace(REQUEST, data_sha256=data.sha256), data)
+
+    def trains() -> None:
+        run = TrainingSession(large, data, network=TINY)
+        events = whole_work(run)
+        next(events)
+        limit = psutil.Process().memory_info().vms
+        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+        with suppress(NotSaved, NotEnoughMemory):  # and nothing else
+            list(events)
+
+    try:
+        assert forked(trains) == 0
+    finally:
+        torch.set_num_threads(before)
+    assert step_of(order.out / LATEST) is not None
+    assert TrainingSession(replace(order, resume=True), data, network=TINY).trainer.step >= 0
 
 
 # ------------------------------------------------------------------------------------------- two at once
