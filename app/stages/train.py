@@ -173,7 +173,7 @@ class TrainStage(Stage):
         if data is None or not self.setup.start.isEnabled():
             return
         try:
-            out = new_run_folder(name_of(settings, data.name, self.state.model)).resolve()
+            out = new_run_folder(name_of(settings, data.name, self.state.model), self.trainings.states()).resolve()
             order = order_of(settings, out, self.state.model)
         except Refusal as refusal:
             self.errors.show_error(str(refusal), refusal.details)
