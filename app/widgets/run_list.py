@@ -182,7 +182,9 @@ class RunList(QListWidget):
     # What the entries show
 
     def thumbnail(self, folder: Path) -> QIcon:
-        return self._pictures.get(folder) or blank(palette().name)
+        """What a run drew last, or one of those that belong together."""
+        within = (icon for run, icon in self._pictures.items() if folder in (run, run.parent))
+        return next(within, None) or blank(palette().name)
 
     def check_state(self, item: RunItem) -> Qt.CheckState | None:
         """Of the box of an entry; None: it has none. The one looked at is compared with, and has none."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
@@ -11,6 +12,7 @@ from PySide6.QtWidgets import QApplication
 
 from app.theme import palette
 from app.widgets.run_entry import done_rect, more_rect
+from app.widgets.run_list import RunList
 from core.training.runs import list_runs, runs_folder
 from tests.app.scenes import training
 from tests.app.test_train_runs import choose, row_of, shown
@@ -150,3 +152,11 @@ def test_that_a_training_that_waits_is_listed_before_it_has_a_folder(scene, fold
     bridge.say(started(course.job, course.folder))
     assert [run.name for run in stage.runs.runs].count(course.name) == 1
     assert course.folder.parent == runs_folder().resolve()
+
+
+def test_that_trainings_that_belong_together_show_what_one_of_them_drew(qtbot):
+    runs = RunList()
+    qtbot.addWidget(runs)
+    runs.set_picture(Path("/runs/ablation/eps"), np.full((8, 8, 3), 70, np.uint8))
+    shown_for = (runs.thumbnail(Path("/runs") / name).pixmap(40, 40).toImage() for name in ("ablation", "another"))
+    assert [image.pixelColor(20, 20).red() for image in shown_for] == [70, 0]
