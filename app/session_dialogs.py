@@ -59,8 +59,8 @@ class SessionFiles(QObject):
 
     def save(self, path: Path) -> None:
         """Write all that is there now to a file, in a worker."""
-        session = strangers(self._sessions.session())
-        data, pictures = to_data(session), self._sessions.pixels(session)
+        session = strangers(self._sessions.contents.session())
+        data, pictures = to_data(session), self._sessions.contents.pixels(session)
 
         def done(_nothing: None) -> None:
             self._window.status_line.set_hint(f"Saved {path}")

@@ -9,17 +9,16 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Qt, QTimer, Slot
 
-from app.kept_runs import AWAITED, KEPT, KeptRuns, kept_run, pictures_of
+from app.kept_runs import KeptRuns, kept_run
 from app.log import logger
 from app.mementos import Memento
-from app.session import KeptRun, Opened, Session, to_data
+from app.session import Session, to_data
+from app.session_contents import Contents
 from app.session_dialogs import SessionFiles
-from app.session_file import Pixels, SessionFolder, take
-from app.state import AppState, Cursor, Run
-from core.conversion import display_pixels
+from app.session_file import SessionFolder, take
+from app.state import AppState, Cursor
 from core.errors import Refusal
-from core.images import OpenedImage, from_pixels
-from core.requests import ModelRef
+from core.images import OpenedImage
 
 if TYPE_CHECKING:
     from app.stages.base import Stage
@@ -37,7 +36,9 @@ class Sessions(QObject):
     """The session of ``window``, which is saved while it changes.
 
     Attributes: ``folder``, where it is kept (None: nowhere); ``runs``, which makes the runs of an earlier one again;
-    ``files``, sessions that are opened and saved by the person.
+    ``files``, sessions that are opened and saved by the person; ``contents``, what there is to keep; ``stages``,
+    settings of stages that have not been shown yet; ``wanted``, a session whose crop is to be taken up again when its
+    picture meets its model.
     """
 
     def __init__(self, window: MainWindow) -> None:
@@ -48,13 +49,11 @@ class Sessions(QObject):
         self.runs = KeptRuns(window.state, window.bridge, self)
         self.runs.refused.connect(window.show_error)
         self.runs.said.connect(window.status_line.set_hint)
-        self._stages: dict[str, Memento] = {}
-        """Settings of stages that have not been shown yet."""
-        self._wanted: Session | None = None
-        """Whose crop is to be taken up again when its picture meets its model."""
+        self.stages: dict[str, Memento] = {}
+        self.wanted: Session | None = None
         self._place: Cursor | None = None
         """The run that was looked at, until its model is there."""
-        self._thumbnails: dict[int, OpenedImage] = {}
+        self.contents = Contents(window, self)
         self._is_saving = self._is_restoring = self._has_ended = False
         self._later = QTimer(self, singleShot=True, interval=SAVE_MS)
         self._later.timeout.connect(self.save)
@@ -139,11 +138,11 @@ class Sessions(QObject):
                 state.folders.setdefault(opened.sha256, opened.folder)
         numbers = self._put_back_runs(session, pictures)
         image = pictures.get(session.image)
-        self._wanted = session
+        self.wanted = session
         state.set_seed(session.seed)
         if image is not None and not has_picture:
             state.set_image(image)
-        self._stages = dict(session.stages)
+        self.stages = dict(session.stages)
         for stage in window.stages():
             self._recall(stage)
         for classifier in session.classifiers:
@@ -171,7 +170,7 @@ class Sessions(QObject):
             state.notes[job] = one.note
             if one.thumbnail in pictures:
                 state.thumbnails[job] = pictures[one.thumbnail].pixels
-                self._thumbnails[job] = pictures[one.thumbnail]
+                self.contents.thumbnails[job] = pictures[one.thumbnail]
             state.put_run(run)
         return numbers
 
@@ -207,7 +206,7 @@ class Sessions(QObject):
 
     def _recall(self, stage: Stage) -> None:
         """What was set in a stage before is set again."""
-        memento = self._stages.pop(stage.key, None)
+        memento = self.stages.pop(stage.key, None)
         if memento is not None:
             lost = stage.recall(memento)
             if lost and not stage.mementos.awaited:
@@ -216,69 +215,16 @@ class Sessions(QObject):
     @Slot()
     def _take_up_crop(self) -> None:
         """How the picture meets the model is decided anew wherever the two meet: then it is as it was."""
-        session, state = self._wanted, self._state
+        session, state = self.wanted, self._state
         if session is None or state.model is None or state.image is None:
             return
-        self._wanted, conversion = None, session.conversion
+        self.wanted, conversion = None, session.conversion
         if conversion is None or state.image.sha256 != session.image:
             return
         if (conversion.channels, *conversion.size) == state.model.event_shape:
             state.set_conversion(conversion)
 
     # Keeping
-
-    def session(self) -> Session:
-        """All that is there now."""
-        state, window = self._state, self._window
-        runs = [run for run in state.runs.values() if run.state != "failed" or run.stored]
-        named = {picture.sha256 for run in runs for picture in pictures_of(run.request)}
-        named |= _ends(window.stages())
-        image = "" if state.image is None else state.image.sha256
-        names = {sha256: one.name for sha256, one in state.pictures.items() if sha256 in named or sha256 == image}
-        kept = tuple(self._kept(run) for run in runs)
-        names |= {self._thumbnails[run.job].sha256: "thumbnail" for run in runs if run.job in self._thumbnails}
-        models = {run.request.model for run in runs}
-        return Session(
-            image=image,
-            pictures=names,
-            conversion=state.conversion if self._wanted is None else self._wanted.conversion,
-            seed=state.seed,
-            cursor=self._cursor(),
-            model=None if state.model is None else self._opened(state.model.ref),
-            models=tuple(self._opened(ref) for ref in models),
-            classifiers=tuple(self._opened(one.ref) for one in state.classifiers),
-            runs=kept,
-            stages=self._stages | {stage.key: stage.memento() for stage in window.stages()},
-            panels=(window.settings.left_panel, window.settings.right_panel),
-        )
-
-    def pixels(self, session: Session) -> dict[str, Pixels]:
-        """The pictures that a session names, by their hash."""
-        known = self._state.pictures | {one.sha256: one for one in self._thumbnails.values()}
-        return {sha256: known[sha256].pixels for sha256 in session.pictures if sha256 in known}
-
-    def _kept(self, run: Run) -> KeptRun:
-        thumbnail = self._state.thumbnails.get(run.job)
-        if thumbnail is not None:
-            known = self._thumbnails.get(run.job)
-            if known is None or known.pixels is not thumbnail:
-                small = from_pixels(display_pixels(thumbnail, THUMBNAIL_SIDE), "thumbnail")
-                self._thumbnails[run.job] = small
-                self._state.thumbnails[run.job] = small.pixels
-        sha256 = self._thumbnails[run.job].sha256 if thumbnail is not None else ""
-        return KeptRun(run.job, run.request, self._state.note(run.job), sha256, run.parent, run.parent_step)
-
-    def _cursor(self) -> Cursor:
-        """Where the person looks; in a run that is being made again, where they will."""
-        cursor = self._state.cursor
-        run = None if cursor.run is None else self._state.runs.get(cursor.run)
-        place = None if run is None else self.runs.places.get(run.job)
-        if run is not None and place is not None and run.state in (KEPT, AWAITED, "running"):
-            return replace(cursor, step=place.step, frame=place.frame)
-        return cursor
-
-    def _opened(self, ref: ModelRef) -> Opened:
-        return Opened(ref.name, ref.sha256, self._state.folders.get(ref.sha256, ""))
 
     @Slot()
     def change(self) -> None:
@@ -294,8 +240,8 @@ class Sessions(QObject):
         if self._is_saving:
             self._later.start()
             return
-        folder, session = self.folder, self.session()
-        data, pictures = to_data(session), self.pixels(session)
+        folder, session = self.folder, self.contents.session()
+        data, pictures = to_data(session), self.contents.pixels(session)
         self._window.keep_layout()
         self._is_saving = True
         self._window.bridge.in_background(lambda: folder.write(data, pictures), self._saved, self._not_saved, WORKER)
@@ -322,9 +268,9 @@ class Sessions(QObject):
         if self._is_restoring:  # what is on the disk is more than what is here
             self.folder.release()
             return
-        session = replace(self.session(), is_closed=True)
+        session = replace(self.contents.session(), is_closed=True)
         try:
-            self.folder.write(to_data(session), self.pixels(session))
+            self.folder.write(to_data(session), self.contents.pixels(session))
         except Refusal as refusal:
             logger.error("the session was not saved: %s", refusal)
         self.folder.release()
@@ -332,15 +278,3 @@ class Sessions(QObject):
     def _say_damaged(self, is_older: bool) -> None:
         words = "an earlier one is shown" if is_older else "this one begins anew"
         self._window.told.tell(f"The last session is damaged and cannot be restored: {words}.")
-
-
-def _ends(stages: tuple[Stage, ...]) -> set[str]:
-    """The pictures that are end points in Morph."""
-    found: set[str] = set()
-    for stage in stages:
-        points = stage.memento().get("ends") if stage.key == "morph" else None
-        for point in points if isinstance(points, list) else ():
-            picture = point.get("picture") if isinstance(point, dict) else None
-            if isinstance(picture, str):
-                found.add(picture)
-    return found

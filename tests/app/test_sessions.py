@@ -316,3 +316,19 @@ def test_that_a_window_without_a_session_saves_nothing(window) -> None:
     window.sessions.change()
     window.sessions.save()
     assert window.sessions.folder is None
+
+
+@pytest.mark.parametrize(("request_", "stage"), [(MORPH, "morph"), (INVERSION, "invert"), (REQUEST, "denoise")])
+def test_that_a_run_of_every_stage_can_be_chosen_and_is_made_again(opened, qtbot, request_, stage) -> None:
+    window = opened()
+    window.bridge.ready()
+    job = window.bridge.reserve(3)
+    window.state.put_run(kept_run(job, request_))
+    window.history.setCurrentItem(window.history._items[job])
+    qtbot.wait(10)
+    assert window.state.cursor.stage == stage
+    assert ("submit", job) in window.bridge.calls
+    window.bridge.run_to_end(job)
+    assert window.state.runs[job].state == "finished"
+    assert not window.stage.errors.message()
+    closed(window)

@@ -74,7 +74,7 @@ def look(diary: Path) -> int:
         shown = time.time()
         await until(lambda: not window.sessions._is_restoring)
         state = window.state
-        found = window.sessions.session()
+        found = window.sessions.contents.session()
         made = {stage.key: stage.memento() for stage in window.stages()}
         settings = {**found.stages, **made}.get("denoise", {})
         note(diary, "restored", time.time() - shown)
