@@ -96,6 +96,7 @@ class Actions(QObject):
         self._commands: dict[str, Command] = {}
         self._actions: dict[str, QAction] = {}
         self._groups: dict[str, QActionGroup] = {}
+        self._keys: dict[str, str] = {}
         for command in commands:
             self.add(command)
 
@@ -114,17 +115,37 @@ class Actions(QObject):
                 raise ValueError(f"{command.id!r} and {other.id!r} share the keys {command.shortcut}")
         action = QAction(command.text, self)
         action.setObjectName(command.id)
-        action.setToolTip(f"{command.tooltip} ({command.shortcut})" if command.shortcut else command.tooltip)
         action.setCheckable(command.checkable)
-        if command.shortcut:
-            both = dict.fromkeys((command.shortcut, command.shortcut.replace("Enter", "Return")))  # keypad and main key
-            action.setShortcuts([QKeySequence(keys) for keys in both])
         if command.group:
             self._groups.setdefault(command.group, QActionGroup(self)).addAction(action)
         self._commands[command.id] = command
         self._actions[command.id] = action
         self._window.addAction(action)
+        self.set_keys(command.id, command.shortcut)
         return action
+
+    def keys(self, command: str) -> str:
+        """Its keys as they are now ("Ctrl+O"); "" for none."""
+        return self._keys[command]
+
+    def default_keys(self, command: str) -> str:
+        """The keys it comes with."""
+        return self._commands[command].shortcut
+
+    def holder(self, keys: str) -> str | None:
+        """The command that has these keys."""
+        wanted = QKeySequence(keys)
+        return next((one for one, its in self._keys.items() if keys and its and QKeySequence(its) == wanted), None)
+
+    def set_keys(self, command: str, keys: str) -> None:
+        """Give a command other keys, "" for none; ValueError where they are another's."""
+        if self.holder(keys) not in (None, command):
+            raise ValueError(f"{command!r} and {self.holder(keys)!r} share the keys {keys}")
+        self._keys[command] = keys
+        both = dict.fromkeys((keys, keys.replace("Enter", "Return"))) if keys else ()  # keypad and main key
+        self._actions[command].setShortcuts([QKeySequence(one) for one in both])
+        tooltip = self._commands[command].tooltip
+        self._actions[command].setToolTip(f"{tooltip} ({keys})" if keys else tooltip)
 
     def connect_to(self, handlers: Mapping[str, Callable[[], object]]) -> None:
         """Connect commands to handlers without arguments (``action.isChecked()`` says the rest)."""

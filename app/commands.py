@@ -17,6 +17,7 @@ from app.incoming import PICTURE_ENDINGS, Offer, Source, files, is_model, offer,
 from app.loader import Loader
 from app.log import Log, logger
 from app.opening import Opening, open_dialog
+from app.own_keys import OwnKeys
 from app.recipes import Recipes
 from app.taking import Taking
 from app.theme import SchemeName, theme
@@ -38,7 +39,7 @@ STAGE_COMMANDS = ("stop", "toggle", "step", "branch")
 
 class Commands(QObject):
     """The handlers behind ``window.registry``. Attributes: ``loader``, ``taking``, ``opening``, ``recipes``,
-    ``finding``."""
+    ``finding``, ``own_keys``."""
 
     def __init__(self, window: MainWindow, log: Log) -> None:
         super().__init__(window)
@@ -51,6 +52,7 @@ class Commands(QObject):
         self.finding = Finding(window)
         self._large: PlotWindow | None = None
         registry = window.registry
+        self.own_keys = OwnKeys(registry, window.settings)
         registry.connect_to(
             {
                 "open": self.choose_pictures,
@@ -67,7 +69,7 @@ class Commands(QObject):
                 "scheme_dark": lambda: self.set_scheme("dark"),
                 "scheme_light": lambda: self.set_scheme("light"),
                 "reset_layout": window.reset_layout,
-                "keyboard": lambda: _help().keyboard_page(window, registry),
+                "keyboard": lambda: _help().keyboard_page(window, registry, self.own_keys),
                 "report": lambda: _help().report_page(window, _help().report(window.state, log.last_error)),
                 "open_log": self.open_log,
                 "about": lambda: _help().about_page(window),

@@ -4,26 +4,25 @@ from __future__ import annotations
 
 import platform
 import sys
-from html import escape
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QGuiApplication, QKeySequence
+from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import (
     QDialog,
     QDialogButtonBox,
-    QLabel,
     QPlainTextEdit,
     QPushButton,
-    QScrollArea,
     QVBoxLayout,
     QWidget,
 )
 
-from app.actions import KEYS_WITHOUT_COMMAND, MENUS, Actions
+from app.actions import Actions
+from app.keyboard import KeyboardPage
+from app.own_keys import OwnKeys
 from app.state import AppState
-from app.theme import GRID, PANEL_PADDING, palette
+from app.theme import GRID, PANEL_PADDING
 from app.widgets.controls import label
 
 PACKAGES = ("torch", "pyside6-essentials", "numpy", "pillow", "pyqtgraph", "qasync", "safetensors", "ziamath")
@@ -34,28 +33,9 @@ ABOUT = (
 )
 
 
-def keyboard_page(parent: QWidget, actions: Actions) -> QDialog:
-    """All keys, read from the registry."""
-    rows = []
-    menu = ""
-    for command in sorted(actions, key=lambda command: MENUS.index(command.menu.partition("/")[0])):
-        if command.shortcut:
-            if command.menu != menu:
-                menu = command.menu
-                rows.append(f"<tr><td colspan=2 style='padding-top:12px'><b>{escape(menu)}</b></td></tr>")
-            keys = QKeySequence(command.shortcut).toString(QKeySequence.SequenceFormat.NativeText)
-            rows.append(_row(keys, f"{actions.text(command.id)}: {command.tooltip}"))
-    rows.append("<tr><td colspan=2 style='padding-top:12px'><b>Everywhere</b></td></tr>")
-    rows += [_row(keys, text) for keys, text in KEYS_WITHOUT_COMMAND.items()]
-    table = QLabel(f"<table cellspacing=0>{''.join(rows)}</table>")
-    table.setTextFormat(Qt.TextFormat.RichText)
-    table.setAlignment(Qt.AlignmentFlag.AlignTop)
-    table.setContentsMargins(0, 0, 2 * GRID, 0)
-    table.setWordWrap(True)
-    scroll = QScrollArea()
-    scroll.setWidgetResizable(True)
-    scroll.setWidget(table)
-    return _dialog(parent, "Keyboard", scroll, (92 * GRID, 86 * GRID))
+def keyboard_page(parent: QWidget, actions: Actions, own: OwnKeys) -> QDialog:
+    """All keys, to read and to change."""
+    return _dialog(parent, "Keyboard", KeyboardPage(actions, own), (100 * GRID, 82 * GRID))
 
 
 def report_page(parent: QWidget, text: str) -> QDialog:
@@ -105,14 +85,6 @@ def report(state: AppState, last_error: str) -> str:
         last_error.strip().replace(str(Path.home()), "~") or "none",
     ]
     return "\n".join(lines)
-
-
-def _row(keys: str, text: str) -> str:
-    quiet = palette().quiet
-    return (
-        f"<tr><td style='padding:3px 24px 3px 0'>{escape(keys)}</td>"
-        f"<td style='padding:3px 0; color:{quiet}'>{escape(text)}</td></tr>"
-    )
 
 
 def _version(package: str) -> str:

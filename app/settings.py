@@ -94,6 +94,21 @@ class Settings:
         others = [known for known in self.recent_commands if known != key]
         self._store.setValue("recent/commands", [key, *others][:RECENT])
 
+    @property
+    def own_keys(self) -> dict[str, str]:
+        """The keys that the person has given to commands, by their ids; "" for none."""
+        self._store.beginGroup("keys")
+        found = {command: self._store.value(command) for command in self._store.childKeys()}
+        self._store.endGroup()
+        return {command: keys for command, keys in found.items() if isinstance(keys, str)}
+
+    def set_own_keys(self, command: str, keys: str | None) -> None:
+        """None: those it comes with."""
+        if keys is None:
+            self._store.remove(f"keys/{command}")
+        else:
+            self._store.setValue(f"keys/{command}", keys)
+
     def forget_layout(self) -> None:
         self._store.remove("window")
 

@@ -123,6 +123,9 @@ QMenu::separator {{ height: 1px; background: {c.line}; margin: 4px 8px; }}
 
 QScrollArea, QScrollArea > QWidget > QWidget {{ background: transparent; border: none; }}
 QAbstractItemView {{ background: transparent; border: none; outline: none; }}
+QHeaderView {{ background: transparent; border: none; }}
+QHeaderView::section {{ background: {c.window}; color: {c.quiet}; border: none; border-bottom: 1px solid {c.line};
+    padding: 3px 6px; }}
 QTreeView::branch {{ background: transparent; image: none; border-image: none; }}
 QTreeView::branch:selected {{ background: {c.line}; }}
 QAbstractItemView::item {{ border-radius: {radius - 2}px; padding: 3px; }}
