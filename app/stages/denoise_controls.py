@@ -177,7 +177,8 @@ class DenoiseControls(DenoiseFields):
             key = NOBODY if labels[0] is None else str(labels[0])
         else:
             key = OWN
-        self.own_labels.setText(", ".join(NOBODY if i is None else names[i] for i in labels) if key == OWN else "")
+        own = (NOBODY if i is None else names[i] if i < len(names) else str(i) for i in labels)  # of another model
+        self.own_labels.setText(", ".join(own) if key == OWN else "")
         if key in self.label.options():
             self.label.set_value(key)
 
