@@ -54,7 +54,8 @@ class SignedMap:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What of its run a file shows: ``quantity`` at state ``step`` of the walk (0 = where it begins).
+    """What of its run a file shows: ``quantity`` at state ``step`` of the walk (0 = where it begins),
+    ``as_walked`` where it is what the walk itself saw on its way and not what the network sees when it is asked again.
 
     ``cells`` are samples of the run by their place in its batch, frames of a morph, pictures of an inversion or
     timesteps of a forward process; empty for all. The layout is one "picture", a "grid" in ``columns`` (0: as square
@@ -73,6 +74,7 @@ class Shown:
     milliseconds: int = 100
     there_and_back: bool = False
     signed: SignedMap | None = None
+    as_walked: bool = False
     normalised: bool = False
 
 

@@ -30,7 +30,7 @@ from core.recipe import Quantity, Recipe, Request, Shown, classifiers_of, images
 from core.recognisers import open_recogniser
 from core.render import contact_sheet, enlarged, grid, there_and_back
 from core.request_words import printable
-from core.requests import InspectImage, ModelRef, NoiseRequest, SampleRequest
+from core.requests import InspectImage, ModelRef, NoiseRequest, RunRequest, SampleRequest
 from core.run import Run, Work
 from core.signed import coloured
 from core.store import DEFAULT_CAP
@@ -41,6 +41,7 @@ Values = NDArray[np.float32]
 OnStep = Callable[[int, int], None]
 
 _PICTURES: tuple[Quantity, ...] = ("x_t", "x0_hat")
+_WALKED: tuple[Quantity, ...] = ("x0_hat", "eps_hat")
 
 
 def unheard(_done: int, _total: int) -> None:
@@ -156,6 +157,8 @@ def _made(request: Request, shown: Shown, library: Library, device: str, on_step
         return _noised(request, shown, library)
     if isinstance(request, InspectImage):
         return _coloured(_of(jobs.inspect_image(request, library, device), shown.quantity), shown)
+    if shown.as_walked and shown.quantity in _WALKED and shown.step < request.steps:
+        return _walked(request, shown, library, device, on_step)
     work = work_of(request, library, device, find_run=lambda _: None, cap=DEFAULT_CAP)
     step = min(shown.step, len(work.path) - 1)
     _walk(work, step, shown.cells, on_step)
@@ -213,6 +216,28 @@ def _coloured(found: NDArray[Any], shown: Shown) -> tuple[Values, Pixels]:
         values = found.transpose(0, 3, 1, 2) / np.float32(127.5) - np.float32(1)
         return values.astype(np.float32), found
     return found, coloured(found, shown.signed)
+
+
+def _walked(request: RunRequest, shown: Shown, library: Library, device: str, on_step: OnStep) -> tuple[Values, Pixels]:
+    """What a walk saw in a state when it came by: an inversion asks at another t, a morph several frames at once."""
+    work = work_of(request, library, device, find_run=lambda _: None, cap=DEFAULT_CAP)
+    found: dict[int, tuple[Values, Pixels]] = {}
+    for passing in work.work():
+        on_step(passing.done, work.total)
+        if passing.step.index != shown.step or (isinstance(work, MorphRun) and not passing.frames):
+            continue
+        seen, prediction = jobs.preview(passing.run.model, passing.step), passing.step.prediction
+        shots = _of(seen, shown.quantity)
+        values = (prediction.x0_hat if shown.quantity == "x0_hat" else prediction.eps_hat).float().cpu().numpy()
+        pictures = shots if shown.quantity in _PICTURES else _coloured(shots, shown)[1]
+        cells = passing.frames or range(len(values))
+        found |= {cell: (value, shot) for cell, value, shot in zip(cells, values, pictures, strict=True)}
+        if set(shown.cells) <= set(found) and (shown.cells or isinstance(work, Run)):
+            break
+    cells = shown.cells or tuple(sorted(found))
+    if not found or not set(cells) <= set(found):
+        raise Refusal("The run has no such sample or frame.")
+    return np.stack([found[cell][0] for cell in cells]), np.stack([found[cell][1] for cell in cells])
 
 
 def _noised(request: NoiseRequest, shown: Shown, library: Library) -> tuple[Values, Pixels]:

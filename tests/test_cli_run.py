@@ -21,6 +21,7 @@ from core.codec import to_json
 from core.engine import Engine
 from core.images import OpenedImage, open_image
 from core.inversion_plan import reconstruction
+from core.jobs import preview
 from core.messages import (
     ClassifierInfo,
     ClassifierOpened,
@@ -32,7 +33,7 @@ from core.messages import (
     RunEnded,
 )
 from core.paths import model_timesteps, partial_timesteps
-from core.recipe import Recipe, Shown, as_sheet, of_request, read_recipe
+from core.recipe import Recipe, Shown, SignedMap, as_sheet, of_request, read_recipe, to_text
 from core.render import contact_sheet, grid, write_animation, write_png
 from core.requests import (
     ClassifierSpec,
@@ -52,6 +53,7 @@ from core.requests import (
     SeedEnd,
 )
 from core.signed import coloured
+from core.workers import work_of
 from tests.test_cli import refused
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -274,6 +276,31 @@ def test_that_a_morph_comes_back_as_a_grid_a_frame_and_a_film(
     assert read_recipe(Path("again.webp")) == film
 
 
+def test_that_what_a_walk_saw_on_its_way_comes_back(window: Window, again) -> None:
+    """An inversion asks at another t than that of the state, a morph several frames at once."""
+    window.made(window.inversion())  # until the engine has taken in its picture
+    library = window.engine.library
+    for request, cell in ((window.inversion(), 0), (window.morph(), 3), (window.sample(guidance=1.5), 2)):
+        work = work_of(request, library, "cpu", find_run=lambda _: None, cap=10**8)
+        is_morph = isinstance(request, MorphRequest)
+        there = (made for made in work.work() if made.step.index == 2 and (cell in made.frames or not is_morph))
+        passing = next(there)
+        place = passing.frames.index(cell) if passing.frames else cell
+        seen = preview(passing.run.model, passing.step)
+        shown = Shown("x0_hat", 2, (cell,), as_walked=True)
+        assert np.array_equal(again(Recipe(request, shown)), seen.x0_hat[place])
+        how = SignedMap(2.0, (9, 99, 199), (0, 0, 0), (255, 0, 0))
+        noise = again(Recipe(request, replace(shown, quantity="eps_hat", signed=how)))
+        assert np.array_equal(noise, coloured(seen.eps_hat[place : place + 1], how)[0])
+    up = window.inversion()
+    assert not np.array_equal(
+        again(Recipe(up, Shown("x0_hat", 2))), again(Recipe(up, Shown("x0_hat", 2, as_walked=True)))
+    )
+    last = again(Recipe(up, Shown("x0_hat", STEPS, as_walked=True)))
+    assert np.array_equal(last, again(Recipe(up, Shown("x0_hat", STEPS)))), "no walk leaves its end"
+    assert np.array_equal(again(Recipe(up, Shown(step=2, as_walked=True))), again(Recipe(up, Shown(step=2))))
+
+
 def test_that_a_sheet_comes_back_with_its_names(window: Window, again) -> None:
     request = window.morph()
     job = window.made(request)
@@ -368,6 +395,15 @@ def test_that_a_picture_without_a_recipe_is_refused(command, picture: Path) -> N
     assert "no file" in refused(command("run", "nowhere.png", "--out", "b.png"))
     assert "schema 9" in refused(command("run", '{"schema": 9, "sampler": {}}', "--out", "b.png"))
     assert "not valid JSON" in refused(command("run", "{", "--out", "b.png"))
+
+
+@pytest.mark.parametrize("as_walked", [False, True])
+@pytest.mark.parametrize("quantity", ["score", "eps", "difference", "gradient"])
+def test_that_a_quantity_that_a_run_has_not_is_refused(
+    quantity: str, as_walked: bool, window: Window, command, model: Path
+) -> None:
+    shown = Recipe(window.sample(), Shown(quantity, 1, as_walked=as_walked))
+    assert f"no {quantity}" in refused(command("run", to_text(shown), "--model", model, "--out", "b.png"))
 
 
 def test_that_no_path_in_a_request_is_opened(command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -231,7 +231,8 @@ class InvertView(QWidget):
             return None
         if quantity == "x0_hat" and self._is_seen_by_the_way_down(run, step) and down is not None:
             run, step = down, 0
-        return Recipe(run.request, Shown(quantity, step, () if self.cell is None else (self.cell,)))
+        walked = quantity == "x0_hat" and self._sight is not None and self._sight.as_walked
+        return Recipe(run.request, Shown(quantity, step, () if self.cell is None else (self.cell,), as_walked=walked))
 
     def _way(self) -> str:
         if self._walk.up_run is None:

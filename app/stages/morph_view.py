@@ -35,11 +35,13 @@ LOST = "The states of this morph are no longer kept. Press Morph to make it agai
 
 @dataclass(frozen=True, eq=False)
 class Sight:
-    """What is known of a state of one frame: pictures uint8 (1, H, W, C), x0_hat None until the network has looked."""
+    """What is known of a state of one frame: pictures uint8 (1, H, W, C), x0_hat None until the network has looked;
+    ``as_walked``: on its way, with other frames; else it was asked again, for this frame alone."""
 
     x_t: Picture
     x_t_range: tuple[float, float] | None
     x0_hat: Picture | None
+    as_walked: bool = False
 
     @property
     def nbytes(self) -> int:
@@ -176,7 +178,7 @@ class MorphView(QWidget):
                 None if batch is None else batch[cell : cell + 1].copy() for batch in (message.x_t, message.x0_hat)
             )
             assert x_t is not None
-            self._learn(InspectStep(message.job, message.step, frame), Sight(x_t, message.x_t_range, x0_hat))
+            self._learn(InspectStep(message.job, message.step, frame), Sight(x_t, message.x_t_range, x0_hat, True))
 
     def _learn(self, state: InspectStep, sight: Sight) -> None:
         self.memory.put(state, sight)
@@ -213,13 +215,13 @@ class MorphView(QWidget):
             self.x0_hat.set_pictures(sight.x0_hat)
             self.x0_hat.set_caption(f"{self._name}, t = {level.t:.0f}")
             seen = f"x̂₀ of {self._full_name()}, t = {level.t:.0f}"
-            self.x0_hat.set_names([seen], CLAMPED, self._recipe("x0_hat"))
+            self.x0_hat.set_names([seen], CLAMPED, self._recipe("x0_hat", sight.as_walked))
 
-    def _recipe(self, quantity: Quantity) -> Recipe | None:
+    def _recipe(self, quantity: Quantity, as_walked: bool = False) -> Recipe | None:
         """How what a pane shows is made again."""
         if self._at is None or self._at.frame is None or self._request is None:
             return None
-        return Recipe(self._request, Shown(quantity, self._at.step, (self._at.frame,)))
+        return Recipe(self._request, Shown(quantity, self._at.step, (self._at.frame,), as_walked=as_walked))
 
     def _full_name(self) -> str:
         """What the frame is called where it is taken elsewhere."""

@@ -220,17 +220,18 @@ class RunView(QWidget):
         low, high = sight.x_t_range or (-1.0, 1.0)
         made = self._recipe
         self.x_t.set_names(samples, CLAMPED if low < -1 or high > 1 else (), made("x_t", self._step))
-        self.x0_hat.set_names([f"x̂₀ of {sample}" for sample in samples], CLAMPED, made("x0_hat", self._step))
-        self.eps_hat.set_names([f"ε̂ of {sample}" for sample in samples], (), made("eps_hat", self._step))
+        walked = sight.as_walked
+        self.x0_hat.set_names([f"x̂₀ of {sample}" for sample in samples], CLAMPED, made("x0_hat", self._step, walked))
+        self.eps_hat.set_names([f"ε̂ of {sample}" for sample in samples], (), made("eps_hat", self._step, walked))
         guided = self._guided_step(self._run)
         self.difference.set_names([f"ε_c − ε_u of {sample}" for sample in samples], (), made("difference", guided))
         self.gradient.set_names([f"∇ log p(y | x_t) of {sample}" for sample in samples], (), made("gradient", guided))
 
-    def _recipe(self, quantity: Quantity, step: int) -> Recipe:
+    def _recipe(self, quantity: Quantity, step: int, as_walked: bool = False) -> Recipe:
         """How what a pane shows is made again."""
         assert self._run is not None
         cells = tuple(range(len(self._run.sampling.samples))) if self.cell is None else (self.cell,)
-        return Recipe(self._run.request, Shown(quantity, step, cells))
+        return Recipe(self._run.request, Shown(quantity, step, cells, as_walked=as_walked))
 
     def _cut(self, batch: Batch) -> Batch:
         return batch if self.cell is None else batch[self.cell : self.cell + 1]

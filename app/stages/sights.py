@@ -21,6 +21,7 @@ KEPT_BYTES = 64 * 2**20
 class Sight:
     """What is known of a state. Pictures uint8 (n, H, W, C), the others float32 (n, C, H, W); None: not yet.
 
+    ``as_walked``: the walk itself saw it on its way; else the network was asked again.
     Where guidance works, ``difference`` is eps_c - eps_u and ``gradient`` that of the classifier's log p(y | x_t).
     """
 
@@ -30,6 +31,7 @@ class Sight:
     eps_hat: Signed | None
     difference: Signed | None = None
     gradient: Signed | None = None
+    as_walked: bool = False
 
     @property
     def is_complete(self) -> bool:
@@ -106,6 +108,7 @@ class Sights(QObject):
                     message.eps_hat,
                     message.difference,
                     message.gradient,
+                    as_walked=True,
                 ),
             )
         elif isinstance(message, Inspection) and isinstance(message.request, InspectStep):
