@@ -91,16 +91,13 @@ def test_that_nothing_but_tests_needs_what_only_tests_have() -> None:
     assert offenders([*sources("core", "app", "resources"), ROOT / "main.py"], extra) == []
 
 
-def test_that_nothing_is_unpickled_except_by_what_executes_nothing() -> None:
-    assert offenders(sources("core", "app", "resources"), {"pickle", "dill", "cloudpickle", "shelve", "marshal"}) == []
-    loads = {
-        str(path.relative_to(ROOT)): ast.dump(call)
-        for path in sources("core", "app", "resources")
-        for call in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-        if isinstance(call, ast.Call) and ast.unparse(call.func) == "torch.load"
-    }
-    assert all("weights_only" in call and "value=Constant(value=True)" in call for call in loads.values()), loads
-    assert not any(path.startswith("core/checkpoints") for path in loads)
+def test_that_nothing_is_ever_unpickled() -> None:
+    paths = sources("core", "app", "resources")
+    assert offenders(paths, {"pickle", "dill", "cloudpickle", "shelve", "marshal"}) == []
+    calls = [node for path in paths for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))]
+    called = {ast.unparse(node.func) for node in calls if isinstance(node, ast.Call)}
+    assert "torch.from_numpy" in called  # the search finds what there is
+    assert not called & {"torch.load", "torch.hub.load", "torch.jit.load", "torch.package.PackageImporter"}
 
 
 def test_that_only_the_bridge_knows_asyncio() -> None:

@@ -149,9 +149,9 @@ def _are_weights(value: object) -> bool:
     """Tensors by name; beside them may lie a few plain values."""
     if not isinstance(value, dict) or not value:
         return False
-    if not all(_is_tensor(item) or _is_plain(item) for item in value.values()):
+    if not all((_is_tensor(item) and isinstance(name, str)) or _is_plain(item) for name, item in value.items()):
         return False
-    return any(isinstance(name, str) and _is_tensor(item) for name, item in value.items())
+    return any(map(_is_tensor, value.values()))
 
 
 def _is_tensor(value: object) -> bool:

@@ -8,8 +8,6 @@ The weights are converted ones: pytorch-fid's ``pt_inception-2015-12-05-6726825d
 
 from __future__ import annotations
 
-import warnings
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
@@ -18,13 +16,14 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from core.checkpoints.container import open_container
 from core.errors import Refusal
 from core.evaluation.inception_layers import CONVOLUTIONS, FEATURES, SHAPES, Convolution
 from core.levels import Level
 from core.library import Check, never
 from core.messages import ClassifierInfo
 from core.requests import ModelRef, ScheduleSpec
-from core.weights_file import digest, look_through
+from core.weights_file import digest
 
 SIDE = 299
 EPSILON = 1e-3
@@ -159,44 +158,9 @@ def _read(path: Path) -> dict[str, Tensor]:
         raise Refusal(f"{path.name} cannot be read as weights: there is no such file.", str(path))
     if path.stat().st_size > LARGEST_FILE:
         raise Refusal(f"{path.name} is far larger than the Inception network. Name another file.")
-    if path.suffix.lower() == ".safetensors":
-        file = look_through(path)
-        _compare(path, file.shapes)
-        return _counted_out(file.load())
-    loaded = _unpickled(path)
-    if not isinstance(loaded, dict) or not all(
-        isinstance(name, str) and _is_plain(value) for name, value in loaded.items()
-    ):
-        raise Refusal(f"{path.name} holds something else than weights by name. Name another file.")
-    _compare(path, {name: tuple(value.shape) for name, value in loaded.items()})
-    return _counted_out(loaded)
-
-
-def _unpickled(path: Path) -> object:
-    """What a pickle of tensors holds; torch's own reader of those executes nothing."""
-    try:
-        if zipfile.is_zipfile(path):
-            with zipfile.ZipFile(path) as archive:
-                if sum(entry.file_size for entry in archive.infolist()) > LARGEST_FILE:
-                    raise Refusal(f"{path.name} unpacks to far more than the Inception network. Name another file.")
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return torch.load(path, map_location="cpu", weights_only=True)
-    except Refusal:
-        raise
-    except Exception as error:  # a stranger's file breaks readers in every way there is
-        raise Refusal(
-            f"{path.name} cannot be read as weights: it is damaged or of another kind.", repr(error)[:1000]
-        ) from error
-
-
-def _is_plain(value: object) -> bool:
-    """Whether it is a tensor that holds as many numbers as it says."""
-    if not isinstance(value, Tensor) or value.layout != torch.strided or value.device.type != "cpu":
-        return False
-    if value.is_quantized or value.is_complex():
-        return False
-    return value.numel() * value.element_size() <= value.untyped_storage().nbytes()
+    container = open_container(path)
+    _compare(path, container.loose.shapes)
+    return _counted_out(container.load())
 
 
 def _compare(path: Path, found: Mapping[str, tuple[int, ...]]) -> None:

@@ -222,17 +222,20 @@ def _without(weights: dict[str, Tensor]) -> object:
         (_without, "does not hold the Inception network"),
         (lambda weights: weights | {"AuxLogits.conv0.conv.weight": torch.zeros(1)}, "does not hold the Inception"),
         (lambda weights: weights | {"fc.weight": torch.zeros(1000, 2048)}, "does not hold the Inception network"),
-        (lambda weights: weights | {"fc.weight": torch.zeros(1).expand(1008, 2048)}, "something else than weights"),
-        (lambda weights: weights | {"fc.bias": torch.zeros(1, dtype=torch.half).expand(10**12)}, "something else"),
-        (lambda weights: weights | {"fc.bias": torch.zeros(1008, device="meta")}, "something else than weights"),
-        (lambda weights: weights | {"fc.bias": torch.zeros(1008, dtype=torch.complex64)}, "something else"),
-        (lambda weights: weights | {"fc.bias": torch.zeros(1008).to_sparse()}, "something else than weights"),
+        (lambda weights: weights | {"fc.weight": torch.zeros(1).expand(1008, 2048)}, "cannot be what it says"),
+        (
+            lambda weights: weights | {"fc.bias": torch.zeros(1, dtype=torch.half).expand(10**12)},
+            "cannot be what it says",
+        ),
+        (lambda weights: weights | {"fc.bias": torch.zeros(1008, device="meta")}, "objects of a program"),
+        (lambda weights: weights | {"fc.bias": torch.zeros(1008, dtype=torch.complex64)}, "objects of a program"),
+        (lambda weights: weights | {"fc.bias": torch.zeros(1008).to_sparse()}, "objects of a program"),
         (lambda weights: weights | {"fc.bias": torch.full((1008,), float("inf"))}, "not numbers"),
         (lambda weights: weights | {"Mixed_5b.branch1x1.bn.running_var": -torch.ones(64)}, "no variances"),
-        (lambda weights: weights | {"fc.bias": "heavy"}, "something else than weights"),
-        (lambda weights: weights | {7: torch.zeros(1)}, "something else than weights"),
-        (lambda weights: [torch.zeros(1)], "something else than weights"),
-        (lambda weights: "weights", "something else than weights"),
+        (lambda weights: weights | {"fc.bias": "heavy"}, "does not hold the Inception network"),
+        (lambda weights: weights | {7: torch.zeros(1)}, "no weights by name"),
+        (lambda weights: [torch.zeros(1)], "no weights by name"),
+        (lambda weights: "weights", "no weights by name"),
     ],
 )
 def test_that_another_file_is_refused_in_words(
@@ -258,7 +261,7 @@ class _Evil:
 def test_that_code_in_a_file_is_not_executed(zipped: bool, tmp_path: Path) -> None:
     path, written = tmp_path / NAME, tmp_path / "executed"
     torch.save({"weights": _Evil(written)}, path, _use_new_zipfile_serialization=zipped)
-    with pytest.raises(Refusal, match="cannot be read as weights"):
+    with pytest.raises(Refusal, match=r"would run pathlib\.Path\.touch|would run builtins\.getattr"):
         open_inception(path)
     assert not written.exists()
     pickle.loads(pickle.dumps(_Evil(written)))  # it is not for want of trying
@@ -271,7 +274,7 @@ def test_that_a_file_that_unpacks_to_more_than_memory_is_refused_unopened(tmp_pa
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("archive/data.pkl", bytes(1_000_000))
     assert path.stat().st_size < 10_000
-    with pytest.raises(Refusal, match="unpacks to far more"):
+    with pytest.raises(Refusal, match="is compressed"):
         open_inception(path)
     path.write_bytes(bytes(20_000))
     with pytest.raises(Refusal, match="far larger"):
