@@ -13,6 +13,7 @@ import psutil
 
 from core.errors import Refusal
 from core.files import write_file, write_refusal
+from core.json_file import read_json
 
 FILE = Path("training") / "at-work.json"
 
@@ -58,10 +59,10 @@ def holder_of(folder: Path) -> int | None:
     """The living process that trains into a run's folder, None where there is none. A number is used again, so its time
     of birth counts too."""
     try:
-        held = json.loads((folder / FILE).read_text())
+        held = read_json(folder / FILE)
         named = _identity(int(held["process"]))
         return int(held["process"]) if all(held.get(key) == value for key, value in named.items()) else None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, psutil.Error):
+    except (Refusal, OSError, ValueError, KeyError, TypeError, OverflowError, psutil.Error):
         return None
 
 

@@ -183,6 +183,26 @@ def test_that_pipes_and_devices_among_the_pictures_are_left_out_and_said(tmp_pat
     ]
 
 
+@pytest.mark.parametrize("file", ["history.npz", "samples.npz", "journal.jsonl", "run.json", "at-work.json"])
+def test_that_a_folder_in_the_place_of_a_file_is_said_with_what_to_do(run: Path, file: str) -> None:
+    path = run / "training" / file
+    path.unlink(missing_ok=True)
+    path.mkdir()
+    with pytest.raises(Refusal, match=rf"{file}.*[Mm]ove it") as caught:
+        list(resumed(run).work())
+    assert "Traceback" not in str(caught.value)
+    path.rmdir()
+    assert resumed(run).trainer.step == 2
+
+
+@pytest.mark.parametrize("file", ["history.npz", "samples.npz"])
+def test_that_what_cannot_be_shown_for_a_folder_in_its_place_is_said(run: Path, file: str) -> None:
+    path = run / "training" / file
+    path.unlink(missing_ok=True)
+    path.mkdir()
+    assert any(f"{file} is damaged" in note for note in resumed(run).notes)
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere every name is text")
 def test_that_a_run_is_refused_a_folder_whose_name_is_no_text(tmp_path: Path) -> None:
     with pytest.raises(Refusal, match="no text"):

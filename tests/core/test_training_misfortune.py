@@ -399,7 +399,20 @@ def test_that_a_second_process_may_not_train_into_the_same_folder(order, other_p
         next(TrainingSession(replace(order, resume=True), DATA, network=TINY).work())
 
 
-@pytest.mark.parametrize("left", ['{"process": 999999999, "born": 1.0}', "{", '{"process": 1, "born": 1.0}'])
+@pytest.mark.parametrize(
+    "left",
+    [
+        '{"process": 999999999, "born": 1.0}',
+        '{"process": 1, "born": 1.0}',
+        '{"process": Infinity, "born": 1.0}',
+        f'{{"process": 1{"0" * 30}, "born": 1.0}}',
+        '{"process": [], "born": {}}',
+        "{",
+        "[]",
+        "[" * 100_000,
+    ],
+    ids=["dead", "another", "endless", "large", "lists", "cut", "a list", "brackets"],
+)
 def test_that_what_a_killed_process_has_left_holds_nobody_up(order, left: str) -> None:
     (order.out / CLAIM).parent.mkdir(parents=True)
     (order.out / CLAIM).write_text(left)

@@ -251,3 +251,10 @@ def test_that_a_run_is_offered_no_more_once_it_was_let_go(dead: int) -> None:
     release(run.folder)
     assert interrupted_runs() == ()
     assert list_runs() == (run,)
+
+
+def test_that_a_folder_that_waits_for_its_run_is_not_given_to_another() -> None:
+    first = new_run_folder("cats")
+    second = new_run_folder("cats", {first.resolve()})
+    assert (first.name, second.name) == ("cats", "cats 2")
+    assert new_run_folder("cats", [first.resolve(), second.resolve()]).name == "cats 3"
