@@ -162,7 +162,8 @@ def _writing(recipe: Recipe) -> tuple[str, str, str]:
         return "write_npy", "", f"write_npy({file}, values, recipe)"
     if recipe.shown.layout == "film":
         shown = "frames(pictures, recipe.shown), recipe.shown.milliseconds"
-        return "write_animation", "frames", f"write_animation({file}, {shown}, recipe)"
+        hold = f", hold={recipe.shown.hold}" if recipe.shown.hold else ""
+        return "write_animation", "frames", f"write_animation({file}, {shown}, recipe{hold})"
     return "write_png", "laid_out", f"write_png({file}, laid_out(pictures, recipe.shown), recipe)"
 
 

@@ -84,10 +84,12 @@ NUMBERS_BY_NAME: Mapping[str, tuple[float, float]] = {
     "final_alpha_bar": (0, 1),
     "first_alpha_bar": (0, 1),
     "step": (0, MAX_T),
+    "steps": (0, MAX_T),
     "cells": (0, MAX_COUNT - 1),
     "columns": (0, MAX_COUNT),
     "zoom": (1, 64),
     "milliseconds": (1, 60_000),
+    "hold": (0, 60_000),
     "low": (0, 255),
     "zero": (0, 255),
     "high": (0, 255),
@@ -107,6 +109,7 @@ MAX_LENGTHS: Mapping[str, int] = {
     "aside": MAX_PICTURES,
     "rows": 64,
     "names": MAX_COUNT,
+    "steps": MAX_T + 1,
 }
 SHA256 = re.compile("[0-9a-f]{64}")
 

@@ -26,6 +26,7 @@ from core.mailbox import Mailbox
 from core.memory import memory
 from core.messages import (
     EngineState,
+    Gathered,
     Inspection,
     Message,
     Preview,
@@ -36,7 +37,7 @@ from core.messages import (
 )
 from core.opener import Opener
 from core.outbox import Outbox
-from core.requests import InspectImage, InspectStep, Interactive, MeasureRequest, ModelRef, RunRequest
+from core.requests import GatherStep, InspectImage, InspectStep, Interactive, MeasureRequest, ModelRef, RunRequest
 from core.store import DEFAULT_CAP
 from core.token import Token
 
@@ -212,7 +213,8 @@ class Engine:
         self._signal(job, Token.step)
 
     def ask(self, request: Interactive) -> None:
-        """Answered by ``Inspection`` between two steps, unless a newer request of its kind comes first."""
+        """Answered by ``Inspection``, or by ``Gathered``, between two steps, unless a newer request of its kind comes
+        first."""
         self._mail.put(request)
         self._something.set()
 
@@ -402,6 +404,9 @@ class Engine:
     def _inspect(self, request: Interactive) -> None:
         from core import jobs
 
+        if isinstance(request, GatherStep):
+            self.post(self._gathered(request))
+            return
         began = time.perf_counter()
         if isinstance(request, InspectStep):
             found = self._works.get(request.run)
@@ -411,6 +416,19 @@ class Engine:
         else:
             answer = self._inspect_image(request)
         self.post(replace(answer, milliseconds=1000 * (time.perf_counter() - began)))
+
+    def _gathered(self, request: GatherStep) -> Gathered:
+        """Whoever waits for it hears also of a failure."""
+        from core import jobs
+
+        found = self._works.get(request.run)
+        try:
+            if found is None:
+                raise Refusal("The steps of this run made room for newer ones. Run it again to export them.")
+            return jobs.gather_step(request, found, self._check_stop)
+        except Exception as error:
+            failed = failure(None, error)
+            return Gathered(request, refusal=failed.message, details=failed.details)
 
     def _inspect_image(self, request: InspectImage) -> Inspection:
         """It makes way for orders, such as another model, and is done after them: a large network takes seconds."""

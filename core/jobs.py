@@ -15,7 +15,7 @@ from core.interpolation import mixed
 from core.inversion import InvertRun
 from core.levels import Level
 from core.library import Check, Library, Model
-from core.messages import Inspection, Preview, Signed, frozen
+from core.messages import Gathered, Inspection, Preview, Signed, frozen
 from core.morph_plan import inversion_of, places
 from core.paths import make_path
 from core.process import marginal, score_from_eps
@@ -24,6 +24,7 @@ from core.requests import (
     FromLatent,
     FromMorph,
     FromStep,
+    GatherStep,
     ImageEnd,
     InspectImage,
     InspectStep,
@@ -292,6 +293,32 @@ def inspect_step(request: InspectStep, work: Work, within: Check = nothing) -> I
         difference=_signed(prediction.difference),
         gradient=_signed(prediction.gradient),
         log_p=() if prediction.log_p is None else tuple(prediction.log_p.tolist()),
+    )
+
+
+def gather_step(request: GatherStep, work: Work, within: Check = nothing) -> Gathered:
+    """The same in numbers as well, for a file. What is stored is taken as it is, as on the screen.
+
+    Raises: Refusal where there is no such frame.
+    """
+    step, frame = request.step, request.frame
+    found, stored = work.run_of(frame), stored_preview(work, step, frame)
+    if found is None:
+        raise Refusal("Of a morph, a frame can be looked into, and of a run all of it.")
+    run, cells = found
+    values = stored_values(work, step, frame)
+    if stored is not None and run.path[step].is_clean:
+        return Gathered(request, stored.x_t, stored.x_t, values, values)
+    with run.watched_by(within):
+        looked = run.predict(step, cells)
+    seen = preview(run.model, looked)
+    return Gathered(
+        request,
+        seen.x_t if stored is None else stored.x_t,
+        seen.x0_hat,
+        _signed(looked.x_t) if values is None else values,
+        _signed(looked.prediction.x0_hat),
+        seen.eps_hat,
     )
 
 

@@ -23,6 +23,7 @@ from core.measure_messages import (
     Quality,
 )
 from core.requests import (
+    GatherStep,
     Interactive,
     ModelRef,
     PredictionKind,
@@ -49,6 +50,7 @@ __all__ = [
     "Distances",
     "EngineState",
     "Failed",
+    "Gathered",
     "Inspection",
     "Likelihood",
     "MeasureStarted",
@@ -304,6 +306,21 @@ class Inspection:
 
 
 @dataclass(frozen=True, slots=True)
+class Gathered:
+    """A state in pictures, as the screen shows them, and in numbers, float32 (n, *event_shape). At a clean level
+    ``eps_hat`` is None. ``refusal`` says in words why nothing of it is there."""
+
+    request: GatherStep
+    x_t: Picture | None = None
+    x0_hat: Picture | None = None
+    x_t_values: Signed | None = None
+    x0_hat_values: Signed | None = None
+    eps_hat: Signed | None = None
+    refusal: str = ""
+    details: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class RunPaused:
     """``reason`` is empty where the person asked for it; else what made the job pause, and what to do."""
 
@@ -356,6 +373,7 @@ Message = (
     | Refined
     | Preview
     | Inspection
+    | Gathered
     | RunPaused
     | RunResumed
     | RunEnded

@@ -59,9 +59,12 @@ class Shown:
 
     ``cells`` are samples of the run by their place in its batch, frames of a morph, pictures of an inversion or
     timesteps of a forward process; empty for all. The layout is one "picture", a "grid" in ``columns`` (0: as square
-    as it can be), a "sheet" with the ``names`` below its pictures, a "film" of them (each ``milliseconds`` long), or
-    the "values" themselves. ``zoom`` is the side of a pixel. ``signed`` tells the colours of signed quantities;
-    ``normalised``, that the extremes became black and white.
+    as it can be), a "sheet" with the ``names`` below its pictures, a "film" of them (each ``milliseconds`` long, the
+    last ``hold`` longer), or the "values" themselves. ``zoom`` is the side of a pixel. ``signed`` tells the colours of
+    signed quantities; ``normalised``, that the extremes became black and white.
+
+    Where there are ``steps``, the pictures of sheet and film are the run at these states, each a grid of its cells,
+    with that of another quantity ``beside`` it where one is named.
     """
 
     quantity: Quantity = "x_t"
@@ -76,6 +79,9 @@ class Shown:
     signed: SignedMap | None = None
     as_walked: bool = False
     normalised: bool = False
+    steps: tuple[int, ...] = ()
+    beside: Quantity | None = None
+    hold: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +106,8 @@ class Recipe:
     def of_cell(self, index: int) -> Recipe:
         """The recipe of one of the pictures shown, by its place among them."""
         cells = self.shown.cells
-        return replace(self, shown=replace(self.shown, cells=(cells[index] if cells else index,), layout="picture"))
+        one = (cells[index] if cells else index,)
+        return replace(self, shown=replace(self.shown, cells=one, layout="picture", steps=(), beside=None))
 
 
 def to_text(recipe: Recipe) -> str:
@@ -110,8 +117,8 @@ def to_text(recipe: Recipe) -> str:
 
 
 def read_recipe(source: Path | bytes) -> Recipe | None:
-    """The recipe that a PNG, GIF or WebP carries, or that lies beside an array as ``<name>.npy.json``; None where there
-    is none. Nothing but metadata is read, and no picture is decoded.
+    """The recipe that a PNG, GIF or WebP carries, or that lies beside numbers or a video as ``<name>.json``; None
+    where there is none. Nothing but metadata is read, and no picture is decoded.
 
     Raises Refusal where there is one that cannot be read: damaged, of a newer schema, or beyond all measure.
     """
@@ -168,10 +175,10 @@ def as_values(recipe: Recipe) -> Recipe:
     return replace(recipe, shown=replace(recipe.shown, layout="values"))
 
 
-def as_film(recipe: Recipe, milliseconds: int, *, zoom: int = 1, there_and_back: bool = False) -> Recipe:
+def as_film(recipe: Recipe, milliseconds: int, *, zoom: int = 1, there_and_back: bool = False, hold: int = 0) -> Recipe:
     """The recipe of the same pictures one after the other."""
     shown = replace(recipe.shown, layout="film", milliseconds=milliseconds, zoom=zoom, there_and_back=there_and_back)
-    return replace(recipe, shown=shown)
+    return replace(recipe, shown=replace(shown, hold=hold))
 
 
 def as_sheet(recipe: Recipe, names: Sequence[str], columns: int, zoom: int) -> Recipe:

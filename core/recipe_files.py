@@ -1,4 +1,4 @@
-"""Where files keep a text of ours: PNG (iTXt), GIF (a comment), WebP (XMP), and a file beside an array.
+"""Where files keep a text of ours: PNG (iTXt), GIF (a comment), WebP (XMP), and a file beside numbers and videos.
 
 Files are walked part by part, without decoding a pixel, and everything about them may be a lie: lengths are checked,
 compressed texts are unpacked up to a limit, and a file that ends too early merely has no text.
@@ -24,6 +24,8 @@ MAX_BYTES = 16_000_000
 KEYWORD = "diffuscope"
 MARK = '{"program":"Diffuscope'
 """How a text of ours begins where nothing else names it."""
+SILENT = (".npy", ".safetensors", ".mp4")
+"""Endings of files beside which there is one that says what they are."""
 MOST_PARTS = 1_000_000
 """Parts of a file that are walked through before it is given up."""
 
@@ -51,7 +53,7 @@ def carrying(form: str, sentence: str, text: str) -> dict[str, Any]:
 
 
 def beside(path: Path) -> Path:
-    """The file beside an array that says what it is."""
+    """The file beside one of the ``SILENT`` that says what it is."""
     return path.with_name(f"{path.name}.json")
 
 
@@ -60,7 +62,7 @@ def find_text(source: Path | bytes) -> str | None:
     is damaged."""
     if isinstance(source, bytes):
         return _found(io.BytesIO(source))
-    path = beside(source) if source.suffix.lower() == ".npy" else source
+    path = beside(source) if source.suffix.lower() in SILENT else source
     try:
         if not path.is_file():  # a pipe would be waited for
             return None

@@ -1,11 +1,12 @@
-"""Pictures made of pictures: grids and strips, and writing them as PNG or as animations."""
+"""Pictures made of pictures: grids, strips and sheets; and pictures and arrays as files that carry their recipe."""
 
 from __future__ import annotations
 
 import io
+import itertools
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -16,7 +17,7 @@ from PIL import Image, ImageDraw, ImageFont
 from core.errors import Refusal
 from core.files import write_file
 from core.recipe import Recipe, to_text
-from core.recipe_files import beside, carrying
+from core.recipe_files import KEYWORD, beside, carrying
 
 Pixels = NDArray[np.uint8]
 
@@ -26,6 +27,8 @@ GAP = 2
 CAPTION = 14
 """Height of a line under a picture of a contact sheet, in pixels."""
 SMALLEST = 7
+LARGEST_FILM = 2**31
+"""Bytes of the frames of an animation, which pillow holds all at once."""
 
 ANIMATIONS = {".gif": "GIF", ".webp": "WEBP", ".apng": "PNG"}
 """File endings of animations, and pillow's names of their formats."""
@@ -52,6 +55,12 @@ def strip(pictures: Pixels | Sequence[Pixels], gap: int = GAP) -> Pixels:
 def enlarged(pictures: Pixels, zoom: int) -> Pixels:
     """Every pixel of (..., H, W, C) as a square of ``zoom`` × ``zoom``."""
     return pictures.repeat(zoom, axis=-3).repeat(zoom, axis=-2)
+
+
+def of_state(sides: Sequence[Pixels]) -> Pixels:
+    """One picture of a state: the samples (n, H, W, C) of each quantity as a grid, the quantities side by side."""
+    grids = [grid(side) for side in sides]
+    return grids[0] if len(grids) == 1 else grid(grids, columns=len(grids), gap=2 * GAP)
 
 
 def contact_sheet(pictures: Pixels, names: Sequence[str], columns: int, zoom: int = 1) -> Pixels:
@@ -94,16 +103,47 @@ def _carried(form: str, recipe: Recipe | None) -> dict[str, Any]:
     return {} if recipe is None else carrying(form, recipe.sentence, to_text(recipe))
 
 
-def write_animation(path: Path, pictures: Pixels, milliseconds: int, recipe: Recipe | None = None) -> None:
+def write_animation(
+    path: Path, pictures: Pixels, milliseconds: int, recipe: Recipe | None = None, *, hold: int = 0
+) -> None:
     """Write (n, H, W, 1|3) uint8 as an endless animation with its recipe, the format by the path's ending; exact but
-    for GIF's 256 colours a frame. Raises Refusal."""
+    for GIF's 256 colours a frame. The last frame stays ``hold`` milliseconds longer. Raises Refusal."""
+    write_frames(path, pictures, len(pictures), milliseconds, recipe, hold=hold)
+
+
+def write_frames(
+    path: Path,
+    frames: Iterable[Pixels],
+    count: int,
+    milliseconds: int,
+    recipe: Recipe | None = None,
+    *,
+    hold: int = 0,
+    on_frame: Callable[[int], object] = lambda _: None,
+) -> None:
+    """The same for frames that are made one by one. ``on_frame`` hears how many there were so far, and may raise to
+    leave; then nothing is written. Raises Refusal."""
     name = ANIMATIONS[path.suffix.lower()]
     Image.init()
     if name not in Image.SAVE_ALL:
         raise Refusal(f"{path.suffix} animations cannot be written here. Name a .gif instead.")
-    first, *others = (Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels) for pixels in pictures)
-    how: dict[str, Any] = {"duration": milliseconds, "loop": 0, "lossless": True, **_carried(name, recipe)}
+    images = _images(frames, count, on_frame)
+    first = next(images)
+    others = images if name == "GIF" else list(images)  # the writer of APNG goes through them twice
+    durations = [milliseconds] * (count - 1) + [milliseconds + hold]
+    how: dict[str, Any] = {"duration": durations, "loop": 0, "lossless": True, **_carried(name, recipe)}
     write_file(path, lambda stream: first.save(stream, name, save_all=True, append_images=others, **how))
+
+
+def _images(frames: Iterable[Pixels], count: int, on_frame: Callable[[int], object]) -> Iterator[Image.Image]:
+    for done, pixels in enumerate(itertools.islice(frames, count)):
+        if done == 0 and count * pixels.shape[0] * pixels.shape[1] * 4 > LARGEST_FILM:
+            raise Refusal(
+                f"{count} frames of {pixels.shape[1]} × {pixels.shape[0]} pixels are more than fits into memory. "
+                "Make the film smaller, or take fewer frames."
+            )
+        on_frame(done)
+        yield Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else np.ascontiguousarray(pixels))
 
 
 def there_and_back(pictures: Pixels) -> Pixels:
@@ -120,6 +160,21 @@ def write_npy(path: Path, values: NDArray[np.float32], recipe: Recipe | None = N
         stream.write(values.data)
 
     write_file(path, write)
+    write_beside(path, recipe)
+
+
+def write_safetensors(path: Path, arrays: Mapping[str, NDArray[Any]], recipe: Recipe | None = None) -> None:
+    """Write named arrays as .safetensors, and their recipe into its metadata and beside it. Raises Refusal."""
+    from safetensors.numpy import save
+
+    said = {} if recipe is None else {"about": recipe.sentence, KEYWORD: to_text(recipe)}
+    content = save({name: np.ascontiguousarray(array) for name, array in arrays.items()}, said)
+    write_file(path, lambda stream: stream.write(content))
+    write_beside(path, recipe)
+
+
+def write_beside(path: Path, recipe: Recipe | None) -> None:
+    """Write what a file is beside it, as <name>.json, for people to read as well. Raises Refusal."""
     if recipe is None:
         return
     data = {"about": recipe.sentence, **json.loads(to_text(recipe))}

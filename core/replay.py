@@ -28,7 +28,7 @@ from core.morph import MorphRun
 from core.morph_plan import places
 from core.recipe import Quantity, Recipe, Request, Shown, classifiers_of, images_of, models_of
 from core.recognisers import open_recogniser
-from core.render import contact_sheet, enlarged, grid, there_and_back
+from core.render import contact_sheet, enlarged, grid, of_state, there_and_back
 from core.request_words import printable
 from core.requests import InspectImage, ModelRef, NoiseRequest, RunRequest, SampleRequest
 from core.run import Run, Work
@@ -123,6 +123,7 @@ def picture(recipe: Recipe, library: Library, device: str = "cpu", on_step: OnSt
 
 def laid_out(pictures: Pixels, shown: Shown) -> Pixels:
     """Pictures (n, height, width, channels) as the one that is shown, (height, width, channels)."""
+    pictures = by_state(pictures, shown)
     if shown.layout == "sheet":
         names = [*shown.names, *[""] * len(pictures)][: len(pictures)]
         return contact_sheet(pictures, names, shown.columns or len(pictures), shown.zoom)
@@ -133,7 +134,22 @@ def laid_out(pictures: Pixels, shown: Shown) -> Pixels:
 
 def frames(pictures: Pixels, shown: Shown) -> Pixels:
     """The same pictures as the frames of a film."""
+    pictures = by_state(pictures, shown)
     return enlarged(there_and_back(pictures) if shown.there_and_back else pictures, shown.zoom)
+
+
+def by_state(pictures: Pixels, shown: Shown) -> Pixels:
+    """One picture a state where several are shown, of all its samples and quantities; else the pictures themselves."""
+    if not shown.steps and shown.beside is None:
+        return pictures
+    sides = 1 if shown.beside is None else 2
+    states = pictures.reshape(max(1, len(shown.steps)), sides, -1, *pictures.shape[1:])
+    return np.stack([of_state(list(state)) for state in states])
+
+
+def stacked(values: Values, shown: Shown) -> Values:
+    """The values of several states as (states, n, *event_shape)."""
+    return values.reshape(len(shown.steps), -1, *values.shape[1:]) if shown.steps else values
 
 
 def made(recipe: Recipe, library: Library, device: str = "cpu", on_step: OnStep = unheard) -> tuple[Values, Pixels]:
@@ -157,11 +173,18 @@ def _made(request: Request, shown: Shown, library: Library, device: str, on_step
         return _noised(request, shown, library)
     if isinstance(request, InspectImage):
         return _coloured(_of(jobs.inspect_image(request, library, device), shown.quantity), shown)
-    if shown.as_walked and shown.quantity in _WALKED and shown.step < request.steps:
+    if shown.as_walked and shown.quantity in _WALKED and not shown.steps and shown.step < request.steps:
         return _walked(request, shown, library, device, on_step)
     work = work_of(request, library, device, find_run=lambda _: None, cap=DEFAULT_CAP)
-    step = min(shown.step, len(work.path) - 1)
-    _walk(work, step, shown.cells, on_step)
+    steps = [min(step, len(work.path) - 1) for step in shown.steps or (shown.step,)]
+    _walk(work, max(steps), shown.cells, on_step)
+    sides = (shown,) if shown.beside is None else (shown, replace(shown, quantity=shown.beside))
+    parts = [_cells(work, step, side) for step in steps for side in sides]
+    return np.concatenate([values for values, _ in parts]), np.concatenate([pixels for _, pixels in parts])
+
+
+def _cells(work: Work, step: int, shown: Shown) -> tuple[Values, Pixels]:
+    """One state of the cells that are shown."""
     if isinstance(work, MorphRun):
         cells = shown.cells or range(len(places(work.request)))
         parts = [_state(work, step, cell, shown) for cell in cells]

@@ -14,7 +14,7 @@ SCHEMA = 1
 MAX_BRANCHES = 32
 """How often a branch may leave a branch; deeper requests are refused when read, so none is made."""
 
-ScheduleName = Literal["linear", "cosine", "quadratic", "sigmoid", "constant", "drawn", "betas"]
+ScheduleName = Literal["linear", "cosine", "quadratic", "sigmoid", "sigmoid_alpha_bar", "constant", "drawn", "betas"]
 SpacingName = Literal["leading", "linspace", "trailing", "quadratic", "quadratic_full", "log_snr", "hand"]
 SamplerName = Literal["ddpm", "ddim", "heun", "dpmpp"]
 ClipPolicy = Literal["none", "clamp", "rederive", "dynamic"]
@@ -397,7 +397,16 @@ class InspectStep:
     frame: int | None = None
 
 
-Interactive = InspectImage | InspectStep
+@dataclass(frozen=True, slots=True)
+class GatherStep:
+    """All of a state of a run, or of one ``frame`` of a morph, for a file: it replaces no question of the screen's."""
+
+    run: int
+    step: int
+    frame: int | None = None
+
+
+Interactive = InspectImage | InspectStep | GatherStep
 
 
 def branch_depth(request: SampleRequest) -> int:

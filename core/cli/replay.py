@@ -21,7 +21,7 @@ def run(options: argparse.Namespace) -> int:
     check_outputs(options, ".png", *ANIMATIONS)
     recipe = replace(_read(options.recipe), program=PROGRAM)
     from core.device import pick_device  # torch: after what can be refused without it
-    from core.replay import library_for, made
+    from core.replay import library_for, made, stacked
 
     device = pick_device(options.device)
     library = library_for(recipe.requests, models=options.model, images=options.image, device=device)
@@ -32,7 +32,7 @@ def run(options: argparse.Namespace) -> int:
     progress.close()
     written = replace(recipe, shown=_write(options.out, pictures, recipe)) if options.out is not None else recipe
     if options.npy is not None:
-        write_npy(options.npy, values, as_values(recipe))
+        write_npy(options.npy, stacked(values, recipe.shown), as_values(recipe))
     result: dict[str, Any] = {
         "requests": [to_json(request) for request in recipe.requests],
         "shown": {name: value for name, value in to_json(written.shown).items() if name != "schema"},
@@ -67,7 +67,8 @@ def _write(path: Path, pictures: Any, recipe: Recipe) -> Shown:
     shown = recipe.shown
     if path.suffix.lower() in ANIMATIONS:
         shown = replace(shown, layout="film")
-        write_animation(path, frames(pictures, shown), shown.milliseconds, replace(recipe, shown=shown))
+        made = replace(recipe, shown=shown)
+        write_animation(path, frames(pictures, shown), shown.milliseconds, made, hold=shown.hold)
         return shown
     if shown.layout in ("film", "values"):
         shown = replace(shown, layout="grid")

@@ -6,7 +6,7 @@ import io
 import json
 import struct
 import zlib
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -398,3 +398,10 @@ def test_that_a_file_of_json_is_read_as_a_request(tmp_path: Path) -> None:
     (tmp_path / "bad.json").write_bytes(b"\xff\xfe")
     with pytest.raises(Refusal):
         read_recipe(tmp_path / "bad.json")
+
+
+def test_that_every_field_of_what_is_shown_is_bounded_or_of_few_values() -> None:
+    assert {field.name for field in fields(Shown)} == {
+        *("quantity", "step", "cells", "layout", "columns", "zoom", "names", "milliseconds", "there_and_back"),
+        *("signed", "as_walked", "normalised", "steps", "beside", "hold"),
+    }
