@@ -748,7 +748,7 @@ def test_that_the_filmstrip_shows_the_sample_that_was_chosen(scene):
     stage.strip.flush()
     assert stage.strip.has_frame(0)
     assert stage.strip._images[0].pixelColor(0, 0).red() == 100
-    assert "sample 3 of 4, circle, finished" in stage.view.samples.accessibleName()
+    assert "sample 3 of 4, circle · before the first step" in stage.view.samples.accessibleName()
     stage.stop()
     assert stage.view.samples.content.shape[0] == 4
     assert ("cancel", job) not in bridge.calls
