@@ -108,9 +108,11 @@ def start(what: str, diary: Path, home: Path) -> subprocess.Popen[bytes]:
 
 
 def lost_seconds(done: list[tuple[float, str, object]], what: str, found: object, killed: float) -> float:
-    """How long before the kill the last change was made that is not there; 0 where none is missing."""
+    """How long before the kill the first change was made that is not there; 0 where none is missing. Of runs there
+    may be more than had been written down: those that were under way."""
     changes = [(when, value) for when, name, value in done if name == what]
-    kept = [when for when, value in changes if value == found]
+    counts = what == "runs" and isinstance(found, int)
+    kept = [when for when, value in changes if value == found or (counts and int(str(value)) <= int(str(found)))]
     missing = [when for when, _value in changes if when > max(kept, default=0.0)]
     return max(0.0, killed - min(missing)) if missing else 0.0
 
