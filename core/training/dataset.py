@@ -182,6 +182,8 @@ def _decoded(listing: Listing, reading: Reading, writer: PictureWriter, on_progr
         found.add(number, listing.files[number], decoded)
         if number + 1 < total:
             on_progress(number + 1, total)
+    if not listing.folder.is_dir():
+        raise Refusal(f"{listing.folder} was moved or deleted while its pictures were read. Open it where it is now.")
     if not found.paths:
         reasons = "\n".join(f"{name}: {why}" for name, why in found.quarantined)
         raise Refusal(f"None of the {total} pictures in {listing.folder} can be read.", reasons)

@@ -179,6 +179,17 @@ def test_that_what_is_cancelled_leaves_nothing(folder: Path) -> None:
     assert len(open_folder(folder, 8)) == 6
 
 
+def test_that_a_folder_that_goes_away_while_it_is_read_is_refused_not_kept_in_part(folder: Path) -> None:
+    def goes_away(done: int, total: int) -> None:
+        if done == 3:
+            folder.rename(folder.with_name("elsewhere"))
+
+    with pytest.raises(Refusal, match="moved or deleted while"):
+        open_folder(folder, 8, goes_away)
+    assert cache_size() == 0
+    assert len(open_folder(folder.with_name("elsewhere"), 8)) == 6
+
+
 def test_that_another_process_may_have_been_faster(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     really = picture_cache.finish_entry
     raced: list[bool] = []
