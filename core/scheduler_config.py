@@ -133,7 +133,7 @@ def _schedule(fields: Fields) -> ScheduleSpec:
         raise Refusal(f"The scheduler has {T} timesteps; there must be 1 to {MAX_T}.")
     betas = fields.numbers("trained_betas")
     if betas:
-        spec = ScheduleSpec("betas", len(betas), betas=betas)
+        spec = _named(ScheduleSpec("betas", len(betas), betas=betas))
     else:
         theirs = fields.text("beta_schedule", "linear")
         if theirs not in _SCHEDULES:
@@ -149,6 +149,12 @@ def _schedule(fields: Fields) -> ScheduleSpec:
     spec = replace(spec, zero_snr=fields.flag("rescale_betas_zero_snr", False))
     make_schedule(spec)
     return spec
+
+
+def _named(spec: ScheduleSpec) -> ScheduleSpec:
+    """These betas by a name that diffusers lacks, where they are exactly that schedule's."""
+    named = ScheduleSpec("sigmoid_alpha_bar", spec.T)
+    return named if make_schedule(named).betas.tolist() == list(spec.betas) else spec
 
 
 def _prediction(fields: Fields) -> PredictionKind:

@@ -142,6 +142,15 @@ def _sigmoid(spec: ScheduleSpec) -> Table:
     return start + (end - start) / (1 + np.exp(-np.linspace(-6, 6, spec.T)))
 
 
+def _sigmoid_alpha_bar(spec: ScheduleSpec) -> Table:
+    """alpha_bar falls from 1 to 0 like a logistic curve over [-3, 3], beta at most 0.999 (Jabri et al. 2022, algorithm
+    1, with start -3, end 3 and tau 1; the betas as in Nichol & Dhariwal)."""
+    curve = 1 / (1 + np.exp(-np.linspace(-3, 3, spec.T + 1)))
+    alpha_bar = (curve[-1] - curve) / (curve[-1] - curve[0])
+    betas: Table = np.minimum(1 - alpha_bar[1:] / alpha_bar[:-1], MAX_BETA)
+    return betas
+
+
 def _constant(spec: ScheduleSpec) -> Table:
     """The same beta everywhere: beta_end, or else beta_start."""
     given = spec.beta_start if spec.beta_end is None else spec.beta_end
@@ -184,6 +193,7 @@ _BETAS: dict[str, Callable[[ScheduleSpec], Table]] = {
     "cosine": _cosine,
     "quadratic": _quadratic,
     "sigmoid": _sigmoid,
+    "sigmoid_alpha_bar": _sigmoid_alpha_bar,
     "constant": _constant,
     "drawn": _drawn,
     "betas": _explicit,

@@ -19,6 +19,7 @@ SCHEDULES = {
     "cosine": "Cosine",
     "quadratic": "Quadratic",
     "sigmoid": "Sigmoid",
+    "sigmoid_alpha_bar": "Sigmoid of ᾱ",
     "constant": "Constant",
     "drawn": "Drawn by hand",
 }
@@ -44,6 +45,7 @@ class ForwardControls(QWidget):
             SCHEDULES,
             tooltip="How fast noise replaces the picture: β_t for t = 0..T−1.\n"
             "Linear: Ho et al. 2020, section 4. Cosine: Nichol & Dhariwal 2021, eq. 17.\n"
+            "Sigmoid of ᾱ: Jabri et al. 2022, algorithm 1; the other one is of β.\n"
             "Drawn by hand: drag the points of the ᾱ plot.",
         )
         self.ghost = Choice(

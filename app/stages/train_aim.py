@@ -34,6 +34,7 @@ SCHEDULES: Mapping[ScheduleName, str] = {
     "cosine": "cosine",
     "quadratic": "quadratic",
     "sigmoid": "sigmoid",
+    "sigmoid_alpha_bar": "sigmoid of ᾱ",
 }
 LENGTHS: Mapping[str, str] = {"1000": "1,000", "4000": "4,000"}
 TIMESTEP_SAMPLERS: Mapping[TimestepSamplerName, str] = {

@@ -18,7 +18,7 @@ from core.schedules import Schedule, make_schedule
 SHOWN, GHOST = "shown", "ghost"
 NAMED: tuple[ScheduleName, ...] = ("linear", "cosine", "quadratic", "sigmoid", "constant")
 KEYS = (SHOWN, GHOST, *NAMED)
-WORDS: Mapping[str, str] = {"drawn": "drawn by hand", "betas": "the model's own"}
+WORDS: Mapping[str, str] = {"drawn": "drawn by hand", "betas": "the model's own", "sigmoid_alpha_bar": "sigmoid of ᾱ"}
 
 _DASHES: Mapping[str, tuple[float, ...]] = {
     GHOST: (4, 3),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -15,8 +16,8 @@ _SAME = 2e-6
 """Relative: numbers that were rounded to float32 count as the same within this."""
 _MUCH_THE_SAME = 1e-3
 """Relative: of loss weights, which are made of differences of rounded numbers."""
-_STEEPNESS = 3.0
-_SHARES: tuple[ScheduleName, ...] = ("linear", "cosine")
+_NAMES: Mapping[ScheduleName, str] = {"linear": "linear", "cosine": "cosine", "sigmoid_alpha_bar": "sigmoid"}
+"""Its schedules: what they are called here, and there."""
 _FIRST_WITH_V = (1, 6, 3)
 
 
@@ -31,7 +32,7 @@ def stored_schedule(found: Loose) -> ScheduleSpec | None:
     if len(shape) != 1 or not 2 <= shape[0] <= MAX_T:
         raise Refusal(f"The file’s noise schedule has the shape {shape}; it has 2 to {MAX_T} timesteps.")
     betas: Table = found.peek("betas").double().numpy()
-    for name in _SHARES:
+    for name in _NAMES:
         spec = ScheduleSpec(name, len(betas))
         if np.allclose(betas, make_schedule(spec).betas, rtol=_SAME, atol=0):
             return spec
@@ -42,25 +43,12 @@ def stored_schedule(found: Loose) -> ScheduleSpec | None:
 
 def schedule_words(spec: ScheduleSpec) -> str:
     """What a stored schedule is called."""
-    if spec.name != "betas":
-        return spec.name
-    return "sigmoid" if np.allclose(spec.betas, sigmoid_betas(spec.T), rtol=_SAME, atol=0) else "its own betas"
+    return _NAMES.get(spec.name, "its own betas")
 
 
 def named_schedule(name: str, T: int) -> ScheduleSpec:
     """ "linear", "cosine" or "sigmoid" as that package has them."""
-    for known in _SHARES:
-        if name == known:
-            return ScheduleSpec(known, T)
-    return ScheduleSpec("betas", T, betas=tuple(float(beta) for beta in sigmoid_betas(T)))
-
-
-def sigmoid_betas(T: int) -> Table:
-    """alpha_bar falls like a logistic function from -3 to 3 (Jabri et al. 2022, algorithm 1); beta at most 0.999."""
-    curve = 1 / (1 + np.exp(-np.linspace(-_STEEPNESS, _STEEPNESS, T + 1)))
-    alpha_bar = (curve[-1] - curve) / (curve[-1] - curve[0])
-    betas: Table = np.minimum(1 - alpha_bar[1:] / alpha_bar[:-1], 0.999)
-    return betas
+    return ScheduleSpec(next(ours for ours, theirs in _NAMES.items() if theirs == name), T)
 
 
 def predicted(found: Loose) -> PredictionKind | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from core.errors import Cancelled, Refusal
 from core.lucidrains_config import LucidrainsConfig
 from core.lucidrains_unet import LucidrainsUnet
 from core.network import prepare_network
+from core.requests import ScheduleSpec
 from core.schedules import make_schedule
 from tests.lookalikes.lucidrains import OPTIONS, Weights, cosine_betas, linear_betas, reference, save, tables, weights
 
@@ -180,6 +182,15 @@ def test_that_schedule_and_objective_are_read_from_what_lies_beside_the_network(
     assert (reading.says.sampler.name, reading.says.sampler.clip) == ("ddim", "rederive")
 
 
+def test_that_its_usual_schedule_is_kept_by_name_and_not_as_a_thousand_betas(tmp_path: Path) -> None:
+    u = torch.linspace(0, 1, 1001, dtype=torch.float64)
+    alpha_bar = 0.5 - torch.tanh(3 * u - 1.5) / (2 * math.tanh(1.5))
+    betas = (1 - alpha_bar[1:] / alpha_bar[:-1]).clamp(max=0.999)
+    reading = FAMILY.read(open_container(save(tmp_path / "model-1.pt", weights(), tables(betas))).loose, SIZE)
+    assert reading.says.schedule == ScheduleSpec("sigmoid_alpha_bar", 1000)
+    assert ("noise schedule", "sigmoid, 1000 timesteps") in {(f.name, f.value) for f in reading.description.facts}
+
+
 def test_that_betas_of_no_known_schedule_are_taken_as_they_are(tmp_path: Path) -> None:
     betas = torch.linspace(0.01, 0.3, 40, dtype=torch.float64) ** 1.5
     reading = FAMILY.read(open_container(save(tmp_path / "model-1.pt", weights(), tables(betas))).loose, SIZE)
@@ -208,7 +219,7 @@ def test_that_of_a_bare_network_all_is_asked(tmp_path: Path) -> None:
     assert {question.key for question in reading.description.questions} == {
         *("size", "schedule", "timesteps", "prediction"),
     }
-    assert len(reading.says.schedule.betas) == 1000
+    assert reading.says.schedule == ScheduleSpec("sigmoid_alpha_bar", 1000)
     chosen = {**SIZE, "schedule": "cosine", "timesteps": "50", "prediction": "v"}
     assert FAMILY.read(open_container(tmp_path / "unet.pt").loose, chosen).says.schedule.T == 50
 

@@ -162,6 +162,16 @@ def test_that_a_rescaled_schedule_without_a_name_keeps_its_betas_through_a_folde
     assert make_schedule(info.schedule).alpha_bar[-1] == 0
 
 
+@pytest.mark.parametrize("zero_snr", [False, True])
+def test_that_a_schedule_that_diffusers_has_no_name_for_is_known_by_its_betas(tmp_path: Path, zero_snr: bool) -> None:
+    network = network_of(**TINY)
+    schedule = ScheduleSpec("sigmoid_alpha_bar", 1000, zero_snr=zero_snr)
+    info = info_of(network, prediction="v", schedule=schedule)
+    assert save_model(tmp_path / "model", network, info).schedule == schedule
+    assert read_info(tmp_path / "model").schedule == schedule
+    assert len(json.loads((tmp_path / "model/scheduler/scheduler_config.json").read_text())["trained_betas"]) == 1000
+
+
 def test_that_twice_the_channels_without_a_word_are_taken_for_a_learned_range_and_that_is_said(tmp_path: Path) -> None:
     network = network_of(**{**TINY, "out_channels": 2})
     info = info_of(network, variance="range", sampler=SamplerSpec("ddim"))

@@ -49,6 +49,17 @@ def exact_cosine_betas(T: int) -> list[Decimal]:
     return [min(1 - alpha_bar(t + 1) / alpha_bar(t), Decimal("0.999")) for t in range(T)]
 
 
+def exact_sigmoid_betas(T: int) -> list[Decimal]:
+    def curve(u: Decimal) -> Decimal:
+        return 1 / (1 + (3 - 6 * u).exp())
+
+    def alpha_bar(i: int) -> Decimal:
+        one = Decimal(1)
+        return (curve(one) - curve(Decimal(i) / T)) / (curve(one) - curve(0 * one))
+
+    return [min(1 - alpha_bar(t + 1) / alpha_bar(t), Decimal("0.999")) for t in range(T)]
+
+
 PI = Decimal("3.141592653589793238462643383279502884197")
 
 
@@ -94,7 +105,12 @@ def test_that_tables_hold_the_published_constants(name: ScheduleName, constants:
 
 @pytest.mark.parametrize(
     ("name", "betas"),
-    [("linear", exact_linear_betas(1000)), ("cosine", exact_cosine_betas(1000)), ("cosine", exact_cosine_betas(300))],
+    [
+        ("linear", exact_linear_betas(1000)),
+        ("cosine", exact_cosine_betas(1000)),
+        ("cosine", exact_cosine_betas(300)),
+        ("sigmoid_alpha_bar", exact_sigmoid_betas(1000)),
+    ],
 )
 def test_that_tables_agree_with_40_digit_arithmetic_to_1e_9(name: ScheduleName, betas: list[Decimal]) -> None:
     schedule = make_schedule(ScheduleSpec(name, T=len(betas)))
@@ -157,6 +173,14 @@ def test_that_sigmoid_betas_follow_the_logistic_curve() -> None:
     assert betas[500] == pytest.approx((1e-4 + 0.02) / 2)
     assert betas[0] == pytest.approx(1e-4 + 0.0199 / (1 + math.exp(6)))
     assert betas[750] == pytest.approx(1e-4 + 0.0199 / (1 + math.exp(-3)))
+
+
+def test_that_alpha_bar_follows_a_logistic_curve_from_one_to_nothing() -> None:
+    schedule = make_schedule(ScheduleSpec("sigmoid_alpha_bar"))
+    for share in (0.1, 0.25, 0.5, 0.9):  # which is a hyperbolic tangent, mirrored about its middle
+        expected = 0.5 - math.tanh(3 * share - 1.5) / (2 * math.tanh(1.5))
+        assert schedule.alpha_bar[round(1000 * share) - 1] == pytest.approx(expected, rel=1e-10)
+    assert schedule.betas[-1] == 0.999
 
 
 def test_that_constant_betas_decay_geometrically() -> None:
