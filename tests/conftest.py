@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 SCREEN = Path(__file__).with_name("screen.json")
 
@@ -20,6 +21,9 @@ Command = Callable[..., Result]
 if os.environ.get("QT_QPA_PLATFORM", "offscreen") == "offscreen":  # by itself its screen is smaller than the window
     os.environ["QT_QPA_PLATFORM"] = f"offscreen:configfile={SCREEN}"
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+settings.register_profile("unhurried", deadline=None, max_examples=60)  # a busy machine is no failure
+settings.load_profile("unhurried")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -1,19 +1,15 @@
-"""Engines that are stopped again; and hypothesis, which here does not measure time: a busy machine is no failure."""
+"""Engines that are stopped again, and pictures."""
 
 import io
 from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
-from hypothesis import settings
 from PIL import Image
 
 from core.images import OpenedImage, open_image
 from tests.core.listener import Listener
 from tests.toys import Toy
-
-settings.register_profile("core", deadline=None, max_examples=60)
-settings.load_profile("core")
 
 
 @pytest.fixture
