@@ -8,10 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from core.checkpoints.answers import AnswerBook
 from core.classifier_folder import BUNDLED, bundled_classifiers
-from core.model_folder import open_model
+from core.model_folder import open_model, read_info
+from core.training.checkpoint import read_request
 from tests.conftest import Command
 from tests.lookalikes.openai import Options, answers, drawn
 
@@ -142,6 +144,31 @@ def test_that_every_command_with_a_model_takes_a_file_and_its_answers(
     assert np.load(tmp_path / "s.npy").shape == (1, 3, 8, 8)
     assert command("denoise", picture, "--from-t", "2000", *few, "--out", "d.png")[0] == 0
     assert command("invert", picture, *few, "--out", "i.png")[0] == 0
+
+
+def test_that_a_file_is_looked_into_and_trained_further_with_its_answers(
+    command: Command, weights: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "pictures").mkdir()
+    for number in range(4):
+        pixels = np.random.default_rng(number).integers(0, 256, (8, 8, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(tmp_path / "pictures" / f"{number}.png")
+    few = ["--samples", "2", "--steps", "2", "--features", "none", "--out", "sheet.png", "--json"]
+    code, out, err = command("nearest", weights, tmp_path / "pictures", *few, *ANSWERS)
+    assert code == 0, err
+    assert not any("Guessed" in note for note in json.loads(out)["notes"])
+    brief = ["--steps", "1", "--batch", "4", "--no-compile", "--device", "cpu"]
+    code, _, err = command("train", tmp_path / "pictures", "--from", weights, "--out", "run", *brief, *ANSWERS)
+    assert code == 0, err
+    answered = open_model(weights, "cpu", SAID).info
+    assert read_info(tmp_path / "run").schedule == answered.schedule
+    assert read_request(tmp_path / "run").base == answered.ref
+
+
+def test_that_answers_without_a_file_to_train_from_are_refused(command: Command, tmp_path: Path) -> None:
+    code, _, err = command("train", tmp_path, "--out", "run", "--answer", "size=8")
+    assert code == 2
+    assert "--from" in err
 
 
 def test_that_what_was_answered_in_the_window_holds_on_the_command_line(

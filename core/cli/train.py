@@ -10,12 +10,13 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
+from core.cli.answering import answers_of
 from core.cli.output import Progress, clock, report
 from core.cli.reading import said_reading
 from core.device import pick_device
 from core.errors import Cancelled, Refusal
 from core.library import NetworkModel
-from core.model_folder import open_model
+from core.model_folder import find_model, open_model
 from core.requests import ScheduleSpec
 from core.training.checkpoint import read_request
 from core.training.dataset import PictureFolder
@@ -128,12 +129,15 @@ def _refuse_misfits(options: argparse.Namespace) -> None:
         if kept or options.zero_snr:
             option = f"--{kept[0] if kept else 'zero-snr'}"
             raise Refusal(f"A fine-tuning keeps the network, prediction and schedule of its model: leave {option} out.")
+    elif options.answer:
+        raise Refusal("Only a model's file asks for answers: name it by --from, or leave --answer out.")
 
 
 def _base(options: argparse.Namespace, before: TrainRequest | None, device: str) -> NetworkModel | None:
     if options.base is None:
         return None
-    base = NetworkModel(open_model(options.base, device))
+    path = find_model(options.base)
+    base = NetworkModel(open_model(path, device, answers_of(options, path)))
     if before is not None and before.base != base.info.ref:
         raise Refusal(f"The run in {options.out} did not begin from {options.base}. Leave --from out to go on with it.")
     return base

@@ -45,7 +45,9 @@ def add_train(parser: argparse.ArgumentParser) -> None:
     option(length, "--steps", "train this many steps", type=whole(1, 100_000_000), metavar="N")
     option(length, "--minutes", "train this long (default 20)", type=positive, metavar="M")
     option(parser, "--preset", "size of the network (default small)", choices=get_args(PresetName))
-    option(parser, "--from", "fine-tune this model: a bundled name or a folder", dest="base", metavar="MODEL")
+    option(parser, "--from", "fine-tune this model: a bundled name, a folder or a file of weights", dest="base",
+            metavar="MODEL")  # fmt: skip
+    add_answers(parser)
     option(parser, "--batch", "pictures a step, of each process where torchrun starts several (default 64)",
             type=whole(1, 65_536), metavar="B")  # fmt: skip
     option(parser, "--lr", "learning rate (default 0.001; 0.0002 with --from)", type=positive, metavar="R")
@@ -138,7 +140,8 @@ def add_nearest(parser: argparse.ArgumentParser) -> None:
         "The pictures a model was trained on that are nearest to its samples, by pixels and by features, beside how "
         "near pictures are that it was not trained on: has it learned by heart?"
     )
-    parser.add_argument("model", metavar="MODEL", help="a training run's folder, a model folder, or a bundled name")
+    parser.add_argument("model", metavar="MODEL", help="a run's folder, a model folder, a file, or a bundled name")
+    add_answers(parser)
     parser.add_argument("folder", metavar="FOLDER", type=Path, help="the pictures it was trained on")
     option(parser, "--out", "samples and what is nearest to them, as one PNG", type=Path, required=True,
             metavar="SHEET.png")  # fmt: skip
