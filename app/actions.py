@@ -35,6 +35,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("save_session", "File", "Sa&ve session as…", "Pictures, runs and settings as one file"),
     Command("restores", "File", "&Restore at start", "Begin with what was there when the window closed", "", True),
     Command("save_picture", "File", "&Save picture…", "Save the picture pointed at as PNG, at its own size", "Ctrl+S"),
+    Command("export", "File", "&Export…", "Picture, grid, contact sheet, film or numbers as a file", "Ctrl+Shift+S"),
     Command("quit", "File", "&Quit", "Stop what runs and close the window", "Ctrl+Q", separator=True),
     Command("undo", "Edit", "&Undo", "Take back what was changed last, in the stage where it was", "Ctrl+Z"),
     Command("redo", "Edit", "Re&do", "Do again what was taken back", "Ctrl+Shift+Z"),

@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QMimeData, QObject, QPoint, Qt, QTimer, Slot
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QApplication, QFileDialog, QMenu, QWidget
+from PySide6.QtWidgets import QApplication, QMenu, QWidget
 
+from app.exports.exporter import Exporter
+from app.exports.plan import Still
+from app.exports.saving import ask_file
 from app.incoming import PICTURE_ENDINGS
 from app.log import logger
 from app.widgets.picture_pane import PicturePane
@@ -33,16 +36,21 @@ Place = tuple[PicturePane, int]
 
 class Taking(QObject):
     """What the picture commands do. They mean the pane under the pointer, else the one with the focus, else the
-    largest of the stage; in a grid the sample under the pointer, else the framed one, else the first."""
+    largest of the stage; in a grid the sample under the pointer, else the framed one, else the first.
+
+    Attributes: ``exporter``.
+    """
 
     def __init__(self, window: MainWindow) -> None:
         super().__init__(window)
         self._window = window
+        self.exporter = Exporter(window, self.still, file_name)
         self._in_menu: Place | None = None
         self._handlers: dict[str, Callable[[], object]] = {
             "use_picture": self.use,
             "copy_picture": self.copy,
             "save_picture": self.save,
+            "export": self.export,
         }
         """Of the commands that stand in the menu of a picture."""
         window.registry.connect_to(self._handlers)
@@ -81,12 +89,28 @@ class Taking(QObject):
             self._say(NOTHING)
             return
         image, recipe = taken(*place), place[0].recipe_of(place[1])
-        dialog = QFileDialog(self._window, "Save the picture", file_name(image.name), "Picture (*.png)")
-        dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
-        dialog.setDefaultSuffix("png")
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.fileSelected.connect(lambda name: self.write(image, Path(name), recipe))
-        dialog.open()
+        ask_file(
+            self._window,
+            "Save the picture",
+            file_name(image.name),
+            "Picture (*.png)",
+            (".png",),
+            lambda path: self.write(image, path, recipe),
+        )
+
+    def export(self) -> None:
+        """Put an export together, of the picture that is meant and of all that it belongs to."""
+        self.exporter.open()
+
+    def still(self) -> Still | None:
+        """The pane that is meant, as it is now."""
+        place = self._place()
+        content = None if place is None else place[0].content
+        if place is None or content is None:
+            return None
+        pane, cell = place
+        pictures = [content.pixels(index) for index in range(pane.count)]
+        return Still(pane.name(cell), pictures, cell, pane.recipe_of_all())
 
     def write(self, image: OpenedImage, path: Path, recipe: Recipe | None = None) -> None:
         """Save a picture as PNG, its own pixels and how they are made; an older file stays where that fails."""

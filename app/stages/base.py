@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from PySide6.QtCore import QMimeData, Signal, Slot
 from PySide6.QtWidgets import QPushButton, QVBoxLayout, QWidget
@@ -13,6 +13,9 @@ from app.mementos import Entry, Memento, Mementos
 from app.state import AppState
 from app.widgets.error_bar import ErrorBar
 from core.images import OpenedImage
+
+if TYPE_CHECKING:
+    from app.exports.ways import Way
 
 
 class Stage(QWidget):
@@ -93,6 +96,10 @@ class Stage(QWidget):
 
     def bottom_widgets(self) -> Sequence[QWidget]:
         """Transport and filmstrip of this stage, from top to bottom."""
+        return ()
+
+    def ways(self) -> Sequence[Way]:
+        """What is looked at here and can be exported state by state."""
         return ()
 
     def drop_verbs(self, mime: QMimeData) -> str:

@@ -22,7 +22,7 @@ from app.stages.guidance_sheet import GuidanceSheet
 from app.stages.readiness import WAITING_HINT, Readiness, live_run, pause_or_resume
 from app.stages.run_instruments import RunButtons
 from app.stages.shown_run import ShownRun
-from app.state import AppState, Run
+from app.state import UNMADE, AppState, Run
 from app.theme import GRID, PANEL_PADDING
 from core.errors import Refusal
 from core.images import OpenedImage
@@ -32,6 +32,7 @@ from core.schedules import make_schedule
 
 if TYPE_CHECKING:
     from app.bridge import Bridge
+    from app.exports.ways import Way
 
 
 class DenoiseStage(Stage):
@@ -130,6 +131,14 @@ class DenoiseStage(Stage):
 
     def bottom_widgets(self) -> Sequence[QWidget]:
         return (self.transport, self.instruments.recognition, self.strip)
+
+    def ways(self) -> Sequence[Way]:
+        from app.exports.ways import RunWay
+
+        run = self.shown.run
+        if run is None or run.state in UNMADE:
+            return ()
+        return (RunWay(self._bridge, run, self.state.cursor.step, self.view.cell),)
 
     def drop_verbs(self, mime: QMimeData) -> str:
         return "denoise it"

@@ -35,6 +35,7 @@ from core.schedules import Schedule, make_schedule
 
 if TYPE_CHECKING:
     from app.bridge import Bridge
+    from app.exports.ways import Way
 
 HINT = "Drag the slider, or drop a picture of your own."
 ZERO_HINT = "Nothing is left at the last t: a network must predict v, x₀ or the mean there, not ε."
@@ -148,6 +149,15 @@ class ForwardStage(Stage):
 
     def bottom_widgets(self) -> Sequence[QWidget]:
         return (self.transport, self.strips.strip, self.strips.ghost)
+
+    def ways(self) -> Sequence[Way]:
+        from app.exports.ways import ForwardWay
+
+        image, scene, state = self.state.image, self._scene, self.state
+        if image is None or scene is None:
+            return ()
+        t = min(max(0, state.cursor.t), self._schedule.T - 1)
+        return (ForwardWay(image, scene, t, state.seed, self._normalised),)
 
     def drop_verbs(self, mime: QMimeData) -> str:
         return "noise it"

@@ -17,7 +17,7 @@ from app.stages.invert_record import InvertRecord
 from app.stages.invert_scene import Scene, scene_of
 from app.stages.invert_settings import EACH, settings_of
 from app.stages.round_trips import RoundTrips
-from app.state import AppState, Cursor, Run, stage_of
+from app.state import UNMADE, AppState, Cursor, Run, stage_of
 from app.theme import GRID, PANEL_PADDING
 from core.errors import Refusal
 from core.images import OpenedImage
@@ -25,6 +25,7 @@ from core.requests import InvertRequest, SampleRequest
 
 if TYPE_CHECKING:
     from app.bridge import Bridge
+    from app.exports.ways import Way
 
 HINT = "Ctrl+Enter inverts, Space plays, Esc stops; drag the slider up to the latent and down again."
 BACK_HINT = "Choose another label or w and Regenerate: the same latent as something else. Measure draws the curve."
@@ -107,6 +108,14 @@ class InvertPage(Stage):
 
     def bottom_widgets(self) -> Sequence[QWidget]:
         return (self.transport, self.instruments.strip)
+
+    def ways(self) -> Sequence[Way]:
+        from app.exports.ways import RunWay
+
+        run = self._run()
+        if run is None or run.state in UNMADE:
+            return ()
+        return (RunWay(self._bridge, run, self.state.cursor.step, self.view.cell),)
 
     def handle_drop(self, image: OpenedImage) -> None:
         super().handle_drop(image)

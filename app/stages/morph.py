@@ -29,6 +29,7 @@ from core.requests import MorphRequest
 
 if TYPE_CHECKING:
     from app.bridge import Bridge
+    from app.exports.ways import Way
 
 HINT = "Drag pictures onto the cards. Ctrl+Enter morphs, Space plays, ← → follow the frames, ↑ ↓ one frame’s way down."
 
@@ -113,6 +114,18 @@ class MorphStage(Stage):
 
     def bottom_widgets(self) -> Sequence[QWidget]:
         return (self.transport, self.strip)
+
+    def ways(self) -> Sequence[Way]:
+        from app.exports.ways import MorphWay, RunWay
+
+        run, record, cursor = self.shown.run, self.shown.record, self.state.cursor
+        if run is None or record is None or not record.finished:
+            return ()
+        frames = sorted(record.finished)
+        along: tuple[Way, ...] = (MorphWay(self._bridge, run, cursor.frame, record.names, frames),)
+        if cursor.frame in record.finished:
+            along += (RunWay(self._bridge, run, cursor.step, frame=cursor.frame),)
+        return along
 
     def drop_verbs(self, mime: QMimeData) -> str:
         place = self.ends.place_under_pointer()

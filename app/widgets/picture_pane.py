@@ -129,13 +129,17 @@ class PicturePane(QWidget):
 
     def recipe_of(self, cell: int) -> Recipe | None:
         """How one cell is made again, in its present colours; None where that is not known."""
+        made = self.recipe_of_all()
+        return None if made is None else made.of_cell(cell)
+
+    def recipe_of_all(self) -> Recipe | None:
+        """How all cells are made again."""
         if self.recipe is None or self.content is None:
             return None
-        made = self.recipe.of_cell(cell)
         if self.content.signed is None:
-            return made
+            return self.recipe
         signed = SignedMap(self.content.signed[1], *diverging_stops())
-        return replace(made, shown=replace(made.shown, signed=signed))
+        return replace(self.recipe, shown=replace(self.recipe.shown, signed=signed))
 
     def name(self, cell: int) -> str:
         """What a cell is called; by default what the caption says."""

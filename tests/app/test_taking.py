@@ -161,8 +161,8 @@ def test_that_the_context_menu_of_a_pane_means_that_pane(window: MainWindow, run
     QApplication.sendEvent(run.x0_hat, event)
     menu = next(menu for menu in window.findChildren(QMenu) if menu not in menus)
     texts = [action.text() for action in menu.actions() if not action.isSeparator()]
-    assert texts[:3] == ["&Use as picture", "&Copy picture", "&Save picture…"]
-    assert texts[3:] == ["Copy as command &line", "Copy as P&ython"]
+    assert texts[:4] == ["&Use as picture", "&Copy picture", "&Save picture…", "&Export…"]
+    assert texts[4:] == ["Copy as command &line", "Copy as P&ython"]
     run.x0_hat.show_pixel(-1, 0, 0)  # the pointer is over the menu now
     point = menu.actionGeometry(menu.actions()[0]).center()
     qtbot.mouseClick(menu, Qt.MouseButton.LeftButton, pos=point)
