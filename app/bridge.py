@@ -56,11 +56,13 @@ SMOOTHED = 100
 class Bridge(QObject):
     """Requests go down to the engine, messages come up at most once a frame and keep ``AppState`` true.
 
-    Signals: ``message(object)``, every message of the engine, in the GUI thread; ``ending()`` when the window is closed
+    Signals: ``message(object)``, every message of the engine, in the GUI thread; ``opening_left()``, what was being
+    opened will not come; ``ending()`` when the window is closed
     and no worker is at work any more; ``closed()`` after the engine ended.
     """
 
     message = Signal(object)
+    opening_left = Signal()
     ending = Signal()
     closed = Signal()
     _woken = Signal()
@@ -93,8 +95,9 @@ class Bridge(QObject):
         self._engine.open_model(name_or_path, answers)
 
     def cancel_opening(self) -> None:
-        """Leave the model that is being opened."""
+        """Leave the model and the classifiers that are being opened."""
         self._engine.cancel_opening()
+        self.opening_left.emit()
 
     def ask_again(self, name_or_path: str) -> None:
         """Have all asked that a checkpoint does not say; answered by ``ModelAsks``."""

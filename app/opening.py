@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QFileDialog, QMenu
 from app.incoming import WEIGHT_ENDINGS
 from app.log import logger
 from core.checkpoints.description import Answers, Description, ExportForm
-from core.messages import Failed, ModelAsks, ModelExported, ModelLoading, ModelOpened
+from core.messages import EngineState, Failed, ModelAsks, ModelExported, ModelLoading, ModelOpened, Status
 from resources import models
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ class Opening(QObject):
         chooser.about_requested.connect(self.about)
         window.state.model_changed.connect(chooser.set_model)
         window.state.model_changed.connect(self._show_about)
+        window.state.status_changed.connect(self._end_waiting)
         window.status_line.cancel_requested.connect(self.cancel)
         window.bridge.message.connect(self._receive)
         window.registry.connect_to(
@@ -98,11 +99,11 @@ class Opening(QObject):
             menu.addAction(self._window.registry[name])
         menu.popup(where)
 
-    def open_classifier(self, path: Path) -> None:
+    def open_classifier(self, path: Path, answers: Answers | None = None) -> None:
         """Where the stage that is shown has no use for one, it is to guide in Denoise."""
-        if not self._window.stage.handle_classifier(path):
+        if not self._window.stage.handle_classifier(path, answers):
             self._window.state.move(stage="denoise")
-            self._window.stage.handle_classifier(path)
+            self._window.stage.handle_classifier(path, answers)
 
     # What is known
 
@@ -134,12 +135,7 @@ class Opening(QObject):
             dialog.open_wanted.connect(lambda answers: self.open(path, answers))
             dialog.copy_wanted.connect(lambda answers: self._choose_copy(path, answers))
         else:
-            dialog.open_wanted.connect(lambda answers: self._open_classifier(path, answers))
-
-    def _open_classifier(self, path: str, answers: Answers) -> None:
-        """Open it with these answers, which are remembered, and have the stage guide with it."""
-        self._window.bridge.open_classifier(path, answers)
-        self.open_classifier(Path(path))
+            dialog.open_wanted.connect(lambda answers: self.open_classifier(Path(path), answers))
 
     def _show(self, dialog: CheckpointDialog) -> CheckpointDialog:
         self._close_dialog()
@@ -205,7 +201,7 @@ class Opening(QObject):
     def _receive(self, message: object) -> None:
         loading = self._window.status_line.loading
         match message:
-            case ModelLoading(name=name, done=done, total=total) if name == Path(self._wanted).name and done < total:
+            case ModelLoading(name=name, done=done, total=total) if done < total and self._is_awaited(message):
                 loading.tell(name, done, total)
             case ModelLoading() | Failed(job=None):
                 loading.hide()
@@ -217,6 +213,15 @@ class Opening(QObject):
             case ModelExported(name=name, folder=folder):
                 logger.info("model exported: %s", name)
                 self._window.status_line.set_hint(f"{folder} holds the model “{name}”.")
+
+    def _is_awaited(self, loading: ModelLoading) -> bool:
+        """Whether it is not of a model that was left. Whatever asks for a classifier waits for it itself."""
+        return loading.kind == "classifier" or loading.name == Path(self._wanted).name
+
+    @Slot(object)
+    def _end_waiting(self, status: Status) -> None:
+        if status.state is not EngineState.LOADING:
+            self._window.status_line.loading.hide()
 
     def _opened(self, message: ModelOpened) -> None:
         """List and remember it, whoever has opened it, such as a stage that of a training."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,7 +26,7 @@ from core.messages import ClassifierInfo
 from core.requests import ModelRef, SamplerSpec
 from core.safetensors_file import write_safetensors
 from core.scheduler_config import SchedulerSays, write_scheduler
-from core.weights_file import WeightsFile, digest, fill
+from core.weights_file import OnProgress, WeightsFile, digest, fill, never, unheard
 
 if TYPE_CHECKING:
     from core.classifier import Classifier
@@ -76,16 +76,19 @@ def read_classifier(path: str | Path) -> ClassifierInfo:
     return _read(find_classifier(path)).info
 
 
-def open_classifier(path: str | Path) -> OpenClassifier:
-    """Open a classifier's folder. Raises Refusal, in words, for everything that is not exactly covered."""
+def open_classifier(
+    path: str | Path, on_progress: OnProgress = unheard, check: Callable[[], None] = never
+) -> OpenClassifier:
+    """Open a classifier's folder. ``on_progress`` is told the bytes read, ``check`` is called many times a second and
+    may raise. Raises Refusal, in words, for everything that is not exactly covered."""
     import torch
 
     from core.classifier import Classifier
 
-    contents = _read(find_classifier(path))
+    contents = _read(find_classifier(path), check)
     with torch.device("meta"):
         network = Classifier(contents.config)
-    fill(network, contents.weights)
+    fill(network, contents.weights, str, on_progress, check)
     return OpenClassifier(contents.info, network.eval(), contents.folder, contents.notes)
 
 
@@ -139,7 +142,7 @@ class _Contents:
     notes: tuple[str, ...]
 
 
-def _read(folder: Path) -> _Contents:
+def _read(folder: Path, check: Callable[[], None] = never) -> _Contents:
     name = folder.resolve().name
     config_file = inside(folder, f"{KIND}/config.json")
     if config_file is None:
@@ -162,7 +165,7 @@ def _read(folder: Path) -> _Contents:
     noisy = own.flag("noisy", True)
     identity = json.dumps([config.to_json(), asdict(says.schedule), noisy], sort_keys=True)
     info = ClassifierInfo(
-        ref=ModelRef(own.text("name")[:MAX_NAME] or name, digest((file.path for file in weights), identity)),
+        ref=ModelRef(own.text("name")[:MAX_NAME] or name, digest((file.path for file in weights), identity, check)),
         event_shape=config.event_shape,
         labels=_labels(own, config.classes),
         schedule=says.schedule,

@@ -113,7 +113,7 @@ class Engine:
         self._order(lambda: self._opener.open_model(name_or_path, answers, token))
 
     def cancel_opening(self) -> None:
-        """Leave the model that is being opened; the one before stays."""
+        """Leave the model and the classifiers that are being opened; the model before stays."""
         self._opener.cancel()
 
     def ask_again(self, name_or_path: str) -> None:
@@ -185,9 +185,10 @@ class Engine:
         return self._hire(hire)
 
     def open_classifier(self, name_or_path: str, answers: Answers | None = None) -> None:
-        """Open a bundled classifier, a folder, or a file of a classifier's weights; answered by ``ClassifierOpened`` or
-        ``Failed``."""
-        self._order(lambda: self._opener.open_classifier(name_or_path, answers))
+        """Open a bundled classifier, a folder, or a file of a classifier's weights; answered by ``ModelLoading`` ...
+        ``ClassifierOpened``, by ``ModelAsks``, or by ``Failed``."""
+        token = self._opener.begin_beside()
+        self._order(lambda: self._opener.open_classifier(name_or_path, answers, token))
 
     def snapshot(self, job: int) -> None:
         """Open the model of a training as it is now, its averaged weights pinned in a folder of their own; answered by

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from core.arrays import Picture, Signed, frozen
-from core.checkpoints.description import Description
+from core.checkpoints.description import Description, Kind
 from core.levels import Level, Path
 from core.measure_messages import (
     DistancePoint,
@@ -178,11 +178,12 @@ class ModelKnown:
 
 @dataclass(frozen=True, slots=True)
 class ModelLoading:
-    """A model is being opened: ``done`` of ``total`` bytes of its weights are read."""
+    """A model or a classifier is being opened: ``done`` of ``total`` bytes of its weights are read."""
 
     name: str
     done: int
     total: int
+    kind: Kind = "model"
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from core.checkpoints.answers import AnswerBook
-from core.checkpoints.description import Answers, Description, ExportForm
+from core.checkpoints.description import Answers, Description, ExportForm, Kind
 from core.errors import Refusal
 from core.messages import (
     ClassifierOpened,
@@ -60,16 +62,23 @@ class Opener:
         self._book = AnswerBook()
         self._sources: dict[str, Source] = {}
         self._token = Token()
+        self._beside = Token()
 
     def begin(self) -> Token:
         """A model is wanted: what is being opened, or waits for it, is not wanted any more."""
-        self.cancel()
+        self._token.cancel()
         self._token = Token()
         return self._token
+
+    def begin_beside(self) -> Token:
+        """A classifier is wanted, beside the model and the other classifiers."""
+        return self._beside
 
     def cancel(self) -> None:
         """Stop what is being opened, within the time that a piece of a file takes to be read."""
         self._token.cancel()
+        self._beside.cancel()
+        self._beside = Token()
 
     def open_model(self, name_or_path: str, answers: Answers | None, token: Token) -> None:
         """Open it, or ask what its file does not say; ``answers`` are remembered, {} takes the best guesses."""
@@ -113,29 +122,33 @@ class Opener:
             raise Refusal(f"“{description.name}” says all itself: there is nothing to answer.")
         self._shop.post(ModelAsks(str(path), self._with_damage(description), tuple(said.items())))
 
-    def open_classifier(self, name_or_path: str, answers: Answers | None = None) -> None:
+    def open_classifier(self, name_or_path: str, answers: Answers | None, token: Token) -> None:
         """Open a bundled classifier, a folder, or a file of a classifier's weights; ``answers`` are remembered, and
         what a file does not say and nobody has answered is asked first."""
         from core.recognisers import open_recogniser
 
-        said = answers
-        if said is None and Path(name_or_path).is_file():
-            said, asked = self._look_at_classifier(Path(name_or_path))
-            if asked is not None:
-                self._shop.post(ModelAsks(str(name_or_path), self._with_damage(asked), tuple(said.items())))
-                return
-        opened = open_recogniser(name_or_path, self._shop.device, answers=said or {})
-        if answers:
-            self._book.remember(Path(name_or_path), answers)
-        self._shop.library.add_recogniser(opened.recogniser)
-        self._shop.post(ClassifierOpened(opened.recogniser.info, str(opened.folder)))
+        with self._shop.busy(EngineState.LOADING):
+            self._shop.breathe(token)
+            said = answers
+            if said is None and Path(name_or_path).is_file():
+                said, asked = self._look_at_classifier(Path(name_or_path))
+                if asked is not None:
+                    self._shop.post(ModelAsks(str(name_or_path), self._with_damage(asked), tuple(said.items())))
+                    return
+            progress = self._progress(Path(name_or_path).name, "classifier")
+            check = partial(self._shop.breathe, token)
+            opened = open_recogniser(name_or_path, self._shop.device, said or {}, progress, check)
+            if answers:
+                self._book.remember(Path(name_or_path), answers)
+            self._shop.library.add_recogniser(opened.recogniser)
+            self._shop.post(ClassifierOpened(opened.recogniser.info, str(opened.folder)))
 
     def open_either(self, folder: Path) -> None:
         """Open a folder of the program's own making, whichever it holds."""
         from core.classifier_folder import is_classifier
 
         if is_classifier(folder):
-            self.open_classifier(str(folder))
+            self.open_classifier(str(folder), None, Token())
         else:
             self.open_model(str(folder), None, Token())
 
@@ -198,6 +211,10 @@ class Opener:
     def _load(self, path: Path, said: Answers, token: Token) -> OpenModel:
         from core.model_folder import open_model
 
+        progress, check = self._progress(path.name, "model"), partial(self._shop.breathe, token)
+        return open_model(path, self._shop.device, answers=said, on_progress=progress, check=check)
+
+    def _progress(self, name: str, kind: Kind) -> Callable[[int, int], None]:
         last = 0.0
 
         def on_progress(done: int, total: int) -> None:
@@ -205,12 +222,9 @@ class Opener:
             now = time.perf_counter()
             if now - last >= REPORT_SECONDS or done == total:
                 last = now
-                self._shop.post(ModelLoading(path.name, done, total))
+                self._shop.post(ModelLoading(name, done, total, kind))
 
-        def check() -> None:
-            self._shop.breathe(token)
-
-        return open_model(path, self._shop.device, answers=said, on_progress=on_progress, check=check)
+        return on_progress
 
     def _with_damage(self, description: Description) -> Description:
         damage, self._book.damage = self._book.damage, ""

@@ -25,6 +25,7 @@ from core.levels import CLEAN, Level
 from core.library import MICRO_BATCH_FLOPS, Check, Recogniser, never
 from core.messages import ClassifierInfo
 from core.schedules import make_schedule
+from core.weights_file import OnProgress, unheard
 
 WEIGHTS = (".safetensors", ".pt", ".pth", ".ckpt", ".bin")
 """Endings of files with a recogniser's weights."""
@@ -43,21 +44,26 @@ class OpenRecogniser:
 
 
 def open_recogniser(
-    name_or_path: str | Path, device: str = "cpu", answers: Answers = MappingProxyType({})
+    name_or_path: str | Path,
+    device: str = "cpu",
+    answers: Answers = MappingProxyType({}),
+    on_progress: OnProgress = unheard,
+    check: Check = never,
 ) -> OpenRecogniser:
     """Open a bundled classifier by its name, a classifier's folder, a file with guided-diffusion's classifier, or one
     with Inception's weights; ``answers`` tell what such a file does not say.
 
-    Raises Refusal, in words, for everything else.
+    ``on_progress`` is told the bytes read, ``check`` is called many times a second and may raise. Raises Refusal, in
+    words, for everything else.
     """
     file = Path(name_or_path)
     if file.suffix.lower() in WEIGHTS and not file.is_dir() and not is_classifier(file.parent.parent):
         if _is_of_a_family(file):
-            opened = _opened(file, answers)
+            opened = _opened(file, answers, on_progress, check)
             return OpenRecogniser(NetworkRecogniser(opened), file, opened.notes)
         return OpenRecogniser(open_inception(file, device), file)
     folder = find_classifier(name_or_path)
-    opened = open_classifier(folder)
+    opened = open_classifier(folder, on_progress, check)
     return OpenRecogniser(NetworkRecogniser(opened), folder, opened.notes)
 
 
@@ -70,10 +76,10 @@ def _is_of_a_family(file: Path) -> bool:
     return True
 
 
-def _opened(file: Path, answers: Answers) -> OpenClassifier:
+def _opened(file: Path, answers: Answers, on_progress: OnProgress, check: Check) -> OpenClassifier:
     if describe(file, answers).kind != "classifier":
         raise Refusal(f"{file.name} is a model that draws pictures, not a classifier. Open it as a model.", str(file))
-    opened = open_checkpoint(file, answers)
+    opened = open_checkpoint(file, answers, on_progress, check)
     assert isinstance(opened, OpenClassifier)
     return opened
 

@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QPushButton, QVBoxLayout, QWidget
 from app.mementos import Entry, Memento, Mementos
 from app.state import AppState
 from app.widgets.error_bar import ErrorBar
+from core.checkpoints.description import Answers
 from core.images import OpenedImage
 
 if TYPE_CHECKING:
@@ -114,8 +115,9 @@ class Stage(QWidget):
         """Take a dropped folder of pictures; False where this stage has no use for one."""
         return False
 
-    def handle_classifier(self, folder: Path) -> bool:
-        """Take a dropped classifier's folder; False where this stage has no use for one."""
+    def handle_classifier(self, path: Path, answers: Answers | None = None) -> bool:
+        """Take a dropped classifier's folder or file, with ``answers`` to what it does not say; False where this stage
+        has no use for one."""
         return False
 
     def activate(self) -> None:

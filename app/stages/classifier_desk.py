@@ -12,6 +12,7 @@ from app.incoming import WEIGHT_ENDINGS
 from app.stages.classifier_controls import FILE, ClassifierControls
 from app.stages.denoise_settings import misfit
 from app.state import AppState
+from core.checkpoints.description import Answers
 from core.classifier_folder import bundled_classifiers, read_classifier
 from core.errors import Refusal
 from core.messages import ClassifierOpened, Failed, ModelAsks
@@ -36,11 +37,20 @@ class ClassifierDesk(QObject):
         controls.browse_requested.connect(self._browse)
         state.classifiers_changed.connect(controls.set_classifiers)
         bridge.message.connect(self._receive)
+        bridge.opening_left.connect(self._give_up)
 
-    def open(self, path: Path) -> None:
-        """Open a classifier's folder or file, to guide with it."""
+    def open(self, path: Path, answers: Answers | None = None) -> None:
+        """Open a classifier's folder or file, to guide with it; ``answers`` are to what it does not say."""
         self._controls.expect(str(path))
-        self._bridge.open_classifier(str(path))
+        if answers is None:
+            self._bridge.open_classifier(str(path))
+        else:
+            self._bridge.open_classifier(str(path), answers)
+
+    @Slot()
+    def _give_up(self) -> None:
+        if self._controls.awaited:
+            self._controls.give_up()
 
     @Slot(str)
     def _browse(self, kind: str) -> None:

@@ -24,6 +24,7 @@ from app.stages.run_instruments import RunButtons
 from app.stages.shown_run import ShownRun
 from app.state import UNMADE, AppState, Run
 from app.theme import GRID, PANEL_PADDING
+from core.checkpoints.description import Answers
 from core.errors import Refusal
 from core.images import OpenedImage
 from core.messages import Failed, ModelInfo
@@ -150,10 +151,10 @@ class DenoiseStage(Stage):
         self.controls.tabs.set_current(START)
         self.controls.more.set_open(True)
 
-    def handle_classifier(self, folder: Path) -> bool:
+    def handle_classifier(self, path: Path, answers: Answers | None = None) -> bool:
         self.controls.tabs.set_current(GUIDANCE)
         self.controls.more.set_open(True)
-        self.desk.open(folder)
+        self.desk.open(path, answers)
         return True
 
     def activate(self) -> None:

@@ -33,6 +33,7 @@ class FeatureNetworks(QObject):
         """The name or path of the one that is being opened, to be chosen then."""
         controls.features_wanted.connect(self._choose)
         bridge.message.connect(self._receive)
+        bridge.opening_left.connect(self._give_up)
         state.classifiers_changed.connect(self._list)
         controls.set_classifiers(state.classifiers)
 
@@ -74,4 +75,8 @@ class FeatureNetworks(QObject):
     @Slot(object)
     def _receive(self, message: object) -> None:
         if isinstance(message, Failed) and message.job is None:
-            self._awaited = ""
+            self._give_up()
+
+    @Slot()
+    def _give_up(self) -> None:
+        self._awaited = ""

@@ -45,7 +45,7 @@ class Hint(QLabel):
 
 
 class Loading(QWidget):
-    """How far a model is read, and a button that leaves it; hidden while none is. Attributes: ``cancel``."""
+    """How far a model or a classifier is read, and ``cancel`` to leave it; hidden while none is."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -56,8 +56,8 @@ class Loading(QWidget):
         self._read.setFont(font("caption", numbers=True))
         self.cancel = QToolButton()
         self.cancel.setText("Cancel")
-        self.cancel.setToolTip("Leave this model; the one before stays open")
-        self.cancel.setAccessibleName("Cancel opening the model")
+        self.cancel.setToolTip("Leave what is being opened; the model of before stays open")
+        self.cancel.setAccessibleName("Cancel opening")
         self.cancel.setFixedHeight(2 * GRID + 2)  # the line stays as low as it is without
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)

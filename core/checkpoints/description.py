@@ -16,6 +16,7 @@ this signature, what such files mean where they say nothing, a guess, or the per
 Answers = Mapping[str, str]
 """What a person said, by the key of the question."""
 
+Kind = Literal["model", "classifier"]
 ExportForm = Literal["diffusers", "copy"]
 """How a model is written: as a folder that diffusers opens, or as one that opens here without questions."""
 
@@ -57,7 +58,7 @@ class Description:
     """A checkpoint that can be opened. ``family`` is whose format it is ("OpenAI guided-diffusion"); ``kind`` what it
     becomes here. ``questions`` are those whose answer would be a guess: without any, it opens by itself."""
 
-    kind: Literal["model", "classifier"]
+    kind: Kind
     family: str
     name: str
     facts: tuple[Fact, ...] = ()

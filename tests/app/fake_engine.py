@@ -88,6 +88,7 @@ class FakeBridge(QObject):
     """
 
     message = Signal(object)
+    opening_left = Signal()
     ending = Signal()
 
     def __init__(self, state: AppState) -> None:
@@ -108,6 +109,7 @@ class FakeBridge(QObject):
 
     def cancel_opening(self) -> None:
         self.calls.append(("cancel_opening", None))
+        self.opening_left.emit()
 
     def ask_again(self, name_or_path: str) -> None:
         self.calls.append(("ask_again", name_or_path))

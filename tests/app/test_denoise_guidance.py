@@ -227,6 +227,17 @@ def test_that_a_classifier_that_asks_is_waited_for_no_longer(scene, tmp_path):
     assert not stage.controls.classifier.awaited
 
 
+def test_that_a_classifier_is_opened_once_with_its_answers_and_waited_for_until_it_is_left(scene, tmp_path):
+    _, bridge, stage = scene
+    stage.handle_classifier(tmp_path / "judge.pt", {"heads": "4"})
+    opened = [call for call in bridge.calls if call[0] == "open_classifier"]
+    assert opened == [("open_classifier", (str(tmp_path / "judge.pt"), {"heads": "4"}))]
+    assert stage.controls.classifier.awaited
+    bridge.cancel_opening()
+    assert not stage.controls.classifier.awaited
+    assert stage.buttons.run.isEnabled()
+
+
 def test_that_those_that_cannot_guide_this_model_are_greyed_and_judges_are_not_offered(scene):
     _, bridge, stage = scene
     for info in (GUIDE, JUDGE, LARGE):

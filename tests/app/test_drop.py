@@ -258,7 +258,7 @@ def test_that_a_classifier_dropped_anywhere_guides_in_denoise(window: MainWindow
     assert window.overlay.text == "Guide with this classifier: guide"
     drop(window, of_files(tmp_path / "guide"))
     assert window.state.cursor.stage == "denoise"
-    assert ("classifier", tmp_path / "guide") in window.stage.calls
+    assert ("classifier", tmp_path / "guide", None) in window.stage.calls
 
 
 def test_that_a_dropped_folder_goes_to_the_stage_or_else_its_pictures_are_opened(

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QLabel, QLineEdit, QPushButton, QVBoxLayout, QWidg
 
 from app.stages.base import Stage
 from app.state import AppState
+from core.checkpoints.description import Answers
 
 if TYPE_CHECKING:
     from app.bridge import Bridge
@@ -81,8 +82,8 @@ class Denoise(Forward):
         self.calls.append(folder)
         return True
 
-    def handle_classifier(self, folder: Path) -> bool:
-        self.calls.append(("classifier", folder))
+    def handle_classifier(self, path: Path, answers: Answers | None = None) -> bool:
+        self.calls.append(("classifier", path, answers))
         return True
 
 

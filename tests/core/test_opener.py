@@ -28,6 +28,7 @@ from core.messages import (
     RunEnded,
     Status,
 )
+from core.opener import Opener
 from core.requests import InspectImage, SampleRequest, SamplerSpec
 from tests.lookalikes.openai import CLASSIFIER_OPTIONS, Options, answers, drawn
 
@@ -257,6 +258,35 @@ def test_that_a_classifiers_file_asks_once_wherever_it_is_chosen(heard: Heard, c
     heard.wait(lambda: len(heard.of(ClassifierOpened, Failed)) == 2)
     assert heard.of(Failed) == []
     assert len(heard.of(ModelAsks)) == 1
+
+
+def test_that_it_is_told_how_far_a_classifier_is_read_and_that_it_can_be_left(
+    heard: Heard, classifier: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = heard.open(classifier, kind=ModelAsks)
+    said = {question.key: question.best for question in asked.description.questions}
+    heard.engine.open_classifier(str(classifier), said)
+    heard.wait(lambda: heard.of(ClassifierOpened, Failed))
+    told = heard.of(ModelLoading)
+    assert {(loading.name, loading.kind) for loading in told} == {(classifier.name, "classifier")}
+    assert told[-1].done == told[-1].total
+
+    left = threading.Event()
+
+    def leave(_done: int, _total: int) -> None:
+        heard.engine.cancel_opening()
+        left.set()
+
+    monkeypatch.setattr(Opener, "_progress", lambda *_of: leave)
+    heard.engine.open_classifier(str(classifier), said)
+    assert left.wait(20)
+    monkeypatch.undo()
+    heard.engine.ask_again(str(classifier))  # which comes after it
+    heard.wait(lambda: len(heard.of(ModelAsks)) == 2)
+    assert len(heard.of(ClassifierOpened)) == 1
+    heard.engine.open_classifier(str(classifier), said)  # later ones have nothing to do with it
+    heard.wait(lambda: len(heard.of(ClassifierOpened)) == 2)
+    assert heard.of(Failed) == []
 
 
 def test_that_what_is_no_model_is_refused_in_words(heard: Heard, tmp_path: Path) -> None:
