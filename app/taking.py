@@ -11,6 +11,7 @@ from PySide6.QtCore import QMimeData, QObject, QPoint, Qt, QTimer, Slot
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QApplication, QMenu, QWidget
 
+from app.dragging import Dragging
 from app.exports.exporter import Exporter
 from app.exports.plan import Still
 from app.exports.saving import ask_file
@@ -38,13 +39,14 @@ class Taking(QObject):
     """What the picture commands do. They mean the pane under the pointer, else the one with the focus, else the
     largest of the stage; in a grid the sample under the pointer, else the framed one, else the first.
 
-    Attributes: ``exporter``.
+    Attributes: ``exporter``; ``dragging``, pictures on their way out of the window.
     """
 
     def __init__(self, window: MainWindow) -> None:
         super().__init__(window)
         self._window = window
         self.exporter = Exporter(window, self.still, file_name)
+        self.dragging = Dragging(window)
         self._in_menu: Place | None = None
         self._handlers: dict[str, Callable[[], object]] = {
             "use_picture": self.use,

@@ -20,9 +20,10 @@ from PySide6.QtGui import (
     QResizeEvent,
     QShowEvent,
 )
-from PySide6.QtWidgets import QSizePolicy, QWidget
+from PySide6.QtWidgets import QApplication, QSizePolicy, QWidget
 
 from app.theme import GRID, colour, font, palette, theme
+from app.widgets.drag_out import want_drag
 from app.widgets.rasters import to_image
 
 KEPT = 128
@@ -40,8 +41,9 @@ PREVIEW = 160
 class Filmstrip(QWidget):
     """As many frames of the process as fit, evenly chosen, with the first, the last and the current one.
 
-    A click goes to a frame, hovering shows it larger, arrows walk over the frames shown. A frame not yet computed is
-    an empty dashed box. Where not every frame fits, the current one takes the place nearest to it.
+    A click goes to a frame, hovering shows it larger, arrows walk over the frames shown, and dragging one takes its
+    picture away. A frame not yet computed is an empty dashed box. Where not every frame fits, the current one takes
+    the place nearest to it.
 
     Attributes: ``count``, ``available`` (frames that exist), ``current``, ``name``.
 
@@ -63,6 +65,7 @@ class Filmstrip(QWidget):
         self._shown: tuple[int, ...] = ()
         self._aspect = 1.0
         self.name = ""
+        self._pressed: tuple[QPoint, int] | None = None
         self._turn = QTimer(self, singleShot=True, interval=0)
         self._turn.timeout.connect(self.flush)
         self._preview = _Preview(self)
@@ -70,7 +73,7 @@ class Filmstrip(QWidget):
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         self.setAccessibleName("Filmstrip")
-        self.setToolTip("The process as pictures: click to go there")
+        self.setToolTip("The process as pictures: click to go there, drag one into another program")
         theme().theme_changed.connect(self.update)
 
     def set_frames(self, count: int, times: Sequence[int]) -> None:
@@ -109,6 +112,15 @@ class Filmstrip(QWidget):
 
     def has_frame(self, index: int) -> bool:
         return index in self._images
+
+    def picture(self, index: int) -> NDArray[np.uint8] | None:
+        """A frame as the strip has it, uint8 (height, width, 3); None where it has none."""
+        image = self._images.get(index)
+        if image is None:
+            return None
+        image = image.convertToFormat(QImage.Format.Format_RGB888)
+        rows = np.frombuffer(image.constBits(), np.uint8).reshape(image.height(), image.bytesPerLine())
+        return rows[:, : 3 * image.width()].reshape(image.height(), image.width(), 3).copy()
 
     def set_current(self, index: int) -> None:
         """The frame looked at."""
@@ -152,9 +164,19 @@ class Filmstrip(QWidget):
         index = self._frame_at(event.position().x())
         if event.button() == Qt.MouseButton.LeftButton and index is not None:
             self._hide_preview()
+            self._pressed = event.position().toPoint(), index
             self.frame_clicked.emit(index)
 
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        self._pressed = None
+
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        if self._pressed is not None and event.buttons() & Qt.MouseButton.LeftButton:
+            start, taken = self._pressed
+            if (event.position().toPoint() - start).manhattanLength() >= QApplication.startDragDistance():
+                self._pressed = None
+                want_drag(self, taken)  # until it is dropped, and the button is up
+            return
         index = self._frame_at(event.position().x())
         if index is None or not self.has_frame(index):
             self._hide_preview()

@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QAbstractItemView, QTreeWidget, QTreeWidgetItem, Q
 
 from app.state import AppState, Cursor, Run, stage_of
 from app.theme import font, palette
+from app.widgets.drag_out import want_drag
 from app.widgets.rasters import to_image
 from app.widgets.run_words import description, origin, progress, summary
 from core.messages import Preview
@@ -90,6 +91,7 @@ class History(QTreeWidget):
         self.setEditTriggers(
             QAbstractItemView.EditTrigger.EditKeyPressed | QAbstractItemView.EditTrigger.SelectedClicked
         )
+        self.setDragDropMode(QAbstractItemView.DragDropMode.DragOnly)
         self.setAccessibleName("History of runs")
         self.setToolTip("Runs and branches. Choose one to see it again with its settings; F2 names it.")
         for job in state.runs:
@@ -122,6 +124,12 @@ class History(QTreeWidget):
         if before != after:
             self._state.set_note(job, name=after)
             self.renamed.emit(job, before, after)
+
+    def startDrag(self, _actions: Qt.DropAction) -> None:
+        """Let the picture of the run that is pressed be dragged away."""
+        item = self.currentItem()
+        if isinstance(item, RunItem):
+            want_drag(self, item.run.job)
 
     @Slot(object)
     def receive(self, message: object) -> None:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QEvent, QPoint, QPointF, QRect, QRectF, QSize, Qt, Signal, Slot
 from PySide6.QtGui import (
     QColor,
+    QHelpEvent,
     QImage,
     QKeyEvent,
     QMouseEvent,
@@ -20,9 +21,10 @@ from PySide6.QtGui import (
     QResizeEvent,
     QWheelEvent,
 )
-from PySide6.QtWidgets import QApplication, QSizePolicy, QWidget
+from PySide6.QtWidgets import QApplication, QSizePolicy, QToolTip, QWidget
 
 from app.theme import colour, diverging_stops, palette, theme
+from app.widgets.drag_out import WORDS, handle_of, paint_handle, want_drag
 from app.widgets.picture_caption import CAPTION_HEIGHT, CAPTION_WIDTH, PictureCaption
 from app.widgets.picture_marks import paint_pixel, paint_placeholder, paint_progress, placeholder_square
 from app.widgets.picture_view import Grid, View, best_grid
@@ -42,7 +44,7 @@ class PicturePane(QWidget):
     """One quantity as a picture, or as a grid of them, with its caption underneath.
 
     The wheel zooms about the pointer, dragging pans, a double click fits; with the keyboard + and - zoom, 0 fits, the
-    arrows choose a cell of a grid and Enter clicks it.
+    arrows choose a cell of a grid and Enter clicks it. The handle of the picture under the pointer drags it away.
 
     Attributes: ``quantity``, ``symbol``, ``view``, ``content`` (None while empty), ``selected`` (cell or None),
     ``pixel`` (cell, row, column under the pointer of this or a linked pane, or None), ``is_pointed`` (the pointer is
@@ -77,6 +79,8 @@ class PicturePane(QWidget):
         self._progress = 0.0
         self._pressed: QPoint | None = None
         self._dragged = False
+        self._taken: int | None = None
+        """The cell whose handle is pressed."""
         self.setMouseTracking(True)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
@@ -166,6 +170,11 @@ class PicturePane(QWidget):
             self._placeholder = text
             self.update()
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether a successor of what is shown is computed."""
+        return self._busy
+
     def set_busy(self, busy: bool, progress: float = 0.0) -> None:
         """Dim what is shown while its successor is computed; ``progress`` (0..1) runs around its frame."""
         if (busy, progress) != (self._busy, self._progress):
@@ -222,6 +231,23 @@ class PicturePane(QWidget):
         zoom, (left, top), ratio = self.zoom(), self._origin(grid), self.devicePixelRatioF()
         x, y = grid.cell_origin(cell, zoom)
         return QRectF((left + x + column * zoom) / ratio, (top + y + row * zoom) / ratio, zoom / ratio, zoom / ratio)
+
+    def handle(self) -> QRect:
+        """Where the handle of the picture under the pointer lies, in the widget's coordinates; empty without one."""
+        grid = self._grid()
+        if grid is None or self.pixel is None or not self.is_pointed:
+            return QRect()
+        height, width = self._cell_size()
+        corner = self.pixel_rect(self.pixel[0], 0, 0).topLeft()
+        cell = QRectF(corner.x(), corner.y(), width, height)
+        return handle_of(cell.intersected(QRectF(0, 0, self.width(), self.height() - CAPTION_HEIGHT)))
+
+    def _cell_size(self) -> tuple[float, float]:
+        """Height and width of a cell as it is drawn."""
+        assert self.content is not None
+        _, height, width = self.content.shape
+        scale = self.zoom() / self.devicePixelRatioF()
+        return height * scale, width * scale
 
     def _put(self, content: Content | None) -> None:
         before = self.count
@@ -304,6 +330,8 @@ class PicturePane(QWidget):
             painter.setClipRect(0, 0, *self._area())
             self._paint_pictures(painter, grid)
             painter.restore()
+            if not self.handle().isEmpty():
+                paint_handle(painter, self.handle())
         self._paint_caption(painter)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
@@ -312,6 +340,8 @@ class PicturePane(QWidget):
     def mousePressEvent(self, event: QMouseEvent) -> None:
         if event.button() == Qt.MouseButton.LeftButton:
             self._pressed, self._dragged = event.position().toPoint(), False
+            is_taken = self.pixel is not None and self.handle().contains(self._pressed)
+            self._taken = self.pixel[0] if self.pixel is not None and is_taken else None
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         self.is_pointed = True
@@ -319,14 +349,18 @@ class PicturePane(QWidget):
         if self._pressed is not None:
             moved = point - self._pressed
             if self._dragged or moved.manhattanLength() >= QApplication.startDragDistance():
+                if self._taken is not None:
+                    taken, self._taken, self._pressed = self._taken, None, None
+                    want_drag(self, taken)  # until it is dropped, and the button is up
+                    return
                 self._dragged = True
                 self._pan(moved)
                 self._pressed = point
         self._hover(self._pixel_at(event.position()))
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
-        clicked = self._pressed is not None and not self._dragged
-        self._pressed = None
+        clicked = self._pressed is not None and not self._dragged and self._taken is None
+        self._pressed = self._taken = None
         hit = self._pixel_at(event.position())
         if clicked and hit is not None:
             self.cell_clicked.emit(hit[0])
@@ -334,6 +368,12 @@ class PicturePane(QWidget):
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
         if event.button() == Qt.MouseButton.LeftButton:
             self.fit()
+
+    def event(self, event: QEvent) -> bool:
+        if isinstance(event, QHelpEvent) and self.handle().contains(event.pos()):
+            QToolTip.showText(event.globalPos(), WORDS, self, self.handle())
+            return True
+        return super().event(event)
 
     def leaveEvent(self, event: QEvent) -> None:
         self.is_pointed = False
