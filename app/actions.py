@@ -12,7 +12,8 @@ from PySide6.QtWidgets import QMainWindow, QMenu, QMenuBar
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """One command as data. ``menu`` is "Menu" or "Menu/Submenu"; ``group`` makes checkable ones exclude each other."""
+    """One command as data. ``menu`` is "Menu" or "Menu/Submenu"; ``group`` makes checkable ones exclude each other;
+    ``separator`` draws a line above it, or above the submenu that begins with it."""
 
     id: str
     menu: str
@@ -26,35 +27,73 @@ class Command:
 
 COMMANDS: tuple[Command, ...] = (
     Command("open", "File", "&Open picture…", "Open one or more pictures of your own", "Ctrl+O"),
+    Command(
+        "open_weights",
+        "File",
+        "Open model &file…",
+        "Open a checkpoint: .safetensors, .pt, .ckpt …",
+        "Ctrl+Alt+O",
+        separator=True,
+    ),
     Command("open_model", "File", "Open &model folder…", "Open a model in the diffusers layout", "Ctrl+Shift+O"),
-    Command("open_weights", "File", "Open model &file…", "Open a checkpoint: .safetensors, .pt, .ckpt …", "Ctrl+Alt+O"),
     Command("about_model", "File", "About this mo&del…", "What is known of the open model, and how", "Ctrl+I"),
     Command("export_diffusers", "File/Export model", "For &diffusers…", "A folder that its pipelines load"),
     Command("export_copy", "File/Export model", "Safe &copy…", "A folder that opens here without questions"),
-    Command("open_session", "File", "Open se&ssion…", "Put back what was saved: pictures, runs and settings"),
+    Command(
+        "open_session", "File", "Open sess&ion…", "Put back what was saved: pictures, runs and settings", separator=True
+    ),
     Command("save_session", "File", "Sa&ve session as…", "Pictures, runs and settings as one file"),
-    Command("restores", "File", "&Restore at start", "Begin with what was there when the window closed", "", True),
-    Command("save_picture", "File", "&Save picture…", "Save the picture pointed at as PNG, at its own size", "Ctrl+S"),
+    Command("restores", "File", "Restore at star&t", "Begin with what was there when the window closed", "", True),
+    Command(
+        "save_picture",
+        "File",
+        "&Save picture…",
+        "Save the picture pointed at as PNG, at its own size",
+        "Ctrl+S",
+        separator=True,
+    ),
     Command("export", "File", "&Export…", "Picture, grid, contact sheet, film or numbers as a file", "Ctrl+Shift+S"),
+    Command(
+        "clear_recent",
+        "File/Open recent",
+        "&Clear list",
+        "Forget which pictures and models were opened last",
+        "",
+        separator=True,
+    ),
     Command("quit", "File", "&Quit", "Stop what runs and close the window", "Ctrl+Q", separator=True),
     Command("undo", "Edit", "&Undo", "Take back what was changed last, in the stage where it was", "Ctrl+Z"),
-    Command("redo", "Edit", "Re&do", "Do again what was taken back", "Ctrl+Shift+Z"),
+    Command("redo", "Edit", "&Redo", "Do again what was taken back", "Ctrl+Shift+Z"),
     Command(
-        "paste", "Edit", "&Paste picture", "Use the picture, file or path on the clipboard", "Ctrl+V", separator=True
+        "copy_picture",
+        "Edit",
+        "&Copy picture",
+        "Copy the picture pointed at, at its own size",
+        "Ctrl+C",
+        separator=True,
     ),
-    Command("copy_picture", "Edit", "&Copy picture", "Copy the picture pointed at, at its own size", "Ctrl+C"),
-    Command("use_picture", "Edit", "&Use as picture", "Noise, invert or morph the picture pointed at", "U"),
+    Command("paste", "Edit", "&Paste picture", "Use the picture, file or path on the clipboard", "Ctrl+V"),
+    Command("use_picture", "Edit", "Use &as picture", "Noise, invert or morph the picture pointed at", "U"),
     Command("draw", "Edit", "&Draw a picture", "Draw a digit with the mouse and use it", "Ctrl+D"),
     Command("run", "Run", "&Run", "Press the stage's filled button", "Ctrl+Enter"),
     Command("toggle", "Run", "&Play or pause", "Play or pause what this stage shows", "Space"),
     Command("step", "Run", "&Single step", "Go on by one step and stay paused", "."),
     Command("stop", "Run", "S&top now", "Stop what runs; the steps already made stay", "Esc"),
-    Command("branch", "Run", "&Branch here", "Continue from the step shown with the present settings", "B"),
-    Command("copy_command", "Run", "Copy as command &line", "The command that makes this run again", "Ctrl+Shift+C"),
+    Command(
+        "branch", "Run", "&Branch here", "Continue from the step shown with the present settings", "B", separator=True
+    ),
+    Command("new_seed", "Run", "&New noise", "Draw another seed for the noise ε", "R"),
+    Command(
+        "copy_command",
+        "Run",
+        "Copy as command &line",
+        "The command that makes this run again",
+        "Ctrl+Shift+C",
+        separator=True,
+    ),
     Command("copy_python", "Run", "Copy as P&ython", "Python that makes this run again, to read and to change"),
-    Command("new_seed", "Run", "&New noise", "Draw another seed for the noise ε", "R", separator=True),
     Command("left_panel", "View", "&Sources and history", "Show or fold the left panel", "F9", True, separator=True),
-    Command("right_panel", "View", "&Schedule and equations", "Show or fold the right panel", "F10", True),
+    Command("right_panel", "View", "S&chedule and equations", "Show or fold the right panel", "F10", True),
     Command("large_plot", "View", "Schedule in a &window", "Read, compare, zoom and export the schedule", "F8"),
     Command("full_screen", "View", "&Full screen", "Use the whole screen", "F11", True),
     Command("scheme_system", "View/Appearance", "As the &system", "Follow the system", "", True, "scheme"),
@@ -69,6 +108,8 @@ COMMANDS: tuple[Command, ...] = (
 )
 
 MENUS = ("File", "Edit", "Run", "View", "Help")
+SUBMENUS: Mapping[str, str] = {"File/Export model": "Export mode&l", "File/Open recent": "Open &recent"}
+"""What those are called whose first letter is another's."""
 
 KEYS_WITHOUT_COMMAND: Mapping[str, str] = {
     "← →": "Move along t, or along the steps of a run",
@@ -163,10 +204,11 @@ def fill_menu_bar(bar: QMenuBar, actions: Actions) -> dict[str, QMenu]:
     menus = {name: bar.addMenu(f"&{name}") for name in MENUS}
     for command in actions:
         above, _, title = command.menu.rpartition("/")
-        if command.menu not in menus:
-            menus[command.menu] = menus[above].addMenu(f"&{title}")
+        is_new = command.menu not in menus
         if command.separator:
-            menus[command.menu].addSeparator()
+            menus[above if is_new else command.menu].addSeparator()
+        if is_new:
+            menus[command.menu] = menus[above].addMenu(SUBMENUS.get(command.menu, f"&{title}"))
         menus[command.menu].addAction(actions[command.id])
         menus[command.menu].setToolTipsVisible(True)
     return menus

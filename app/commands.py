@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QMimeData, QObject, Qt, QUrl, Slot
 from PySide6.QtGui import QDesktopServices, QGuiApplication
-from PySide6.QtWidgets import QFileDialog, QMenu
+from PySide6.QtWidgets import QFileDialog
 
 from app.finding import Finding
 from app.incoming import PICTURE_ENDINGS, Offer, Source, files, is_model, offer, offer_of, source_of, sources
@@ -18,6 +18,7 @@ from app.loader import Loader
 from app.log import Log, logger
 from app.opening import Opening, open_dialog
 from app.own_keys import OwnKeys
+from app.recent import Recent
 from app.recipes import Recipes
 from app.taking import Taking
 from app.theme import SchemeName, theme
@@ -39,7 +40,7 @@ STAGE_COMMANDS = ("stop", "toggle", "step", "branch")
 
 class Commands(QObject):
     """The handlers behind ``window.registry``. Attributes: ``loader``, ``taking``, ``opening``, ``recipes``,
-    ``finding``, ``own_keys``."""
+    ``finding``, ``own_keys``, ``recent``."""
 
     def __init__(self, window: MainWindow, log: Log) -> None:
         super().__init__(window)
@@ -79,9 +80,7 @@ class Commands(QObject):
         )
         registry["open_log"].setEnabled(log.path is not None)
         registry[f"scheme_{window.settings.scheme or 'system'}"].setChecked(True)
-        self._recent = QMenu("Open &recent", window)
-        self._recent.aboutToShow.connect(self._list_recent)
-        window.menus["File"].insertMenu(registry["quit"], self._recent)
+        self.recent = Recent(window)
 
         shown = window.sources
         shown.open_requested.connect(self.choose_pictures)
@@ -95,7 +94,7 @@ class Commands(QObject):
         self.loader.thumbnail.connect(shown.gallery.set_thumbnail)
         self.loader.failed.connect(window.show_error)
         log.error.connect(window.show_error)
-        self._list_pictures()
+        self.list_pictures()
 
     # At start
 
@@ -197,7 +196,7 @@ class Commands(QObject):
         logger.info("picture opened: %s, %d × %d", image.name, width, height)
         if path is not None and path not in {sample.path for sample in samples()}:
             self._window.settings.remember_picture(path)
-            self._list_pictures()
+            self.list_pictures()
             self._window.sources.gallery.set_thumbnail(path.absolute(), image.pixels)
         self._take(image)
 
@@ -210,26 +209,10 @@ class Commands(QObject):
         self._window.stage.errors.dismiss()
         self.loader.open([source_of(Path(name)) for name in names], offers=True)
 
-    def _list_pictures(self) -> None:
+    def list_pictures(self) -> None:
+        """In the gallery: the last ones opened, then those that come with the program."""
         recent = [(path.name, path) for path in self._window.settings.recent_pictures]
         self._window.sources.gallery.set_entries([*recent[:4], *((sample.name, sample.path) for sample in samples())])
-
-    def _list_recent(self) -> None:
-        self._recent.clear()
-        settings = self._window.settings
-        for path in settings.recent_pictures:
-            self._recent.addAction(path.name).triggered.connect(self._opener(path))
-        for path in settings.recent_models:
-            action = self._recent.addAction(path.name)
-            action.triggered.connect(lambda _checked=False, path=path: self.open_model(str(path)))
-        if self._recent.isEmpty():
-            self._recent.addAction("Nothing yet").setEnabled(False)
-
-    def _opener(self, path: Path) -> Callable[[bool], None]:
-        def chosen(_checked: bool = False) -> None:
-            self.open_path(path)
-
-        return chosen
 
     # Models
 

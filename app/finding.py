@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Qt, Slot
 from PySide6.QtGui import QKeySequence
 from PySide6.QtWidgets import QAbstractButton, QScrollArea, QWidget
 
+from app.recent import where
 from app.state import stage_of
 from app.widgets.palette import CommandPalette, Entry
 from app.widgets.run_words import summary
@@ -106,7 +106,7 @@ class Finding(QObject):
             )
         for kind, paths in (("Model", settings.recent_models), ("Picture", settings.recent_pictures)):
             for path in paths:
-                key, about = f"{kind.lower()}/{path}", f"{kind} · {_where(path)}"
+                key, about = f"{kind.lower()}/{path}", f"{kind} · {where(path)}"
                 yield Entry(key, path.name, about, act=partial(commands.open_path, path))
         for sample in samples():
             key, about = f"picture/{sample.path}", "Picture · bundled"
@@ -156,9 +156,3 @@ def _around(widget: QWidget) -> Iterator[QWidget]:
     while above is not None:
         yield above
         above = above.parentWidget()
-
-
-def _where(path: Path) -> str:
-    """A folder in few letters, without the name of the person's own."""
-    home, folder = Path.home(), path.parent
-    return f"~/{folder.relative_to(home)}" if folder.is_relative_to(home) else str(folder)

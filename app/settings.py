@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from PySide6.QtCore import QByteArray, QSettings
@@ -83,6 +84,11 @@ class Settings:
     def remember_model(self, path: Path) -> None:
         self._remember("recent/models", path)
 
+    def forget_recent(self) -> None:
+        """Of pictures and models."""
+        self._store.remove("recent/pictures")
+        self._store.remove("recent/models")
+
     @property
     def recent_commands(self) -> tuple[str, ...]:
         """What was chosen in the command palette last, newest first."""
@@ -121,7 +127,7 @@ class Settings:
     def _paths(self, key: str) -> tuple[Path, ...]:
         value = self._store.value(key)
         texts = [value] if isinstance(value, str) else value if isinstance(value, list) else []
-        return tuple(Path(text) for text in texts if isinstance(text, str) and text and Path(text).exists())
+        return tuple(Path(text) for text in texts if isinstance(text, str) and text and os.path.exists(text))
 
     def _remember(self, key: str, path: Path) -> None:
         path = path.absolute()

@@ -104,6 +104,7 @@ class Gallery(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._buttons: dict[Path, QToolButton] = {}
+        self._icons: dict[Path, QIcon] = {}
         self._grid = QGridLayout(self)
         self._grid.setContentsMargins(0, 0, 0, 0)
         self._grid.setSpacing(2)
@@ -138,7 +139,12 @@ class Gallery(QWidget):
             top, left = (height - side) // 2, (width - side) // 2
             part = to_image(display_pixels(pixels[top : top + side, left : left + side], 2 * THUMBNAIL))
             square = QPixmap.fromImage(part)
-            self._buttons[path].setIcon(QIcon(square.scaled(2 * THUMBNAIL, 2 * THUMBNAIL)))
+            self._icons[path] = QIcon(square.scaled(2 * THUMBNAIL, 2 * THUMBNAIL))
+            self._buttons[path].setIcon(self._icons[path])
+
+    def thumbnail(self, path: Path) -> QIcon:
+        """The one that was made of a picture, if it is or was here; else an empty one."""
+        return self._icons.get(path, QIcon())
 
     def wanting(self) -> tuple[Path, ...]:
         """Those that have no thumbnail yet."""
@@ -146,6 +152,7 @@ class Gallery(QWidget):
 
     def _new(self, path: Path, name: str) -> PictureButton:
         button = PictureButton(path, name)
+        button.setIcon(self.thumbnail(path))
         button.clicked.connect(lambda: self.chosen.emit(path))
         return button
 

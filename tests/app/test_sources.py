@@ -186,19 +186,6 @@ def test_that_opening_shows_a_dialog_that_opens_what_it_is_given(
         dialog.deleteLater()
 
 
-def test_that_recent_files_are_in_the_menu_and_open_again(window: MainWindow, tmp_path: Path) -> None:
-    Image.new("RGB", (5, 4)).save(tmp_path / "recent.png")
-    menu = window.commands._recent
-    menu.aboutToShow.emit()
-    assert [action.isEnabled() for action in menu.actions()] == [False]
-    window.commands.open_path(tmp_path / "recent.png")
-    window.state.set_image(None)
-    menu.aboutToShow.emit()
-    assert [action.text() for action in menu.actions()] == ["recent.png"]
-    menu.actions()[0].trigger()
-    assert window.state.image is not None
-
-
 def test_that_a_model_opened_by_a_stage_is_among_the_recent_ones_and_a_bundled_one_is_not(
     window: MainWindow, tmp_path: Path
 ) -> None:
