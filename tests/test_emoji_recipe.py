@@ -9,16 +9,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from core.errors import Refusal
+from core.model_folder import open_model
 from core.training.dataset import open_folder
 from core.unet_size import unet_parameters
 from resources.recipes import making
-from resources.recipes.emoji import HELD_OUT, NEVER_FLIPPED, VENDORS, network, prepare_data
+from resources.recipes.emoji import GROUPS, HELD_OUT, NEVER_FLIPPED, SIDE, VENDORS, network, prepare_data
+from tests.bench.digits_quality import draw
 
 CODES = [f"1F{number:03X}" for number in range(40)]
-GROUPS = ("Flags", "Food & Drink")
+CATEGORIES = ("Flags", "Food & Drink")
 
 
 def png(colour: tuple[int, int, int, int]) -> bytes:
@@ -29,7 +32,7 @@ def png(colour: tuple[int, int, int, int]) -> bytes:
 
 def pack(folder: Path, vendor: str) -> None:
     entries = [
-        {"unified": code, "image": f"{code.lower()}.png", "category": GROUPS[index % 2], f"has_img_{vendor}": True}
+        {"unified": code, "image": f"{code.lower()}.png", "category": CATEGORIES[index % 2], f"has_img_{vendor}": True}
         for index, code in enumerate(CODES)
     ]
     entries.append({"unified": "1F3FB", "image": "1f3fb.png", "category": "Component", f"has_img_{vendor}": True})
@@ -92,3 +95,15 @@ def test_that_an_archive_without_emoji_is_named(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(making.shutil, "which", lambda name: None)
     with pytest.raises(Refusal, match="npm is needed"):
         prepare_data(tmp_path)
+
+
+def test_that_the_bundled_model_draws_yellow_faces_on_white_where_faces_are_asked_for() -> None:
+    model = open_model("emoji")
+    assert model.info.event_shape == (3, SIDE, SIDE)
+    assert len(model.info.labels) == GROUPS
+    faces = torch.full((2,), model.info.labels.index("Smileys and Emotion"))
+    x = draw(model, faces, 1.5, 8, 3, batch=2)
+    corners = x[:, :, [0, 0, -1, -1], [0, -1, 0, -1]]
+    assert float(corners.min()) > 0.8
+    red, _, blue = x[:, :, 8:24, 8:24].mean((2, 3)).unbind(1)
+    assert bool((red > blue + 0.1).all())
