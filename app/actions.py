@@ -92,6 +92,13 @@ COMMANDS: tuple[Command, ...] = (
         separator=True,
     ),
     Command("copy_python", "Run", "Copy as P&ython", "Python that makes this run again, to read and to change"),
+    Command("compare", "Run", "Co&mpare runs", "Two runs beside each other, with one slider for both", "C", True),
+    Command("star_run", "Run/History", "&Star", "Mark the chosen run as worth coming back to, or no longer", "S"),
+    Command("rename_run", "Run/History", "&Rename", "Give the chosen run a name (F2)"),
+    Command(
+        "delete_run", "Run/History", "&Delete", "Delete the chosen runs with their branches (Delete in the history)"
+    ),
+    Command("starred_only", "Run/History", "Starred &only", "Hide the runs that are not starred", "", True),
     Command("left_panel", "View", "&Sources and history", "Show or fold the left panel", "F9", True, separator=True),
     Command("right_panel", "View", "S&chedule and equations", "Show or fold the right panel", "F10", True),
     Command("large_plot", "View", "Schedule in a &window", "Read, compare, zoom and export the schedule", "F8"),
@@ -124,7 +131,9 @@ KEYS_WITHOUT_COMMAND: Mapping[str, str] = {
     "↑ ↓ in Morph": "Along the way down of the frame shown",
     "↑ ↓ in Train": "Along the diffusion time of the samples shown; ← → move in training time",
     "Ctrl+arrows, Delete": "In a schedule drawn by hand: choose a point (← →), move it (↑ ↓), remove it",
-    "F2": "In the history: name the run",
+    "F2, Delete": "In the history: name the run; delete it with its branches",
+    "Ctrl+click": "In the history: a second run, to compare the two (Ctrl+Space by keyboard)",
+    "← → on a wipe": "Move the line between two pictures",
     "Ctrl+E": "On a plot: save it as SVG or PNG, or its numbers as CSV; copy its numbers",
 }
 

@@ -150,9 +150,10 @@ def thumbnail(pixels: Pixels) -> QPixmap:
 
 
 def _of_pane(pane: PicturePane, cell: int) -> Taken | None:
-    if pane.content is None:
+    content = pane.taken()
+    if content is None:
         return None
-    return pane.content.pixels(cell), pane.name(cell), pane.recipe_of(cell)
+    return content.pixels(cell), pane.name(cell), pane.recipe_of(cell)
 
 
 def _clear_leftovers() -> None:

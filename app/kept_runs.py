@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
-from app.state import UNMADE, AppState, Cursor, Run
+from app.state import COMPARE, UNMADE, AppState, Cursor, Run
 from core.inversion_plan import inversion_path, reconstruction
 from core.levels import Path as Levels
 from core.messages import Failed, RunEnded, RunStarted
@@ -85,7 +85,7 @@ class KeptRuns(QObject):
         self._asked: set[int] = set()
         self._known: set[str] = set()
         self._model = state.model
-        self._refused: int | None = None
+        self._refused: set[int | None] = set()
         """What cannot be made again, said once as long as it is looked at."""
         self.places: dict[int, Cursor] = {}
         self._soon = QTimer(self, singleShot=True, interval=0)
@@ -102,21 +102,22 @@ class KeptRuns(QObject):
     @Slot()
     def look(self) -> None:
         """Make again what the cursor is on, and what is shown with it."""
-        job = self._state.cursor.run
-        run = None if job is None else self._state.runs.get(job)
-        if job != self._refused or self._model is not self._state.model:
-            self._refused, self._model = None, self._state.model
-        if run is None or run.state != KEPT:
-            return
-        if self._state.model is None:
-            self.said.emit(f"{self._state.name_of(run.job)} is from before: it is made again when its model is there.")
-        elif job != self._refused:
-            self._make_again(run)
+        cursor, state = self._state.cursor, self._state
+        looked_at = {cursor.run, cursor.beside if cursor.stage == COMPARE else None}
+        self._refused = self._refused & looked_at if self._model is state.model else set()
+        self._model = state.model
+        for job in sorted(job for job in looked_at if job in state.runs):
+            if state.runs[job].state != KEPT:
+                continue
+            if state.model is None:
+                self.said.emit(f"{state.name_of(job)} is from before: it is made again when its model is there.")
+            elif job not in self._refused:
+                self._make_again(state.runs[job])
 
     def _make_again(self, run: Run) -> None:
         why_not = self._open_model(run.request.model)
         if why_not:
-            self._refused = run.job
+            self._refused.add(run.job)
             self.refused.emit(f"{self._state.name_of(run.job)} cannot be shown: {why_not}", "")
             return
         for one in self._with(run):
@@ -157,7 +158,7 @@ class KeptRuns(QObject):
                 self._asked.discard(job)
             case Failed(job=int(job)) if job in self._asked:
                 self._asked.discard(job)
-                self._refused = job
+                self._refused.add(job)
                 self._state.put_run(replace(self._state.runs[job], state=KEPT))
             case RunEnded(job=job, reason=reason) if job in self.places:
                 place = self.places.pop(job)

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TypeGuard
 
 from PySide6.QtCore import QSize, Qt
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QSizePolicy, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtGui import QAction
+from PySide6.QtWidgets import (
+    QFrame,
+    QHBoxLayout,
+    QScrollArea,
+    QSizePolicy,
+    QStackedWidget,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from app.theme import GRID, PANEL_PADDING
+from app.widgets.labels import label
 
 LEFT_WIDTH = 220
 RIGHT_WIDTH = 320
@@ -58,6 +69,22 @@ def row_of(*widgets: QWidget) -> QWidget:
     for widget in widgets:
         row.addWidget(widget)
     return body
+
+
+def headed(title: str, commands: Mapping[str, QAction]) -> QWidget:
+    """A heading, and at its right small buttons for commands by the words they have there."""
+    made = row_of(label(title, "caption"))
+    row = made.layout()
+    assert isinstance(row, QHBoxLayout)
+    row.addStretch()
+    for words, action in commands.items():
+        button = QToolButton()
+        button.setDefaultAction(action)
+        action.setIconText(words)
+        button.setProperty("role", "small")
+        button.setAccessibleName(action.text().replace("&", ""))
+        row.addWidget(button)
+    return made
 
 
 def column_of(*widgets: QWidget, into: QWidget | None = None, spacing: int = 0) -> QWidget:

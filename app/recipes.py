@@ -6,9 +6,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QMimeData, QObject, QPoint, Qt, Slot
+from PySide6.QtCore import QMimeData, QObject, Slot
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QMenu, QWidget
+from PySide6.QtWidgets import QMenu
 
 from app.incoming import Offer
 from app.log import logger
@@ -126,22 +126,6 @@ class Recipes(QObject):
         state = self._window.state
         run = None if state.cursor.run is None else state.runs.get(state.cursor.run)
         return self._window.commands.taking.recipe() if run is None else of_request(run.request)
-
-    def menu(self, child: QWidget | None, where: QPoint) -> QMenu | None:
-        """Offer to copy the run of the history that the pointer is on; None elsewhere."""
-        history = self._window.history
-        if child is None or child not in (history, history.viewport()):
-            return None
-        job = history.job_at(history.viewport().mapFromGlobal(where))
-        run = None if job is None else self._window.state.runs.get(job)
-        if run is None:
-            return None
-        menu = QMenu(self._window)
-        menu.setToolTipsVisible(True)
-        self.add_to(menu, of_request(run.request))
-        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        menu.popup(where)
-        return menu
 
     def add_to(self, menu: QMenu, recipe: Recipe) -> None:
         """Offer to copy a recipe in a menu about to be shown."""

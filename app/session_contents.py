@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from app.kept_runs import pictures_of
 from app.session import KeptRun, Opened, Session
 from app.session_file import Pixels
-from app.state import UNMADE, Cursor, Run
+from app.state import COMPARE, UNMADE, Cursor, Run, stage_of
 from core.conversion import display_pixels
 from core.images import OpenedImage, from_pixels
 from core.requests import ModelRef
@@ -74,6 +74,8 @@ class Contents:
         """Where the person looks; in a run that is being made again, where they will."""
         cursor = self._state.cursor
         run = None if cursor.run is None else self._state.runs.get(cursor.run)
+        if cursor.stage == COMPARE:
+            cursor = replace(cursor, stage="denoise" if run is None else stage_of(run.request), beside=None)
         place = None if run is None else self._sessions.runs.places.get(run.job)
         if run is not None and place is not None and run.state in (*UNMADE, "running"):
             return replace(cursor, step=place.step, frame=place.frame)

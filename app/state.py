@@ -31,7 +31,7 @@ class Cursor:
 
     In the forward process ``t`` (0..T-1) leads and ``step`` is 0; in a run ``step`` (0..steps) leads and ``t`` is the
     time of that state; in a morph it is that of the ``frame`` looked at. ``shown_t`` is the t of the picture on the
-    screen where it lags behind what was asked for.
+    screen where it lags behind what was asked for. ``beside`` is the run that is compared with, while two are.
     """
 
     stage: str = "forward"
@@ -40,8 +40,11 @@ class Cursor:
     t: int = 400
     shown_t: int = 400
     frame: int = 0
+    beside: int | None = None
 
 
+COMPARE = "compare"
+"""The stage that shows two runs; it has no tab, and lies over that of the first."""
 UNMADE = ("kept", "awaited")
 """States of a run of which nothing is there but its request."""
 
@@ -206,7 +209,10 @@ class AppState(QObject):
 
     def put_run(self, run: Run) -> None:
         if self.runs.get(run.job) != run:
+            is_earlier = run.job not in self.runs and any(job > run.job for job in reversed(self.runs))
             self.runs[run.job] = run
+            if is_earlier:  # put back where it was
+                self.runs = dict(sorted(self.runs.items()))
             self.runs_changed.emit(run.job)
 
     def remove_run(self, job: int) -> None:

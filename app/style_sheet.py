@@ -74,6 +74,9 @@ QToolButton::menu-indicator {{ image: none; }}
 QToolButton[role="more"] {{ color: {c.quiet}; padding-left: 0; border: none; }}
 QToolButton[role="more"]:hover, QToolButton[role="more"]:focus {{ color: {c.text}; background: transparent; }}
 QToolButton[role="more"]:checked {{ background: transparent; }}
+QToolButton[role="small"] {{ color: {c.quiet}; font-size: {caption}px; padding: 1px 6px; }}
+QToolButton[role="small"]:hover, QToolButton[role="small"]:checked {{ color: {c.text}; }}
+QToolButton[role="small"]:disabled {{ color: {c.line}; }}
 QToolButton[role="thumbnail"] {{ padding: 0; border: 1px solid transparent; }}
 QToolButton[role="thumbnail"]:hover {{ border-color: {c.quiet}; background: transparent; }}
 QToolButton[role="thumbnail"]:focus {{ border-color: {c.text}; }}

@@ -172,8 +172,9 @@ class Taking(QObject):
 
 def taken(pane: PicturePane, cell: int) -> OpenedImage:
     """One picture of a pane as if it had been opened."""
-    assert pane.content is not None
-    return from_pixels(pane.content.pixels(cell), pane.name(cell), pane.notes)
+    content = pane.taken()
+    assert content is not None
+    return from_pixels(content.pixels(cell), pane.name(cell), pane.notes)
 
 
 def file_name(name: str) -> str:

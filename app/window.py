@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, cast
 
@@ -32,6 +32,7 @@ from PySide6.QtWidgets import (
 
 from app.actions import COMMANDS, Actions, Command, fill_menu_bar
 from app.commands import Commands
+from app.history_care import HistoryCare
 from app.incoming import Offer, offer
 from app.interrupted import Interrupted
 from app.log import Log
@@ -41,19 +42,20 @@ from app.panels import (
     SCROLL_BAR,
     Pages,
     column_of,
+    headed,
     line,
     row_of,
     scrolled,
     surface,
 )
 from app.preparing import Preparation
+from app.recalling import Recalling
 from app.recipes import recipe_in
 from app.sessions import Sessions
 from app.settings import Settings
-from app.state import AppState, Cursor
+from app.state import COMPARE, AppState, Cursor
 from app.theme import GRID, PANEL_PADDING
 from app.undo import Undo, UndoActions
-from app.widgets.controls import label
 from app.widgets.drawn_plot import SaveWanted
 from app.widgets.drop import DropOverlay
 from app.widgets.history import History
@@ -95,9 +97,8 @@ class MainWindow(QMainWindow):
 
     Attributes: ``registry`` (all commands), ``commands`` (what they do), ``sources``, ``history``, ``left_panel``,
     ``right_panel``, ``bottom_panel``; lines above the stage: ``offer``, ``told`` (what only has to be said),
-    ``recipe_bar``; ``overlay``, ``status_line``, ``preparation``, ``interrupted``, ``undo``,
-    ``sessions``. Signals: ``painted()``
-    once, after the first paint; ``stage_made(Stage)``.
+    ``recipe_bar``; ``overlay``, ``status_line``, ``preparation``, ``interrupted``, ``undo``, ``sessions``; of the
+    history: ``care``, ``recalling``. Signals: ``painted()`` once, after the first paint; ``stage_made(Stage)``.
     """
 
     painted = Signal()
@@ -113,7 +114,7 @@ class MainWindow(QMainWindow):
         stages: Sequence[tuple[str, str, str]] = STAGES,
     ) -> None:
         super().__init__()
-        self._paths = {key: path for key, _title, path in stages}
+        self._paths = {key: path for key, _title, path in stages} | {COMPARE: "app.stages.compare:CompareStage"}
         self.state = state
         self.bridge = bridge
         self.settings = settings or Settings()
@@ -150,10 +151,11 @@ class MainWindow(QMainWindow):
         state.cursor_changed.connect(self._follow)
         bridge.message.connect(self._receive)
         bridge.message.connect(self.history.receive)
-        self.history.renamed.connect(self._renamed)
         self.undo.model_wanted.connect(self.commands.open_model)
         self.preparation = Preparation(self)
         self.interrupted = Interrupted(self)
+        self.care = HistoryCare(self)
+        self.recalling = Recalling(self)
         self.sessions = Sessions(self)
         state.status_changed.connect(self._prepare)
         self._follow(state.cursor)
@@ -178,7 +180,8 @@ class MainWindow(QMainWindow):
         if self._active:
             cast("Stage", before).deactivate()
         self._active = True
-        self.registry[f"stage_{cursor.stage}"].setChecked(True)
+        if cursor.stage != COMPARE:  # which lies over the stage it was called from
+            self.registry[f"stage_{cursor.stage}"].setChecked(True)
         self._centre.setCurrentWidget(stage)
         self.right_panel.turn_to(cursor.stage, stage.right_widgets())
         self.bottom_panel.turn_to(cursor.stage, stage.bottom_widgets())
@@ -209,13 +212,6 @@ class MainWindow(QMainWindow):
         if isinstance(message, Failed) and message.job is None:
             self.sources.models.give_up()
             self.show_error(message.message, message.details)
-
-    @Slot(int, str, str)
-    def _renamed(self, job: int, before: str, after: str) -> None:
-        def name(words: str) -> Callable[[], None]:
-            return lambda: self.state.set_note(job, name=words)
-
-        self.undo.push("name of a run", name(before), name(after))
 
     @Slot(str, str)
     def show_error(self, message: str, details: str = "") -> None:
@@ -317,7 +313,7 @@ class MainWindow(QMainWindow):
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:
         keyboard = event.reason() == QContextMenuEvent.Reason.Keyboard
         over = self.focusWidget() if keyboard else self.childAt(self.mapFromGlobal(event.globalPos()))
-        menus = (self.commands.taking.menu, self.commands.recipes.menu)
+        menus = (self.commands.taking.menu, self.care.menu)
         if all(menu(over, event.globalPos()) is None for menu in menus):
             super().contextMenuEvent(event)
 
@@ -368,7 +364,8 @@ class MainWindow(QMainWindow):
         self.bottom_panel.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
         self._left_line, self._right_line = line(vertical=True), line(vertical=True)
         self.history.setMinimumHeight(12 * GRID)
-        inside = column_of(self.sources, label("History", "caption"), self.history, spacing=GRID)
+        above = headed("History", {"Compare": self.registry["compare"], "★": self.registry["starred_only"]})
+        inside = column_of(self.sources, above, self.history, spacing=GRID)
         inside.setContentsMargins(PANEL_PADDING, PANEL_PADDING, PANEL_PADDING - SCROLL_BAR, GRID)
         column_of(scrolled(inside, LEFT_WIDTH), into=self.left_panel)
         upper = row_of(

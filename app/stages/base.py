@@ -75,6 +75,9 @@ class Stage(QWidget):
         if self.mementos.awaited:
             self.recall(self.mementos.awaited)
 
+    def restore_run(self, job: int) -> None:
+        """Set the controls again as a run was made, which the cursor is on."""
+
     @property
     def primary_action(self) -> QPushButton | None:
         """The one filled button; Ctrl+Enter presses it."""

@@ -103,6 +103,7 @@ class DenoiseStage(Stage):
         self.shown.turned.connect(self._turned)
         self.shown.moved.connect(self._show_buttons)
         self.shown.moved.connect(self._follow_in_sheet)
+        self.shown.emptied.connect(self._model_changed)
         self._bridge.message.connect(self._receive)
         self.state.status_changed.connect(self._show_buttons)
         self.state.model_changed.connect(self._model_changed)
@@ -348,7 +349,10 @@ class DenoiseStage(Stage):
     @Slot(int, int)
     def _open_cell(self, job: int, sample: int) -> None:
         """The trajectory of a cell: its row's run, with that sample enlarged."""
-        run = self.state.runs[job]
+        run = self.state.runs.get(job)
+        if run is None:
+            self.hint_changed.emit("This row was deleted from the history. Ctrl+Z brings it back.")
+            return
         step = run.stored if self.sheet.step is None else min(self.sheet.step, run.stored)
         self.sheet.mark(job, sample)
         self.pages.leave_sheet()
@@ -394,6 +398,10 @@ class DenoiseStage(Stage):
         self._planned = request
         if self.pages.is_nearest:
             self.pages.leave_sheet()
+
+    def restore_run(self, job: int) -> None:
+        if self.shown.is_own(job):
+            self._turned(job)
 
     @Slot(object)
     def _receive(self, message: object) -> None:

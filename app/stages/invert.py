@@ -47,6 +47,7 @@ class InvertStage(InvertPage):
         self.view.cell_changed.connect(self.commands_changed)
         bridge.message.connect(self._receive)
         state.runs_changed.connect(self._run_changed)
+        state.run_removed.connect(self._removed)
         state.status_changed.connect(self._show_buttons)
         self._show_buttons()
         self.remember(self.controls.entries(), self._settle)
@@ -180,6 +181,12 @@ class InvertStage(InvertPage):
     # What the engine says
 
     @Slot(int)
+    def _removed(self, _job: int) -> None:
+        """What is shown may have been the way up or down of one that is no more."""
+        self._show()
+        self._show_buttons()
+
+    @Slot(int)
     def _run_changed(self, job: int) -> None:
         run = self._run()
         if run is not None and self._active and self.display.shows(job):
@@ -206,9 +213,9 @@ class InvertStage(InvertPage):
 
     @Slot(int, object)
     def _returned(self, job: int, _request: InvertRequest) -> None:
-        down = self.state.runs[job]
-        up = inversion_before(down, self.state.runs)
-        if up is not None:
+        down = self.state.runs.get(job)
+        up = None if down is None else inversion_before(down, self.state.runs)
+        if up is not None and down is not None:
             self.record.measure(up, down)
             self._show()
             if self._active:

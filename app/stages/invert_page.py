@@ -192,6 +192,11 @@ class InvertPage(Stage):
             self.state.move(run=None, step=0)
         self.plan.scene = None
 
+    def restore_run(self, job: int) -> None:
+        if self._is_own(job):
+            self._settled = None
+            self._show()
+
     # What follows from the cursor
 
     def _run(self) -> Run | None:

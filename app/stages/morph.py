@@ -92,6 +92,7 @@ class MorphStage(Stage):
         self.state.conversion_changed.connect(self._show_conversion)
         self.shown.turned.connect(self._turned)
         self.shown.moved.connect(self._show_buttons)
+        self.shown.emptied.connect(self._plan_anew)
         self.shown.finished.connect(self.ends.show_frame)
         self._bridge.message.connect(self._receive)
         self.state.status_changed.connect(self._show_buttons)
@@ -291,6 +292,10 @@ class MorphStage(Stage):
             self.controls.set_settings(settings, is_sheet=self.shown.rows is not None)
             self.ends.restore(request)
             self.controls.set_ends(len(self.ends.points), self.ends.pictures)
+
+    def restore_run(self, job: int) -> None:
+        if job in self.state.runs:
+            self._turned(job)
 
     @Slot()
     def _show_buttons(self) -> None:

@@ -27,12 +27,14 @@ class MorphScreen(QObject):
 
     Attributes: ``view``, ``instruments``, ``active`` (whether the stage is shown), ``expected`` (jobs asked for that
     have not begun). Signals: ``turned(int)``, another morph is looked at; ``moved()``, a morph is further;
-    ``finished(int, object)``, an end point and the picture (H, W, C) it has become.
+    ``finished(int, object)``, an end point and the picture (H, W, C) it has become; ``emptied()``, the morph that was
+    shown is no more.
     """
 
     turned = Signal(int)
     moved = Signal()
     finished = Signal(int, object)
+    emptied = Signal()
 
     def __init__(self, state: AppState, bridge: Bridge, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -64,6 +66,7 @@ class MorphScreen(QObject):
         bridge.message.connect(self._receive)
         state.cursor_changed.connect(self._follow)
         state.runs_changed.connect(self._run_changed)
+        state.run_removed.connect(self._forget)
 
     # What is looked at
 
@@ -266,9 +269,19 @@ class MorphScreen(QObject):
     # What comes in
 
     @Slot(int)
+    def _forget(self, job: int) -> None:
+        """A morph that is no more."""
+        self._records.pop(job, None)
+        if self._latest == job:
+            self._latest = None
+        if self._shown_job == job:
+            self._shown_job = None
+            self.emptied.emit()
+
+    @Slot(int)
     def _run_changed(self, job: int) -> None:
-        run = self.state.runs[job]
-        if not isinstance(run.request, MorphRequest):
+        run = self.state.runs.get(job)
+        if run is None or not isinstance(run.request, MorphRequest):
             return
         record = self._record_of(run)
         before = len(record.norms), record.geometry is None

@@ -24,11 +24,12 @@ class ShownRun(QObject):
     person goes back in it.
 
     Signals: ``turned(int)``, another run than before, before it is shown; ``moved()`` after another state is shown or
-    the run has moved on.
+    the run has moved on; ``emptied()``, the run that was shown is no more.
     """
 
     turned = Signal(int)
     moved = Signal()
+    emptied = Signal()
 
     def __init__(self, key: str, state: AppState, bridge: Bridge, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -52,6 +53,7 @@ class ShownRun(QObject):
         self.instruments.plots.t_dragged.connect(self._go_to_time)
         state.cursor_changed.connect(self._follow)
         state.runs_changed.connect(self._run_changed)
+        state.run_removed.connect(self._forget)
 
     @property
     def run(self) -> Run | None:
@@ -162,6 +164,16 @@ class ShownRun(QObject):
         if job == self._job:
             self.instruments.set_available(self._state.runs[job].stored + 1)
         self.moved.emit()
+
+    @Slot(int)
+    def _forget(self, job: int) -> None:
+        """A run that is no more is looked at no more."""
+        self._recognised.pop(job, None)
+        if self._followed is not None and self._followed[0] == job:
+            self._followed = None
+        if job == self._job:
+            self._job = None
+            self.emptied.emit()
 
     @Slot(int)
     def _shown(self, step: int) -> None:

@@ -97,8 +97,9 @@ class Choice(QWidget):
         assert isinstance(items, QStandardItemModel)
         for index, key in enumerate(self.options()):
             why = reasons.get(key, "")
-            items.item(index).setEnabled(not why)
-            self._combo.setItemData(index, why or None, Qt.ItemDataRole.ToolTipRole)
+            if (self._combo.itemData(index, Qt.ItemDataRole.ToolTipRole) or "") != why:
+                items.item(index).setEnabled(not why)
+                self._combo.setItemData(index, why or None, Qt.ItemDataRole.ToolTipRole)
 
     def reason(self, key: str) -> str:
         """Why an option cannot be chosen, "" where it can."""

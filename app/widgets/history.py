@@ -2,82 +2,49 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QPoint, QSignalBlocker, QSize, Qt, Signal, Slot
-from PySide6.QtGui import QColor, QIcon, QPainter, QPaintEvent, QPixmap
+from PySide6.QtCore import QModelIndex, QPoint, QSignalBlocker, QSize, Qt, Signal, Slot
+from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QAbstractItemView, QTreeWidget, QTreeWidgetItem, QWidget
 
-from app.state import AppState, Cursor, Run, stage_of
+from app.state import COMPARE, AppState, Cursor, stage_of
 from app.theme import font, palette
 from app.widgets.drag_out import want_drag
-from app.widgets.rasters import to_image
-from app.widgets.run_words import description, origin, progress, summary
+from app.widgets.history_entry import HistoryEntry, star_rect
+from app.widgets.history_item import THUMBNAIL, RunItem, icon_of, thumbnail
 from core.messages import Preview
-from core.morph_plan import places
-from core.requests import InvertRequest, MorphRequest, RunRequest
 
-THUMBNAIL = 40
-LONGEST_NAME = 200
 EMPTY = "Runs and their branches appear here."
-
-
-class RunItem(QTreeWidgetItem):
-    """One run: shown as its name, its state and its settings, of which only the name can be edited."""
-
-    def __init__(self, run: Run, state: AppState) -> None:
-        super().__init__()
-        self.run = run
-        self._state = state
-        super().setData(0, Qt.ItemDataRole.DisplayRole, "")  # an item without data of its own has no column to repaint
-        self.setFlags(self.flags() | Qt.ItemFlag.ItemIsEditable)
-        self.thumbnail = _icon(np.zeros((1, 1, 1), np.uint8))
-        self.has_thumbnail = False
-
-    @property
-    def name(self) -> str:
-        return self._state.name_of(self.run.job)
-
-    def data(self, column: int, role: int) -> Any:
-        if role == Qt.ItemDataRole.DisplayRole:
-            return f"{self.name}{origin(self.run)}\n{progress(self.run)}\n{summary(self.run.request)}"
-        if role == Qt.ItemDataRole.EditRole:
-            return self.name
-        if role == Qt.ItemDataRole.DecorationRole:
-            return self.thumbnail
-        if role == Qt.ItemDataRole.ToolTipRole:
-            return f"{self.name}{origin(self.run)}\n{description(self.run)}"  # whole, where the line had no room
-        return super().data(column, role)
-
-    def setData(self, column: int, role: int, value: Any) -> None:
-        if role == Qt.ItemDataRole.EditRole:
-            name = " ".join(str(value).split())[:LONGEST_NAME]
-            tree = self.treeWidget()
-            if isinstance(tree, History):
-                tree.rename(self.run.job, name)
-        else:
-            super().setData(column, role, value)
+NO_STARS = "No run is starred. Click the star of one, or press S."
 
 
 class History(QTreeWidget):
     """Every run since the program was started; a branch hangs under the run it left, at the step where it left it.
 
     Choosing a run moves the cursor of ``state`` to the last state of it; when the cursor moves to another run, that
-    run is chosen. F2 (or a second click) gives a run a name.
+    run is chosen. Ctrl+click (or Ctrl+Space) chooses a second one, to compare the two. F2 gives a run a name, Delete
+    deletes what is chosen, a click on its star stars it. While it ``shows_starred``, the others are hidden but for the
+    runs that a starred one was branched from.
 
     Signals: ``run_selected(int)`` with the job, by the person; ``renamed(job, before, after)``, names by the person,
-    "" for none.
+    "" for none; ``star_clicked(job)``; ``compare_wanted(first, second)``; ``delete_wanted(jobs)``, a list.
     """
 
     run_selected = Signal(int)
     renamed = Signal(int, str, str)
+    star_clicked = Signal(int)
+    compare_wanted = Signal(int, int)
+    delete_wanted = Signal(list)
 
     def __init__(self, state: AppState, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._state = state
         self._items: dict[int, RunItem] = {}
+        self._followed: tuple[int | None, int | None] = None, None
+        self.shows_starred = False
         self.setColumnCount(1)
         self.setHeaderHidden(True)
         self.setIconSize(QSize(THUMBNAIL, THUMBNAIL))
@@ -85,15 +52,20 @@ class History(QTreeWidget):
         self.setRootIsDecorated(False)
         self.setItemsExpandable(False)
         self.setUniformRowHeights(True)
+        self.setMouseTracking(True)
+        self.setItemDelegate(HistoryEntry(self._is_starred, self))
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setTextElideMode(Qt.TextElideMode.ElideRight)
-        self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         self.setEditTriggers(
             QAbstractItemView.EditTrigger.EditKeyPressed | QAbstractItemView.EditTrigger.SelectedClicked
         )
         self.setDragDropMode(QAbstractItemView.DragDropMode.DragOnly)
         self.setAccessibleName("History of runs")
-        self.setToolTip("Runs and branches. Choose one to see it again with its settings; F2 names it.")
+        self.setToolTip(
+            "Runs and branches. Choose one to see it again with its settings; Ctrl+click a second one to compare.\n"
+            "F2 names it, S stars it, Delete deletes it with its branches."
+        )
         for job in state.runs:
             self._show(job)
             self._show_thumbnail(job)
@@ -102,7 +74,29 @@ class History(QTreeWidget):
         state.note_changed.connect(self._show_note)
         state.thumbnail_changed.connect(self._show_thumbnail)
         state.cursor_changed.connect(self._follow)
-        self.currentItemChanged.connect(self._chosen)
+        self.itemSelectionChanged.connect(self._chosen)
+
+    def jobs(self) -> tuple[int, ...]:
+        """The runs that are chosen, in the order of their start."""
+        return tuple(sorted(item.run.job for item in self.selectedItems() if isinstance(item, RunItem)))
+
+    def show_starred(self, only: bool) -> None:
+        """Show only what is starred, and what it was branched from."""
+        self.shows_starred = only
+        self._filter()
+
+    def star_at(self, place: QPoint) -> int | None:
+        """The run whose star is at a place of the viewport."""
+        item = self.itemAt(place)
+        is_there = isinstance(item, RunItem) and star_rect(self.visualItemRect(item)).contains(place)
+        return item.run.job if is_there and isinstance(item, RunItem) else None
+
+    def edit_name(self, job: int) -> None:
+        """Let the person type a name."""
+        item = self._items.get(job)
+        if item is not None:
+            self.setFocus()
+            self.editItem(item, 0)
 
     def set_thumbnail(self, job: int, picture: NDArray[np.uint8]) -> None:
         """The picture of a run: uint8 (H, W, 1 or 3)."""
@@ -147,10 +141,13 @@ class History(QTreeWidget):
         if item is None:
             item = self._items[job] = RunItem(run, self._state)
             parent = None if run.parent is None else self._items.get(run.parent)
+            above = self.invisibleRootItem() if parent is None else parent
             with QSignalBlocker(self):
-                (self.invisibleRootItem() if parent is None else parent).addChild(item)
-                self.expandAll()
+                above.insertChild(self._place(above, job), item)
+                item.setExpanded(True)
             self._show_thumbnail(job)
+            if self.shows_starred:
+                self._filter()
         item.run = run
         self._refresh(item)
         self._follow(self._state.cursor)
@@ -165,21 +162,52 @@ class History(QTreeWidget):
             above = item.parent() or self.invisibleRootItem()
             children = item.takeChildren()
             above.removeChild(item)
-            above.addChildren(children)
-            self.expandAll()
+            for child in children:
+                assert isinstance(child, RunItem)
+                above.insertChild(self._place(above, child.run.job), child)
+                self._expand(child)
         self._follow(self._state.cursor)
+
+    @staticmethod
+    def _place(above: QTreeWidgetItem, job: int) -> int:
+        """Where among its siblings a run stands, which are in the order of their start."""
+        place = above.childCount()
+        while place and cast(RunItem, above.child(place - 1)).run.job > job:
+            place -= 1
+        return place
+
+    def _expand(self, item: QTreeWidgetItem) -> None:
+        item.setExpanded(True)
+        for place in range(item.childCount()):
+            self._expand(cast(RunItem, item.child(place)))
 
     @Slot(int)
     def _show_note(self, job: int) -> None:
         if job in self._items:
             self._items[job].emitDataChanged()
+            if self.shows_starred:
+                self._filter()
+
+    def _is_starred(self, job: int) -> bool:
+        return self._state.note(job).is_starred
+
+    def _filter(self) -> None:
+        shown = {job for job in self._items if not self.shows_starred or self._is_starred(job)}
+        for job in tuple(shown):
+            above = self._items[job].parent()
+            while isinstance(above, RunItem):
+                shown.add(above.run.job)
+                above = above.parent()
+        for job, item in self._items.items():
+            item.setHidden(job not in shown)
+        self.viewport().update()
 
     @Slot(int)
     def _show_thumbnail(self, job: int) -> None:
         if job in self._items and job in self._state.thumbnails:
             item = self._items[job]
             item.has_thumbnail = True
-            item.thumbnail = _icon(self._state.thumbnails[job])
+            item.thumbnail = icon_of(self._state.thumbnails[job])
             self._refresh(item)
 
     def _refresh(self, item: RunItem) -> None:
@@ -188,54 +216,59 @@ class History(QTreeWidget):
 
     @Slot(object)
     def _follow(self, cursor: Cursor) -> None:
-        item = None if cursor.run is None else self._items.get(cursor.run)
-        if item is self.currentItem():
+        wanted = cursor.run, cursor.beside if cursor.stage == COMPARE else None
+        items = [self._items[job] for job in wanted if job is not None and job in self._items]
+        is_known = wanted == self._followed and all(item.isSelected() for item in items)
+        self._followed = wanted
+        if is_known or (items and {item.run.job for item in items} == set(self.jobs())):
             return  # and the list stays where the person has scrolled it
         with QSignalBlocker(self):
-            self.setCurrentItem(item)  # type: ignore[arg-type]
-            if item is not None:
-                self.scrollToItem(item)
+            if not items:
+                self.setCurrentIndex(QModelIndex())
+                self.clearSelection()
+                return
+            self.setCurrentItem(items[0])
+            for item in items[1:]:
+                item.setSelected(True)
+            self.scrollToItem(items[0])
 
-    @Slot(QTreeWidgetItem, QTreeWidgetItem)
-    def _chosen(self, item: QTreeWidgetItem | None, _before: QTreeWidgetItem | None) -> None:
-        if isinstance(item, RunItem):
-            run = item.run
+    @Slot()
+    def _chosen(self) -> None:
+        """One run is looked at, two are compared; with more of them only what is asked of them happens."""
+        jobs = self.jobs()
+        if len(jobs) == 1:
+            run = self._state.runs[jobs[0]]
             step = min(run.stored, run.steps)
             t = int(run.path[step].t)
-            self._state.move(stage=stage_of(run.request), run=run.job, step=step, t=t, shown_t=t, frame=0)
+            self._followed = run.job, None
+            self._state.move(stage=stage_of(run.request), run=run.job, step=step, t=t, shown_t=t, frame=0, beside=None)
             self.run_selected.emit(run.job)
+        elif len(jobs) == 2:
+            first = self._state.cursor.run if self._state.cursor.run in jobs else jobs[0]
+            self.compare_wanted.emit(first, next(job for job in jobs if job != first))
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        job = self.star_at(event.position().toPoint())
+        if event.button() != Qt.MouseButton.LeftButton:
+            event.accept()  # its menu is about the run under the pointer, which stays unchosen
+        elif job is not None and not event.modifiers():
+            self.star_clicked.emit(job)
+        else:
+            super().mousePressEvent(event)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() in (Qt.Key.Key_Delete, Qt.Key.Key_Backspace) and self.jobs():
+            self.delete_wanted.emit(list(self.jobs()))
+        else:
+            super().keyPressEvent(event)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         super().paintEvent(event)
-        if self.topLevelItemCount() == 0:
+        nothing = self.shows_starred and all(item.isHidden() for item in self._items.values())
+        why = EMPTY if not self._items else NO_STARS if nothing else ""
+        if why:
             painter = QPainter(self.viewport())
             painter.setPen(QColor(palette().quiet))
             painter.setFont(font("caption"))
-            painter.drawText(self.viewport().rect(), Qt.AlignmentFlag.AlignLeft | Qt.TextFlag.TextWordWrap, EMPTY)
+            painter.drawText(self.viewport().rect(), Qt.AlignmentFlag.AlignLeft | Qt.TextFlag.TextWordWrap, why)
             painter.end()
-
-
-def thumbnail(request: RunRequest, preview: Preview, has_one: bool) -> NDArray[np.uint8] | None:
-    """The picture in a preview that stands for its run, if there is one: what a sampler's run has become, the picture
-    that is inverted, the middle frame of a morph (until it is begun, any other)."""
-    pictures = preview.x_t if preview.x0_hat is None else preview.x0_hat
-    sample = 0
-    if isinstance(request, InvertRequest):
-        pictures = preview.x_t if preview.step == 0 else pictures
-        is_wanted = not has_one
-    elif isinstance(request, MorphRequest) and preview.frames:
-        middle = len(places(request)) // 2
-        is_wanted = middle in preview.frames or not has_one
-        sample = preview.frames.index(middle) if middle in preview.frames else 0
-    else:
-        is_wanted = True
-    chosen: NDArray[np.uint8] = pictures[sample]
-    return chosen if is_wanted else None
-
-
-def _icon(picture: NDArray[np.uint8]) -> QIcon:
-    scaled = to_image(picture).scaled(THUMBNAIL, THUMBNAIL, Qt.AspectRatioMode.KeepAspectRatio)
-    icon = QIcon()
-    for mode in (QIcon.Mode.Normal, QIcon.Mode.Selected):  # a selected picture is not tinted
-        icon.addPixmap(QPixmap.fromImage(scaled), mode)
-    return icon

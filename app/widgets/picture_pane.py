@@ -155,6 +155,10 @@ class PicturePane(QWidget):
             else self.accessibleName()
         )
 
+    def taken(self) -> Content | None:
+        """What is used, copied or saved where this pane is meant."""
+        return self.content
+
     @property
     def count(self) -> int:
         """How many cells there are, 0 while empty."""

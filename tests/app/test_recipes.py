@@ -476,12 +476,13 @@ def test_that_the_menu_of_the_history_means_its_run(window: MainWindow) -> None:
     history = window.history
     item = history.topLevelItem(0)
     where = history.viewport().mapToGlobal(history.visualItemRect(item).center())
-    menu = window.commands.recipes.menu(history.viewport(), where)
-    assert [action.text() for action in menu.actions()] == ["Copy as command &line", "Copy as P&ython"]
-    menu.actions()[1].trigger()
+    menu = window.care.menu(history.viewport(), where)
+    texts = [action.text() for action in menu.actions()]
+    assert texts[-2:] == ["Copy as command &line", "Copy as P&ython"]
+    menu.actions()[-1].trigger()
     menu.close()
     assert "seed=77" in QApplication.clipboard().text()
-    assert window.commands.recipes.menu(window.stage, where) is None
+    assert window.care.menu(window.stage, where) is None
 
 
 def test_that_where_nothing_is_made_nothing_is_copied(window: MainWindow) -> None:
