@@ -9,11 +9,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import BinaryIO
 
-from PySide6.QtCore import QBuffer, QIODevice, QObject, QRectF, Qt, Signal
+from PySide6.QtCore import QBuffer, QIODevice, QObject, QRectF, Signal
 from PySide6.QtGui import QImage, QPaintDevice, QPainter
 from PySide6.QtSvg import QSvgGenerator
 from PySide6.QtWidgets import QFileDialog, QWidget
 
+from app.exports.saving import ask_file
 from app.widgets.drawn_plot import DrawnPlot, Table, cell
 from core.errors import Refusal
 from core.files import check_writable, write_file
@@ -44,13 +45,8 @@ class PlotSaver(QObject):
     def choose(self, plot: DrawnPlot, ending: str, subject: str = "") -> QFileDialog:
         """Ask where the file is to go; the window stays usable meanwhile. ``subject`` is whose plot it is where the
         plot itself does not know."""
-        dialog = QFileDialog(self._window, "Save the plot", proposed(plot, ending, subject), FORMATS[ending])
-        dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
-        dialog.setDefaultSuffix(ending.removeprefix("."))
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.fileSelected.connect(lambda chosen: self.save(plot, Path(chosen)))
-        dialog.open()
-        return dialog
+        name, kinds = proposed(plot, ending, subject), FORMATS[ending]
+        return ask_file(self._window, "Save the plot", name, kinds, (ending,), lambda path: self.save(plot, path))
 
     def save(self, plot: DrawnPlot, path: Path) -> bool:
         """Write it; False where that could not be, which ``refused`` says."""

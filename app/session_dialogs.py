@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, Qt
 from PySide6.QtWidgets import QFileDialog
 
+from app.exports.saving import ask_file
 from app.log import logger
 from app.session import Session, to_data
 from app.session_file import ENDING, read_archive, write_archive
@@ -42,10 +43,7 @@ class SessionFiles(QObject):
         self._show(dialog, self.open)
 
     def choose_place(self) -> None:
-        dialog = QFileDialog(self._window, "Save the session as", f"session{ENDING}", KIND)
-        dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
-        dialog.setDefaultSuffix(ENDING.removeprefix("."))
-        self._show(dialog, self.save)
+        ask_file(self._window, "Save the session as", f"session{ENDING}", KIND, (ENDING,), self.save)
 
     def open(self, path: Path) -> None:
         """Put back a session from a file, in a worker; what was there stays."""

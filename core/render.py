@@ -63,13 +63,18 @@ def of_state(sides: Sequence[Pixels]) -> Pixels:
     return grids[0] if len(grids) == 1 else grid(grids, columns=len(grids), gap=2 * GAP)
 
 
-def contact_sheet(pictures: Pixels, names: Sequence[str], columns: int, zoom: int = 1) -> Pixels:
+def contact_sheet(pictures: Pixels, names: Sequence[str], columns: int, zoom: int = 1, gap: int = 2 * GAP) -> Pixels:
     """The pictures (n, H, W, 1|3) row by row, enlarged, each with its name below it in black on white."""
     cells = [
         np.concatenate([picture, _written(name, *picture.shape[1:])])
         for picture, name in zip(enlarged(pictures, zoom), names, strict=True)
     ]
-    return grid(cells, columns, gap=2 * GAP)
+    return grid(cells, columns, gap=gap)
+
+
+def sheet_of_states(pictures: Pixels, names: Sequence[str], columns: int, zoom: int = 1) -> Pixels:
+    """The same of pictures that may be grids, so far from each other that the eye keeps them apart."""
+    return contact_sheet(pictures, names, columns, zoom, gap=2 * GAP * zoom)
 
 
 def _written(text: str, width: int, channels: int) -> Pixels:

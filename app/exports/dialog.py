@@ -107,19 +107,19 @@ class ExportDialog(QDialog):
         self.is_busy = True
         self.progress.setRange(0, total)
         self.progress.setValue(done)
-        self.progress.setFormat(words)
+        self.summary.setText(f"{words} {done} of {total}" if total else words)
         self._show_busy()
 
     def set_idle(self) -> None:
         """It has ended, or was not begun."""
         self.is_busy = False
         self._show_busy()
+        self._follow()
 
     def _show_busy(self) -> None:
         self._controls.setEnabled(not self.is_busy)
         self.export_button.setEnabled(not self.is_busy)
         self.progress.setVisible(self.is_busy)
-        self.summary.setVisible(not self.is_busy)
         self.close_button.setText("Cancel" if self.is_busy else "Close")
 
     def reject(self) -> None:
@@ -159,6 +159,7 @@ class ExportDialog(QDialog):
         self.summary = label("", "quiet")
         self.summary.setWordWrap(True)
         self.progress = QProgressBar()
+        self.progress.setTextVisible(False)
         self.progress.hide()
         self.export_button = PrimaryButton("Export…", "Choose where the file goes, and write it (Enter)")
         self.close_button = QPushButton("Close")
@@ -199,8 +200,11 @@ class ExportDialog(QDialog):
         upper.addWidget(self._controls, 1)
         buttons = QHBoxLayout()
         buttons.setSpacing(GRID)
-        buttons.addWidget(self.summary, 1)
-        buttons.addWidget(self.progress, 1)
+        said = QVBoxLayout()
+        said.setSpacing(GRID // 2)
+        said.addWidget(self.summary)
+        said.addWidget(self.progress)
+        buttons.addLayout(said, 1)
         buttons.addWidget(self.close_button)
         buttons.addWidget(self.export_button)
         self.export_button.setMinimumWidth(14 * GRID)

@@ -84,8 +84,8 @@ class Exporter(QObject):
         chosen = positions(way, order.every)
         samples, numbers = cells(way, order.alone), order.kind == "numbers"
         self._gathering = Gathering(self._window.bridge, way, chosen, order.quantities, samples, numbers, self)
-        self._show("Looking at state %v of %m", 0, len(chosen))
-        self._gathering.progressed.connect(lambda done: self._show("Looking at state %v of %m", done, len(chosen)))
+        self._show("Looking at state", 0, len(chosen))
+        self._gathering.progressed.connect(lambda done: self._show("Looking at state", done, len(chosen)))
         self._gathering.failed.connect(lambda words, details: self._not_written(Refusal(words, details)))
         self._gathering.finished.connect(lambda states: self._write_states(path, order, way, chosen, states))
         self._gathering.begin()
@@ -137,7 +137,7 @@ class Exporter(QObject):
     @Slot(int, int)
     def _show_written(self, done: int, many: int) -> None:
         if self.dialog is not None and self.dialog.is_busy:
-            self._show("Writing frame %v of %m", done + 1, many)
+            self._show("Writing frame", done + 1, many)
 
     def _show(self, words: str, done: int, total: int) -> None:
         if self.dialog is not None:

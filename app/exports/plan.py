@@ -20,6 +20,7 @@ from core.render import (
     enlarged,
     grid,
     of_state,
+    sheet_of_states,
     write_frames,
     write_npy,
     write_png,
@@ -135,7 +136,8 @@ def write_states(
         columns = min(order.columns, len(chosen))
         _check_size(width * columns, height * -(-len(chosen) // columns), order.zoom)
         recipe = None if recipe is None else as_sheet(recipe, names, columns, order.zoom)
-        write_png(path, contact_sheet(np.stack(pictures), names, columns, order.zoom), recipe)
+        sheet = sheet_of_states if recipe is not None and recipe.shown.steps else contact_sheet
+        write_png(path, sheet(np.stack(pictures), names, columns, order.zoom), recipe)
         return f"Contact sheet of {len(chosen)} states saved as {path}"
     _check_size(width, height, order.zoom)
     shown = frames_of(order, len(pictures))

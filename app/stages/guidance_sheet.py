@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QObject, Qt, Signal, Slot
+from PySide6.QtCore import QObject, Signal, Slot
 from PySide6.QtGui import QImage
-from PySide6.QtWidgets import QFileDialog
 
+from app.exports.saving import ask_file
 from app.stages.guidance_export import export, figure
 from app.stages.guidance_page import GuidancePage
 from app.stages.guidance_plan import SheetPlan
@@ -183,9 +183,4 @@ class GuidanceSheet(QObject):
 
     @Slot()
     def _choose_file(self) -> None:
-        dialog = QFileDialog(self.page.window(), "Save the sheet", "guidance.png", "Picture (*.png)")
-        dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
-        dialog.setDefaultSuffix("png")
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.fileSelected.connect(lambda name: self.write(Path(name)))
-        dialog.open()
+        ask_file(self.page.window(), "Save the sheet", "guidance.png", "Picture (*.png)", (".png",), self.write)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import partial
 
-from PySide6.QtCore import QPoint, Qt, Signal
-from PySide6.QtWidgets import QCheckBox, QFileDialog, QMenu, QPushButton, QVBoxLayout, QWidget, QWidgetAction
+from PySide6.QtCore import QPoint, Signal
+from PySide6.QtWidgets import QCheckBox, QMenu, QPushButton, QVBoxLayout, QWidget, QWidgetAction
 
 from app.stages.morph_export import FORMATS, ExportSettings
 from app.theme import GRID
@@ -54,12 +54,3 @@ class ExportMenu(QMenu):
 
     def _choose(self, ending: str, _checked: bool = False) -> None:
         self.chosen.emit(ending)
-
-
-def file_dialog(parent: QWidget, ending: str) -> QFileDialog:
-    """Asks where a file of this kind goes; ``fileSelected`` has a name with an ending."""
-    dialog = QFileDialog(parent, "Export the morph", f"morph{ending}", FORMATS[ending])
-    dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
-    dialog.setDefaultSuffix(ending.removeprefix("."))
-    dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-    return dialog

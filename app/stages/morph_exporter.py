@@ -9,8 +9,9 @@ import numpy as np
 from PySide6.QtCore import QObject, Signal, Slot
 from PySide6.QtWidgets import QWidget
 
-from app.stages.morph_export import export
-from app.stages.morph_export_menu import ExportMenu, file_dialog
+from app.exports.saving import ask_file
+from app.stages.morph_export import FORMATS, export
+from app.stages.morph_export_menu import ExportMenu
 from app.stages.morph_maths import Pixels
 from app.stages.morph_record import Record
 from app.stages.morph_screen import MorphScreen
@@ -41,9 +42,7 @@ class MorphExporter(QObject):
     @Slot(str)
     def choose_file(self, ending: str) -> None:
         """Ask where the frames go, and write them."""
-        dialog = file_dialog(self._window, ending)
-        dialog.fileSelected.connect(lambda name: self.write(Path(name)))
-        dialog.open()
+        ask_file(self._window, "Export the morph", f"morph{ending}", FORMATS[ending], (ending,), self.write)
 
     def write(self, path: Path) -> None:
         """Write the finished frames in the format of the path's ending, in a worker."""

@@ -12,6 +12,7 @@ from PySide6.QtCore import QFile, QObject, QPoint, Qt, QUrl, Signal, Slot
 from PySide6.QtGui import QAction, QDesktopServices
 from PySide6.QtWidgets import QFileDialog, QMenu, QMessageBox
 
+from app.exports.saving import ask_file
 from app.stages.trainings import Trainings
 from app.widgets.run_list import RunList
 from core.errors import Refusal
@@ -153,20 +154,18 @@ class RunCare(QObject):
         self._bridge.in_background(lambda: delete_run(folder), done, partial(self._failed, folder), "runs")
 
     def _ask_export(self, folder: Path, kind: str) -> None:
-        dialog = QFileDialog(self._runs.window(), f"Export the model of {folder.name}", folder.name)
+        title = f"Export the model of {folder.name}"
+        if kind != FOLDER:
+            write = partial(self.export, folder, half=kind == HALF)
+            ask_file(self._runs.window(), title, f"{folder.name}.zip", "Zip file (*.zip)", (".zip",), write)
+            return
+        dialog = QFileDialog(self._runs.window(), title, folder.name)
         dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
-        if kind == FOLDER:
-            dialog.setLabelText(QFileDialog.DialogLabel.FileName, "New folder:")
-            dialog.setOption(QFileDialog.Option.DontConfirmOverwrite)
-        else:
-            dialog.setNameFilter("Zip file (*.zip)")
-            dialog.setDefaultSuffix("zip")
+        dialog.setLabelText(QFileDialog.DialogLabel.FileName, "New folder:")
+        dialog.setOption(QFileDialog.Option.DontConfirmOverwrite)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.fileSelected.connect(partial(self._export_to, folder, kind == HALF))
+        dialog.fileSelected.connect(lambda name: self.export(folder, Path(name)))
         dialog.open()
-
-    def _export_to(self, folder: Path, half: bool, name: str) -> None:
-        self.export(folder, Path(name), half)
 
     def export(self, folder: Path, out: Path, half: bool = False) -> None:
         """Write its model to ``out``, beside everything else that goes on."""

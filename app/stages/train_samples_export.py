@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from PySide6.QtCore import QObject, Qt, Signal, Slot
-from PySide6.QtWidgets import QFileDialog, QWidget
+from PySide6.QtCore import QObject, Signal, Slot
+from PySide6.QtWidgets import QWidget
 
+from app.exports.saving import ask_file
 from app.stages.morph_export import FORMATS, export
 from app.stages.morph_export_menu import ExportMenu
 from app.stages.train_moments import (
@@ -143,13 +144,9 @@ class SamplesExporter(QObject):
         shown = self._shown()
         if shown is None:
             return
-        filters = PNG if _is_still(kind) else FILMS
-        dialog = QFileDialog(self._window, "Export samples", shown.file_name(kind), filters)
-        dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
-        dialog.setDefaultSuffix("png" if _is_still(kind) else "gif")
-        dialog.fileSelected.connect(lambda name: self.write(kind, Path(name), shown))
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.open()
+        kinds, endings = (PNG, (".png",)) if _is_still(kind) else (FILMS, tuple(ANIMATIONS))
+        name = shown.file_name(kind)
+        ask_file(self._window, "Export samples", name, kinds, endings, lambda path: self.write(kind, path, shown))
 
     def write(self, kind: str, path: Path, shown: Shown | None = None) -> None:
         """Write it in a worker: "picture", "map", or a film along "training" or "diffusion" time."""

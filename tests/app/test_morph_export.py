@@ -10,8 +10,9 @@ from PIL import Image
 from PySide6.QtTest import QSignalSpy
 from PySide6.QtWidgets import QFileDialog, QWidget
 
-from app.stages.morph_export import ExportSettings, export, there_and_back
-from app.stages.morph_export_menu import ExportMenu, file_dialog
+from app.exports.saving import ask_file
+from app.stages.morph_export import FORMATS, ExportSettings, export, there_and_back
+from app.stages.morph_export_menu import ExportMenu
 from core.errors import Refusal
 
 
@@ -63,11 +64,14 @@ def test_that_the_menu_says_what_was_chosen(qtbot):
     assert [spy.at(k)[0] for k in range(spy.count())] == [".gif", ".apng", ".webp", ".png"]
 
 
-@pytest.mark.parametrize("ending", [".gif", ".apng", ".webp", ".png"])
-def test_that_the_dialog_asks_for_a_file_of_that_kind(qtbot, ending: str):
+@pytest.mark.parametrize("ending", FORMATS)
+def test_that_the_dialog_asks_for_a_file_of_that_kind(qtbot, ending: str, tmp_path):
     window = QWidget()
     qtbot.addWidget(window)
-    dialog = file_dialog(window, ending)
+    chosen = []
+    dialog = ask_file(window, "Export the morph", f"morph{ending}", FORMATS[ending], (ending,), chosen.append)
     assert dialog.acceptMode() is QFileDialog.AcceptMode.AcceptSave
-    assert dialog.defaultSuffix() == ending[1:]
     assert f"*{ending}" in dialog.nameFilters()[0]
+    dialog.fileSelected.emit(str(tmp_path / "mine"))
+    dialog.fileSelected.emit(str(tmp_path / f"mine{ending.upper()}"))
+    assert chosen == [tmp_path / f"mine{ending}", tmp_path / f"mine{ending.upper()}"]

@@ -487,7 +487,7 @@ def test_that_a_model_is_exported_and_it_is_said_where(scene, tmp_path):
     shown(stage, "halves")
     care = stage.shelf.care
     care.export(run, tmp_path / "out")
-    care._export_to(run, True, str(tmp_path / "half.zip"))
+    care.export(run, tmp_path / "half.zip", True)
     assert read_info(tmp_path / "out").labels == ("left", "right")
     assert (tmp_path / "half.zip").stat().st_size < (tmp_path / "out" / "unet").stat().st_size + 200_000
     assert str(tmp_path / "half.zip") in hints[-1]

@@ -177,7 +177,7 @@ def test_that_a_sheet_of_states_has_one_picture_for_each(library: Library) -> No
     whole = laid_out(pictures, sheet.shown)
     for place, step in enumerate(STEPS):
         _, alone = made(Recipe(request, Shown("x_t", step, (1,))), library)
-        left = place * (4 * 5 + 4)
+        left = place * (4 * 5 + 4 * 5)  # as far apart as four of their pixels
         assert np.array_equal(whole[:20:5, left : left + 20 : 5], alone[0])
 
 
