@@ -30,6 +30,11 @@ SHORT: Mapping[Origin, str] = {
     "guessed": "guessed",
     "answered": "your answer",
 }
+APART: Mapping[Origin, str] = {
+    "assumed": "Assumed, as such files mean it where they say nothing",
+    "guessed": "Guessed, as such files differ there",
+}
+"""What is not known for certain stands apart, under these words."""
 
 
 class CheckpointDialog(QDialog):
@@ -100,12 +105,14 @@ class CheckpointDialog(QDialog):
         if self.questions.asked:
             body.addWidget(label("The file does not say", "caption"))
             body.addWidget(self.questions)
-        facts = described.facts
-        if self.questions.asked:  # which are guesses, and stand above
-            facts = tuple(fact for fact in facts if fact.origin != "guessed")
-        if facts:
-            body.addWidget(label("What is known", "caption"))
-            body.addWidget(_table(facts))
+        known = [fact for fact in described.facts if fact.origin not in APART]
+        apart = {APART[origin]: [fact for fact in described.facts if fact.origin == origin] for origin in APART}
+        if self.questions.asked:
+            apart[APART["guessed"]] = []  # they stand above
+        for caption, facts in ({"What is known": known} | apart).items():
+            if facts:
+                body.addWidget(label(caption, "caption"))
+                body.addWidget(_table(facts))
         for note in described.notes:
             body.addWidget(_wrapped(note, "quiet"))
         body.addStretch()

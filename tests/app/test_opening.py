@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from pytestqt.qtbot import QtBot
 
 from app.bridge import Bridge
 from app.incoming import offer_of
-from app.opening_dialog import CheckpointDialog, summary
+from app.opening_dialog import APART, CheckpointDialog, summary
 from app.settings import Settings
 from app.state import AppState
 from app.window import MainWindow
@@ -212,6 +213,21 @@ def test_that_what_is_known_of_the_open_model_can_be_looked_at_and_answered_anew
     assert not dialog.change_button.isVisible()
     qtbot.mouseClick(dialog.close_button, Qt.MouseButton.LeftButton)
     assert window.commands.opening.dialog is None
+
+
+def test_that_what_is_assumed_is_no_guess_and_stands_apart(window: MainWindow) -> None:
+    answered = replace(ASKED, facts=(*ASKED.facts[:2], Fact("attention heads", "4", "answered")), questions=())
+    window.bridge.ready(DIGITS)
+    window.bridge.message.emit(ModelOpened(DIGITS, "/models/mine.pt", answered))
+    assert window.sources.models.about.text() == "About this model"
+    window.registry["about_model"].trigger()
+    dialog = window.commands.opening.dialog
+    assert dialog is not None
+    known, assumed = words(dialog).split(APART["assumed"])
+    assert "attention heads" in known
+    assert "predicts" in assumed
+    assert APART["guessed"] not in assumed
+    dialog.close()
 
 
 @pytest.mark.parametrize("form", ["diffusers", "copy"])
