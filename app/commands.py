@@ -164,7 +164,7 @@ class Commands(QObject):
             self._window.show_error(str(refusal), refusal.details)
 
     def paste(self) -> None:
-        self.take(QGuiApplication.clipboard().mimeData())
+        self.take(QGuiApplication.clipboard().mimeData() or QMimeData())  # there is none where it cannot be reached
 
     def take(self, mime: QMimeData) -> None:
         """Use what was dropped or pasted."""

@@ -1,7 +1,11 @@
-"""What comes in from outside: a drop, the clipboard or the command line, told apart before anything is decoded."""
+"""What comes in from outside: a drop, the clipboard or the command line, told apart before anything is decoded.
+
+Files are looked for by ``os.path``, which says of every name whether it is one, also of those that no file can have.
+"""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -34,6 +38,7 @@ _OTHERS = {
     ".msgpack": "Flax",
 }
 _RAW_FORMATS = ("image/png", "image/jpeg", "image/webp", "image/tiff", "image/bmp", "image/gif")
+MAX_NAME = 200
 _NOTHING = "There is no picture in this. Drop or paste a picture file, a model folder, or a picture copied elsewhere."
 
 
@@ -66,17 +71,17 @@ class Source:
 def is_model_folder(path: Path) -> bool:
     """Whether a folder is laid out like a diffusers model."""
     names = ("model_index.json", "unet/config.json", "unet_ema/config.json", "config.json")
-    return any((path / name).is_file() for name in names)
+    return any(os.path.isfile(path / name) for name in names)
 
 
 def is_model(path: Path) -> bool:
     """Whether it looks like a model's folder, or by its name like a file of weights."""
-    return is_model_folder(path) or (path.suffix.lower() in WEIGHT_ENDINGS and path.is_file())
+    return is_model_folder(path) or (path.suffix.lower() in WEIGHT_ENDINGS and os.path.isfile(path))
 
 
 def is_classifier_folder(path: Path) -> bool:
     """Whether a folder is that of a classifier."""
-    return (path / "classifier" / "config.json").is_file()
+    return os.path.isfile(path / "classifier" / "config.json")
 
 
 def offer_of(paths: Sequence[Path]) -> Offer:
@@ -84,7 +89,7 @@ def offer_of(paths: Sequence[Path]) -> Offer:
     if not paths:
         raise Refusal(_NOTHING)
     first = paths[0]
-    if len(paths) == 1 and first.is_dir():
+    if len(paths) == 1 and os.path.isdir(first):
         if is_classifier_folder(first):
             return Offer("classifier", (first,))
         if is_model_folder(first):
@@ -92,16 +97,16 @@ def offer_of(paths: Sequence[Path]) -> Offer:
         if pictures_in(first):
             return Offer("folder", (first,))
         return Offer("model", (_only_weights_in(first),))
-    if first.suffix.lower() in WEIGHT_ENDINGS and first.is_file():
+    if first.suffix.lower() in WEIGHT_ENDINGS and os.path.isfile(first):
         return _offer_of_weights(first)
     if first.suffix.lower() in _OTHERS:
         raise Refusal(
             f"{first.name} is a file of {_OTHERS[first.suffix.lower()]}. Diffuscope opens what PyTorch and diffusers "
             "write: .safetensors, .pt, .pth, .ckpt and .bin."
         )
-    files = tuple(path for path in paths if path.is_file())
+    files = tuple(path for path in paths if os.path.isfile(path))
     if not files:
-        raise Refusal(f"{first.name} is not there, or is not a file.")
+        raise Refusal(f"{first.name[:MAX_NAME]} is not there, or is not a file.")
     return Offer("pictures", files)
 
 
@@ -216,8 +221,5 @@ def _path_in_text(text: str) -> Path | None:
     text = text.strip().strip("\"'")
     if not text or "\n" in text or len(text) > 4096:
         return None
-    path = Path(QUrl(text).toLocalFile() if text.startswith("file:") else text).expanduser()
-    try:
-        return path if path.exists() else None
-    except OSError:
-        return None
+    path = Path(os.path.expanduser(QUrl(text).toLocalFile() if text.startswith("file:") else text))
+    return path if os.path.exists(path) else None

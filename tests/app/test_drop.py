@@ -107,6 +107,14 @@ def test_that_weights_stand_for_the_folder_they_lie_in(model: Path) -> None:
     assert offer_of((model / "unet" / "diffusion_pytorch_model.safetensors",)).paths == (model,)
 
 
+@pytest.mark.parametrize("name", ["n" * 5000 + ".pt", "a\0b.png", "~nobody of this name/x.png", "/dev/null/x.png"])
+def test_that_a_name_that_no_file_can_have_is_said_to_be_none(name: str) -> None:
+    with pytest.raises(Refusal, match="is not there"):
+        offer_of((Path(name),))
+    with pytest.raises(Refusal, match="no picture in this"):
+        offer(of_text(name))
+
+
 def test_that_a_path_in_a_text_is_a_file(picture: Path) -> None:
     assert offer(of_text(f"  {picture}\n")).paths == (picture,)
     assert offer(of_text(f'"{picture}"')).paths == (picture,)

@@ -149,16 +149,30 @@ def test_that_the_size_is_remembered_and_can_be_forgotten(window: MainWindow, qt
     assert (second.width(), second.height()) == (1280, 800)
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"\x00[window]\ngeometry=nonsense\nleft_panel=maybe\n[recent]\npictures=@Invalid()\n\xff",
+        b"[window]\ngeometry=@ByteArray(\\x1\\xd9 nonsense)\nscheme=@Size(1 2)\n[keys]\nopen=@Rect(0 0 1 1)\nrun=Left\n"
+        b"[recent]\nmodels=@Rect(0 0 1 1)\ncommands=@Invalid()\npictures=,,,\n[session]\nrestore=@Point(1 2)\n",
+        b"[window\n]]]]=\n" + 5000 * b"%%%\n",
+        b"",
+    ],
+    ids=["nonsense", "other types", "no ini", "empty"],
+)
 def test_that_a_damaged_settings_file_never_prevents_the_start(
-    qapp: QApplication, qtbot: QtBot, tmp_path: Path
+    qapp: QApplication, qtbot: QtBot, tmp_path: Path, content: bytes
 ) -> None:
     damaged = tmp_path / "window.ini"
-    damaged.write_bytes(b"\x00[window]\ngeometry=nonsense\nleft_panel=maybe\n[recent]\npictures=@Invalid()\n\xff")
+    damaged.write_bytes(content)
     state = AppState()
     window = MainWindow(state, WindowBridge(state), settings=Settings(damaged), stages=STAGES)
     qtbot.addWidget(window)
     window.show()
     assert window.isVisible()
+    assert window.registry.keys("open") == "Ctrl+O"
+    window.commands.recent.fill()
+    window.keep_layout()
 
 
 def test_that_the_window_is_never_smaller_than_1024_by_700_and_nothing_is_cut_off(window: MainWindow) -> None:
