@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QObject, Qt, Signal, Slot
+from PySide6.QtCore import QEvent, QObject, Qt, Signal, Slot
 
 from app.exports.dialog import ExportDialog
 from app.exports.gathering import Gathering
@@ -14,6 +14,7 @@ from app.exports.plan import ENDINGS, Order, Still, cells, positions, write_stat
 from app.exports.saving import ask_file
 from app.exports.ways import State, Way
 from app.log import logger
+from app.widgets.drag_out import ExportWanted
 from core.errors import Cancelled, Refusal
 from core.files import check_writable
 from core.token import Token
@@ -37,6 +38,13 @@ class Exporter(QObject):
         self._gathering: Gathering | None = None
         self._token = Token()
         self._written.connect(self._show_written, Qt.ConnectionType.QueuedConnection)
+        window.installEventFilter(self)
+
+    def eventFilter(self, _watched: QObject, event: QEvent) -> bool:
+        if isinstance(event, ExportWanted):
+            self.open()
+            return True
+        return False
 
     def open(self) -> None:
         """Show the page for what is looked at now."""

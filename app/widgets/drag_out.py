@@ -1,4 +1,4 @@
-"""Pictures on their way out of the window: what is to be dragged, and the handle by which a picture is taken."""
+"""Pictures on their way out of the window: what is to be dragged or exported, and the handle of a picture."""
 
 from __future__ import annotations
 
@@ -22,6 +22,15 @@ class DragWanted(QEvent):
     def __init__(self, source: QWidget, index: int) -> None:
         super().__init__(self.TYPE)
         self.source, self.index = source, index
+
+
+class ExportWanted(QEvent):
+    """The window is asked to export what is looked at."""
+
+    TYPE = QEvent.Type(QEvent.registerEventType())
+
+    def __init__(self) -> None:
+        super().__init__(self.TYPE)
 
 
 def want_drag(source: QWidget, index: int) -> None:

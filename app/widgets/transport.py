@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import QElapsedTimer, QPointF, QRectF, QSize, Qt, QTimer, Signal, Slot
+from PySide6.QtCore import QCoreApplication, QElapsedTimer, QPointF, QRectF, QSize, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QColor, QHideEvent, QIntValidator, QPainter, QPaintEvent, QPolygonF
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QLineEdit, QToolButton, QWidget
 
 from app.theme import GRID, font, palette
+from app.widgets.drag_out import ExportWanted
 from app.widgets.rail import Rail
 
 WHOLE_RUN_SECONDS = 10.0
@@ -62,6 +63,8 @@ class Transport(QWidget):
         self.last = _Button("last", "Last position (End)")
         self.loop = _Button("loop", "Begin again at the end")
         self.loop.setCheckable(True)
+        self.export = _Button("export", "Export what is gone through here: sheet, film, numbers (Ctrl+Shift+S)")
+        self.export.clicked.connect(self._want_export)
         self.first.clicked.connect(self._go_first)
         self.previous.clicked.connect(self._go_back)
         self.play_button.clicked.connect(self.toggle_play)
@@ -99,10 +102,14 @@ class Transport(QWidget):
         row.addSpacing(GRID)
         row.addWidget(self.rail, 1)
         row.addSpacing(GRID)
-        for widget in (self.time_label, self.entry, self.count, self.loop, self.speed):
+        for widget in (self.time_label, self.entry, self.count, self.loop, self.speed, self.export):
             row.addWidget(widget)
         self.setFocusProxy(self.rail)
         self.set_positions((0,))
+
+    @Slot()
+    def _want_export(self) -> None:
+        QCoreApplication.sendEvent(self.window(), ExportWanted())
 
     @property
     def position(self) -> int:
@@ -268,9 +275,21 @@ _ICONS = {
         ((0.4, 0.15), (0.8, 0.5), (0.4, 0.85)),
         ((0.82, 0.15), (0.94, 0.15), (0.94, 0.85), (0.82, 0.85)),
     ),
+    "export": (
+        ((0.5, 0.0), (0.8, 0.32), (0.58, 0.32), (0.58, 0.66), (0.42, 0.66), (0.42, 0.32), (0.2, 0.32)),
+        ((0.06, 0.6), (0.2, 0.6), (0.2, 0.84), (0.8, 0.84), (0.8, 0.6), (0.94, 0.6), (0.94, 0.98), (0.06, 0.98)),
+    ),
 }
 _MIRRORED = {"previous": "next", "first": "last"}
-_NAMES = {"first": "First", "previous": "Back", "play": "Play", "next": "On", "last": "Last", "loop": "Loop"}
+_NAMES = {
+    "first": "First",
+    "previous": "Back",
+    "play": "Play",
+    "next": "On",
+    "last": "Last",
+    "loop": "Loop",
+    "export": "Export",
+}
 
 
 class _Button(QToolButton):

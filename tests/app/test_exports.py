@@ -189,6 +189,13 @@ def test_that_the_menu_of_a_picture_offers_to_export_it(run: MainWindow, monkeyp
     assert run.registry["export"] in menu.actions()
 
 
+@pytest.mark.parametrize("stage", ["forward", "denoise", "invert", "morph"])
+def test_that_the_transport_of_every_stage_leads_to_the_page(window: MainWindow, stage: str) -> None:
+    window.state.move(stage=stage)
+    window.stage.transport.export.click()
+    assert window.commands.taking.exporter.dialog.isVisible()
+
+
 # ------------------------------------------------------------------------------------------------ written
 
 
