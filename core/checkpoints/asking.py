@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from core.checkpoints.description import Answers, Fact, Origin, Question
+import math
+from collections.abc import Collection
+
+from core.checkpoints.description import Answers, Description, Fact, Kind, Origin, Question
 from core.errors import Refusal
 
 
@@ -33,6 +36,21 @@ class Asking:
             self.questions.append(question)
         self.facts.append(Fact(question.title[:1].lower() + question.title[1:], words(question, value), source))
         return value
+
+    def description(
+        self, kind: Kind, family: str, name: str, shapes: Collection[tuple[int, ...]], notes: tuple[str, ...] = ()
+    ) -> Description:
+        """All that has come of it, about a network whose tensors have these shapes."""
+        return Description(
+            kind=kind,
+            family=family,
+            name=name,
+            facts=tuple(self.facts),
+            questions=tuple(self.questions),
+            notes=notes,
+            tensors=len(shapes),
+            parameters=sum(map(math.prod, shapes)),
+        )
 
 
 def validated(question: Question, answer: str) -> str:

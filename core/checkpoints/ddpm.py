@@ -5,13 +5,12 @@ The network of Ho et al. 2020, appendix B, under other names than diffusers'. To
 
 from __future__ import annotations
 
-import math
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from core.checkpoints.asking import Asking
-from core.checkpoints.description import Answers, Description, Question
+from core.checkpoints.description import Answers, Question
 from core.checkpoints.family import Loose, Reading, Shapes, Tensors
 from core.errors import Refusal
 from core.requests import SamplerSpec
@@ -80,16 +79,7 @@ class DDPM:
             notes = ("The file holds variances of its own (logvar), which no published model uses; they are left out.",)
         shapes = {name: shape for name, shape in found.shapes.items() if name != _LOG_VARIANCE}
         return Reading(
-            description=Description(
-                kind="model",
-                family="DDPM",
-                name=found.file_name,
-                facts=tuple(asking.facts),
-                questions=tuple(asking.questions),
-                notes=notes,
-                tensors=len(shapes),
-                parameters=sum(math.prod(shape) for shape in shapes.values()),
-            ),
+            description=asking.description("model", "DDPM", found.file_name, shapes.values(), notes),
             config=config,
             build=lambda: _build(config),
             convert=lambda tensors: _convert(config, tensors),

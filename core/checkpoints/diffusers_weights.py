@@ -6,12 +6,11 @@ them, so which of them it is, is asked. Torch-free until a network is built.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from core.checkpoints.asking import Asking
-from core.checkpoints.description import Answers, Description
+from core.checkpoints.description import Answers
 from core.checkpoints.diffusers_anatomy import Anatomy, anatomy_of
 from core.checkpoints.diffusers_questions import (
     PRESETS,
@@ -69,15 +68,12 @@ class DiffusersWeights:
             norm_num_groups=groups,
         )
         learned = anatomy.outputs == 2 * anatomy.inputs
-        description = Description(
-            kind="model",
-            family="diffusers, weights alone",
-            name=found.file_name,
-            facts=tuple(asking.facts),
-            questions=tuple(asking.questions),
-            notes=("The configuration is missing: put config.json beside the weights, and nothing need be guessed.",),
-            tensors=len(names),
-            parameters=sum(math.prod(shape) for shape in found.shapes.values()),
+        description = asking.description(
+            "model",
+            "diffusers, weights alone",
+            found.file_name,
+            found.shapes.values(),
+            ("The configuration is missing: put config.json beside the weights, and nothing need be guessed.",),
         )
         return Reading(
             description=description,

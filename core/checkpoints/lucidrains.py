@@ -5,11 +5,10 @@ Its diffusion stores the schedule's tables and the loss weights beside the netwo
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 from core.checkpoints.asking import Asking
-from core.checkpoints.description import Answers, Choice, Description, Question
+from core.checkpoints.description import Answers, Choice, Question
 from core.checkpoints.family import Loose, Reading, Shapes, Tensors
 from core.checkpoints.lucidrains_layout import anatomy, converted, refuse_relatives
 from core.checkpoints.lucidrains_schedule import (
@@ -61,15 +60,8 @@ class Lucidrains:
         prediction = _prediction(asking, found, learned)
         config = known.config_of(size)
         return Reading(
-            description=Description(
-                kind="model",
-                family="denoising-diffusion-pytorch",
-                name=found.file_name,
-                facts=tuple(asking.facts),
-                questions=tuple(asking.questions),
-                notes=known.notes,
-                tensors=len(network),
-                parameters=sum(math.prod(shape) for shape in network.values()),
+            description=asking.description(
+                "model", "denoising-diffusion-pytorch", found.file_name, network.values(), known.notes
             ),
             config=config,
             build=lambda: _build(config),

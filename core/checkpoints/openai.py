@@ -6,12 +6,11 @@ a network is built.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from core.checkpoints.asking import Asking
-from core.checkpoints.description import Answers, Description, Origin
+from core.checkpoints.description import Answers, Origin
 from core.checkpoints.family import Loose, Reading, Shapes, Tensors
 from core.checkpoints.openai_anatomy import Anatomy, model_anatomy
 from core.checkpoints.openai_layout import Order, Part, compare, converted, layout
@@ -77,15 +76,12 @@ class OpenAIModel:
         asking.note("predicts", f"the noise{', and the variance of a step' if learned else ''}", "assumed")
         config = network_config(anatomy, heads, size, 1000 / T if rescaled == "yes" else 1.0)
         spec = ScheduleSpec("cosine" if schedule == "cosine" else "linear", T)
-        description = Description(
-            kind="model",
-            family="OpenAI guided-diffusion" if anatomy.resampling == "res" else "OpenAI improved-diffusion",
-            name=found.file_name,
-            facts=tuple(asking.facts),
-            questions=tuple(asking.questions),
-            notes=table_notes(known, found.file_name),
-            tensors=len(parts),
-            parameters=sum(math.prod(part.shape) for part in parts),
+        description = asking.description(
+            "model",
+            "OpenAI guided-diffusion" if anatomy.resampling == "res" else "OpenAI improved-diffusion",
+            found.file_name,
+            [part.shape for part in parts],
+            table_notes(known, found.file_name),
         )
         return Reading(
             description=description,

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from core.checkpoints.asking import Asking
-from core.checkpoints.description import Answers, Description, Origin
+from core.checkpoints.description import Answers, Origin
 from core.checkpoints.family import Loose, Reading, Shapes
 from core.checkpoints.openai import network_config, network_facts, settled_order, table_notes
 from core.checkpoints.openai_anatomy import Anatomy, classifier_anatomy, strange
@@ -53,15 +53,12 @@ class OpenAIClassifier:
         T = int(asking.settle(timesteps_question(anatomy), None if settings is None else str(settings.T)))
         encoder = network_config(anatomy, heads, size)
         config = ClassifierConfig(encoder, anatomy.outputs, "mean" if anatomy.pool == "adaptive" else "attention")
-        description = Description(
-            kind="classifier",
-            family="OpenAI guided-diffusion",
-            name=found.file_name,
-            facts=tuple(asking.facts),
-            questions=tuple(asking.questions),
-            notes=table_notes(known, found.file_name),
-            tensors=len(parts),
-            parameters=sum(math.prod(part.shape) for part in parts),
+        description = asking.description(
+            "classifier",
+            "OpenAI guided-diffusion",
+            found.file_name,
+            [part.shape for part in parts],
+            table_notes(known, found.file_name),
         )
         return Reading(
             description=description,
