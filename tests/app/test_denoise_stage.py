@@ -19,6 +19,7 @@ from core.requests import (
     ImageRef,
     InspectStep,
     InvertRequest,
+    ModelRef,
     SamplerSpec,
 )
 from core.schedules import make_schedule
@@ -697,3 +698,17 @@ def test_that_by_hand_one_begins_with_the_timesteps_visited_so_far(scene):
     stage.controls.spacing.set_value("leading")
     stage.controls.spacing.set_value("hand")
     assert stage.controls.hand.text() == "999, 749, 499, 249", "what was written stays"
+
+
+# A run of another model
+
+
+@pytest.mark.parametrize("labels", [("a", "b"), ()])
+def test_that_a_run_of_a_model_with_other_classes_shows_its_labels_by_their_numbers(scene, labels):
+    state, bridge, stage = scene
+    finished(scene)
+    of_digits = state.runs[1]
+    bridge.ready(replace(DIGITS, ref=ModelRef("other", "e" * 64), labels=labels, null_label=len(labels) or None))
+    state.put_run(replace(of_digits, job=2, request=replace(of_digits.request, labels=(3, None, 7, 3))))
+    state.move(stage="denoise", run=2, step=2)
+    assert stage.controls.own_labels.text() == "3, none, 7, 3"
