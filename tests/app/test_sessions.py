@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -309,6 +310,21 @@ def test_that_a_run_made_again_has_the_same_bits(qtbot) -> None:
         state.deleteLater()
     for before, now in zip(*found, strict=True):
         assert np.array_equal(before, now)
+
+
+def test_that_a_session_with_many_runs_is_there_again_and_each_can_be_chosen(opened) -> None:
+    first = used(opened())
+    for job in range(2, 201):
+        first.state.put_run(kept_run(job, replace(REQUEST, seed=job), parent=job - 1 if job % 5 == 0 else None))
+    closed(first)
+    second = opened()
+    assert set(second.state.runs) == set(range(1, 201))
+    second.bridge.ready()
+    for job in (200, 100, 1):
+        second.state.move(stage="denoise", run=job, step=0)
+        assert second.state.cursor.run == job
+        assert second.stage.controls.seed.seed() == second.state.runs[job].request.seed
+    closed(second)
 
 
 def test_that_a_window_without_a_session_saves_nothing(window) -> None:
