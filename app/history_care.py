@@ -11,7 +11,7 @@ from PySide6.QtCore import QObject, QPoint, Qt, QTimer, Slot
 from PySide6.QtWidgets import QMenu, QWidget
 
 from app.kept_runs import AWAITED, KEPT
-from app.stages.compare_plan import why_not
+from app.stages.compare_plan import partners, why_not
 from app.state import COMPARE, Cursor, Run, stage_of
 from core.messages import Failed, RunEnded
 from core.recipe import of_request
@@ -104,8 +104,6 @@ class HistoryCare(QObject):
 
     def _compare(self) -> None:
         """The two that are chosen; with one, the other that it is best compared with; again: back."""
-        from app.stages.compare import partners
-
         state, jobs = self._window.state, self._window.history.jobs()
         if state.cursor.stage == COMPARE:
             self._window.stage.stop()

@@ -13,9 +13,9 @@ from app.mementos import entry_of
 from app.stages.base import Stage
 from app.stages.compare_controls import CompareControls
 from app.stages.compare_curve import CurveFiller
-from app.stages.compare_plan import Pair, Spot, why_not
+from app.stages.compare_plan import Pair, Spot, partners, why_not
 from app.stages.compare_sights import CompareSights, What, apart
-from app.stages.compare_view import CompareView
+from app.stages.compare_view import CompareView, both
 from app.state import COMPARE, UNMADE, AppState, Cursor, Run, stage_of
 from app.theme import GRID, PANEL_PADDING
 from app.widgets.comparison_facts import ComparisonFacts
@@ -31,7 +31,7 @@ HINT = "One slider for both runs. Drag the line; X swaps them, Esc leads back."
 TOO_FEW = "Two runs can be compared: there is none, or one."
 NO_PARTNER = "Choose the second run: the others cannot be compared with this one."
 SIZES = "Their pictures have different sizes: they are shown side by side."
-OF_PICTURES = "Of the pictures as they are shown: clamped to [−1, 1], in 256 levels."
+OF_PICTURES = "Of the pictures as they are shown: clamped to [−1,\u00a01], in 256 levels."
 OF_STATES = "Of the states themselves, unclamped."
 
 
@@ -276,13 +276,11 @@ class CompareStage(Stage):
         else:
             levels = [run.path[spot.step] for run, spot in zip((pair.first, pair.second), spots, strict=True)]
             places = ["data" if level.is_clean else f"t = {level.t:.0f}" for level in levels]
-            if len(spots[0].cells) == 1 and len(pair.numbers) > 1:
-                places = [f"{place}, sample {spot.numbers[0]}" for place, spot in zip(places, spots, strict=True)]
-        captions = [f"{name}, {place}" for name, place in zip(names, places, strict=True)]
-        same = places[0] == places[1]
-        both = f"{names[0]} | {names[1]}, {places[0]}" if same else " | ".join(captions)
-        minus = f"{names[0]} − {names[1]}, {places[0]}" if same else " − ".join(captions)
-        self.view.say((captions[0], captions[1]), both, minus)
+        shown = ["", ""]
+        if not pair.is_morph and len(spots[0].cells) == 1 and len(pair.numbers) > 1:
+            shown = [f", sample {spot.numbers[0]}" for spot in spots]
+        captions = [f"{name}, {place}{one}" for name, place, one in zip(names, places, shown, strict=True)]
+        self.view.say((captions[0], captions[1]), *(both(names, places, shown, sign) for sign in ("|", "−")))
         notes = [note or OF_STATES]
         if not pair.is_exact(position):
             by = "frame" if pair.is_morph else "noise level" if pair.by_level else "t"
@@ -297,15 +295,3 @@ class CompareStage(Stage):
         if self._active and self.pair is not None:
             self.view.set_busy(False)
             self.errors.show_error(message, details)
-
-
-def partners(state: AppState, first: int | None = None) -> tuple[int | None, int | None]:
-    """Two runs worth comparing: ``first``, else the one looked at, else the latest; with the one it was branched from,
-    else the latest other that it can be compared with."""
-    runs = state.runs
-    first = next((job for job in (first, state.cursor.run, *reversed(runs)) if job in runs), None)
-    if first is None:
-        return None, None
-    run = runs[first]
-    others = [run.parent, *(job for job in reversed(runs) if job != first)]
-    return first, next((job for job in others if job in runs and not why_not(run, runs[job])), None)

@@ -21,7 +21,7 @@ BUDGET = 0.006
 
 
 class CurveFiller(QObject):
-    """Of states that are stored as numbers; the others are left out."""
+    """Of states that are stored as numbers, where the second run has been near; the others are left out."""
 
     def __init__(self, bridge: Bridge, curve: DistanceCurve, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -62,6 +62,8 @@ class CurveFiller(QObject):
         pair, until = self._pair, time.perf_counter() + BUDGET
         while pair is not None and self._left and time.perf_counter() < until:
             position = self._left.pop()
+            if not pair.is_within(position):
+                continue
             ours, theirs = (self._numbers(spot) for spot in pair.spots(position, self._cell))
             if ours is not None and theirs is not None and ours.shape == theirs.shape:
                 self._values[position] = float(mean_squared_error(ours, theirs).mean())

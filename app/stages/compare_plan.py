@@ -8,7 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
-from app.state import Run
+from app.state import AppState, Run
 from core.levels import Level
 from core.morph_plan import Place, places
 from core.requests import InvertRequest, MorphRequest
@@ -112,6 +112,14 @@ class Pair:
             return bool(np.allclose(first[position], second[self._frames[position]]))
         return self._apart(self.first.path[position], self.second.path[self.nearest(position)]) < 1e-6
 
+    def is_within(self, position: int) -> bool:
+        """Whether the second run has been anywhere near there: a branch has nothing before it left."""
+        if self.is_morph:
+            return True
+        levels = self.second.path[: min(self.second.stored, self.second.steps) + 1]
+        apart = self._apart(self.first.path[position], levels[self.nearest(position)])
+        return apart <= self._apart(levels[0], levels[-1]) / max(1, len(levels) - 1) + 1e-9
+
     def _apart(self, here: Level, there: Level) -> float:
         if self.by_level:
             return abs(math.atan2(here.sigma, here.alpha) - math.atan2(there.sigma, there.alpha))
@@ -136,6 +144,18 @@ def why_not(first: Run, second: Run) -> str:
     if isinstance(one, MorphRequest) and isinstance(other, MorphRequest) and len(one.ends) != len(other.ends):
         return ENDS
     return ""
+
+
+def partners(state: AppState, first: int | None = None) -> tuple[int | None, int | None]:
+    """Two runs worth comparing: ``first``, else the one looked at, else the latest; with the one it was branched from,
+    else the latest other that it can be compared with."""
+    runs = state.runs
+    first = next((job for job in (first, state.cursor.run, *reversed(runs)) if job in runs), None)
+    if first is None:
+        return None, None
+    run = runs[first]
+    others = [run.parent, *(job for job in reversed(runs) if job != first)]
+    return first, next((job for job in others if job in runs and not why_not(run, runs[job])), None)
 
 
 def numbers_of(run: Run) -> tuple[int, ...]:

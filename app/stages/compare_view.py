@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
@@ -90,6 +92,16 @@ class CompareView(QWidget):
         self.wipe.set_names(called[0], notes, recipes[0])
         self.wipe.set_names_beside(called[1], recipes[1])
         self.difference.set_names([f"{one} minus {other}" for one, other in zip(*called, strict=False)])
+
+
+def both(names: Sequence[str], places: Sequence[str], shown: Sequence[str], sign: str) -> str:
+    """Two states in a line: the names of their runs, where they are and which sample is ``shown`` (", sample 2"); what
+    they have in common is said once."""
+    if shown[0] != shown[1]:
+        places, shown = [f"{place}{one}" for place, one in zip(places, shown, strict=True)], ["", ""]
+    if places[0] == places[1]:
+        return f"{names[0]} {sign} {names[1]}, {places[0]}{shown[0]}"
+    return f"{names[0]}, {places[0]} {sign} {names[1]}, {places[1]}{shown[0]}"
 
 
 def _names(spot: Spot, name: str) -> list[str]:

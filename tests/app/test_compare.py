@@ -113,6 +113,13 @@ def test_that_what_cannot_be_compared_says_why(window) -> None:
     assert Pair(sample, sample).why_not == ""
 
 
+def test_that_a_branch_is_not_compared_with_what_was_before_it_left(window) -> None:
+    branch = replace(DDIM, timesteps=(300, 0), start=FromStep(DDIM, 2), guidance=4.0)
+    first, second = (window.state.runs[job] for job in run(window, DDIM, branch))
+    assert [Pair(first, second).is_within(step) for step in range(5)] == [False, False, True, True, True]
+    assert all(Pair(second, first).is_within(step) for step in range(3))
+
+
 # How far apart
 
 
@@ -223,6 +230,7 @@ def test_that_one_sample_of_the_batch_is_enlarged_in_both_and_all_come_back(wind
     assert stage.controls.sample.value() == "1"
     assert (stage.view.first.count, stage.view.second.count) == (1, 1)
     assert "sample 2" in stage.view.first.accessibleName()
+    assert stage.view.wipe.accessibleName().endswith("Run 1 | Run 2, data, sample 2")
     stage.view.row.cell_clicked.emit(0)
     assert stage.view.first.count == 2
 
