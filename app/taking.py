@@ -107,11 +107,11 @@ class Taking(QObject):
     def still(self) -> Still | None:
         """The pane that is meant, as it is now."""
         place = self._place()
-        content = None if place is None else place[0].content
+        content = None if place is None else place[0].taken()
         if place is None or content is None:
             return None
         pane, cell = place
-        pictures = [content.pixels(index) for index in range(pane.count)]
+        pictures = [content.pixels(index) for index in range(content.shape[0])]
         return Still(pane.name(cell), pictures, cell, pane.recipe_of_all())
 
     def write(self, image: OpenedImage, path: Path, recipe: Recipe | None = None) -> None:

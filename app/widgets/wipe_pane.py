@@ -71,11 +71,8 @@ class WipePane(PicturePane):
         names = self._other[0]
         return names[cell] if self._is_second and cell < len(names) else super().name(cell)
 
-    def recipe_of(self, cell: int) -> Recipe | None:
-        if not self._is_second:
-            return super().recipe_of(cell)
-        recipe = self._other[1]
-        return None if recipe is None else recipe.of_cell(cell)
+    def recipe_of_all(self) -> Recipe | None:
+        return self._other[1] if self._is_second else super().recipe_of_all()
 
     def reading(self) -> str:
         content = self.taken()
