@@ -92,7 +92,15 @@ COMMANDS: tuple[Command, ...] = (
         separator=True,
     ),
     Command("copy_python", "Run", "Copy as P&ython", "Python that makes this run again, to read and to change"),
-    Command("compare", "Run", "Co&mpare runs", "Two runs beside each other, with one slider for both", "C", True),
+    Command(
+        "compare",
+        "Run",
+        "Co&mpare runs",
+        "Two runs beside each other, with one slider for both",
+        "C",
+        True,
+        separator=True,
+    ),
     Command("star_run", "Run/History", "&Star", "Mark the chosen run as worth coming back to, or no longer", "S"),
     Command("rename_run", "Run/History", "&Rename", "Give the chosen run a name (F2)"),
     Command(

@@ -152,6 +152,8 @@ class FakeBridge(QObject):
         if self._measuring(job, "paused", EngineState.PAUSED):
             self.say(RunPaused(job, 0))
             return
+        if job not in self.state.runs:  # of what has not begun nothing is said; of a training the test says it
+            return
         self._run(job, state="paused")
         self._status(EngineState.PAUSED, job)
         self.say(RunPaused(job, self.state.runs[job].stored))
@@ -160,6 +162,8 @@ class FakeBridge(QObject):
         self.calls.append(("resume", job))
         if self._measuring(job, "running", EngineState.MEASURING):
             self.say(RunResumed(job))
+            return
+        if job not in self.state.runs:
             return
         self._run(job, state="running")
         self._status(EngineState.SAMPLING, job)
