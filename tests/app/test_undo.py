@@ -59,7 +59,7 @@ def test_that_a_setting_is_taken_back_and_done_again(window) -> None:
     assert window.registry["undo"].text() == "&Undo Sampler"
     window.registry["undo"].trigger()
     assert (controls.sampler.value(), controls.guidance.value()) == ("ddim", 3.0)
-    assert window.registry["redo"].text() == "Re&do Sampler"
+    assert window.registry["redo"].text() == "&Redo Sampler"
     window.registry["undo"].trigger()
     assert controls.guidance.value() == 0.5
     window.registry["redo"].trigger()
