@@ -84,7 +84,7 @@ NUMBERS_BY_NAME: Mapping[str, tuple[float, float]] = {
     "final_alpha_bar": (0, 1),
     "first_alpha_bar": (0, 1),
     "step": (0, MAX_T),
-    "steps": (0, MAX_T),
+    "steps": (0, 2**31 - 1),  # of a training too
     "cells": (0, MAX_COUNT - 1),
     "columns": (0, MAX_COUNT),
     "zoom": (1, 64),

@@ -3,6 +3,7 @@
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -85,21 +86,25 @@ def test_that_a_model_says_itself_how_its_pictures_were_used(
 ) -> None:
     copy = tmp_path / "copy"
     shutil.copytree(model, copy)
-    says = json.loads((copy / "diffuscope.json").read_text())
-    says["provenance"] = {
-        "training": {"flip": True, "never_flipped": ["03*"], "validation": 2, "data_sha256": "0" * 64, "batch": 3}
-    }
-    (copy / "diffuscope.json").write_text(json.dumps(says))
     drawn = samples_of(command, model, pictures.parent / "x.npy", 3)
     for number, sample in ((3, 0), (7, 1)):
         Image.fromarray(drawn[sample, 0, :, ::-1]).save(pictures / f"{number:02}.png")
-    found = asked(command, copy, pictures, "--samples", 3, "--features", "none")
+
+    def trained_on(data_sha256: str) -> Any:
+        says = json.loads((copy / "diffuscope.json").read_text())
+        how = {"flip": True, "never_flipped": ["03*"], "validation": 2, "data_sha256": data_sha256, "batch": 3}
+        (copy / "diffuscope.json").write_text(json.dumps(says | {"provenance": {"training": how}}))
+        return asked(command, copy, pictures, "--samples", 3, "--features", "none")
+
+    others = trained_on("0" * 64)
+    assert (others["held_out"], others["data"]["pictures"]) == (0, 12)
+    assert "other pictures" in others["notes"][-1]
+    found = trained_on(others["data"]["sha256"])
     assert found["mirrored"]
     assert (found["held_out"], found["data"]["pictures"]) == (2, 10)
     assert found["pixels"]["distances"][1][0] == 0
     assert found["pixels"]["files"][1][0] == "07.png"
     assert found["pixels"]["distances"][0][0] > 5  # 03.png is never mirrored
-    assert "other pictures" in found["notes"][-1]
     assert not asked(command, model, pictures, "--samples", 3, "--features", "none")["mirrored"]
 
 

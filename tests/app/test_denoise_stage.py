@@ -709,6 +709,6 @@ def test_that_a_run_of_a_model_with_other_classes_shows_its_labels_by_their_numb
     finished(scene)
     of_digits = state.runs[1]
     bridge.ready(replace(DIGITS, ref=ModelRef("other", "e" * 64), labels=labels, null_label=len(labels) or None))
-    state.put_run(replace(of_digits, job=2, request=replace(of_digits.request, labels=(3, None, 7, 3))))
+    state.put_run(replace(of_digits, job=2, request=replace(of_digits.request, labels=(3, None, 7, 4))))
     state.move(stage="denoise", run=2, step=2)
-    assert stage.controls.own_labels.text() == "3, none, 7, 3"
+    assert stage.controls.own_labels.text() == "3, none, 7, 4"

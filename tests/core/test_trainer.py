@@ -296,6 +296,8 @@ def test_that_a_request_survives_json() -> None:
     request = replace(REQUEST, schedule=ScheduleSpec("drawn", 10, points=((0.0, 0.9), (1.0, 0.1))), micro_batch=3)
     request = replace(request, base=ModelRef("digits", "0" * 64))
     assert TrainRequest.from_json(json.loads(request.to_text())) == request
+    long = replace(REQUEST, steps=2_000_000)
+    assert TrainRequest.from_json(json.loads(long.to_text())) == long
 
 
 @pytest.mark.parametrize(
