@@ -139,7 +139,7 @@ def _relaid(config: LucidrainsConfig, name: str, tensor: Tensor) -> Tensor:
         return tensor.flatten(1)
     if name.endswith(".mem_kv"):
         is_full = name.startswith("mid_attn") or config.full_attention[_level(config, name)]
-        return tensor if is_full else tensor.mT.contiguous()
+        return tensor if is_full or tensor.ndim < 2 else tensor.mT.contiguous()
     if re.fullmatch(r"downs\.\d+\.3\.1\.weight", name):  # channel, row, column lie side by side as channels
         return tensor.reshape(len(tensor), -1, 2, 2)
     if name == "init_conv.weight":  # the guess comes first where it is told one
