@@ -56,6 +56,7 @@ class CompareStage(Stage):
         self.view = CompareView()
         self.facts = ComparisonFacts()
         self.transport = Transport()
+        self.transport.export.hide()  # two runs are no one film
         self.curve = DistanceCurve(self.transport.rail)
         self.sights = CompareSights(bridge, self)
         self._filler = CurveFiller(bridge, self.curve, self)

@@ -38,6 +38,7 @@ class TrainInstruments:
         self.shelf = RunShelf()
         self.runs = self.shelf.runs
         self.transport = Transport()
+        self.transport.export.hide()  # the samples have an export of their own
         self.strip = LearningStrip()
         self.transport.rail.setToolTip(RAIL)
         self.transport.time_label.setText("training step")

@@ -103,3 +103,9 @@ def test_that_an_offer_of_smaller_parts_is_taken_with_one_button(watched) -> Non
     stage.view.offer.accept.click()
     assert ("instruct", (job, Instruction(micro_batch=16))) in bridge.calls
     assert bridge.calls[-1] == ("resume", job)
+
+
+def test_that_there_is_one_way_to_export_what_was_drawn(watched) -> None:
+    stage, _bridge, _job = watched
+    assert stage.instruments.transport.export.isHidden()
+    assert stage.view.samples_page.controls.export.isVisible()
