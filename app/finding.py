@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Qt, Slot
@@ -41,9 +41,14 @@ class Finding(QObject):
     def __init__(self, window: MainWindow) -> None:
         super().__init__(window)
         self._window = window
-        self.palette = CommandPalette(window)
-        self.palette.used.connect(self._remember)
         window.registry.connect_to({"palette": self.begin})
+
+    @cached_property
+    def palette(self) -> CommandPalette:
+        """Made when it is first asked for: no start waits for it."""
+        made = CommandPalette(self._window)
+        made.used.connect(self._remember)
+        return made
 
     def begin(self) -> None:
         """Open the palette; where it is open, close it."""

@@ -128,24 +128,6 @@ class Window:
 
 
 @pytest.fixture(scope="module")
-def guide(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A noisy classifier of the model's pictures, untrained but with an opinion."""
-    import torch
-
-    from core.classifier_folder import save_classifier
-    from tests.core.test_classifier_folder import described, tiny
-
-    network = tiny()
-    with torch.no_grad():
-        for parameter in network.parameters():
-            if parameter.dim() > 1:
-                parameter.add_(torch.randn(parameter.shape, generator=torch.Generator().manual_seed(1)) * 0.3)
-    folder = tmp_path_factory.mktemp("guide") / "insects"
-    save_classifier(folder, network, described(network, labels=("cat", "dog", "bee")))
-    return folder
-
-
-@pytest.fixture(scope="module")
 def image_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("image") / "mine.png"
     Image.fromarray(np.random.default_rng(3).integers(0, 256, (16, 16), dtype=np.uint8)).save(path)

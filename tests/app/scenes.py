@@ -12,8 +12,11 @@ from app.bridge import Bridge
 from app.stages.denoise import DenoiseStage
 from app.stages.train import TrainStage
 from app.state import AppState
+from app.window import STAGES, MainWindow
 from core.engine import Engine
-from tests.app.conftest import WindowBridge
+from core.images import OpenedImage
+from core.requests import RunRequest
+from tests.app.conftest import WindowBridge, shown_window
 from tests.app.fake_engine import Dock, FakeBridge
 from tests.toys import Toy
 
@@ -80,3 +83,26 @@ def training_on(folder: Path, qtbot: QtBot) -> Iterator[TrainStage]:
     yield stage
     assert bridge.shut_down()
     state.deleteLater()
+
+
+def finished_runs(window: MainWindow, *requests: RunRequest) -> list[int]:
+    """Runs of a window whose bridge answers by itself, all made to their end; their numbers."""
+    jobs = [window.bridge.submit(request) for request in requests]
+    for job in jobs:
+        window.bridge.run_to_end(job)  # type: ignore[attr-defined]
+    return jobs
+
+
+def with_picture(qtbot: QtBot, picture: OpenedImage) -> MainWindow:
+    """A window with every stage, a picture and the digits model."""
+    made = shown_window(qtbot, STAGES)
+    made.state.set_image(picture)
+    made.bridge.ready()  # type: ignore[attr-defined]
+    return made
+
+
+def looking_at(window: MainWindow, request: RunRequest) -> MainWindow:
+    """The window at the second state of a finished run."""
+    (job,) = finished_runs(window, request)
+    window.state.move(stage="denoise", run=job, step=1, t=600)
+    return window

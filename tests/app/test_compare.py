@@ -16,6 +16,7 @@ from app.window import STAGES, MainWindow
 from core.measures import psnr
 from core.requests import FromLatent, FromStep, SamplerSpec, SeedEnd
 from tests.app.conftest import shown_window
+from tests.app.scenes import finished_runs as run
 from tests.app.test_history import INVERSION, MORPH, REQUEST
 
 DDIM = replace(REQUEST, timesteps=(900, 600, 300, 0))
@@ -28,13 +29,6 @@ def window(qapp, qtbot) -> MainWindow:
     made.bridge.ready()
     made.state.move(stage="denoise")
     return made
-
-
-def run(window: MainWindow, *requests) -> list[int]:
-    jobs = [window.bridge.submit(request) for request in requests]
-    for job in jobs:
-        window.bridge.run_to_end(job)
-    return jobs
 
 
 def comparing(window: MainWindow, *requests) -> CompareStage:

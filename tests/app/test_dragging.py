@@ -16,12 +16,12 @@ from app import dragging
 from app.dragging import FOLDER, Dragging
 from app.widgets.drag_out import HANDLE, handle_of
 from app.widgets.picture_pane import PicturePane
-from app.window import STAGES, MainWindow
+from app.window import MainWindow
 from core.folders import cache_folder
 from core.images import from_pixels, open_image
 from core.recipe import Shown, read_recipe
 from core.requests import NoiseRequest
-from tests.app.conftest import shown_window
+from tests.app.scenes import looking_at, with_picture
 from tests.app.test_recipes import SAMPLE
 
 PICTURE = from_pixels(np.random.default_rng(3).integers(0, 256, (40, 40, 3), dtype=np.uint8), "flag.png")
@@ -29,18 +29,12 @@ PICTURE = from_pixels(np.random.default_rng(3).integers(0, 256, (40, 40, 3), dty
 
 @pytest.fixture
 def window(qapp: QApplication, qtbot: QtBot) -> MainWindow:
-    made = shown_window(qtbot, STAGES)
-    made.state.set_image(PICTURE)
-    made.bridge.ready()
-    return made
+    return with_picture(qtbot, PICTURE)
 
 
 @pytest.fixture
 def run(window: MainWindow) -> MainWindow:
-    job = window.bridge.submit(SAMPLE)
-    window.bridge.run_to_end(job)
-    window.state.move(stage="denoise", run=job, step=1, t=600)
-    return window
+    return looking_at(window, SAMPLE)
 
 
 @pytest.fixture

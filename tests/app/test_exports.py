@@ -14,15 +14,15 @@ from safetensors.numpy import load_file
 
 from app.exports.dialog import BOTH, NO_WAY, ExportDialog
 from app.exports.saving import with_ending
-from app.window import STAGES, MainWindow
+from app.window import MainWindow
 from core.images import from_pixels
 from core.messages import Gathered, frozen
 from core.recipe import Shown, read_recipe
 from core.render import of_state
 from core.requests import GatherStep, InvertRequest, MorphRequest, NoiseRequest, SamplerSpec, SeedEnd
 from core.video import HOW_TO_INSTALL
-from tests.app.conftest import shown_window
 from tests.app.fake_engine import DIGITS
+from tests.app.scenes import looking_at, with_picture
 from tests.app.test_recipes import SAMPLE
 
 PICTURE = from_pixels(np.random.default_rng(3).integers(0, 256, (12, 10, 3), dtype=np.uint8), "flag.png")
@@ -40,19 +40,13 @@ MORPH = MorphRequest(
 
 @pytest.fixture
 def window(qapp: QApplication, qtbot: QtBot) -> MainWindow:
-    made = shown_window(qtbot, STAGES)
-    made.state.set_image(PICTURE)
-    made.bridge.ready()
-    return made
+    return with_picture(qtbot, PICTURE)
 
 
 @pytest.fixture
 def run(window: MainWindow) -> MainWindow:
     """A finished run of four samples, looked at in its second state."""
-    job = window.bridge.submit(SAMPLE)
-    window.bridge.run_to_end(job)
-    window.state.move(stage="denoise", run=job, step=1, t=600)
-    return window
+    return looking_at(window, SAMPLE)
 
 
 def page(window: MainWindow) -> ExportDialog:

@@ -17,6 +17,7 @@ from core.messages import ModelOpened
 from core.requests import Conversion, FromImage, FromStep, ImageRef, ModelRef, SamplerSpec, ScheduleSpec
 from tests.app.conftest import shown_window
 from tests.app.fake_engine import DIGITS
+from tests.app.scenes import finished_runs as run
 from tests.app.test_history import MORPH, REQUEST
 
 BRANCH = replace(REQUEST, timesteps=(300, 0), seed=2, start=FromStep(REQUEST, 2))
@@ -29,13 +30,6 @@ def window(qapp, qtbot) -> MainWindow:
     made.bridge.ready()
     made.state.move(stage="denoise")
     return made
-
-
-def run(window: MainWindow, *requests) -> list[int]:
-    jobs = [window.bridge.submit(request) for request in requests]
-    for job in jobs:
-        window.bridge.run_to_end(job)
-    return jobs
 
 
 def item(window: MainWindow, job: int):
