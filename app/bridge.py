@@ -19,6 +19,7 @@ from app.state import UNMADE, AppState, Measuring, Run, Training, parent_of
 from core.checkpoints.description import Answers, ExportForm
 from core.engine import Engine
 from core.images import OpenedImage
+from core.measure_requests import MeasureRequest
 from core.messages import (
     ClassifierOpened,
     EngineState,
@@ -38,7 +39,7 @@ from core.messages import (
     TrainingStarted,
     TrainingTick,
 )
-from core.requests import FromStep, InspectStep, Interactive, MeasureRequest, ModelRef, RunRequest, SampleRequest
+from core.requests import FromStep, InspectStep, Interactive, ModelRef, RunRequest, SampleRequest
 from core.training.dataset import PictureFolder
 from core.training.order import Instruction, TrainOrder
 

@@ -62,8 +62,8 @@ class Commands(QObject):
                 "draw": self.draw,
                 "run": self.run,
                 "new_seed": self.new_seed,
-                "left_panel": lambda: window.toggle_panel("left"),
-                "right_panel": lambda: window.toggle_panel("right"),
+                "left_panel": lambda: window.side_panels.toggle("left"),
+                "right_panel": lambda: window.side_panels.toggle("right"),
                 "large_plot": self.enlarge,
                 "full_screen": self.full_screen,
                 "scheme_system": lambda: self.set_scheme(None),
@@ -187,7 +187,7 @@ class Commands(QObject):
             self.loader.open(files(found))
 
     def draw(self) -> None:
-        self._window.show_panel("left")
+        self._window.side_panels.show("left")
         self._window.sources.draw()
 
     @Slot(object, object)

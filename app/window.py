@@ -32,8 +32,8 @@ from PySide6.QtWidgets import (
 
 from app.actions import COMMANDS, Actions, Command, fill_menu_bar
 from app.commands import Commands
+from app.dropping import Dropping
 from app.history_care import HistoryCare
-from app.incoming import Offer, offer
 from app.interrupted import Interrupted
 from app.log import Log
 from app.panels import (
@@ -50,20 +50,18 @@ from app.panels import (
 )
 from app.preparing import Preparation
 from app.recalling import Recalling
-from app.recipes import recipe_in
 from app.sessions import Sessions
 from app.settings import Settings
+from app.side_panels import SidePanels
 from app.state import COMPARE, AppState, Cursor
 from app.theme import GRID, PANEL_PADDING
 from app.undo import Undo, UndoActions
 from app.widgets.drawn_plot import SaveWanted
-from app.widgets.drop import DropOverlay
 from app.widgets.history import History
 from app.widgets.offer_bar import OfferBar
 from app.widgets.recipe_bar import RecipeBar
 from app.widgets.sources import Sources
 from app.widgets.status import StatusLine
-from core.errors import Refusal
 from core.messages import EngineState, Failed, Status
 
 if TYPE_CHECKING:
@@ -88,8 +86,6 @@ WHAT_STAGES_DO = {
     "train": "A model of your own, from a folder of pictures",
     "measure": "How good a model is: bits, distances, and what decides between two",
 }
-NARROW = 1190
-"""Below this width (pixels) there is no room for both side panels: they fold away by themselves."""
 
 
 class MainWindow(QMainWindow):
@@ -97,8 +93,9 @@ class MainWindow(QMainWindow):
 
     Attributes: ``registry`` (all commands), ``commands`` (what they do), ``sources``, ``history``, ``left_panel``,
     ``right_panel``, ``bottom_panel``; lines above the stage: ``offer``, ``told`` (what only has to be said),
-    ``recipe_bar``; ``overlay``, ``status_line``, ``preparation``, ``interrupted``, ``undo``, ``sessions``; of the
-    history: ``care``, ``recalling``. Signals: ``painted()`` once, after the first paint; ``stage_made(Stage)``.
+    ``recipe_bar``; ``side_panels``, ``dropping``, ``status_line``, ``preparation``, ``interrupted``, ``undo``,
+    ``sessions``; of the history: ``care``, ``recalling``. Signals: ``painted()`` once, after the first paint;
+    ``stage_made(Stage)``.
     """
 
     painted = Signal()
@@ -119,9 +116,7 @@ class MainWindow(QMainWindow):
         self.bridge = bridge
         self.settings = settings or Settings()
         self._stages: dict[str, Stage] = {}
-        self._shown_when_narrow = {"left": False, "right": False}
         self._active = False
-        self._narrow = False
         self._has_painted = False
 
         self.registry = Actions(self, (*(_stage_command(*found) for found in enumerate(stages, 1)), *COMMANDS))
@@ -135,19 +130,21 @@ class MainWindow(QMainWindow):
         self.recipe_bar = RecipeBar()
         self.told.declined.connect(self.told.hide)
         self.undo = Undo(state, self)
+        self.side_panels = SidePanels(self.left_panel, self.right_panel, self.settings, self.registry)
         self._centre = QStackedWidget()
         self._lay_out(stages)
         self.menus = fill_menu_bar(self.menuBar(), self.registry)
         UndoActions(self.undo, self.registry["undo"], self.registry["redo"])
         self.commands = Commands(self, log or Log(self))
-        self.overlay = DropOverlay(self)
+        self.dropping = Dropping(self)
 
         self.setWindowTitle("Diffuscope")
         self.setMinimumSize(1024, 700)
         self.setAcceptDrops(True)
         if not self.restoreGeometry(self.settings.geometry):
             self.resize(1280, 800)
-        self._fold()
+        self.side_panels.fit(self.width())
+        self.side_panels.fold()
         state.cursor_changed.connect(self._follow)
         bridge.message.connect(self._receive)
         bridge.message.connect(self.history.receive)
@@ -219,48 +216,17 @@ class MainWindow(QMainWindow):
         if self._active:
             self.stage.errors.show_error(message, details)
 
-    # Panels
-
-    def toggle_panel(self, side: str) -> None:
-        """Show or fold "left" or "right"; at a narrow width one at a time, and this is not remembered."""
-        shown = not self._panel(side).isVisibleTo(self)
-        if self._narrow:
-            self._shown_when_narrow = {"left": False, "right": False, side: shown}
-        elif side == "left":
-            self.settings.left_panel = shown
-        else:
-            self.settings.right_panel = shown
-        self._fold()
-
-    def show_panel(self, side: str) -> None:
-        if not self._panel(side).isVisibleTo(self):
-            self.toggle_panel(side)
-
     def reset_layout(self) -> None:
         self.settings.forget_layout()
-        self._shown_when_narrow = {"left": False, "right": False}
         self.showNormal()
         self.resize(1280, 800)
-        self._fold()
-
-    def _panel(self, side: str) -> QWidget:
-        return self.left_panel if side == "left" else self.right_panel
-
-    def _fold(self) -> None:
-        self._narrow = self.width() < NARROW
-        wanted = {"left": self.settings.left_panel, "right": self.settings.right_panel}
-        for side, edge in (("left", self._left_line), ("right", self._right_line)):
-            shown = self._shown_when_narrow[side] if self._narrow else wanted[side]
-            self._panel(side).setVisible(shown)
-            edge.setVisible(shown)
-            self.registry[f"{side}_panel"].setChecked(shown)
+        self.side_panels.reset()
 
     # Events
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        if self._narrow != (event.size().width() < NARROW):
-            self._fold()
+        self.side_panels.fit(event.size().width())
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
@@ -318,43 +284,16 @@ class MainWindow(QMainWindow):
             super().contextMenuEvent(event)
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        # Accepted even where it is refused: only then does the window hear when the drag leaves.
-        event.setDropAction(Qt.DropAction.CopyAction)
-        event.accept()
-        try:
-            found = offer(event.mimeData())
-        except Refusal as refusal:
-            self.overlay.refuse(str(refusal))
-        else:
-            self.overlay.promise(*self._promise(found, event))
+        self.dropping.enter(event)
 
     def dragMoveEvent(self, event: QDragMoveEvent) -> None:
-        event.setDropAction(Qt.DropAction.CopyAction)
-        event.setAccepted(not self.overlay.refuses)
+        self.dropping.move(event)
 
     def dragLeaveEvent(self, _event: QDragLeaveEvent) -> None:
-        self.overlay.hide()
+        self.dropping.leave()
 
     def dropEvent(self, event: QDropEvent) -> None:
-        self.overlay.hide()
-        event.setDropAction(Qt.DropAction.CopyAction)
-        event.accept()
-        self.commands.take(event.mimeData())
-
-    def _promise(self, found: Offer, event: QDropEvent) -> tuple[str, str]:
-        verb, name = self.stage.drop_verbs(event.mimeData()), found.paths[0].name if found.paths else "the picture"
-        recipe = recipe_in(found)
-        if recipe is not None:
-            return "restore this run", f"{name}, or use it as a picture"
-        if found.kind == "model":
-            return "open this model", name
-        if found.kind == "classifier":
-            return self.stage.classifier_verb, name
-        if found.kind == "folder":
-            return verb, f"the pictures in {name}"
-        if len(found.paths) > 1:
-            return verb, f"{name}; the other {len(found.paths) - 1} are kept at hand"
-        return verb, name
+        self.dropping.drop(event)
 
     # Layout
 
@@ -362,7 +301,6 @@ class MainWindow(QMainWindow):
         self.left_panel.setFixedWidth(LEFT_WIDTH)
         self.right_panel.setFixedWidth(RIGHT_WIDTH)
         self.bottom_panel.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
-        self._left_line, self._right_line = line(vertical=True), line(vertical=True)
         self.history.setMinimumHeight(12 * GRID)
         above = headed("History", {"Compare": self.registry["compare"], "★": self.registry["starred_only"]})
         inside = column_of(self.sources, above, self.history, spacing=GRID)
@@ -370,10 +308,11 @@ class MainWindow(QMainWindow):
         column_of(scrolled(inside, LEFT_WIDTH), into=self.left_panel)
         upper = row_of(
             column_of(self._tabs(stages), line(), self.offer, self.told, self.recipe_bar, self._centre),
-            self._right_line,
+            self.side_panels.edges["right"],
             self.right_panel,
         )
-        self.setCentralWidget(row_of(self.left_panel, self._left_line, column_of(upper, line(), self.bottom_panel)))
+        stage_over_transport = column_of(upper, line(), self.bottom_panel)
+        self.setCentralWidget(row_of(self.left_panel, self.side_panels.edges["left"], stage_over_transport))
         self.setStatusBar(self.status_line)
 
     def _tabs(self, stages: Sequence[tuple[str, str, str]]) -> QWidget:

@@ -13,25 +13,22 @@ from functools import cache
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from core.errors import Refusal
+from core.measure_requests import DataRef, DistanceRequest, LikelihoodRequest, Trial
 from core.migration import migrated
 from core.requests import (
     MAX_BRANCHES,
     SCHEMA,
     ClassifierSpec,
     Conversion,
-    DataRef,
-    DistanceRequest,
     FromMorph,
     FromStep,
     ImageRef,
     InvertRequest,
-    LikelihoodRequest,
     ModelRef,
     MorphRequest,
     SampleRequest,
     SamplerSpec,
     ScheduleSpec,
-    Trial,
 )
 
 R = TypeVar("R")

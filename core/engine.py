@@ -15,19 +15,18 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from core.checkpoints.description import Answers, ExportForm
 from core.errors import Cancelled, Refusal
 from core.failures import failure
 from core.images import OpenedImage
+from core.inspector import Inspector
 from core.mailbox import Mailbox
+from core.measure_requests import MeasureRequest
 from core.memory import memory
 from core.messages import (
     EngineState,
-    Gathered,
-    Inspection,
     Message,
     Preview,
     RunPaused,
@@ -37,21 +36,20 @@ from core.messages import (
 )
 from core.opener import Opener
 from core.outbox import Outbox
-from core.requests import GatherStep, InspectImage, InspectStep, Interactive, MeasureRequest, ModelRef, RunRequest
+from core.requests import Interactive, ModelRef, RunRequest
+from core.shelf import Shelf
 from core.store import DEFAULT_CAP
 from core.token import Token
 
 if TYPE_CHECKING:
     from core.jobs import FindRun
     from core.library import Library, Model
-    from core.run import Run, Work
+    from core.run import Work
     from core.train_worker import TrainWorker
     from core.training.dataset import PictureFolder
     from core.training.order import Instruction, TrainOrder
     from core.workers import Worker
 
-KEPT_CAPS = 4
-"""All trajectories together may take as much as this many at their cap."""
 _NICENESS = 5
 
 
@@ -76,11 +74,10 @@ class Engine:
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
         self._tokens: dict[int, Token] = {}
-        self._works: dict[int, Work] = {}
-        self._index: dict[str, tuple[int, Run]] = {}
+        self.shelf = Shelf(cap)
         self._workers: list[Worker] = []
         self._library: Library | None = None
-        self._opener = Opener(self)
+        self._opener, self._inspector = Opener(self), Inspector(self)
         self.device = ""
         self._status = Status(EngineState.STARTING, "")
         self._last_status = 0.0
@@ -226,22 +223,11 @@ class Engine:
     def frame(self, job: int, step: int, frame: int | None = None) -> Preview | None:
         """A stored state of a run, or of one frame of a morph, as pictures, at once and from any thread; None where it
         is not kept."""
-        work = self._works.get(job)
-        if work is None:
-            return None
-        from core.jobs import stored_preview
-
-        stored = stored_preview(work, step, frame)
-        return None if stored is None else replace(stored, job=job)
+        return self.shelf.frame(job, step, frame)
 
     def values(self, job: int, step: int, frame: int | None = None) -> Signed | None:
         """The same state unclamped, float32 (n, *event_shape)."""
-        work = self._works.get(job)
-        if work is None:
-            return None
-        from core.jobs import stored_values
-
-        return stored_values(work, step, frame)
+        return self.shelf.values(job, step, frame)
 
     @property
     def has_unsaved(self) -> bool:
@@ -289,7 +275,7 @@ class Engine:
         while self._orders and not self._stopping:
             self._guarded(self._orders.popleft())
         for request in asked:
-            self._guarded(functools.partial(self._inspect, request))
+            self._guarded(functools.partial(self._answer, request))
 
     def _advance(self) -> bool:
         """One step of the first job that may run; whether there was anything to do."""
@@ -337,9 +323,9 @@ class Engine:
     def _end(self, worker: Worker, reason: str) -> None:
         self._workers.remove(worker)
         self._tokens.pop(worker.number, None)
-        work = self._works.get(worker.number)
+        work = self.shelf.get(worker.number)
         if work is not None:
-            work.watch(self._check_stop)
+            work.watch(self.check_stop)
         self._settle()  # first, so that whoever hears of the end finds the engine ready for the next
         try:
             worker.end(reason)
@@ -361,23 +347,14 @@ class Engine:
 
     @property
     def find_run(self) -> FindRun:
-        return lambda wanted: self._index[wanted][1] if wanted in self._index else None
+        return self.shelf.find_run
 
     def post(self, message: Message) -> None:
         self._outbox.post(message)
 
     def keep(self, number: int, work: Work) -> None:
-        """Keep a run's states readable under the job's number, and let the oldest of ended jobs go: they can be
-        replayed from their requests."""
-        self._works[number] = work
-        for run in work.parts:
-            self._index[run.sha256] = (number, run)
-        at_work = {worker.number for worker in self._workers}
-        for old in [other for other in self._works if other not in at_work]:
-            if sum(kept.nbytes for kept in self._works.values()) <= KEPT_CAPS * self.cap:
-                return
-            del self._works[old]
-            self._index = {name: known for name, known in self._index.items() if known[0] != old}
+        """Keep a run's states readable under the job's number."""
+        self.shelf.keep(number, work, {worker.number for worker in self._workers})
 
     def check(self, token: Token) -> None:
         if self._stopping:
@@ -400,54 +377,20 @@ class Engine:
         if self._mail:
             self._serve()
 
-    # Interactive requests
-
-    def _inspect(self, request: Interactive) -> None:
-        from core import jobs
-
-        if isinstance(request, GatherStep):
-            self.post(self._gathered(request))
-            return
-        began = time.perf_counter()
-        if isinstance(request, InspectStep):
-            found = self._works.get(request.run)
-            if found is None:
-                raise Refusal("The steps of this run made room for newer ones. Run it again to look at them.")
-            answer = jobs.inspect_step(request, found, self._check_stop)
-        else:
-            answer = self._inspect_image(request)
-        self.post(replace(answer, milliseconds=1000 * (time.perf_counter() - began)))
-
-    def _gathered(self, request: GatherStep) -> Gathered:
-        """Whoever waits for it hears also of a failure."""
-        from core import jobs
-
-        found = self._works.get(request.run)
-        try:
-            if found is None:
-                raise Refusal("The steps of this run made room for newer ones. Run it again to export them.")
-            return jobs.gather_step(request, found, self._check_stop)
-        except Exception as error:
-            failed = failure(None, error)
-            return Gathered(request, refusal=failed.message, details=failed.details)
-
-    def _inspect_image(self, request: InspectImage) -> Inspection:
-        """It makes way for orders, such as another model, and is done after them: a large network takes seconds."""
-        from core import jobs
-
-        def check() -> None:
-            if self._stopping or self._orders:
-                raise Cancelled
-
-        try:
-            return jobs.inspect_image(request, self.library, self.device, within=check)
-        except Cancelled:
-            self._mail.put_back(request)
-            raise
-
-    def _check_stop(self) -> None:
+    def check_stop(self) -> None:
         if self._stopping:
             raise Cancelled
+
+    def check_orders(self) -> None:
+        if self._stopping or self._orders:
+            raise Cancelled
+
+    def _answer(self, request: Interactive) -> None:
+        try:
+            self.post(self._inspector.answer(request))
+        except Cancelled:
+            self._mail.put_back(request)  # for after the orders
+            raise
 
     # Orders
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.arrays import Picture
-from core.requests import MeasureRequest, MetricName
+from core.measure_requests import MeasureRequest, MetricName
 
 
 @dataclass(frozen=True, slots=True, eq=False)

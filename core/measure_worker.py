@@ -6,8 +6,8 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from core.measure_requests import MeasureRequest
 from core.messages import EngineState, Measured, Measurement, MeasureStarted
-from core.requests import MeasureRequest
 from core.token import Token
 from core.training.dataset import PictureFolder
 from core.training.mapped import check_whole

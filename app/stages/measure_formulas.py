@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from app.formulas import Formula
 from app.stages.measure_kinds import KindName
-from core.requests import MetricName
+from core.measure_requests import MetricName
 
 _X_T = r"\textcolor{x_t}{x_t}"
 _X_PREV = r"\textcolor{x_t}{x_{t-1}}"

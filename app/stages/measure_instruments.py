@@ -20,8 +20,8 @@ from app.widgets.equation import Equation
 from app.widgets.labels import Lines
 from app.widgets.measure_list import MeasureList
 from app.widgets.sample_sheet import SampleSheet, SheetRow
+from core.measure_requests import MetricName
 from core.messages import DistancePoint, Likelihood
-from core.requests import MetricName
 
 HEIGHT = 14 * GRID
 IDEAS = {

@@ -11,8 +11,9 @@ from app.state import AppState
 from core.errors import Refusal
 from core.evaluation.coarse_to_fine import Sharing
 from core.evaluation.verdict import FEWEST
+from core.measure_requests import QualityRequest
 from core.messages import ModelInfo
-from core.requests import QualityRequest, SampleRequest
+from core.requests import SampleRequest
 
 
 class Intent:

@@ -13,8 +13,8 @@ from app.widgets.accounting_bar import Account
 from app.widgets.measured_curve import MeasuredCurve, Values, number
 from app.widgets.plot_layout import Frame
 from core.evaluation.strata import edges
+from core.measure_requests import LikelihoodRequest
 from core.messages import DistancePoint, Distances, Likelihood
-from core.requests import LikelihoodRequest
 
 DDPM_REVERSE = (1000, 900, 800, 700, 600, 500, 400, 300)
 DDPM_RATE = (1.77581, 0.11994, 0.05415, 0.02866, 0.01507, 0.00716, 0.00282, 0.00081)

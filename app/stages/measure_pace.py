@@ -8,8 +8,9 @@ from PySide6.QtCore import QObject, Slot
 
 from app.stages.measure_plan import cost_of, cost_of_run
 from app.state import AppState, Run
+from core.measure_requests import DistanceRequest, LikelihoodRequest, QualityRequest
 from core.messages import Inspection, Measured, MeasureStarted, Progress
-from core.requests import DistanceRequest, InspectImage, LikelihoodRequest, ModelRef, QualityRequest, SampleRequest
+from core.requests import InspectImage, ModelRef, SampleRequest
 
 if TYPE_CHECKING:
     from app.bridge import Bridge

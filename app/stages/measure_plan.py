@@ -23,8 +23,9 @@ from core.evaluation.plans import (
     skip_sweep,
     temperature_sweep,
 )
+from core.measure_requests import DistanceRequest, LikelihoodRequest, QualityRequest, Trial
 from core.messages import ClassifierInfo, ModelInfo
-from core.requests import DistanceRequest, LikelihoodRequest, QualityRequest, SampleRequest, Trial
+from core.requests import SampleRequest
 from core.training.dataset import PictureFolder
 
 LONG = 300.0

@@ -10,8 +10,8 @@ from PySide6.QtCore import QObject, Signal, Slot
 from app.stages.measure_maths import point_at
 from app.stages.measure_record import Record
 from app.state import AppState
+from core.measure_requests import DistanceRequest
 from core.messages import DistancePoint, Failed, RunStarted
-from core.requests import DistanceRequest
 
 if TYPE_CHECKING:
     from app.bridge import Bridge

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from app.stages.measure_kinds import KindName
 from app.widgets.measured_curve import number
+from core.measure_requests import LikelihoodRequest, QualityRequest
 from core.messages import (
     Distances,
     Failed,
@@ -18,7 +19,6 @@ from core.messages import (
     RunPaused,
     RunResumed,
 )
-from core.requests import LikelihoodRequest, QualityRequest
 
 LIVE = ("queued", "running", "paused")
 METRICS = {"frechet": "Fréchet distance", "kernel": "kernel distance"}

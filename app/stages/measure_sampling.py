@@ -16,8 +16,9 @@ from app.stages.measure_sweeps import SweepControls
 from app.stages.sampling_controls import clip_choice, guidance_slider, sampler_choice, show_scale, spacing_choice
 from app.theme import GRID
 from app.widgets.controls import Choice, ValueSlider
+from core.measure_requests import MetricName
 from core.messages import ClassifierInfo, ModelInfo
-from core.requests import ClipPolicy, MetricName, SamplerName, SamplerSpec, SpacingName, VarianceName
+from core.requests import ClipPolicy, SamplerName, SamplerSpec, SpacingName, VarianceName
 
 FOLDER, FILE, NONE_OPEN = "folder", "file", "none"
 EACH, NO_CLASS = "each", "none"

@@ -17,8 +17,8 @@ from app.stages.measure_view import names_of
 from app.stages.measure_words import entry
 from app.stages.measurements import Measurements, waits_for
 from app.state import AppState
+from core.measure_requests import MetricName, QualityRequest
 from core.messages import Distances, Failed, RunEnded, RunPaused
-from core.requests import MetricName, QualityRequest
 
 if TYPE_CHECKING:
     from app.bridge import Bridge

@@ -8,8 +8,9 @@ from typing import Literal
 from app.stages.measure_kinds import KindName
 from core.errors import Refusal
 from core.evaluation import coarse_to_fine, plans
+from core.measure_requests import MetricName
 from core.messages import ModelInfo
-from core.requests import MetricName, Precision, SamplerName, SamplerSpec, SpacingName, VarianceName
+from core.requests import Precision, SamplerName, SamplerSpec, SpacingName, VarianceName
 
 LikelihoodClip = Literal["none", "clamp"]
 

@@ -11,8 +11,9 @@ from app.stages.measure_record import METRICS, Record
 from app.widgets.measure_list import Entry
 from app.widgets.measured_curve import number
 from core.evaluation.plans import series_of
+from core.measure_requests import DistanceRequest, LikelihoodRequest
 from core.messages import DistancePoint, Distances, Likelihood
-from core.requests import DistanceRequest, LikelihoodRequest, SampleRequest
+from core.requests import SampleRequest
 
 KNOWN_FROM = 0.02
 """Share of a measurement from which on its own rate says how long the rest takes."""

@@ -10,8 +10,8 @@ from app.stages.measure_kinds import KindName
 from app.stages.measure_record import Record
 from app.state import AppState
 from core.evaluation.weights import weights_of
+from core.measure_requests import QualityRequest
 from core.messages import EngineState, ModelInfo, Status
-from core.requests import QualityRequest
 from core.training.dataset import PictureFolder
 
 if TYPE_CHECKING:

@@ -17,10 +17,10 @@ from core.evaluation import measurement_of
 from core.evaluation.ablation import distances_of, figures_of, likelihood_of
 from core.evaluation.distances import check_features
 from core.library import Library, NetworkModel, Recogniser
+from core.measure_requests import QualityRequest
 from core.messages import Distances, Likelihood
 from core.model_folder import open_model
 from core.recognisers import open_recogniser
-from core.requests import QualityRequest
 from core.training.ablation import (
     FILE,
     Ablation,

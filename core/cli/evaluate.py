@@ -21,19 +21,10 @@ from core.evaluation.plans import (
 )
 from core.evaluation.strata import edges
 from core.evaluation.weights import weights_of
+from core.measure_requests import DistanceRequest, LikelihoodRequest, QualityRequest, Trial
 from core.messages import DistancePoint, Distances, Likelihood
 from core.model_folder import find_model
-from core.requests import (
-    ClipPolicy,
-    DistanceRequest,
-    LikelihoodRequest,
-    Precision,
-    QualityRequest,
-    SamplerSpec,
-    SpacingName,
-    Trial,
-    VarianceName,
-)
+from core.requests import ClipPolicy, Precision, SamplerSpec, SpacingName, VarianceName
 from core.training.dataset import PictureFolder, open_folder
 from core.training.reading import Reading
 

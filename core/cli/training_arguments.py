@@ -21,14 +21,8 @@ from core.cli.arguments import (
     whole,
 )
 from core.cli.reading import add_reading
-from core.requests import (
-    ClipPolicy,
-    MetricName,
-    PredictionKind,
-    SamplerName,
-    VarianceKind,
-    VarianceName,
-)
+from core.measure_requests import MetricName
+from core.requests import ClipPolicy, PredictionKind, SamplerName, VarianceKind, VarianceName
 from core.training.order import ObjectiveName, PresetName, TimestepSamplerName, WeightsName
 
 

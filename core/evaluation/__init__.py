@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from core.evaluation.measuring import Check, Measuring, Part
-from core.requests import LikelihoodRequest, MeasureRequest, NearestRequest
+from core.measure_requests import LikelihoodRequest, MeasureRequest, NearestRequest
 
 if TYPE_CHECKING:
     from core.library import Library

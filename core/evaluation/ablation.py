@@ -6,8 +6,9 @@ import math
 from collections.abc import Mapping, Sequence
 
 from core.evaluation.plans import Draws, distance_request, likelihood_request
+from core.measure_requests import DistanceRequest, LikelihoodRequest
 from core.messages import ClassifierInfo, Distances, Likelihood, ModelInfo
-from core.requests import DistanceRequest, LikelihoodRequest, SamplerSpec, VarianceName
+from core.requests import SamplerSpec, VarianceName
 from core.training.ablation import Figures
 from core.training.dataset import PictureFolder
 

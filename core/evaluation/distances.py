@@ -18,8 +18,9 @@ from core.evaluation.plans import evaluations_of, some_pictures
 from core.jobs import SampleRun
 from core.levels import CLEAN
 from core.library import Library, Recogniser
+from core.measure_requests import DistanceRequest, Trial
 from core.messages import DistancePoint, Distances, frozen
-from core.requests import DistanceRequest, SampleRequest, Trial
+from core.requests import SampleRequest
 from core.training.dataset import PictureFolder
 
 AT_ONCE = 16

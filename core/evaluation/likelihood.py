@@ -21,9 +21,9 @@ from core.evaluation.measuring import Check, Part, check_data, pictures_as
 from core.evaluation.strata import Times, coarse_first, edges, times_within
 from core.library import Library
 from core.likelihood import Posterior, vlb_terms
+from core.measure_requests import LikelihoodRequest
 from core.messages import Likelihood, ModelInfo, frozen
 from core.process import posterior, transition_variance
-from core.requests import LikelihoodRequest
 from core.schedules import make_schedule
 from core.steering import condition_of
 from core.training.dataset import PictureFolder

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import Refusal
+from core.measure_requests import DataRef
 from core.messages import Measurement
-from core.requests import DataRef
 from core.training.dataset import PictureFolder
 
 Check = Callable[[], None]

@@ -17,8 +17,8 @@ from core.evaluation.measuring import Check, Part
 from core.evaluation.neighbours import SPARE, NearestSearch, differences, mirror, pieces
 from core.evaluation.verdict import judged
 from core.library import Library
+from core.measure_requests import DataRef, NearestRequest
 from core.messages import Nearest, Neighbours, Picture, frozen
-from core.requests import DataRef, NearestRequest
 from core.training.dataset import PictureFolder
 from core.training.split import kept_aside
 

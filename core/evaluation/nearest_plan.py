@@ -13,8 +13,9 @@ from core.codec import field_from_json
 from core.errors import Refusal
 from core.evaluation.plans import data_ref
 from core.json_file import Fields, read_json
+from core.measure_requests import NearestRequest
 from core.messages import ClassifierInfo
-from core.requests import ModelRef, NearestRequest
+from core.requests import ModelRef
 from core.training.dataset import PictureFolder
 from core.training.reading import Reading
 from core.training.split import evenly

@@ -11,22 +11,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import Refusal
+from core.measure_requests import DataRef, DistanceRequest, LikelihoodRequest, MetricName, Trial
 from core.messages import ModelInfo
 from core.paths import model_timesteps, spaced_timesteps
 from core.requests import (
     ClassifierSpec,
     ClipPolicy,
-    DataRef,
-    DistanceRequest,
-    LikelihoodRequest,
-    MetricName,
     ModelRef,
     Precision,
     SampleRequest,
     SamplerName,
     SamplerSpec,
     SpacingName,
-    Trial,
     VarianceName,
 )
 from core.schedules import make_schedule

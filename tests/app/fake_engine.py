@@ -17,6 +17,7 @@ from core.checkpoints.description import Answers, ExportForm
 from core.images import OpenedImage
 from core.inversion_plan import inversion_path
 from core.levels import Level, Path
+from core.measure_requests import MeasureRequest
 from core.messages import (
     ClassifierInfo,
     ClassifierOpened,
@@ -48,7 +49,6 @@ from core.requests import (
     InspectStep,
     Interactive,
     InvertRequest,
-    MeasureRequest,
     ModelRef,
     MorphRequest,
     RunRequest,

@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from core.measure_requests import DistanceRequest
 from core.messages import ClassifierInfo, DistancePoint, Distances, Likelihood, frozen
-from core.requests import DistanceRequest, ModelRef, ScheduleSpec
+from core.requests import ModelRef, ScheduleSpec
 
 JUDGE = ClassifierInfo(
     ref=ModelRef("digits-judge", "e" * 64),

@@ -11,6 +11,7 @@ import pytest
 from app.stages.ablation_card import figures, with_error
 from app.stages.ablation_record import CellRecord
 from app.stages.train import TrainStage
+from core.measure_requests import DistanceRequest, LikelihoodRequest
 from core.messages import (
     DistancePoint,
     Distances,
@@ -26,7 +27,7 @@ from core.messages import (
     TrainingTick,
     frozen,
 )
-from core.requests import DistanceRequest, LikelihoodRequest, ModelRef, ScheduleSpec
+from core.requests import ModelRef, ScheduleSpec
 from core.training.ablation import FILE, HYBRID, TABLE, Figures, outcomes, read
 from core.training.events import TrainStep
 from core.training.history import History, write_history

@@ -10,8 +10,8 @@ import pytest
 
 from app.stages.denoise import DenoiseStage
 from app.state import AppState
+from core.measure_requests import NearestRequest
 from core.messages import ModelKnown
-from core.requests import NearestRequest
 from core.training.runs import list_runs
 from tests.app.fake_engine import DIGITS, GUIDE, Dock
 from tests.app.scenes import TrainBridge

@@ -224,5 +224,5 @@ def test_that_the_window_does_not_offer_to_take_what_leaves_it(
         QPoint(400, 300), Qt.DropAction.CopyAction, mime, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
     )
     QApplication.sendEvent(run, event)
-    assert run.overlay.isVisible() != own
-    run.overlay.hide()
+    assert run.dropping.overlay.isVisible() != own
+    run.dropping.overlay.hide()

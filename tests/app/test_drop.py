@@ -188,15 +188,15 @@ def test_that_raw_pixels_come_over_row_by_row_even_at_odd_widths(form: QImage.Fo
 
 def test_that_the_overlay_names_what_a_drop_will_do(window: MainWindow, picture: Path, model: Path) -> None:
     drag(window, of_files(picture))
-    assert window.overlay.isVisible()
-    assert window.overlay.text == "Noise it: holiday.png"
-    assert window.overlay.geometry() == window.rect()
+    assert window.dropping.overlay.isVisible()
+    assert window.dropping.overlay.text == "Noise it: holiday.png"
+    assert window.dropping.overlay.geometry() == window.rect()
     drag(window, of_files(model))
-    assert window.overlay.text == "Open this model: my model"
+    assert window.dropping.overlay.text == "Open this model: my model"
     drag(window, of_files(picture, picture, picture))
-    assert window.overlay.text == "Noise it: holiday.png; the other 2 are kept at hand"
+    assert window.dropping.overlay.text == "Noise it: holiday.png; the other 2 are kept at hand"
     drag(window, of_text("hello"))
-    assert window.overlay.text.startswith("This cannot be used here: There is no picture")
+    assert window.dropping.overlay.text.startswith("This cannot be used here: There is no picture")
 
 
 def test_that_the_pointer_shows_whether_a_drop_would_do_something(window: MainWindow, picture: Path) -> None:
@@ -216,19 +216,19 @@ def test_that_the_pointer_shows_whether_a_drop_would_do_something(window: MainWi
 def test_that_the_overlay_goes_when_the_drag_leaves(window: MainWindow, picture: Path) -> None:
     drag(window, of_files(picture))
     window.dragLeaveEvent(QDragLeaveEvent())
-    assert not window.overlay.isVisible()
+    assert not window.dropping.overlay.isVisible()
     assert window.state.image is None
 
 
 def test_that_the_overlay_covers_the_window_when_it_grows(window: MainWindow, picture: Path, qtbot: QtBot) -> None:
     drag(window, of_files(picture))
     window.resize(1400, 900)
-    qtbot.waitUntil(lambda: window.overlay.geometry() == window.rect())
+    qtbot.waitUntil(lambda: window.dropping.overlay.geometry() == window.rect())
 
 
 def test_that_a_dropped_file_becomes_the_picture_and_is_remembered(window: MainWindow, picture: Path) -> None:
     drop(window, of_files(picture))
-    assert not window.overlay.isVisible()
+    assert not window.dropping.overlay.isVisible()
     assert window.state.image is not None
     assert window.state.image.name == "holiday.png"
     assert window.settings.recent_pictures == (picture,)
@@ -263,7 +263,7 @@ def test_that_a_classifier_dropped_anywhere_guides_in_denoise(window: MainWindow
     (tmp_path / "guide" / "classifier").mkdir(parents=True)
     (tmp_path / "guide" / "classifier" / "config.json").write_text("{}")
     drag(window, of_files(tmp_path / "guide"))
-    assert window.overlay.text == "Guide with this classifier: guide"
+    assert window.dropping.overlay.text == "Guide with this classifier: guide"
     drop(window, of_files(tmp_path / "guide"))
     assert window.state.cursor.stage == "denoise"
     assert ("classifier", tmp_path / "guide", None) in window.stage.calls

@@ -9,8 +9,9 @@ import pytest
 
 from app.stages.measure import MeasureStage
 from app.state import AppState
+from core.measure_requests import NearestRequest
 from core.messages import ModelKnown, RunEnded
-from core.requests import NearestRequest, SampleRequest
+from core.requests import SampleRequest
 from core.training.runs import list_runs
 from tests.app.fake_engine import DIGITS, Dock
 from tests.app.nearest import sixteen

@@ -17,16 +17,9 @@ from app.stages.measure_maths import account, rate
 from app.stages.measure_screen import EARLIER
 from app.state import AppState
 from app.widgets.measured_curve import ink
+from core.measure_requests import DistanceRequest, LikelihoodRequest
 from core.messages import EngineState, Inspection, ModelInfo, RunPaused
-from core.requests import (
-    DistanceRequest,
-    FromStep,
-    InspectImage,
-    LikelihoodRequest,
-    ModelRef,
-    SampleRequest,
-    ScheduleSpec,
-)
+from core.requests import FromStep, InspectImage, ModelRef, SampleRequest, ScheduleSpec
 from tests.app.conftest import WindowBridge
 from tests.app.fake_engine import DIGITS, GUIDE, Dock
 from tests.app.measured import JUDGE, distances, folder_of_pictures, likelihood

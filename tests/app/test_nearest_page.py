@@ -12,8 +12,9 @@ from PySide6.QtTest import QTest
 
 from app.stages.train_nearest import NearestPage
 from app.widgets.nearest_table import Cell
+from core.measure_requests import NearestRequest
 from core.messages import EngineState, Failed, ModelKnown
-from core.requests import ModelRef, NearestRequest
+from core.requests import ModelRef
 from core.training.runs import list_runs
 from tests.app.fake_engine import DIGITS, GUIDE
 from tests.app.nearest import sixteen, three

@@ -23,11 +23,12 @@ from pytestqt.qtbot import QtBot
 
 from app.preparing import modules
 from app.settings import Settings
+from app.side_panels import NARROW
 from app.state import AppState
 from app.theme import palette
 from app.widgets.status import Hint
-from app.window import NARROW, MainWindow
 from app.window import STAGES as REAL_STAGES
+from app.window import MainWindow
 from core.messages import EngineState, Failed, ModelInfo, Status
 from tests.app.conftest import WindowBridge, shown_window
 from tests.app.fake_engine import DIGITS
@@ -122,7 +123,7 @@ def test_that_every_stage_has_room_for_its_controls_beside_the_panels(qapp: QApp
         for width, panel in ((NARROW, ""), (1024, "right"), (1024, "left")):
             window.resize(width, 700)
             if panel:
-                window.toggle_panel(panel)
+                window.side_panels.toggle(panel)
             qtbot.waitUntil(lambda width=width: fits(window, width, 700))
 
 
@@ -178,8 +179,8 @@ def test_that_a_damaged_settings_file_never_prevents_the_start(
 def test_that_the_window_is_never_smaller_than_1024_by_700_and_nothing_is_cut_off(window: MainWindow) -> None:
     window.resize(300, 200)
     assert (window.width(), window.height()) == (1024, 700)
-    window.show_panel("left")
-    window.show_panel("right")
+    window.side_panels.show("left")
+    window.side_panels.show("right")
     QApplication.processEvents()
     for child in window.centralWidget().findChildren(QPushButton):
         if child.isVisible():

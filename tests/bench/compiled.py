@@ -51,7 +51,8 @@ def ticks_while(work: Callable[[], object], name: str) -> None:
         while thread.is_alive():
             await ticks.measure(0.25)
 
-    loop.run_until_complete(watch())
+    with loop:
+        loop.run_until_complete(watch())
     late = sorted(ticks.late)
     p99, most = late[int(0.99 * len(late))], late[-1]
     print(

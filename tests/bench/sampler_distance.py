@@ -24,10 +24,11 @@ import torch
 from core.evaluation import measurement_of
 from core.evaluation.plans import Draws, distance_request, evaluations_of, series_of
 from core.library import Library, NetworkModel
+from core.measure_requests import Trial
 from core.messages import Distances, ModelInfo
 from core.model_folder import find_model, open_model
 from core.recognisers import open_recogniser
-from core.requests import ClipPolicy, SamplerName, SpacingName, Trial
+from core.requests import ClipPolicy, SamplerName, SpacingName
 from core.training.dataset import open_folder
 
 FEW: tuple[SamplerName, ...] = ("dpmpp", "heun", "ddim")

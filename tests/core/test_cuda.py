@@ -16,9 +16,10 @@ from core.evaluation import measurement_of
 from core.evaluation.plans import Draws, distance_request, likelihood_request, sampler_comparison
 from core.jobs import SampleRun
 from core.library import GaussianProcess, Library
+from core.measure_requests import MeasureRequest
 from core.messages import ClassifierInfo, ModelInfo
 from core.recognisers import NetworkRecogniser
-from core.requests import ClassifierSpec, MeasureRequest, ModelRef, SampleRequest, SamplerSpec, ScheduleSpec
+from core.requests import ClassifierSpec, ModelRef, SampleRequest, SamplerSpec, ScheduleSpec
 from core.schedules import make_schedule
 from core.training.dataset import PictureFolder
 from core.training.events import Drawn

@@ -16,8 +16,9 @@ from core.evaluation.plans import Draws, distance_request, sampler_comparison, s
 from core.jobs import SampleRun
 from core.levels import CLEAN, Level
 from core.library import Library
+from core.measure_requests import Trial
 from core.messages import ClassifierInfo, Distances
-from core.requests import ModelRef, ScheduleSpec, Trial
+from core.requests import ModelRef, ScheduleSpec
 from core.training.dataset import PictureFolder
 from tests.toys import Toy
 

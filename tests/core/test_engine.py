@@ -64,7 +64,7 @@ def test_that_going_on_from_any_step_with_unchanged_settings_ends_on_the_same_bi
     request = toy.model.request()
     request = replace(request, sampler=replace(request.sampler, eta=eta))
     original = toy.final(toy.run(request))
-    assert (toy.engine._works[1].trajectory.key_every == 1) == (cap > 1e6)
+    assert (toy.engine.shelf.get(1).trajectory.key_every == 1) == (cap > 1e6)
     for step in (0, 1, 4, 9):
         branch = replace(request, start=FromStep(request, step), timesteps=request.timesteps[step:])
         assert np.array_equal(toy.final(toy.run(branch)), original)
@@ -296,7 +296,7 @@ def test_that_data_need_not_be_images_nor_noise_gaussian(listening, model) -> No
     final = toy.final(job)
     if isinstance(toy.model, IntegersToy):
         assert np.array_equal(final, np.broadcast_to(np.arange(4), (3, 4, 4)))
-        assert np.array_equal(toy.engine._works[job].trajectory.frame(0), np.full((3, 4, 4), 4))
+        assert np.array_equal(toy.engine.shelf.get(job).trajectory.frame(0), np.full((3, 4, 4), 4))
     else:
         assert final.shape == (3, 1, 2)
     toy.engine.ask(InspectStep(job, 3))
@@ -318,7 +318,7 @@ def test_that_old_trajectories_make_room_and_say_so(listening) -> None:
     jobs = [toy.run(toy.model.request(seed=seed)) for seed in range(12)]
     assert toy.engine.frame(jobs[0], 0) is None
     assert toy.engine.frame(jobs[-1], 0) is not None
-    assert sum(run.trajectory.nbytes for run in toy.engine._works.values()) <= 5 * 12_000
+    assert sum(run.trajectory.nbytes for run in toy.engine.shelf.works()) <= 5 * 12_000
     toy.engine.ask(InspectStep(jobs[0], 1))
     toy.wait(lambda: toy.of(Failed))
     assert "Run it again" in toy.of(Failed)[0].message

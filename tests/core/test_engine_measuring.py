@@ -10,6 +10,7 @@ import pytest
 
 from core.errors import Refusal
 from core.evaluation import Part
+from core.measure_requests import DataRef, LikelihoodRequest
 from core.messages import (
     EngineState,
     Failed,
@@ -21,7 +22,7 @@ from core.messages import (
     Status,
     TrainingTick,
 )
-from core.requests import DataRef, LikelihoodRequest, ModelRef, ScheduleSpec
+from core.requests import ModelRef, ScheduleSpec
 from core.training.dataset import PictureFolder
 from core.training.order import TrainOrder
 

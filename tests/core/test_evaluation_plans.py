@@ -29,8 +29,9 @@ from core.evaluation.strata import edges
 from core.evaluation.weights import weights_of
 from core.jobs import SampleRun
 from core.library import Library
+from core.measure_requests import DistanceRequest, LikelihoodRequest
 from core.messages import ModelInfo
-from core.requests import DistanceRequest, FromStep, LikelihoodRequest, ModelRef, SamplerSpec, ScheduleSpec
+from core.requests import FromStep, ModelRef, SamplerSpec, ScheduleSpec
 from core.training.dataset import PictureFolder
 from tests.toys import Toy
 

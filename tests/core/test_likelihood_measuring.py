@@ -13,8 +13,9 @@ from core.errors import Cancelled, Refusal
 from core.evaluation import measurement_of
 from core.evaluation.strata import coarse_first, edges, times_within
 from core.library import Library
+from core.measure_requests import DataRef, LikelihoodRequest
 from core.messages import Likelihood, Measured
-from core.requests import DataRef, LikelihoodRequest, ScheduleSpec
+from core.requests import ScheduleSpec
 from core.schedules import make_schedule
 from core.training.dataset import PictureFolder
 from tests.toys import IntegersToy, PointsToy, Toy

@@ -11,8 +11,9 @@ from core.errors import Cancelled, Refusal
 from core.evaluation import measurement_of
 from core.evaluation.plans import Draws, distance_request, evaluations_of, likelihood_request
 from core.library import Library
+from core.measure_requests import Trial
 from core.messages import ClassifierInfo, Distances, Failed, Likelihood, Measured
-from core.requests import ClassifierSpec, ModelRef, SampleRequest, SamplerSpec, ScheduleSpec, Trial
+from core.requests import ClassifierSpec, ModelRef, SampleRequest, SamplerSpec, ScheduleSpec
 from core.training.dataset import PictureFolder
 from tests.toys import Toy
 

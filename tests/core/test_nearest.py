@@ -14,9 +14,10 @@ from core.errors import Cancelled, Refusal
 from core.evaluation import measurement_of
 from core.evaluation.nearest_plan import as_pictures, nearest_request
 from core.library import Library, NetworkModel
+from core.measure_requests import NearestRequest
 from core.messages import ClassifierInfo, ModelInfo, Nearest
 from core.model_folder import OpenModel
-from core.requests import ModelRef, NearestRequest, ScheduleSpec
+from core.requests import ModelRef, ScheduleSpec
 from core.training.dataset import PictureFolder
 from core.unet import UNet
 from core.unet_config import UNetConfig
