@@ -6,6 +6,7 @@ traces and compiles, and leaves a file from which the kernels for both ways thro
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import json
 import logging
@@ -115,6 +116,7 @@ class Kernels:
             with self.file.open("rb") as file:
                 function = torch.compiler.load_compiled_function(file)
             function.disable_guard_check()  # type: ignore[attr-defined]
+            gc.freeze()  # the compiler's modules are never garbage, and to look through them takes a sixth of a second
         except Exception as error:  # made by an experimental part of torch, which raises what it likes
             log.warning("compiled kernels cannot be loaded: %r", error)
             return None

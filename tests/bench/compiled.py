@@ -2,13 +2,15 @@
 
     python -m tests.bench.compiled [--preset small] [--batch 64] [--size 32] [--threads 2] [--rounds 9]
 
-Prints how long a process beside this one takes to make them; the lateness of a precise 16 ms timer in the GUI thread
-while another thread trains, meanwhile, and while they are loaded; then medians of eager and compiled steps.
+Prints how long a process beside this one takes to make them, where they are not at hand; the lateness of a precise
+16 ms timer in the GUI thread while another thread trains, meanwhile, and while they are loaded; then medians of eager
+and compiled steps.
 """
 
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import statistics
 import threading
@@ -44,6 +46,7 @@ def ticks_while(work: Callable[[], object], name: str) -> None:
 
     application = QApplication.instance() or QApplication([])
     loop, ticks, began = QEventLoop(application), Ticks(), time.perf_counter()
+    gc.disable()  # as in the window, which collects by itself
 
     async def watch() -> None:
         thread = threading.Thread(target=work)

@@ -409,7 +409,7 @@ def test_that_the_preset_decides_the_network(tmp_path: Path) -> None:
 
 
 def test_that_a_micro_batch_is_a_matter_of_the_network_and_the_device_alone() -> None:
-    assert micro_batch(2_900_000_000, "cpu", 64) == 20
-    assert micro_batch(1_000, "cpu", 64) == 64
+    assert micro_batch(2_900_000_000, "cpu", 64) == 16
+    assert micro_batch(1_000, "cpu", 64) == 32
     assert micro_batch(10**12, "cpu", 64) == 4
     assert micro_batch(650_000_000, "cuda", 64) == 64
