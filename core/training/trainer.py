@@ -24,9 +24,9 @@ from core.training.request import TrainRequest
 from core.training.tasks import Task, task_of
 
 MOMENTS = ("step", "exp_avg", "exp_avg_sq")
+"""What AdamW knows of each parameter, from the first step on."""
 ASLEEP, KNOWN = 20.0, 10
 """A step that takes so many times the mean of at least so many is one in which the process was stopped."""
-"""What AdamW knows of each parameter, from the first step on."""
 
 
 class Trainer:
