@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, cast, get_args
+from typing import Any, TypedDict, cast, get_args
 
 from core.checkpoints.description import Answers
 from core.errors import Refusal, shown
@@ -36,6 +36,7 @@ __all__ = [
 
 OWN_FILE = "diffuscope.json"
 MAX_NAME = 200
+MAX_GUIDANCE = 100
 WEIGHTS_KEY = "weights"
 """Of the answer that says which weights are wanted."""
 
@@ -58,6 +59,13 @@ _EMA_FIELDS = {
     *("decay", "min_decay", "optimization_step", "update_after_step", "use_ema_warmup", "inv_gamma", "power"),
     *("collected_params", "model_cls", "model_config"),
 }
+
+
+class UsualSettings(TypedDict):
+    """The fields of a ``ModelInfo`` of the same names."""
+
+    usual_guidance: float | None
+    usual_steps: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,6 +232,7 @@ def _info(
         licence=own.text("licence"),
         data_statistics=own.numbers("data_statistics"),
         variance=variance,
+        **_usual(own, says.schedule.T),
     )
 
 
@@ -233,6 +242,21 @@ def _sampler(own: Fields, says: SchedulerSays) -> SamplerSpec:
     if clip not in get_args(ClipPolicy):
         raise Refusal(f"{OWN_FILE} says that x_0 is clipped in a way that Diffuscope does not know ({clip[:60]}).")
     return replace(says.sampler, clip=cast(ClipPolicy, clip))
+
+
+def _usual(own: Fields, T: int) -> UsualSettings:
+    """How the model is usually sampled, where ``OWN_FILE`` says so."""
+    said = own.data.get("usual") or {}
+    if not isinstance(said, dict):
+        raise Refusal(f"{OWN_FILE} cannot be read: usual must be an object.")
+    usual = Fields(said, OWN_FILE)
+    guidance = usual.number("guidance", 0.0) if "guidance" in said else None
+    steps = usual.maybe_whole("steps")
+    if guidance is not None and not -1 <= guidance <= MAX_GUIDANCE:
+        raise Refusal(f"{OWN_FILE} says a usual guidance of {guidance:g}; it is between -1 and {MAX_GUIDANCE}.")
+    if steps is not None and not 1 <= steps <= T:
+        raise Refusal(f"{OWN_FILE} says that the model usually takes {steps} steps; its schedule has {T}.")
+    return {"usual_guidance": guidance, "usual_steps": steps}
 
 
 def _variance(config: NetworkConfig, own: Fields, says: SchedulerSays, notes: list[str]) -> VarianceKind:

@@ -148,6 +148,9 @@ class ModelInfo:
     data_statistics: tuple[float, ...] = ()
     """What the training data look like, for telling that a picture is unlike them (see core/likeness.py)."""
     variance: VarianceKind = "fixed"
+    usual_guidance: float | None = None
+    """The w that its samples look best with, and below the steps that they take, where whoever made it says so."""
+    usual_steps: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

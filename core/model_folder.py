@@ -186,6 +186,8 @@ def _index_json(scheduler: str, network: str) -> dict[str, Any]:
 
 
 def _own_json(info: ModelInfo, provenance: Mapping[str, Any] | None, name: str) -> dict[str, Any]:
+    said = {"guidance": info.usual_guidance, "steps": info.usual_steps}
+    usual = {name: value for name, value in said.items() if value is not None}
     return {
         "format": 1,
         **({"name": name} if name else {}),
@@ -196,5 +198,6 @@ def _own_json(info: ModelInfo, provenance: Mapping[str, Any] | None, name: str) 
         **({} if info.variance == "fixed" else {"variance": info.variance}),
         **({"clip": info.sampler.clip} if info.sampler.clip == "rederive" else {}),
         "data_statistics": [float(value) for value in info.data_statistics if math.isfinite(value)],
+        **({"usual": usual} if usual else {}),
         "provenance": dict(provenance or {}),
     }

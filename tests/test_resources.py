@@ -10,7 +10,9 @@ from core.classifier_folder import bundled_classifiers, read_classifier
 from core.conversion import convert, default_conversion
 from core.images import open_image
 from core.levels import CLEAN
+from core.model_folder import read_info
 from core.recognisers import open_recogniser
+from resources.recipes.emoji import GUIDANCE
 
 ROOT = Path(resources.__file__).parent
 PHOTOS = ROOT / "samples" / "photos"
@@ -66,3 +68,9 @@ def test_that_the_bundled_classifiers_recognise_the_sample_digits() -> None:
             x = torch.from_numpy(picture).permute(2, 0, 1)[None].float() / 127.5 - 1
             label = int(recogniser.log_probabilities(x, CLEAN).argmax())
             assert str(label) in sample.stem, (name, sample.name)
+
+
+def test_that_emoji_say_how_they_are_best_sampled_and_digits_leave_it_open() -> None:
+    emoji, digits = read_info("emoji"), read_info("digits")
+    assert (emoji.usual_guidance, emoji.usual_steps) == (GUIDANCE, 50)
+    assert (digits.usual_guidance, digits.usual_steps) == (None, None)

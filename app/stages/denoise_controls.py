@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import cast
 
 from PySide6.QtCore import QSignalBlocker, Signal, Slot
@@ -10,7 +11,7 @@ from PySide6.QtWidgets import QWidget
 
 from app.mementos import Entry, entries_of
 from app.stages.denoise_fields import NOBODY, DenoiseFields
-from app.stages.denoise_settings import DenoiseSettings, Labels, settings_for
+from app.stages.denoise_settings import DenoiseSettings, Labels, settings_for, usual_guidance, usual_steps
 from app.stages.sampling_controls import NO_LIMIT, NOT_LEARNED, evaluations, show_scale
 from app.widgets.controls import Choice, SeedBox, ValueSlider
 from core.errors import Refusal
@@ -19,6 +20,7 @@ from core.paths import model_timesteps
 from core.requests import ClipPolicy, Precision, SamplerName, SamplerSpec, SpacingName, VarianceName
 
 EACH, OWN = "each", "own"
+SCHEDULER = "sampler"
 
 
 class DenoiseControls(DenoiseFields):
@@ -30,7 +32,8 @@ class DenoiseControls(DenoiseFields):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._model: ModelInfo | None = None
-        self._touched = False
+        self._own: set[str] = set()
+        """What the person has chosen, so that no other model's choices take its place."""
         self._spaced = cast(SpacingName, self.spacing.value())
         """The last choice of spacing that was not by hand."""
         self.spacing.value_changed.connect(self._spell_out)
@@ -43,7 +46,9 @@ class DenoiseControls(DenoiseFields):
         for edit in (self.own_labels, self.hand):
             edit.editingFinished.connect(self.changed)
         for scheduler in (self.sampler, self.spacing, self.clip, self.variance):
-            scheduler.value_changed.connect(self._touch)
+            scheduler.value_changed.connect(partial(self._touch, SCHEDULER))
+        for name, slider in (("guidance", self.guidance), ("steps", self.steps)):
+            slider.value_changed.connect(partial(self._touch, name))
         self.seed.seed_changed.connect(self._seed)
         self.classifier.changed.connect(self._choose)
         self._show_what_counts()
@@ -52,8 +57,9 @@ class DenoiseControls(DenoiseFields):
         return [widget for widget in vars(self).values() if isinstance(widget, ValueSlider)]
 
     def set_model(self, model: ModelInfo | None) -> None:
-        """Offer what this model has; its scheduler's choices hold until the person has made others."""
-        self._model = model
+        """Offer what this model has; its scheduler's choices, and how it is usually sampled, hold until the person has
+        chosen otherwise."""
+        is_other, self._model = model != self._model, model
         if model is None:
             return
         before = self._settings_without_text()
@@ -65,16 +71,27 @@ class DenoiseControls(DenoiseFields):
             if model.null_label is not None or not names:
                 options[NOBODY] = "none"
             self.label.set_options(options)
+        blocked = [QSignalBlocker(slider) for slider in (self.steps, self.start_t, self.first, self.last)]
         self.steps.set_range(1, model.schedule.T)
-        blocked = [QSignalBlocker(slider) for slider in (self.start_t, self.first, self.last)]
         for slider in (self.start_t, self.first, self.last):
             slider.set_range(0, model.schedule.T - 1)
         self.first.set_default(model.schedule.T - 1)
         del blocked
+        self._mark_usual(model)
         says = settings_for(model, before)
-        if self._touched:
+        if not is_other or "steps" in self._own:
+            says = replace(says, steps=before.steps)
+        if model.null_label is not None and (not is_other or "guidance" in self._own):
+            says = replace(says, guidance=before.guidance)
+        if SCHEDULER in self._own:
             says = replace(says, sampler=_possible(before.sampler, model), spacing=before.spacing)
         self.set_settings(says)
+
+    def _mark_usual(self, model: ModelInfo) -> None:
+        """What a double-click returns to is what the model is usually sampled with."""
+        guidance, steps = usual_guidance(model), usual_steps(model)
+        self.guidance.set_default(guidance, "" if model.usual_guidance is None else f"usual for {model.ref.name}")
+        self.steps.set_default(steps, "" if model.usual_steps is None else f"usual for {model.ref.name}")
 
     def settings(self) -> DenoiseSettings:
         """What the controls say. Raises Refusal where typed classes or timesteps cannot be read."""
@@ -213,8 +230,11 @@ class DenoiseControls(DenoiseFields):
 
     def entries(self) -> dict[str, Entry]:
         """What can be set here."""
-        touched = Entry("", lambda: self._touched, self._recall_touched, is_view=True)
-        return entries_of(self, shared=("seed",)) | self.classifier.entries() | {"own_sampler": touched}
+        own = {f"own_{name}": self._own_entry(name) for name in (SCHEDULER, "guidance", "steps")}
+        return entries_of(self, shared=("seed",)) | self.classifier.entries() | own
+
+    def _own_entry(self, name: str) -> Entry:
+        return Entry("", lambda: name in self._own, partial(self._recall_own, name), is_view=True)
 
     def settle(self) -> None:
         """The controls have been set without a word: show what counts now, and tell."""
@@ -222,8 +242,8 @@ class DenoiseControls(DenoiseFields):
             self._spaced = cast(SpacingName, self.spacing.value())
         self._choose()
 
-    def _recall_touched(self, touched: object) -> None:
-        self._touched = touched is True
+    def _recall_own(self, name: str, is_own: object) -> None:
+        (self._own.add if is_own is True else self._own.discard)(name)
 
     @Slot(str)
     def _spell_out(self, spacing: SpacingName) -> None:
@@ -249,9 +269,8 @@ class DenoiseControls(DenoiseFields):
         self._show_what_counts()
         self.changed.emit()
 
-    @Slot()
-    def _touch(self) -> None:
-        self._touched = True
+    def _touch(self, name: str, _value: object) -> None:
+        self._own.add(name)
 
     @Slot(int)
     def _seed(self, seed: int) -> None:

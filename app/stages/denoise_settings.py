@@ -72,18 +72,32 @@ class DenoiseSettings:
 
 
 def settings_for(model: ModelInfo, settings: DenoiseSettings) -> DenoiseSettings:
-    """``settings`` with all that the model's own scheduler decides."""
+    """``settings`` with all that the model's own scheduler decides, and as it is usually sampled."""
+    usual = usual_guidance(model)
     return replace(
         settings,
         sampler=model.sampler,
         spacing=cast(SpacingName, model.spacing),
         precision=cast(Precision, model.precision),
         labels=tuple(range(len(model.labels))) or (None,),
-        guidance=0.0 if model.null_label is None else settings.guidance,
+        steps=usual_steps(model),
+        guidance=usual,
         start_t=min(settings.start_t, model.schedule.T - 1),
         interval=None,
         classifier=None if settings.classifier and misfit(settings.classifier.info, model) else settings.classifier,
     )
+
+
+def usual_guidance(model: ModelInfo) -> float:
+    """The w that a model is sampled with where nobody chose another."""
+    if model.null_label is None:
+        return 0.0
+    return DenoiseSettings().guidance if model.usual_guidance is None else model.usual_guidance
+
+
+def usual_steps(model: ModelInfo) -> int:
+    """As many steps as a model is sampled with where nobody chose another number."""
+    return min(model.schedule.T, model.usual_steps or DenoiseSettings().steps)
 
 
 def misfit(classifier: ClassifierInfo, model: ModelInfo) -> str:

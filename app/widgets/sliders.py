@@ -22,6 +22,8 @@ class Track(QSlider):
     def __init__(self, quantity: str = "neutral", parent: QWidget | None = None) -> None:
         super().__init__(Qt.Orientation.Horizontal, parent)
         self._quantity = quantity
+        self.mark: int | None = None
+        """A position to be pointed out."""
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setMinimumWidth(8 * GRID)
 
@@ -33,9 +35,9 @@ class Track(QSlider):
     def _room(self) -> int:
         return max(1, self.width() - self._DISC - 4)
 
-    def _centre(self) -> float:
+    def _x(self, position: int) -> float:
         span = max(1, self.maximum() - self.minimum())
-        return (self._DISC + 4) / 2 + (self.sliderPosition() - self.minimum()) / span * self._room()
+        return (self._DISC + 4) / 2 + (position - self.minimum()) / span * self._room()
 
     def _at(self, x: float) -> int:
         share = (x - (self._DISC + 4) / 2) / self._room()
@@ -78,12 +80,16 @@ class Track(QSlider):
     def paintEvent(self, _event: QPaintEvent) -> None:
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        colours, middle, x = palette(), self.height() / 2, self._centre()
+        colours, middle, x = palette(), self.height() / 2, self._x(self.sliderPosition())
         ink = colour(self._quantity) if self.isEnabled() else QColor(colours.line)
         painter.setPen(QPen(QColor(colours.line), 2, c=Qt.PenCapStyle.RoundCap))
         painter.drawLine(QPointF(3, middle), QPointF(self.width() - 3, middle))
         painter.setPen(QPen(ink, 2, c=Qt.PenCapStyle.RoundCap))
         painter.drawLine(QPointF(3, middle), QPointF(x, middle))
+        if self.mark is not None:
+            painter.setPen(QPen(QColor(colours.quiet), 2))
+            at = self._x(self.mark)
+            painter.drawLine(QPointF(at, middle - 4), QPointF(at, middle + 4))
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(ink)
         radius = self._DISC / 2
@@ -170,6 +176,7 @@ class ValueSlider(QWidget):
         self.setFocusProxy(self._track)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
 
+        self._about = tooltip
         self.setToolTip(tooltip)
         self.setAccessibleName(name)
         for part, role in ((self._edit, "number"), (self._track, "slider")):
@@ -212,9 +219,13 @@ class ValueSlider(QWidget):
         self._edit.setFixedWidth(self._edit.fontMetrics().horizontalAdvance("0") * (digits + 1) + 2 * GRID)
         self.set_value(self._value)
 
-    def set_default(self, value: float) -> None:
-        """What ``reset`` returns to."""
+    def set_default(self, value: float, why: str = "") -> None:
+        """What ``reset`` returns to; where there is something to say of it, it is marked and told in the tooltip."""
         self._default = value
+        self._track.mark = self._position(value) if why else None
+        shown = f"{self._edit.textFromValue(value)}{self._edit.suffix()}"
+        self.setToolTip(f"{self._about}\nThe mark: {shown}, {why}; a double-click goes there." if why else self._about)
+        self._track.update()
 
     def set_ends(self, low: str, high: str) -> None:
         for end, text in zip(self._ends, (low, high), strict=True):

@@ -78,6 +78,8 @@ class ModelProduct:
             description=description or f"trained on the {len(data)} pictures of {data.name}",
             licence=licence,
             data_statistics=data.statistics,
+            usual_guidance=None,  # what suited the model that it began from need not suit it
+            usual_steps=None,
         )
 
     def measure(self, trainer: Trainer, check: Check) -> None:

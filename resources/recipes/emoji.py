@@ -32,6 +32,8 @@ VERSION = "16.0.0"
 SIDE, GROUPS = 32, 9
 HELD_OUT = 10
 """One code point in so many is held out."""
+GUIDANCE = 1.5
+"""With less, groups are recognised less often."""
 VALIDATION = 72
 """Pictures of the training folder that its own curve is validated on."""
 LICENCE = (
@@ -107,6 +109,7 @@ def main() -> int:
         "emoji",
         prepare_data,
         minutes=150.0,
+        guidance=GUIDANCE,
         size=SIDE,
         network=network(GROUPS),
         schedule=ScheduleSpec("cosine"),

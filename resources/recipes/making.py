@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ from core.training.events import TrainStep
 from core.training.run import train_on_folder
 from core.training.trainer import Trainer
 
+STEPS = 50
+"""With which bundled models are shown and measured."""
 TOLD_EVERY = 25
 """Steps between two lines of a recipe's progress."""
 
@@ -37,12 +40,18 @@ def fetch(package: str, archive: Path) -> Path:
 
 
 def make(
-    name: str, prepare: Callable[[Path], tuple[Path, Path]], *, minutes: float, lr: float = 1e-3, **settings: Any
+    name: str,
+    prepare: Callable[[Path], tuple[Path, Path]],
+    *,
+    minutes: float,
+    lr: float = 1e-3,
+    guidance: float | None = None,
+    **settings: Any,
 ) -> int:
     """The command of a recipe: prepare the data, train for ``minutes``, bundle the model, measure it; its exit code.
 
-    ``prepare`` makes the folders of training and held-out pictures; ``settings`` are those of ``train_on_folder``. The
-    model is measured by ``tests.bench.NAME_quality``.
+    ``prepare`` makes the folders of training and held-out pictures; ``settings`` are those of ``train_on_folder``, and
+    ``guidance`` is what the model says it is usually sampled with. It is measured by ``tests.bench.NAME_quality``.
     """
     options = _options(name, minutes, lr)
     torch.set_num_threads(options.threads)
@@ -64,17 +73,18 @@ def make(
         print(refusal, file=sys.stderr)
         return 2
     model = options.out / name
-    bundle(options.out / "run", model)
+    bundle(options.out / "run", model, guidance)
     print(f"{report.step} steps in {report.seconds / 60:.0f} minutes")
     measured = [sys.executable, "-m", f"tests.bench.{name}_quality", "--data", str(options.out)]
     return subprocess.run([*measured, "--model", str(model)], check=False).returncode
 
 
-def bundle(run: Path, out: Path) -> None:
+def bundle(run: Path, out: Path, guidance: float | None = None) -> None:
     """The run's model as it is bundled: float16 weights, half as large, which are computed with in float32."""
     model = open_model(run)
     provenance = json.loads((run / "diffuscope.json").read_text())["provenance"]
-    save_model(out, model.network, model.info, provenance=provenance, half=True)
+    info = model.info if guidance is None else replace(model.info, usual_guidance=guidance, usual_steps=STEPS)
+    save_model(out, model.network, info, provenance=provenance, half=True)
 
 
 def printer(every: int) -> Callable[[Trainer, TrainStep], None]:

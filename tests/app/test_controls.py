@@ -200,3 +200,14 @@ def test_that_the_primary_button_is_filled_with_the_text_colour(qtbot: QtBot) ->
     button.resize(200, 32)
     button.show()
     assert button.grab().toImage().pixelColor(20, 16).name().upper() == palette().text
+
+
+def test_that_a_default_with_a_reason_is_marked_told_and_returned_to(slider: ValueSlider, qtbot: QtBot) -> None:
+    plain = slider.grab().toImage()
+    slider.set_default(3.0, "usual for insects")
+    assert slider.grab().toImage() != plain
+    assert "3.0, usual for insects" in slider.toolTip()
+    qtbot.mouseDClick(track(slider), Qt.MouseButton.LeftButton)
+    assert slider.value() == 3.0
+    slider.set_default(1.5)
+    assert slider.toolTip() == "CFG"

@@ -227,6 +227,47 @@ def test_that_what_the_models_scheduler_says_holds_until_the_person_changes_it(s
     assert stage.controls.sampler.value() == "ddim"
 
 
+def test_that_a_model_is_sampled_as_it_usually_is_until_the_person_chooses_otherwise(scene):
+    _, bridge, stage = scene
+    guidance, steps = stage.controls.guidance, stage.controls.steps
+    steps.set_value(5)
+    says = replace(DIGITS, ref=ModelRef("says", "1" * 64), usual_guidance=1.5, usual_steps=80)
+    bridge.ready(says)
+    assert press(stage).guidance == 1.5
+    assert "1.5, usual for says" in guidance.toolTip()
+    assert steps.value() == 5  # chosen by the person
+    bridge.ready(DIGITS)
+    assert guidance.value() == 0.5
+    assert "usual" not in guidance.toolTip()
+    guidance.set_value(2)
+    bridge.ready(says)
+    assert (guidance.value(), steps.value()) == (2, 5)
+    guidance.reset()
+    steps.reset()
+    assert (guidance.value(), steps.value()) == (1.5, 80)
+
+
+def test_that_settings_of_an_earlier_run_stay_while_its_model_does(scene):
+    _, bridge, stage = scene
+    stage.controls.set_settings(replace(stage.controls.settings(), guidance=3.0, steps=7))
+    bridge.ready(DIGITS)
+    assert (stage.controls.guidance.value(), stage.controls.steps.value()) == (3, 7)
+
+
+def test_that_it_is_remembered_whether_guidance_was_chosen(scene):
+    _, bridge, stage = scene
+    says = replace(DIGITS, ref=ModelRef("says", "1" * 64), usual_guidance=1.5)
+    stage.controls.guidance.set_value(0.7)
+    memento = stage.memento()
+    stage.recall(memento | {"own_guidance": False})
+    bridge.ready(says)
+    assert stage.controls.guidance.value() == 1.5
+    bridge.ready(DIGITS)
+    stage.recall(memento)
+    bridge.ready(says)
+    assert stage.controls.guidance.value() == 0.7
+
+
 def test_that_a_model_without_labels_has_no_label_and_no_guidance(scene):
     _, bridge, stage = scene
     bridge.ready(replace(DIGITS, labels=(), null_label=None))

@@ -79,6 +79,27 @@ def classes(tmp_path: Path) -> Path:
     return tmp_path / "classes"
 
 
+@pytest.mark.parametrize(
+    ("usual", "why"),
+    [
+        ("much", "must be an object"),
+        ({"guidance": "high"}, "guidance must be a number"),
+        ({"guidance": 1e6}, "between -1 and 100"),
+        ({"steps": 0}, "its schedule has 1000"),
+        ({"steps": 1001}, "its schedule has 1000"),
+    ],
+)
+def test_that_nonsense_about_how_a_model_is_sampled_is_refused_by_name(folder: Path, usual: Any, why: str) -> None:
+    change(folder / "diffuscope.json", usual=usual)
+    with pytest.raises(Refusal, match=why):
+        read_info(folder)
+
+
+def test_that_a_folder_may_say_nothing_of_how_its_model_is_usually_sampled(folder: Path) -> None:
+    assert "usual" not in json.loads((folder / "diffuscope.json").read_text())
+    assert (read_info(folder).usual_guidance, read_info(folder).usual_steps) == (None, None)
+
+
 def test_that_a_saved_model_opens_with_everything_it_was_saved_with(tmp_path: Path) -> None:
     network = network_of(**TINY, num_class_embeds=3)
     info = info_of(
@@ -92,6 +113,8 @@ def test_that_a_saved_model_opens_with_everything_it_was_saved_with(tmp_path: Pa
         description="Insects",
         licence="CC0",
         data_statistics=(0.5, 0.25),
+        usual_guidance=1.5,
+        usual_steps=40,
     )
     saved = save_model(tmp_path / "insects", network, info, provenance={"steps": 12})
     opened = open_model(tmp_path / "insects")

@@ -42,6 +42,8 @@ def base(folder: Path, labels: tuple[str, ...] = (), null: bool = False, channel
         labels=labels,
         null_label=len(labels) if null else None,
         sampler=SamplerSpec("ddpm", variance="large", clip="clamp"),
+        usual_guidance=2.0,
+        usual_steps=20,
     )
     save_model(folder / "base", network, info)
     return NetworkModel(open_model(folder / "base"))
@@ -144,6 +146,7 @@ def test_that_a_fine_tuning_keeps_what_the_model_is_and_names_it(tmp_path: Path)
     assert torch.equal(answer(first.network, 1), answer(model.network, 1))
     assert (first.info.schedule, first.info.prediction) == (model.info.schedule, "eps")
     assert first.info.sampler == model.info.sampler
+    assert (first.info.usual_guidance, first.info.usual_steps) == (None, None)  # what suits it is not known yet
     list(items)
     assert not torch.equal(answer(open_model(order.out).network, 1), answer(model.network, 1))
     assert run.request.base == model.info.ref
