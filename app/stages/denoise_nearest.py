@@ -16,7 +16,7 @@ from app.stages.train_nearest import NONE, OWN, NearestPage
 from app.state import AppState, Run
 from app.theme import GRID
 from app.widgets.title import Title
-from core.messages import ModelInfo
+from core.messages import ModelInfo, Nearest
 from core.training.events import Drawn
 from core.training.runs import RunSummary, list_runs
 
@@ -100,6 +100,16 @@ class SampleCheck(QObject):
             self.nearest.features.set_value(NONE)
         if self._shown is not None and self._shown[1].step == run.job:
             self.desk.read(self._shown[0], folder)
+
+    @property
+    def shown(self) -> tuple[Samples, Drawn] | None:
+        """Whose samples are looked at."""
+        return self._shown
+
+    def look_again(self, course: Samples, drawn: Drawn, known: Nearest | None) -> None:
+        """Samples that were looked at before, whether their run is still kept or not."""
+        self._shown = course, drawn
+        self.desk.show(course, drawn, known)
 
     def clear(self) -> None:
         """Show nothing, until another run is shown."""

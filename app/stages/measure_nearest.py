@@ -9,6 +9,7 @@ from PySide6.QtCore import QObject, Signal, Slot
 from PySide6.QtWidgets import QApplication, QWidget
 
 from app.stages.denoise_nearest import SampleCheck, training_of
+from app.stages.measure_compared import Comparison
 from app.stages.readiness import LIVE
 from app.state import AppState, Run
 from core.evaluation.nearest_plan import Trained, trained_as
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
 
 
 class Memorisation(QObject):
-    """Attributes: ``check``, which compares what was drawn; ``has_begun``, whether there is anything to look at.
+    """Attributes: ``check``, which compares what was drawn; ``records``, what was checked in this session, in the order
+    in which it was asked for; ``current``, the one looked at, None where there is nothing to look at.
 
     Signals: ``changed()``; ``refused(message, details)``; ``accepted()``.
     """
@@ -33,14 +35,15 @@ class Memorisation(QObject):
     def __init__(self, state: AppState, bridge: Bridge, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._state, self._bridge = state, bridge
-        self._job: int | None = None
-        """The run that draws."""
+        self._live: Comparison | None = None
+        """The one whose samples are drawn or compared."""
         self._folder: Path | None = None
-        self.has_begun = False
+        self.records: tuple[Comparison, ...] = ()
+        self.current: Comparison | None = None
         self.check = SampleCheck(state, bridge, self)
         self.check.refused.connect(self.refused)
         self.check.accepted.connect(self.accepted)
-        self.check.desk.changed.connect(self.changed)
+        self.check.desk.changed.connect(self._told)
         self.check.nearest.stop_wanted.connect(self._stop_drawing)
         bridge.message.connect(self._receive)
         QApplication.instance().lastWindowClosed.connect(self.check.leave)  # type: ignore[union-attr]
@@ -52,7 +55,7 @@ class Memorisation(QObject):
     @property
     def is_busy(self) -> bool:
         """Samples are drawn, or compared."""
-        return self._job is not None or self.check.desk.is_busy
+        return self._is_drawing or self.check.desk.is_busy
 
     @property
     def is_paused(self) -> bool:
@@ -64,23 +67,53 @@ class Memorisation(QObject):
         run = self._run()
         return self.check.desk.can_pause if run is None else run.state in LIVE
 
+    @property
+    def _is_drawing(self) -> bool:
+        return self._live is not None and self._live.state == "drawing"
+
+    def of(self, job: int) -> Comparison | None:
+        """The check whose samples this run drew."""
+        return next((record for record in self.records if record.job == job), None)
+
     def begin(self, request: SampleRequest, folder: Path) -> None:
         """Draw samples and compare them with the pictures in this folder."""
-        self._folder, self.has_begun = folder, True
-        self._job = self._bridge.submit(request)
-        self.check.clear()
-        self._say_drawing()
+        self._folder = folder
+        self._live = Comparison(self._bridge.submit(request), request, folder.name)
+        self.records = (*self.records, self._live)
+        self.look_at(self._live)
+
+    def look_at(self, record: Comparison | None) -> None:
+        """Show what was drawn and found, as far as it is known."""
+        self.current = record
+        if record is None or record.course is None or record.drawn is None:
+            self.check.clear()
+        else:
+            self.check.look_again(record.course, record.drawn, record.result)
+        if self._is_drawing:
+            self._say_drawing()
+
+    def look_at_last(self) -> None:
+        """What was looked at, else the last check."""
+        if self.current is None and self.records:
+            self.look_at(self.records[-1])
+
+    def forget(self, record: Comparison) -> None:
+        """Take one that has ended off the list."""
+        if record.state == "ended":
+            self.records = tuple(other for other in self.records if other is not record)
+            if record is self.current:
+                self.look_at(self.records[-1] if self.records else None)
 
     def stop(self) -> None:
-        if self._job is not None:
+        if self._is_drawing:
             self._stop_drawing()
         else:
             self.check.stop()
 
     @Slot()
     def _stop_drawing(self) -> None:
-        if self._job is not None:
-            self._bridge.cancel(self._job)
+        if self._live is not None and self._is_drawing:
+            self._bridge.cancel(self._live.job)
 
     def pause_or_resume(self) -> None:
         run = self._run()
@@ -90,35 +123,61 @@ class Memorisation(QObject):
             (self._bridge.resume if run.state == "paused" else self._bridge.pause)(run.job)
 
     def _run(self) -> Run | None:
-        return None if self._job is None else self._state.runs.get(self._job)
+        return self._state.runs.get(self._live.job) if self._live is not None and self._is_drawing else None
 
     @Slot(object)
     def _receive(self, message: object) -> None:
-        job = self._job
-        if job is None or getattr(message, "job", None) != job:
+        live = self._live
+        if live is None or live.state != "drawing" or getattr(message, "job", None) != live.job:
             return
         match message:
             case Preview(x_t=x_t, x0_hat=x0_hat):
-                self.check.nearest.show_samples(x_t if x0_hat is None else x0_hat, (), None)
+                if live is self.current:
+                    self.check.nearest.show_samples(x_t if x0_hat is None else x0_hat, (), None)
             case Progress():
                 self._say_drawing()
+                self.changed.emit()
             case RunEnded(reason=reason):
-                self._job = None
-                run = self._state.runs.get(job)
-                if reason == "finished" and run is not None and self._folder is not None:
-                    self.check.compare(run, self._folder)
-                else:
-                    self.has_begun = False
-                self.changed.emit()
+                self._drawn(live, is_whole=reason == "finished")
             case Failed():
-                self._job, self.has_begun = None, False
+                self._drawn(live, is_whole=False)
                 self.refused.emit(message.message, message.details)
-                self.changed.emit()
+
+    def _drawn(self, live: Comparison, *, is_whole: bool) -> None:
+        """Compare what was drawn; of what was not drawn to its end nothing is kept."""
+        run = self._state.runs.get(live.job)
+        self._live, live.state = None, "ended"
+        if is_whole and run is not None and self._folder is not None:
+            self.check.compare(run, self._folder)
+        shown = self.check.shown
+        if shown is None or shown[1].step != live.job:
+            self.forget(live)
+        else:
+            live.course, live.drawn = shown
+            self.current = live
+            if self.check.desk.is_busy:
+                self._live, live.state = live, "comparing"
+        self._told()
+
+    @Slot()
+    def _told(self) -> None:
+        """More is known of what is compared, or it has ended."""
+        desk = self.check.desk
+        for record in self.records:
+            if record.course is not None and record.drawn is not None:
+                record.result = desk.result(record.course, record.drawn) or record.result
+        live = self._live
+        if live is not None and live.state == "comparing":
+            live.progress = desk.progress
+            if not desk.is_busy:
+                self._live, live.state = None, "ended"
+        self.changed.emit()
 
     def _say_drawing(self) -> None:
-        run = self._run()
-        done = 0.0 if run is None else run.stored / run.steps
-        self.check.nearest.show_state(f"Drawing samples, {done:.0%}", can_start=False, is_busy=True)
+        run, live = self._run(), self._live
+        if live is not None:
+            live.progress = 0.0 if run is None else run.stored / run.steps
+            self.check.nearest.show_busy(f"Drawing samples, {live.progress:.0%}")
 
 
 def known_pictures(state: AppState, model: ModelRef) -> Path | None:

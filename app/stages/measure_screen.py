@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, cast
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
 from app.stages.measure_coarse import CoarseToFine
+from app.stages.measure_compared import entry_of
 from app.stages.measure_instruments import MeasureInstruments
 from app.stages.measure_kinds import PLOTLESS, KindName
 from app.stages.measure_nearest import Memorisation
@@ -113,6 +114,8 @@ class MeasureScreen(QObject):
 
     def look_at_last(self, kind: str) -> None:
         """The last measurement of a kind, or the pictures."""
+        if kind == "nearest":
+            self.nearest.look_at_last()
         self.look_at(next((r for r in reversed(self.measurements.records) if r.kind == kind), None))
 
     @Slot()
@@ -123,7 +126,7 @@ class MeasureScreen(QObject):
         self.page.view.show_kind(kind)
         if kind == "coarse":
             self.page.show_coarse(self.coarse.words, bool(self.coarse.jobs))
-        elif kind == "nearest" and self.nearest.has_begun:
+        elif kind == "nearest" and self.nearest.current is not None:
             self.page.show_nearest()
         elif self.record is None:
             self.page.show_data()
@@ -132,8 +135,11 @@ class MeasureScreen(QObject):
             self.show_record()
         self.show_idea()
         self.instruments.show_bottom(kind, together, self.points.at, dict(names_of(together, kind)))
-        entries = [entry(record, waits_for(record, status)) for record in reversed(self.measurements.records)]
-        self.instruments.list.set_entries(entries, None if self.record is None else self.record.job)
+        entries = [entry(record, waits_for(record, status)) for record in self.measurements.records]
+        entries += map(entry_of, self.nearest.records)
+        current = self.nearest.current if kind == "nearest" else self.record
+        newest_first = sorted(entries, key=lambda one: -one.job)
+        self.instruments.list.set_entries(newest_first, None if current is None else current.job)
         self.flushed.emit()
 
     def show_idea(self) -> None:
@@ -169,8 +175,12 @@ class MeasureScreen(QObject):
 
     @Slot(int)
     def _chosen(self, job: int) -> None:
-        record = self.measurements.of(job)
-        if record is not None:
+        record, compared = self.measurements.of(job), self.nearest.of(job)
+        if compared is not None:
+            self.page.controls.kind.set_value("nearest")
+            self.nearest.look_at(compared)
+            self.flush()
+        elif record is not None:
             if record.kind != self.kind:
                 self.page.controls.kind.set_value(record.kind)
             self.look_at(record)
@@ -186,8 +196,11 @@ class MeasureScreen(QObject):
 
     @Slot(int)
     def _forget(self, job: int) -> None:
-        record = self.measurements.of(job)
-        if record is not None and not record.is_live:
+        record, compared = self.measurements.of(job), self.nearest.of(job)
+        if compared is not None:
+            self.nearest.forget(compared)
+            self.flush()
+        elif record is not None and not record.is_live:
             if record is self.record:
                 self.record = None
             self.measurements.forget(record)
@@ -219,5 +232,7 @@ class MeasureScreen(QObject):
     def _nearest_changed(self) -> None:
         if self.kind == "nearest":
             self.flush()
-        else:
-            self.flushed.emit()
+            return
+        self.flushed.emit()
+        if not self._refresh.isActive():
+            self._refresh.start(REFRESH_MS)

@@ -31,7 +31,11 @@ class Check:
     state: str = "reading"
 
 
-def key_of(course: Course, drawn: Drawn) -> tuple[Path, int, str]:
+Key = tuple[Path, int, str]
+"""Of some samples: whose they are, drawn after which step with which weights."""
+
+
+def key_of(course: Course, drawn: Drawn) -> Key:
     return course.folder, drawn.step, drawn.weights
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal, Slot
 
-from app.stages.nearest_check import Check, about, doing, key_of
+from app.stages.nearest_check import Check, Key, about, doing, key_of
 from app.stages.train_course import Course
 from app.stages.train_loader import FolderLoader
 from app.stages.train_nearest import NONE, OWN, NearestPage
@@ -62,7 +62,7 @@ class NearestDesk(QObject):
         self._check: Check | None = None
         self._apart: dict[Path, Path] = {}
         """Held-out pictures by training."""
-        self._known: dict[tuple[Path, int, str], Nearest] = {}
+        self._known: dict[Key, Nearest] = {}
         self._loader = FolderLoader(bridge, self)
         self._loader.opened.connect(self._opened)
         self._loader.failed.connect(self._failed)
@@ -93,9 +93,20 @@ class NearestDesk(QObject):
         if check is not None and check.job is not None and self.can_pause:
             (self._bridge.resume if self.is_paused else self._bridge.pause)(check.job)
 
-    def show(self, course: Course | None, drawn: Drawn | None) -> None:
-        """The samples of a training that are looked at."""
+    @property
+    def progress(self) -> float:
+        """Of the check under way, 0..1."""
+        return 0.0 if self._check is None else self._check.progress
+
+    def result(self, course: Course, drawn: Drawn) -> Nearest | None:
+        """What is known of these samples."""
+        return self._known.get(key_of(course, drawn))
+
+    def show(self, course: Course | None, drawn: Drawn | None, known: Nearest | None = None) -> None:
+        """The samples of a training that are looked at, and what somebody else has kept of them."""
         is_other = course is not self._course
+        if course is not None and drawn is not None and known is not None:
+            self._know(key_of(course, drawn), known)
         self._course, self._drawn = course, drawn
         if is_other:
             self._list_networks()
@@ -202,15 +213,14 @@ class NearestDesk(QObject):
                 self._paint()
             case Measured(job=job, result=Nearest() as result) if job == check.job:
                 check.progress = message.done / max(1, message.total)
-                self._know(check, result)
+                self._know(key_of(check.course, check.drawn), result)
                 self._paint()
             case RunEnded(job=job) if job == check.job:
                 self._end()
             case Failed(job=int(job)) if job == check.job:
                 self._failed(message.message, message.details)
 
-    def _know(self, check: Check, result: Nearest) -> None:
-        key = key_of(check.course, check.drawn)
+    def _know(self, key: Key, result: Nearest) -> None:
         others = {name: known for name, known in self._known.items() if name != key}
         self._known = dict(list(others.items())[-KEPT + 1 :]) | {key: result}
 

@@ -180,6 +180,10 @@ class NearestPage(QWidget):
         self.features.setEnabled(not is_busy)
         self.held_out.setEnabled(not is_busy)
 
+    def show_busy(self, words: str) -> None:
+        """What is being done elsewhere: nothing can be begun here, what is shown stays."""
+        self.show_state(words, self.about.text(), can_start=False, is_busy=True)
+
     @Slot(object)
     def enlarge(self, cell: Cell) -> None:
         """Show a neighbour beside its sample, with their difference; of a sample its nearest by pixels."""

@@ -18,13 +18,13 @@ EMPTY = "Results of this session are kept here, to be drawn over each other."
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One measurement in two lines; ``shown`` is its check mark."""
+    """One measurement in two lines; ``shown`` is its check mark, None where it has no curve to be drawn."""
 
     job: int
     title: str
     words: str
     about: str
-    shown: bool
+    shown: bool | None
 
 
 class MeasureList(QListWidget):
@@ -64,7 +64,8 @@ class MeasureList(QListWidget):
                 item = self.item(row)
                 item.setText(f"{entry.title}\n{entry.words}")
                 item.setToolTip(entry.about)
-                item.setCheckState(Qt.CheckState.Checked if entry.shown else Qt.CheckState.Unchecked)
+                mark = Qt.CheckState.Checked if entry.shown else Qt.CheckState.Unchecked
+                item.setData(Qt.ItemDataRole.CheckStateRole, None if entry.shown is None else mark)
             if not entries:
                 self.clear()
                 empty = QListWidgetItem(EMPTY)
@@ -102,5 +103,5 @@ class MeasureList(QListWidget):
         job = item.data(JOB)
         known = next((entry for entry in self.entries if entry.job == job), None)
         shown = item.checkState() == Qt.CheckState.Checked
-        if known is not None and shown != known.shown:
+        if known is not None and known.shown is not None and shown != known.shown:
             self.shown_changed.emit(job, shown)

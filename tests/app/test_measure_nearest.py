@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+from PySide6.QtCore import Qt
 
 from app.stages.measure import MeasureStage
 from app.state import AppState
@@ -159,3 +160,63 @@ def test_that_nothing_stands_below_the_page_before_there_is_a_result(scene) -> N
     for kind in ("likelihood", "distance"):
         scene.stage.controls.kind.set_value(kind)
         assert scene.stage.instruments.bottom.isHidden()
+
+
+def entries(scene):
+    return scene.stage.instruments.list.entries
+
+
+def test_that_checks_stand_in_the_list_and_can_be_looked_at_again(scene) -> None:
+    scene.drawn()
+    first = scene.stage.shown.nearest.current
+    assert "comparing" in entries(scene)[0].words
+    scene.compared()
+    assert entries(scene)[0].words == "4 of 16 may be copies"
+    assert entries(scene)[0].shown is None  # there is no curve to be drawn
+    scene.stage.controls.seed.set_seed(8)
+    second = scene.start()
+    scene.bridge.begin(second)
+    scene.bridge.advance(second, 2)
+    scene.stage.flush()
+    assert [entry.words for entry in entries(scene)] == ["drawing, 50%", "4 of 16 may be copies"]
+    scene.stage.controls.kind.set_value("likelihood")
+    scene.stage.instruments.list.setCurrentRow(1)
+    assert scene.stage.kind == "nearest"
+    assert scene.stage.shown.nearest.current is first
+    assert "4 of 16 samples are closer" in scene.page.verdicts["pixels"].text()
+    assert "50%" in scene.page.words.toolTip()  # the other is still being drawn
+    assert not scene.page.start.isVisible()
+    scene.bridge.end(second, "stopped")
+    assert [entry.job for entry in entries(scene)] == [first.job]  # half a drawing cannot be compared
+    assert "4 of 16 samples are closer" in scene.page.verdicts["pixels"].text()
+
+
+def test_that_a_result_can_be_looked_at_when_many_others_were_found_since(scene, monkeypatch) -> None:
+    monkeypatch.setattr("app.stages.nearest_desk.KEPT", 1)
+    for _ in range(2):
+        scene.drawn()
+        scene.compared()
+    scene.stage.instruments.list.setCurrentRow(1)
+    assert "4 of 16 samples are closer" in scene.page.verdicts["pixels"].text()
+
+
+def test_that_delete_takes_a_check_off_the_list_once_it_has_ended(scene, qtbot) -> None:
+    listed = scene.stage.instruments.list
+    job = scene.start()
+    qtbot.keyClick(listed, Qt.Key.Key_Delete)
+    assert len(entries(scene)) == 1
+    scene.bridge.run_to_end(job)
+    scene.bridge.say(ModelKnown(DIGITS, str(scene.model)))
+    scene.compared()
+    qtbot.keyClick(listed, Qt.Key.Key_Delete)
+    assert entries(scene) == ()
+    assert scene.stage.page.data.isVisible()
+
+
+def test_that_samples_stay_where_their_comparison_was_stopped(scene) -> None:
+    scene.drawn()
+    scene.stage.stop()
+    scene.bridge.say(RunEnded(len(scene.bridge.submitted), "stopped", 0, 0.0))
+    assert entries(scene)[0].words == "not compared"
+    assert scene.page.isVisible()
+    assert scene.page.start.isEnabled()
