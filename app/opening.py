@@ -11,7 +11,17 @@ from PySide6.QtWidgets import QFileDialog, QMenu
 from app.incoming import WEIGHT_ENDINGS
 from app.log import logger
 from core.checkpoints.description import Answers, Description, ExportForm
-from core.messages import EngineState, Failed, ModelAsks, ModelExported, ModelLoading, ModelOpened, Status
+from core.messages import (
+    EngineState,
+    Failed,
+    ModelAsks,
+    ModelExported,
+    ModelLoading,
+    ModelOpened,
+    ModelSaving,
+    Status,
+)
+from core.requests import ModelRef
 from resources import models
 
 if TYPE_CHECKING:
@@ -32,7 +42,8 @@ class Opening(QObject):
     def __init__(self, window: MainWindow) -> None:
         super().__init__(window)
         self._window = window
-        self._wanted = ""
+        self._wanted, self._copying = "", ""
+        self._is_left = False
         self.dialog: CheckpointDialog | None = None
         self.descriptions: dict[str, Description] = {}
         chooser = window.sources.models
@@ -72,7 +83,8 @@ class Opening(QObject):
 
     @Slot()
     def cancel(self) -> None:
-        """Leave what is being opened."""
+        """Leave what is being opened or saved."""
+        self._is_left = True
         self._window.bridge.cancel_opening()
         self._give_up()
 
@@ -118,7 +130,7 @@ class Opening(QObject):
             self._window.status_line.set_hint("There is no model that more is known of.")
             return
         path = self._window.state.folders.get(model.ref.sha256, "")
-        asks = Path(path).is_file()  # a folder says all itself
+        asks = Path(path).is_file() or bool(known.options)  # a folder says all itself, but may hold two models
         dialog = self._show(CheckpointDialog(known, opened=True, changeable=asks, parent=self._window))
         dialog.change_wanted.connect(lambda: self._window.bridge.ask_again(path))
 
@@ -176,8 +188,12 @@ class Opening(QObject):
         if model is not None:
             words = "Export the model for diffusers" if form == "diffusers" else "Save a safe copy of the model"
             dialog = self._new_folder(words, model.ref.name)
-            dialog.fileSelected.connect(lambda folder: self._window.bridge.export_model(model.ref, folder, form))
+            dialog.fileSelected.connect(lambda folder: self._export(model.ref, folder, form))
             open_dialog(dialog)
+
+    def _export(self, ref: ModelRef, folder: str, form: ExportForm) -> None:
+        self._is_left = False
+        self._window.bridge.export_model(ref, folder, form)
 
     def _choose_copy(self, path: str, answers: Answers) -> None:
         dialog = self._new_folder("Save a safe copy", Path(path).stem)
@@ -185,7 +201,7 @@ class Opening(QObject):
         open_dialog(dialog)
 
     def _save_copy(self, path: str, answers: Answers, folder: str) -> None:
-        self._wanted = path
+        self._wanted, self._copying, self._is_left = path, folder, False
         self._window.bridge.save_copy(path, answers, folder)
 
     def _new_folder(self, title: str, name: str) -> QFileDialog:
@@ -203,7 +219,9 @@ class Opening(QObject):
         match message:
             case ModelLoading(name=name, done=done, total=total) if done < total and self._is_awaited(message):
                 loading.tell(name, done, total)
-            case ModelLoading() | Failed(job=None):
+            case ModelSaving(name=name, done=done, total=total) if done < total and not self._is_left:
+                loading.tell(name, done, total, saving=True)
+            case ModelLoading() | ModelSaving() | Failed(job=None):
                 loading.hide()
             case ModelAsks():
                 self._ask(message)
@@ -212,6 +230,9 @@ class Opening(QObject):
                 self._opened(message)
             case ModelExported(name=name, folder=folder):
                 logger.info("model exported: %s", name)
+                loading.hide()
+                if folder == self._copying:
+                    self._wanted, self._copying = folder, ""
                 self._window.status_line.set_hint(f"{folder} holds the model “{name}”.")
 
     def _is_awaited(self, loading: ModelLoading) -> bool:
@@ -220,7 +241,7 @@ class Opening(QObject):
 
     @Slot(object)
     def _end_waiting(self, status: Status) -> None:
-        if status.state is not EngineState.LOADING:
+        if status.state not in (EngineState.LOADING, EngineState.SAVING):
             self._window.status_line.loading.hide()
 
     def _opened(self, message: ModelOpened) -> None:

@@ -40,9 +40,9 @@ APART: Mapping[Origin, str] = {
 class CheckpointDialog(QDialog):
     """What is known of a checkpoint, its questions filled with the best guesses, and what to do with it.
 
-    Attributes: ``questions``, the controls; ``open_button``; ``copy_button``; ``close_button``. Signals:
-    ``open_wanted(dict)`` and ``copy_wanted(dict)`` with the answers; ``change_wanted()``, to be asked again. Whatever
-    is pressed closes it.
+    Attributes: ``questions`` and ``options``, the controls; ``open_button``; ``copy_button``; ``change_button``;
+    ``close_button``. Signals: ``open_wanted(dict)`` and ``copy_wanted(dict)`` with the answers; ``change_wanted()``, to
+    be asked again. Whatever is pressed closes it.
     """
 
     open_wanted = Signal(dict)
@@ -64,15 +64,17 @@ class CheckpointDialog(QDialog):
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle(f"About {description.name}" if opened else f"Open {description.name}")
         self._is_open, self._description = opened, description
-        self._can_change = changeable and any(fact.origin in ("answered", "guessed") for fact in description.facts)
+        unsure = any(fact.origin in ("answered", "guessed") for fact in description.facts)
+        self._can_change = changeable and (unsure or bool(description.options))
         self.questions = Questions(() if opened else description.questions, said)
+        self.options = Questions(() if opened else description.options, said, usual=True)
         self.open_button = PrimaryButton(*_opening(description))
         self.copy_button = QPushButton("Save a safe copy…")
         self.copy_button.setToolTip(
             "Write it, with these answers, to a folder of its own that every program can open safely, and open that"
         )
         self.change_button = QPushButton("Change answers…")
-        self.change_button.setToolTip("Be asked again what the file does not say")
+        self.change_button.setToolTip("Be asked again what the file does not say, and what can be chosen")
         self.close_button = QPushButton("Close" if opened else "Cancel")
         self.close_button.setToolTip("Close this page (Esc)" if opened else "Leave it closed (Esc)")
         self._lay_out()
@@ -81,15 +83,19 @@ class CheckpointDialog(QDialog):
         self.change_button.clicked.connect(self._change)
         self.close_button.clicked.connect(self.reject)
 
+    def answers(self) -> dict[str, str]:
+        """What is chosen, by the keys of the questions."""
+        return self.questions.answers() | self.options.answers()
+
     @Slot()
     def _open(self) -> None:
         self.accept()
-        self.open_wanted.emit(self.questions.answers())
+        self.open_wanted.emit(self.answers())
 
     @Slot()
     def _copy(self) -> None:
         self.accept()
-        self.copy_wanted.emit(self.questions.answers())
+        self.copy_wanted.emit(self.answers())
 
     @Slot()
     def _change(self) -> None:
@@ -105,14 +111,19 @@ class CheckpointDialog(QDialog):
         if self.questions.asked:
             body.addWidget(label("The file does not say", "caption"))
             body.addWidget(self.questions)
-        known = [fact for fact in described.facts if fact.origin not in APART]
-        apart = {APART[origin]: [fact for fact in described.facts if fact.origin == origin] for origin in APART}
+        if self.options.asked:
+            body.addWidget(label("The file leaves the choice", "caption"))
+            body.addWidget(self.options)
+        chosen = {asked.question.key for asked in self.options.asked}
+        facts = [fact for fact in described.facts if fact.name not in chosen]
+        known = [fact for fact in facts if fact.origin not in APART]
+        apart = {APART[origin]: [fact for fact in facts if fact.origin == origin] for origin in APART}
         if self.questions.asked:
             apart[APART["guessed"]] = []  # they stand above
-        for caption, facts in ({"What is known": known} | apart).items():
-            if facts:
+        for caption, listed in ({"What is known": known} | apart).items():
+            if listed:
                 body.addWidget(label(caption, "caption"))
-                body.addWidget(_table(facts))
+                body.addWidget(_table(listed))
         for note in described.notes:
             body.addWidget(_wrapped(note, "quiet"))
         body.addStretch()

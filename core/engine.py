@@ -110,7 +110,8 @@ class Engine:
         self._order(lambda: self._opener.open_model(name_or_path, answers, token))
 
     def cancel_opening(self) -> None:
-        """Leave the model and the classifiers that are being opened; the model before stays."""
+        """Leave the models and the classifiers that are being opened or saved; the model before stays, and nothing of
+        what was half written."""
         self._opener.cancel()
 
     def ask_again(self, name_or_path: str) -> None:
@@ -118,12 +119,13 @@ class Engine:
         self._order(lambda: self._opener.ask_again(name_or_path))
 
     def export_model(self, ref: ModelRef, folder: str, form: ExportForm) -> None:
-        """Write an open model to a new folder; answered by ``ModelExported`` or ``Failed``."""
-        self._order(lambda: self._opener.export_model(ref, folder, form))
+        """Write an open model to a new folder; answered by ``ModelSaving`` ... ``ModelExported``, or ``Failed``."""
+        token = self._opener.begin_saving()
+        self._order(lambda: self._opener.export_model(ref, folder, form, token))
 
     def save_copy(self, path: str, answers: Answers, folder: str) -> None:
-        """Write a checkpoint to a new folder that opens without questions, and open that; answered by
-        ``ModelExported`` and as ``open_model``."""
+        """Write a checkpoint to a new folder that opens without questions, and open that; answered by ``ModelLoading``
+        ... ``ModelSaving`` ... ``ModelExported``, and as ``open_model``."""
         token = self._opener.begin()
         self._order(lambda: self._opener.save_copy(path, answers, folder, token))
 
@@ -224,6 +226,10 @@ class Engine:
         """A stored state of a run, or of one frame of a morph, as pictures, at once and from any thread; None where it
         is not kept."""
         return self.shelf.frame(job, step, frame)
+
+    def keeps(self, job: int) -> bool:
+        """Whether the states of a run are still kept: they make room for newer ones."""
+        return job in self.shelf
 
     def values(self, job: int, step: int, frame: int | None = None) -> Signed | None:
         """The same state unclamped, float32 (n, *event_shape)."""

@@ -41,6 +41,26 @@ def check_writable(path: Path, *suffixes: str) -> None:
         raise write_refusal(path, error) from error
 
 
+def check_room(path: Path, nbytes: int) -> None:
+    """Raise Refusal before the work is done where a new folder ``path`` with so many bytes in it could not be made."""
+    home = path.absolute().parent
+    try:
+        while not os.path.lexists(home):
+            home = home.parent
+        if not home.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(home))
+        free = shutil.disk_usage(home).free
+    except OSError as error:
+        raise write_refusal(path, error) from error
+    if not os.access(home, os.W_OK):
+        raise Refusal(f"Nothing can be written into {home}. Change its permissions, or name another folder.")
+    if nbytes > free:
+        raise Refusal(
+            f"The disk has {free / 1e6:,.0f} MB left, and {path.name} takes {nbytes / 1e6:,.0f} MB. "
+            "Make room, or name a folder on another disk."
+        )
+
+
 def write_file(path: Path, write: Callable[[BinaryIO], object]) -> None:
     """Write beside ``path``, then rename: an older file there stays whole until the new one is. Raises Refusal."""
     try:

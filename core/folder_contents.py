@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any, TypedDict, cast, get_args
 
 from core.checkpoints.description import Answers
+from core.checkpoints.which_weights import wanted_weights
 from core.errors import Refusal, shown
-from core.folder_weights import WEIGHTS, inside, weights_of
+from core.folder_weights import WEIGHTS, has_both_kinds, inside, weights_of
 from core.json_file import Fields, read_json
 from core.messages import ModelInfo
 from core.network_config import NetworkConfig, config_of, unknown_fields
@@ -25,20 +26,16 @@ __all__ = [
     "MAX_NAME",
     "OWN_FILE",
     "WEIGHTS",
-    "WEIGHTS_KEY",
     "FolderContents",
     "inside",
     "read_folder",
     "scheduler_of",
-    "wanted_weights",
     "weights_of",
 ]
 
 OWN_FILE = "diffuscope.json"
 MAX_NAME = 200
 MAX_GUIDANCE = 100
-WEIGHTS_KEY = "weights"
-"""Of the answer that says which weights are wanted."""
 
 _MIDDLE_NORM = "mid_block.attentions.0.group_norm.weight"
 _OLD_FIELDS = {
@@ -71,7 +68,8 @@ class UsualSettings(TypedDict):
 @dataclass(frozen=True, slots=True)
 class FolderContents:
     """A folder that has been looked through, its weights not yet read. ``has_scheduler`` says whether it has a
-    scheduler's configuration, or that was assumed; ``weights_answered`` whether a person chose among its weights."""
+    scheduler's configuration, or that was assumed; ``has_both`` whether it has raw and averaged weights, of which
+    ``wanted`` ("ema", "raw", or "" where nobody said) are taken."""
 
     folder: Path
     config: NetworkConfig
@@ -79,7 +77,8 @@ class FolderContents:
     info: ModelInfo
     notes: tuple[str, ...]
     has_scheduler: bool = True
-    weights_answered: bool = False
+    has_both: bool = False
+    wanted: str = ""
 
     @property
     def files(self) -> tuple[str, ...]:
@@ -104,21 +103,14 @@ def read_folder(folder: Path, answers: Answers | None = None, check: Callable[[]
     unknown = [name for name in unknown_fields(config, data) if home.name != "unet_ema" or name not in _EMA_FIELDS]
     if unknown:
         notes.append("Fields without a meaning for the network: " + ", ".join(unknown) + ".")
-    weights = weights_of(folder, home, notes, {"ema": "ema", "raw": "non_ema"}.get(wanted, ""))
+    weights = weights_of(folder, home, notes, wanted)
     if isinstance(config, UNetConfig):
         config = _of_its_age(config, weights, notes)
     says = scheduler_of(folder, notes)
     info = _info(folder, config, says, weights, notes, check)
     has_scheduler = _scheduler_file(folder) is not None
-    return FolderContents(folder, config, weights, info, (*notes, *says.notes), has_scheduler, bool(wanted))
-
-
-def wanted_weights(answers: Answers) -> str:
-    """Which weights are wanted where there are raw and averaged ones: "ema", "raw" or "". Raises Refusal."""
-    wanted = answers.get(WEIGHTS_KEY, "")
-    if wanted not in ("", "ema", "raw"):
-        raise Refusal(f"“{WEIGHTS_KEY}” can be ema or raw, not “{shown(wanted)}”.")
-    return wanted
+    has_both = has_both_kinds(folder, home)
+    return FolderContents(folder, config, weights, info, (*notes, *says.notes), has_scheduler, has_both, wanted)
 
 
 def _home(folder: Path, wanted: str, notes: list[str]) -> Path:

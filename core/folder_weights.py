@@ -22,8 +22,10 @@ _OLD_STARTS = {
     "downsample_blocks.": "down_blocks.",
     "upsample_blocks.": "up_blocks.",
 }
+_ENDINGS = ("safetensors", "bin")
 _VARIANTS = {
     "ema": "The averaged weights are opened ({}).",
+    "": "",
     "non_ema": "The averaged weights are missing; the raw ones are opened ({}).",
     "fp16": "Only weights in half precision are there ({}); they are computed with in full.",
 }
@@ -49,25 +51,43 @@ def inside(folder: Path, name: str) -> Path | None:
 def weights_of(folder: Path, home: Path, notes: list[str], wanted: str = "") -> tuple[WeightsFile, ...]:
     """The weights in ``home``, which is ``folder`` or in it; tensors have their present names.
 
-    The plain file is taken, or the ``wanted`` variant ("ema", "non_ema", "fp16"), else another that is there;
-    safetensors before pickles, which are read as data. ``notes`` are told of what is not the plain file.
+    Averages are taken, else the plain file or another that is there; where "raw" is ``wanted``, those that are not
+    averaged. Safetensors go before pickles, which are read as data. ``notes`` are told of what is not the plain file.
     """
     within = home.relative_to(folder)
-    variants = sorted(("", *_VARIANTS), key=lambda variant: variant != wanted)
-    for variant in variants:
-        for ending in ("safetensors", "bin"):
-            name = f"{WEIGHTS}{variant and '.'}{variant}.{ending}"
+    for variant in ("non_ema", "", "ema", "fp16") if wanted == "raw" else _VARIANTS:
+        for ending in _ENDINGS:
+            name = _file_name(variant, ending)
             found = _whole(folder, within, name) or _shards(folder, within, f"{name}.index.json")
             if found:
-                if variant:
+                if variant and not (wanted == "raw" and variant == "non_ema"):
                     notes.append(_VARIANTS[variant].format(name))
-                elif inside(folder, str(within / f"{WEIGHTS}.ema.{ending}")) is not None:
-                    notes.append(f"Averaged weights lie beside those that are opened ({WEIGHTS}.ema.{ending}).")
                 return tuple(map(_renamed, found))
     raise Refusal(
         f"The weights are missing: there is no {within / WEIGHTS}.safetensors in “{folder.resolve().name}”.",
         str(folder),
     )
+
+
+def has_both_kinds(folder: Path, home: Path) -> bool:
+    """Whether raw and averaged weights of the network in ``home`` are there: in the two folders that a training of
+    diffusers leaves, or as two files. A plain one is the average where it lies beside raw ones, and raw otherwise."""
+    within = home.relative_to(folder)
+    if home.name in ("unet", "unet_ema") and home != folder:
+        other = "unet" if home.name == "unet_ema" else "unet_ema"
+        if inside(folder, str(within.parent / other / "config.json")) is not None:
+            return True
+    there = {variant for variant in ("", "ema", "non_ema") if _is_there(folder, within, variant)}
+    return len(there) > 1
+
+
+def _is_there(folder: Path, within: Path, variant: str) -> bool:
+    names = [_file_name(variant, ending) for ending in _ENDINGS]
+    return any(inside(folder, str(within / f"{name}{index}")) for name in names for index in ("", ".index.json"))
+
+
+def _file_name(variant: str, ending: str) -> str:
+    return f"{WEIGHTS}{variant and '.'}{variant}.{ending}"
 
 
 def present_name(name: str) -> str:

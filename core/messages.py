@@ -63,6 +63,7 @@ __all__ = [
     "ModelKnown",
     "ModelLoading",
     "ModelOpened",
+    "ModelSaving",
     "Nearest",
     "Neighbours",
     "Picture",
@@ -95,6 +96,7 @@ class EngineState(Enum):
     STARTING = "starting"
     IDLE = "idle"
     LOADING = "loading"
+    SAVING = "saving"
     SAMPLING = "sampling"
     MEASURING = "measuring"
     TRAINING = "training"
@@ -187,6 +189,16 @@ class ModelLoading:
     done: int
     total: int
     kind: Kind = "model"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSaving:
+    """A model is being written to a new ``folder``: ``done`` of ``total`` bytes of its weights are."""
+
+    name: str
+    folder: str
+    done: int
+    total: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -366,6 +378,7 @@ Message = (
     | ModelOpened
     | ModelKnown
     | ModelLoading
+    | ModelSaving
     | ModelAsks
     | ModelExported
     | ClassifierOpened

@@ -136,6 +136,8 @@ def save_model(
     provenance: Mapping[str, Any] | None = None,
     half: bool = False,
     name: str = "",
+    on_progress: OnProgress = unheard,
+    check: Callable[[], None] = never,
 ) -> ModelInfo:
     """Write a folder, which diffusers opens too where it has such a network; other files in it stay. Returns ``info``
     as the folder now says it.
@@ -143,7 +145,9 @@ def save_model(
     The size comes from ``info.event_shape``, which is (channels, height, width). ``half`` stores the weights as
     float16, half as large; ``name`` is what the model is called where that is not its folder's name. A file is replaced
     as a whole or not at all; a new folder appears when it is complete.
-    ``provenance`` is any JSON object: data, recipe, measured quality. Raises Refusal where it cannot be written.
+    ``provenance`` is any JSON object: data, recipe, measured quality. ``on_progress`` is told the bytes of weights that
+    are written, ``check`` is called meanwhile and may raise: nothing is left then. Raises Refusal where it cannot be
+    written.
     """
     import torch
 
@@ -166,7 +170,7 @@ def save_model(
         write_json(staging / "model_index.json", _index_json(scheduler["_class_name"], class_name(config)))
         write_json(staging / OWN_FILE, _own_json(info, provenance, name))
         with (staging / "unet" / f"{WEIGHTS}.safetensors").open("wb") as file:
-            write_safetensors(file, network.state_dict(), {"format": "pt"}, dtype)
+            write_safetensors(file, network.state_dict(), {"format": "pt"}, dtype, on_progress, check)
     return read_info(folder)
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 from core.checkpoints.answers import AnswerBook
 from core.checkpoints.description import Answers, Description, ExportForm, Kind
 from core.errors import Refusal
+from core.failures import failure
 from core.messages import (
     ClassifierOpened,
     EngineState,
@@ -22,6 +23,7 @@ from core.messages import (
     ModelKnown,
     ModelLoading,
     ModelOpened,
+    ModelSaving,
 )
 from core.requests import ModelRef
 from core.token import Token
@@ -63,6 +65,7 @@ class Opener:
         self._sources: dict[str, Source] = {}
         self._token = Token()
         self._beside = Token()
+        self._saving = Token()
 
     def begin(self) -> Token:
         """A model is wanted: what is being opened, or waits for it, is not wanted any more."""
@@ -74,11 +77,15 @@ class Opener:
         """A classifier is wanted, beside the model and the other classifiers."""
         return self._beside
 
+    def begin_saving(self) -> Token:
+        """A model is to be written."""
+        return self._saving
+
     def cancel(self) -> None:
-        """Stop what is being opened, within the time that a piece of a file takes to be read."""
-        self._token.cancel()
-        self._beside.cancel()
-        self._beside = Token()
+        """Stop what is being opened or saved, within the time that a piece of a file takes."""
+        for token in (self._token, self._beside, self._saving):
+            token.cancel()
+        self._beside, self._saving = Token(), Token()
 
     def open_model(self, name_or_path: str, answers: Answers | None, token: Token) -> None:
         """Open it, or ask what its file does not say; ``answers`` are remembered, {} takes the best guesses."""
@@ -96,9 +103,9 @@ class Opener:
                 self._shop.post(ModelAsks(str(path), self._with_damage(description), tuple(said.items())))
                 return
             opened = self._load(path, said, token)
-            if answers:
-                self._book.remember(path, answers)
+            unwritten = self._remember(path, answers)
             self.add(NetworkModel(opened), Source(path, description, said))
+            self._say(unwritten)
 
     def know_model(self, name_or_path: str) -> None:
         """Open it beside the one that is worked with; what nobody has answered is guessed."""
@@ -118,7 +125,7 @@ class Opener:
 
         path = find_model(name_or_path)
         description, said = describe(path, {}), self._book.of(path) or {}
-        if not description.questions:
+        if not description.questions and not description.options:
             raise Refusal(f"“{description.name}” says all itself: there is nothing to answer.")
         self._shop.post(ModelAsks(str(path), self._with_damage(description), tuple(said.items())))
 
@@ -138,10 +145,10 @@ class Opener:
             progress = self._progress(Path(name_or_path).name, "classifier")
             check = partial(self._shop.breathe, token)
             opened = open_recogniser(name_or_path, self._shop.device, said or {}, progress, check)
-            if answers:
-                self._book.remember(Path(name_or_path), answers)
+            unwritten = self._remember(Path(name_or_path), answers)
             self._shop.library.add_recogniser(opened.recogniser)
             self._shop.post(ClassifierOpened(opened.recogniser.info, str(opened.folder)))
+            self._say(unwritten)
 
     def open_either(self, folder: Path) -> None:
         """Open a folder of the program's own making, whichever it holds."""
@@ -161,31 +168,37 @@ class Opener:
         self._sources[model.info.ref.sha256] = source
         self._shop.post(ModelOpened(model.info, str(source.path), source.description))
 
-    def export_model(self, ref: ModelRef, folder: str, form: ExportForm) -> None:
-        """Write an open model to a new folder."""
+    def export_model(self, ref: ModelRef, folder: str, form: ExportForm, token: Token) -> None:
+        """Write an open model to a new folder; where that is left, nothing of it stays."""
         from core.checkpoints.export import export
         from core.library import NetworkModel
 
         model = self._shop.library.model(ref)
         if not isinstance(model, NetworkModel):
             raise Refusal(f"“{ref.name}” has no network that could be written.")
-        with self._shop.busy(EngineState.LOADING):
-            export(model, Path(folder), form, self._sources.get(ref.sha256))
+        with self._shop.busy(EngineState.SAVING):
+            self._shop.breathe(token)
+            progress, check = self._saved(ref.name, folder), partial(self._shop.breathe, token)
+            source = self._sources.get(ref.sha256)
+            export(model, Path(folder), form, source, on_progress=progress, check=check)
             self._shop.post(ModelExported(ref.name, folder))
 
     def save_copy(self, path: str, answers: Answers, folder: str, token: Token) -> None:
         """Write a checkpoint with these answers, which are remembered, to a new folder, and open that."""
-        from core.checkpoints.export import Source, save_copy
+        from core.checkpoints.export import Source, check_new, save_copy
         from core.checkpoints.opening import describe
 
-        with self._shop.busy(EngineState.LOADING):
+        with self._shop.busy(EngineState.SAVING):
             self._shop.breathe(token)
             source = Source(Path(path), describe(Path(path), answers), answers)
+            check_new(Path(folder), 4 * source.description.parameters)  # before all of it is read
             opened = self._load(source.path, answers, token)
-            save_copy(opened, Path(folder), source)
-            self._book.remember(source.path, answers)
-            self._shop.post(ModelExported(opened.info.ref.name, folder))
-            self.open_model(folder, None, token)
+            name, check = opened.info.ref.name, partial(self._shop.breathe, token)
+            save_copy(opened, Path(folder), source, on_progress=self._saved(name, folder), check=check)
+            unwritten = self._remember(source.path, answers)
+            self._shop.post(ModelExported(name, folder))
+            self._say(unwritten)
+        self.open_model(folder, None, token)
 
     def _look_at_classifier(self, path: Path) -> tuple[Answers, Description | None]:
         """What was said of it before, and what is known of it where that leaves questions. Files of other kinds are
@@ -214,7 +227,27 @@ class Opener:
         progress, check = self._progress(path.name, "model"), partial(self._shop.breathe, token)
         return open_model(path, self._shop.device, answers=said, on_progress=progress, check=check)
 
+    def _remember(self, path: Path, answers: Answers | None) -> Refusal | None:
+        """Keep what was said; the reason where that cannot be written, which is none to leave the model closed."""
+        try:
+            if answers:
+                self._book.remember(path, answers)
+        except Refusal as refusal:
+            return Refusal(f"Your answers are not remembered, and will be asked for again. {refusal}", refusal.details)
+        return None
+
+    def _say(self, unwritten: Refusal | None) -> None:
+        if unwritten is not None:
+            self._shop.post(failure(None, unwritten))
+
     def _progress(self, name: str, kind: Kind) -> Callable[[int, int], None]:
+        return self._now_and_then(lambda done, total: ModelLoading(name, done, total, kind))
+
+    def _saved(self, name: str, folder: str) -> Callable[[int, int], None]:
+        return self._now_and_then(lambda done, total: ModelSaving(name, folder, done, total))
+
+    def _now_and_then(self, message: Callable[[int, int], Message]) -> Callable[[int, int], None]:
+        """Says how far it is, but not more often than anybody can read."""
         last = 0.0
 
         def on_progress(done: int, total: int) -> None:
@@ -222,7 +255,7 @@ class Opener:
             now = time.perf_counter()
             if now - last >= REPORT_SECONDS or done == total:
                 last = now
-                self._shop.post(ModelLoading(name, done, total, kind))
+                self._shop.post(message(done, total))
 
         return on_progress
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Hashable
 
-from core.messages import Inspection, Measured, Message, ModelLoading, Preview, Progress, Status
+from core.messages import Inspection, Measured, Message, ModelLoading, ModelSaving, Preview, Progress, Status
 
 
 def _slot(message: Message) -> Hashable:
@@ -17,6 +17,8 @@ def _slot(message: Message) -> Hashable:
             return Status
         case ModelLoading():
             return ModelLoading
+        case ModelSaving():
+            return ModelSaving
         case Inspection(request=request):
             return Inspection, type(request)
     return None

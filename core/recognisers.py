@@ -61,7 +61,7 @@ def open_recogniser(
         if _is_of_a_family(file):
             opened = _opened(file, answers, on_progress, check)
             return OpenRecogniser(NetworkRecogniser(opened), file, opened.notes)
-        return OpenRecogniser(open_inception(file, device), file)
+        return OpenRecogniser(open_inception(file, device, on_progress, check), file)
     folder = find_classifier(name_or_path)
     opened = open_classifier(folder, on_progress, check)
     return OpenRecogniser(NetworkRecogniser(opened), folder, opened.notes)

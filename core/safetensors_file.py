@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, BinaryIO
+
+from core.weights_file import OnProgress, never, unheard
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
+_PIECE = 2**22
 KINDS = {
     "torch.float64": "F64",
     "torch.int64": "I64",
@@ -27,13 +30,24 @@ KINDS = {
 
 
 def write_safetensors(
-    stream: BinaryIO, tensors: Mapping[str, Tensor], metadata: Mapping[str, str], dtype: torch.dtype | None = None
+    stream: BinaryIO,
+    tensors: Mapping[str, Tensor],
+    metadata: Mapping[str, str],
+    dtype: torch.dtype | None = None,
+    on_progress: OnProgress = unheard,
+    check: Callable[[], None] = never,
 ) -> None:
-    """Write named tensors, as ``dtype`` where one is given, and texts beside them. Raises OSError."""
+    """Write named tensors, as ``dtype`` where one is given, and texts beside them. ``on_progress`` is told the bytes
+    written, ``check`` is called between pieces and may raise. Raises OSError."""
     names, header = header_of({name: (dtype or value.dtype, value.shape) for name, value in tensors.items()}, metadata)
     stream.write(header)
+    done, total = 0, sum(value.numel() * (dtype or value.dtype).itemsize for value in tensors.values())
     for name in names:
-        stream.write(bytes_of(tensors[name].detach().to(dtype=dtype)))
+        content = bytes_of(tensors[name].detach().to(dtype=dtype))
+        for start in range(0, len(content), _PIECE):
+            done += stream.write(content[start : start + _PIECE])
+            on_progress(done, total)
+            check()
 
 
 def header_of(

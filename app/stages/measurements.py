@@ -8,6 +8,7 @@ from PySide6.QtCore import QObject, Signal, Slot
 
 from app.stages.measure_kinds import KindName
 from app.stages.measure_record import Record
+from app.stages.readiness import AT_WORK
 from app.state import AppState
 from core.evaluation.weights import weights_of
 from core.measure_requests import QualityRequest
@@ -85,4 +86,4 @@ def waits_for(record: Record, status: Status) -> str:
         return ""
     if status.state is EngineState.SAMPLING and status.job is not None:
         return f"run {status.job}"
-    return "the model that is being opened" if status.state is EngineState.LOADING else ""
+    return AT_WORK.get(status.state, "")

@@ -14,7 +14,12 @@ if TYPE_CHECKING:
     from app.bridge import Bridge
 
 LIVE = ("running", "paused")
-WAITING_HINT = "The model is still loading: this starts when it is there. Esc takes it back."
+AT_WORK = {
+    EngineState.LOADING: "the model that is being opened",
+    EngineState.SAVING: "the model that is being saved",
+}
+"""What all jobs make way for."""
+WAITING_HINT = "The model is still being opened or saved: this starts right after. Esc takes it back."
 
 
 def live_run(state: AppState, jobs: Iterable[int | None], kind: type = object) -> Run | None:
@@ -49,9 +54,9 @@ class Readiness(QObject):
 
     @property
     def is_starting(self) -> bool:
-        """There is no model yet, but one is on its way."""
+        """The engine is about to be ready: a model is on its way in or out."""
         state = self._state.status.state
-        return state is EngineState.LOADING or (state is EngineState.STARTING and self._state.model is None)
+        return state in AT_WORK or (state is EngineState.STARTING and self._state.model is None)
 
     @property
     def waits(self) -> bool:

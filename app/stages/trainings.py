@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal, Slot
 
+from app.stages.readiness import AT_WORK
 from app.stages.train_aim import Aim
 from app.stages.train_course import Course, ordered
 from app.stages.train_folder import read_run_folder
@@ -140,4 +141,4 @@ def waits_for(course: Course, status: Status) -> str:
         return ""
     if status.state is EngineState.SAMPLING and status.job is not None:
         return f"run {status.job}"
-    return "the model that is being opened" if status.state is EngineState.LOADING else ""
+    return AT_WORK.get(status.state, "")

@@ -13,19 +13,24 @@ from app.widgets.labels import label
 from app.widgets.number_field import NumberField
 from core.checkpoints.description import Question
 
+_BEST = {"guess": "Guessed", "usual": "Usual"}
+
 
 class Asked(QWidget):
     """One question: its control, and below it whether the answer is a guess and why. It begins with what was ``said``
-    before, else with the best guess.
+    before, else with the best guess, which is no guess but the ``usual`` where that is known.
 
     Signals: ``changed()``.
     """
 
     changed = Signal()
 
-    def __init__(self, question: Question, said: str = "", parent: QWidget | None = None) -> None:
+    def __init__(
+        self, question: Question, said: str = "", *, usual: bool = False, parent: QWidget | None = None
+    ) -> None:
         super().__init__(parent)
         self.question = question
+        self._best_is = "usual" if usual else "guess"
         self._said = said if _fits(question, said) else ""
         self.control = _control(question, self._said or question.best)
         self._origin = label("", "caption")
@@ -65,22 +70,30 @@ class Asked(QWidget):
         if self.answer == self._said:
             words = "As you said before."
         elif self.answer == question.best:
-            words = f"Guessed: {question.why}"
+            words = f"{_BEST[self._best_is]}: {question.why}"
         else:
-            words = f"Your choice. The guess was {_words(question, question.best)}: {question.why}"
+            words = f"Your choice. The {self._best_is} was {_words(question, question.best)}: {question.why}"
         self._origin.setText(words)
 
 
 class Questions(QWidget):
-    """All that is asked, one below the other; ``said`` is what was answered before. Signals: ``changed()``."""
+    """All that is asked, one below the other; ``said`` is what was answered before, ``usual`` as for ``Asked``.
+
+    Signals: ``changed()``.
+    """
 
     changed = Signal()
 
     def __init__(
-        self, questions: Sequence[Question], said: Mapping[str, str] | None = None, parent: QWidget | None = None
+        self,
+        questions: Sequence[Question],
+        said: Mapping[str, str] | None = None,
+        *,
+        usual: bool = False,
+        parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
-        self.asked = tuple(Asked(question, (said or {}).get(question.key, "")) for question in questions)
+        self.asked = tuple(Asked(one, (said or {}).get(one.key, ""), usual=usual) for one in questions)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(GRID)

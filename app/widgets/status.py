@@ -16,6 +16,7 @@ WORDS = {
     EngineState.STARTING: "Starting",
     EngineState.IDLE: "Ready",
     EngineState.LOADING: "Opening model",
+    EngineState.SAVING: "Saving model",
     EngineState.SAMPLING: "Sampling",
     EngineState.MEASURING: "Measuring",
     EngineState.TRAINING: "Training",
@@ -23,6 +24,8 @@ WORDS = {
     EngineState.CANCELLING: "Stopping",
     EngineState.FAILED: "Failed",
 }
+_LEAVE_OPENING = "Leave what is being opened; the model of before stays open"
+_LEAVE_SAVING = "Leave what is being saved; nothing of it stays on the disk"
 VERBS = {SampleRequest: "Sampling", InvertRequest: "Inverting", MorphRequest: "Morphing"}
 
 
@@ -45,7 +48,7 @@ class Hint(QLabel):
 
 
 class Loading(QWidget):
-    """How far a model or a classifier is read, and ``cancel`` to leave it; hidden while none is."""
+    """How far a model or a classifier is read or written, and ``cancel`` to leave it; hidden while none is."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -56,8 +59,7 @@ class Loading(QWidget):
         self._read.setFont(font("caption", numbers=True))
         self.cancel = QToolButton()
         self.cancel.setText("Cancel")
-        self.cancel.setToolTip("Leave what is being opened; the model of before stays open")
-        self.cancel.setAccessibleName("Cancel opening")
+        self.cancel.setToolTip(_LEAVE_OPENING)
         self.cancel.setFixedHeight(2 * GRID + 2)  # the line stays as low as it is without
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
@@ -71,20 +73,23 @@ class Loading(QWidget):
         """What is said; "" while hidden."""
         return "" if self.isHidden() else self._read.text()
 
-    def tell(self, name: str, done: int, total: int) -> None:
-        """``done`` of ``total`` bytes of the file are read."""
+    def tell(self, name: str, done: int, total: int, *, saving: bool = False) -> None:
+        """``done`` of ``total`` bytes of the file are read, or where it is ``saving`` written."""
         self._bar.setRange(0, 1000)
         self._bar.setValue(1000 * done // max(1, total))
         self._read.setText(f"{done / 2**20:.0f} of {total / 2**20:.0f} MiB")
-        self.setToolTip(f"Opening {name}")
-        self.setAccessibleName(f"Opening {name}")
+        doing = f"Saving {name}" if saving else f"Opening {name}"
+        self.setToolTip(doing)
+        self.setAccessibleName(doing)
+        self.cancel.setToolTip(_LEAVE_SAVING if saving else _LEAVE_OPENING)
+        self.cancel.setAccessibleName("Cancel saving" if saving else "Cancel opening")
         self.show()
 
 
 class StatusLine(QStatusBar):
     """Fields of fixed width with figures of fixed width, so that nothing moves while numbers run.
 
-    Attributes: ``loading``. Signals: ``cancel_requested()``, to leave the model that is being opened.
+    Attributes: ``loading``. Signals: ``cancel_requested()``, to leave what is being opened or saved.
     """
 
     cancel_requested = Signal()

@@ -28,12 +28,14 @@ _PEEK = 2**22
 @dataclass(frozen=True, slots=True)
 class Container:
     """A file that has been looked through. ``loose`` is its state dict, chosen and unwrapped; ``averaged`` says whether
-    it is the average over a training (EMA), which is taken where there is one unless the raw weights are wanted."""
+    it is the average over a training (EMA), which is taken where there is one unless the raw weights are wanted;
+    ``has_both`` whether the other ones are there as well."""
 
     path: Path
     weights: WeightsFile
     loose: Loose
     averaged: bool = False
+    has_both: bool = False
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -59,11 +61,13 @@ def open_container(path: str | Path, wanted: str = "") -> Container:
     path, averaged = Path(path), wanted != "raw"
     kind = kind_of(path)
     if kind == "safetensors":
-        found = unwrap(dict(look_through(path).stored), path.name, averaged)
+        saved: object = dict(look_through(path).stored)
+        found = unwrap(saved, path.name, averaged)
         stored = {name: value for name, value in found.tensors.items() if isinstance(value, Stored)}
     else:
         pickled = read_zip(path) if kind == "zip" else read_legacy(path)
-        found = unwrap(pickled.value, path.name, averaged)
+        saved = pickled.value
+        found = unwrap(saved, path.name, averaged)
         if len(found.tensors) > MAX_TENSORS:
             raise Refusal(f"{path.name} holds {len(found.tensors)} tensors, more than any network has.")
         notes = {name: value for name, value in found.tensors.items() if isinstance(value, TensorNote)}
@@ -72,10 +76,11 @@ def open_container(path: str | Path, wanted: str = "") -> Container:
         raise Refusal(
             f"{path.name} holds {'no averaged' if averaged else 'averaged'} weights{'' if averaged else ' alone'}."
         )
-    return _container(path, stored, found)
+    has_both = unwrap(saved, path.name, not found.averaged).averaged != found.averaged
+    return _container(path, stored, found, has_both)
 
 
-def _container(path: Path, stored: dict[str, Stored], found: Unwrapped) -> Container:
+def _container(path: Path, stored: dict[str, Stored], found: Unwrapped, has_both: bool) -> Container:
     counters = [name for name, tensor in stored.items() if tensor.numel == 1 and tensor.dtype == "int64"]
     weights = WeightsFile(path, {name: tensor for name, tensor in stored.items() if name not in counters})
     if not weights.stored:
@@ -86,4 +91,4 @@ def _container(path: Path, stored: dict[str, Stored], found: Unwrapped) -> Conta
             raise ValueError(f"{name} is not small")
         return WeightsFile(path, {name: weights.stored[name]}).load()[name]
 
-    return Container(path, weights, Loose(weights.shapes, peek, path.name, found.extras), found.averaged)
+    return Container(path, weights, Loose(weights.shapes, peek, path.name, found.extras), found.averaged, has_both)

@@ -56,13 +56,15 @@ class Question:
 @dataclass(frozen=True, slots=True)
 class Description:
     """A checkpoint that can be opened. ``family`` is whose format it is ("OpenAI guided-diffusion"); ``kind`` what it
-    becomes here. ``questions`` are those whose answer would be a guess: without any, it opens by itself."""
+    becomes here. ``questions`` are those whose answer would be a guess: without any, it opens by itself. ``options``
+    can be chosen otherwise, but what is usual is known."""
 
     kind: Kind
     family: str
     name: str
     facts: tuple[Fact, ...] = ()
     questions: tuple[Question, ...] = ()
+    options: tuple[Question, ...] = ()
     notes: tuple[str, ...] = ()
     tensors: int = 0
     parameters: int = 0

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from core.checkpoints.description import Answers, Description, ExportForm
 from core.errors import Refusal
+from core.files import check_room, write_refusal
 from core.folder_contents import OWN_FILE
 from core.json_file import read_json
 from core.messages import ModelInfo
 from core.model_folder import save_model
 from core.requests import SamplerSpec
 from core.unet_config import UNetConfig, expressible
+from core.weights_file import OnProgress, never, unheard
 
 if TYPE_CHECKING:
     from core.network import Network
@@ -40,28 +43,60 @@ class Source:
 
 
 def export(
-    model: Exportable, folder: Path, form: ExportForm, source: Source | None = None, *, half: bool = False
+    model: Exportable,
+    folder: Path,
+    form: ExportForm,
+    source: Source | None = None,
+    *,
+    half: bool = False,
+    on_progress: OnProgress = unheard,
+    check: Callable[[], None] = never,
 ) -> ModelInfo:
     """Write ``model`` to the new folder ``folder``, and beside it what is known of its ``source``. ``half`` stores the
-    weights as float16. Returns what the folder then says. Raises Refusal where it cannot be written."""
+    weights as float16; ``on_progress`` and ``check`` are those of ``save_model``. Returns what the folder then says.
+    Raises Refusal where it cannot be written."""
     write = export_diffusers if form == "diffusers" else save_copy
-    return write(model, folder, source, half=half)
+    return write(model, folder, source, half=half, on_progress=on_progress, check=check)
 
 
-def export_diffusers(model: Exportable, folder: Path, source: Source | None = None, *, half: bool = False) -> ModelInfo:
+def export_diffusers(
+    model: Exportable,
+    folder: Path,
+    source: Source | None = None,
+    *,
+    half: bool = False,
+    on_progress: OnProgress = unheard,
+    check: Callable[[], None] = never,
+) -> ModelInfo:
     """Write a folder that diffusers' pipelines load and that gives the same samples there. Raises Refusal, with the
     reason, where diffusers has no words for the model."""
     why = diffusers_cannot(model)
     if why:
         raise Refusal(f"{why} Save a safe copy instead, which opens here.")
-    return save_copy(_in_its_words(model), folder, source, half=half)
+    return save_copy(_in_its_words(model), folder, source, half=half, on_progress=on_progress, check=check)
 
 
-def save_copy(model: Exportable, folder: Path, source: Source | None = None, *, half: bool = False) -> ModelInfo:
+def save_copy(
+    model: Exportable,
+    folder: Path,
+    source: Source | None = None,
+    *,
+    half: bool = False,
+    on_progress: OnProgress = unheard,
+    check: Callable[[], None] = never,
+) -> ModelInfo:
     """Write a folder of safetensors and JSON that opens here without questions. Raises Refusal."""
-    check_new(folder)
-    provenance = {} if source is None else _provenance(source)
-    return save_model(folder, model.network, model.info, provenance=provenance, half=half, name=model.info.ref.name)
+    check_new(folder, model.info.parameters * (2 if half else 4))
+    return save_model(
+        folder,
+        model.network,
+        model.info,
+        provenance={} if source is None else _provenance(source),
+        half=half,
+        name=model.info.ref.name,
+        on_progress=on_progress,
+        check=check,
+    )
 
 
 def diffusers_cannot(model: Exportable) -> str:
@@ -81,10 +116,15 @@ class _Said:
         self.info, self.network = info, network
 
 
-def check_new(folder: Path) -> None:
-    """Raise Refusal where something would be overwritten."""
-    if os.path.lexists(folder) and not (folder.is_dir() and not any(folder.iterdir())):
+def check_new(folder: Path, nbytes: int = 0) -> None:
+    """Raise Refusal where something would be overwritten, nothing may be written, or so many bytes have no room."""
+    try:
+        is_taken = os.path.lexists(folder) and not (folder.is_dir() and not any(folder.iterdir()))
+    except OSError as error:
+        raise write_refusal(folder, error) from error
+    if is_taken:
         raise Refusal(f"There is something at {folder} already. Name a new folder.")
+    check_room(folder, nbytes)
 
 
 def _in_its_words(model: Exportable) -> Exportable:

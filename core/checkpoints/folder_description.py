@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from core.checkpoints.description import Description, Fact, Origin
+from core.checkpoints.which_weights import WEIGHTS_KEY, options, taken
 from core.folder_contents import OWN_FILE, FolderContents
 from core.folder_weights import inside
 from core.json_file import read_json
@@ -29,18 +30,26 @@ def described(contents: FolderContents) -> Description:
     ]
     if info.labels:
         facts.append(Fact("classes", str(len(info.labels)), "file"))
-    facts.append(Fact("weights", ", ".join(contents.files), "answered" if contents.weights_answered else "file"))
+    facts.append(_weights(contents))
     facts += _of_the_original(contents)
     return Description(
         kind="model",
         family=f"{kind} folder",
         name=info.ref.name,
         facts=tuple(facts),
+        options=options(contents.has_both),
         notes=contents.notes,
         tensors=sum(len(file.stored) for file in contents.weights),
         parameters=info.parameters,
         nbytes=sum(file.nbytes for file in contents.weights),
     )
+
+
+def _weights(contents: FolderContents) -> Fact:
+    files = ", ".join(contents.files)
+    if not contents.has_both:
+        return Fact(WEIGHTS_KEY, files, "file")
+    return taken(contents.wanted != "raw", True, {WEIGHTS_KEY: contents.wanted} if contents.wanted else {}, files)
 
 
 def _of_the_original(contents: FolderContents) -> Iterator[Fact]:

@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.checkpoints.container import Container, open_container
-from core.checkpoints.description import Answers, Description, Fact, Origin
+from core.checkpoints.description import Answers, Description
 from core.checkpoints.family import Reading
 from core.checkpoints.folder_description import described
 from core.checkpoints.recognise import recognise
+from core.checkpoints.which_weights import WEIGHTS_KEY, options, taken, wanted_weights
 from core.dataspec import ImageSpec
 from core.errors import Refusal
-from core.folder_contents import MAX_NAME, WEIGHTS_KEY, FolderContents, read_folder, wanted_weights
+from core.folder_contents import MAX_NAME, FolderContents, read_folder
 from core.messages import ClassifierInfo, ModelInfo
 from core.model_folder import OpenModel
 from core.requests import ModelRef
@@ -58,7 +59,7 @@ def open_checkpoint(
     container, reading = _look(path, answers)
     network = reading.build()
     _try_out(network, container, reading)
-    sha256 = digest((path,), _identity(reading), check)
+    sha256 = digest((path,), _identity(container, reading), check)
     tensors = reading.convert(container.load(on_progress, check))
     network.load_state_dict(tensors, strict=True, assign=True)
     network.eval()
@@ -73,19 +74,16 @@ def _look(path: Path, answers: Answers) -> tuple[Container, Reading]:
     container = open_container(path, wanted_weights(answers))
     reading = recognise(container.loose).read(container.loose, answers)
     container.weights.check_kinds()
-    taken = Fact("weights", "averaged (EMA)" if container.averaged else "raw", _origin(answers))
+    weights = taken(container.averaged, container.has_both, answers)
     description = replace(
         reading.description,
-        facts=(*reading.description.facts, *([taken] if container.averaged or WEIGHTS_KEY in answers else [])),
+        facts=(*reading.description.facts, *([weights] if container.averaged or WEIGHTS_KEY in answers else [])),
+        options=options(container.has_both),
         notes=(*container.notes, *reading.description.notes, *reading.says.notes),
         tensors=len(container.loose.shapes),
         nbytes=container.nbytes,
     )
     return container, replace(reading, description=description)
-
-
-def _origin(answers: Answers) -> Origin:
-    return "answered" if WEIGHTS_KEY in answers else "assumed"
 
 
 def _try_out(network: nn.Module, container: Container, reading: Reading) -> None:
@@ -114,13 +112,13 @@ def _guesses(description: Description) -> tuple[str, ...]:
     return (f"Guessed, as the file does not say it: {'; '.join(guessed)}.",) if guessed else ()
 
 
-def _identity(reading: Reading) -> str:
-    """What the weights mean, as text, for the hash that names the model."""
-    says = reading.says
+def _identity(container: Container, reading: Reading) -> str:
+    """Which weights of the file are meant, and what they mean, as text, for the hash that names the model."""
+    says, other_half = reading.says, ["raw"] if container.has_both and not container.averaged else []
     if reading.description.kind == "classifier":
-        return json.dumps([reading.config.to_json(), asdict(says.schedule), True], sort_keys=True)
+        return json.dumps([reading.config.to_json(), asdict(says.schedule), True, *other_half], sort_keys=True)
     learned = [] if says.variance == "fixed" else [says.variance]
-    return json.dumps([reading.config.to_json(), says.prediction, *learned], sort_keys=True)
+    return json.dumps([reading.config.to_json(), says.prediction, *learned, *other_half], sort_keys=True)
 
 
 def _info(path: Path, sha256: str, reading: Reading) -> ModelInfo:

@@ -33,7 +33,8 @@ def answers_of(options: argparse.Namespace, path: Path) -> dict[str, str]:
         known = describe(path, said)
         used = sum(fact.origin == "answered" for fact in known.facts)
         if used < len(said):
-            keys = [question.key for question in describe(path, {}).questions]
+            asking = describe(path, {})
+            keys = [question.key for question in (*asking.questions, *asking.options)]
             asked = f"it asks for {', '.join(keys)}" if keys else "it asks for nothing"
             raise Refusal(f"{path.name} does not ask for all of {', '.join(said)}: {asked}.")
     return {**(AnswerBook().of(path) or {}), **said}

@@ -9,6 +9,7 @@ from core.checkpoints.opening import describe
 from core.cli.answering import answers_of
 from core.cli.output import Progress, report
 from core.model_folder import find_model, open_model
+from core.weights_file import OnProgress
 
 
 def convert(options: argparse.Namespace) -> int:
@@ -18,16 +19,16 @@ def convert(options: argparse.Namespace) -> int:
     described = describe(path, said)
     from core.checkpoints.export import Source, check_new, export
 
-    check_new(options.out)
+    check_new(options.out, described.parameters * (2 if options.half else 4))
     progress = Progress(options.progress)
-    opened = open_model(
-        path,
-        "cpu",
-        answers=said,
-        on_progress=lambda done, total: progress.step(done >> 20, total >> 20, unit="MiB"),
-    )
+
+    def on_progress(words: str) -> OnProgress:
+        return lambda done, total: progress.step(done >> 20, total >> 20, words, unit="MiB")
+
+    opened = open_model(path, "cpu", answers=said, on_progress=on_progress("read"))
     form: ExportForm = "diffusers" if options.diffusers else "copy"
-    info = export(opened, options.out, form, Source(path, described, said), half=options.half)
+    source = Source(path, described, said)
+    info = export(opened, options.out, form, source, half=options.half, on_progress=on_progress("written"))
     progress.close()
     for question in described.questions:
         progress.say(f"note: guessed {question.key}={question.best}: {question.why}")

@@ -69,6 +69,10 @@ def _lines(described: Description) -> Iterator[str]:
         yield "guessed, because the file does not say:"
         for question in described.questions:
             yield from _asked(question)
+    if described.options:
+        yield "a choice:"
+        for option in described.options:
+            yield from _asked(option)
     yield from (f"note: {note}" for note in described.notes)
 
 

@@ -23,7 +23,7 @@ from core.levels import Level
 from core.library import Check, never
 from core.messages import ClassifierInfo
 from core.requests import ModelRef, ScheduleSpec
-from core.weights_file import digest
+from core.weights_file import OnProgress, digest, unheard
 
 SIDE = 299
 EPSILON = 1e-3
@@ -43,11 +43,19 @@ class Inception:
     published = True
 
     def __init__(
-        self, info: ClassifierInfo, weights: Mapping[str, Tensor], resize: Resize, device: str = "cpu"
+        self,
+        info: ClassifierInfo,
+        weights: Mapping[str, Tensor],
+        resize: Resize,
+        device: str = "cpu",
+        check: Check = never,
     ) -> None:
         self.info = info
         self._resize, self._device = resize, device
-        self._folded = {name: _folded(layer, weights) for name, layer in CONVOLUTIONS.items()}
+        self._folded: dict[str, tuple[Tensor, Tensor]] = {}
+        for name, layer in CONVOLUTIONS.items():
+            check()
+            self._folded[name] = _folded(layer, weights)
         self._lent: dict[str, tuple[Tensor, Tensor]] = {}
 
     @torch.inference_mode()
@@ -128,19 +136,23 @@ class Inception:
         return x
 
 
-def open_inception(path: Path, device: str = "cpu") -> Inception:
+def open_inception(
+    path: Path, device: str = "cpu", on_progress: OnProgress = unheard, check: Check = never
+) -> Inception:
     """The network in a person's file; which program's resizing goes with it, the file's name says.
 
     ``pt_inception…`` is resized as pytorch-fid does it, everything else as torch-fidelity, whose figures are those of
-    the original program. Raises Refusal for a file that is not this network's: nothing in it is ever executed.
+    the original program. ``on_progress`` is told the bytes read, ``check`` is called often and may raise. Raises
+    Refusal for a file that is not this network's: nothing in it is ever executed.
     """
-    weights = {name: tensor.float() for name, tensor in _read(path).items()}
+    weights = {name: tensor.float() for name, tensor in _read(path, on_progress, check).items()}
     for name, tensor in weights.items():
+        check()
         if not bool(torch.isfinite(tensor).all()) or (name.endswith("running_var") and bool((tensor < 0).any())):
             raise Refusal(f"{path.name} holds values that are not numbers, or no variances: it is damaged.", name)
     resize: Resize = "pytorch-fid" if path.name.startswith("pt_inception") else "torch-fidelity"
     info = ClassifierInfo(
-        ModelRef(path.name, digest((path,), f"inception {resize}")),
+        ModelRef(path.name, digest((path,), f"inception {resize}", check)),
         (3, SIDE, SIDE),
         (),
         ScheduleSpec(),
@@ -149,10 +161,10 @@ def open_inception(path: Path, device: str = "cpu") -> Inception:
         parameters=sum(tensor.numel() for tensor in weights.values()),
         description=f"Inception v3 of the Fréchet distance, pictures resized as by {resize}",
     )
-    return Inception(info, weights, resize, device)
+    return Inception(info, weights, resize, device, check)
 
 
-def _read(path: Path) -> dict[str, Tensor]:
+def _read(path: Path, on_progress: OnProgress, check: Check) -> dict[str, Tensor]:
     """The network's tensors in the file, on the CPU; shapes are compared before anything large is made of them."""
     if not path.is_file():  # a pipe would be waited for
         raise Refusal(f"{path.name} cannot be read as weights: there is no such file.", str(path))
@@ -160,7 +172,7 @@ def _read(path: Path) -> dict[str, Tensor]:
         raise Refusal(f"{path.name} is far larger than the Inception network. Name another file.")
     container = open_container(path)
     _compare(path, container.loose.shapes)
-    return _counted_out(container.load())
+    return _counted_out(container.load(on_progress, check))
 
 
 def _compare(path: Path, found: Mapping[str, tuple[int, ...]]) -> None:

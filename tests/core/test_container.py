@@ -141,6 +141,7 @@ def test_that_the_weights_are_found_in_what_trainings_save(tmp_path: Path, name:
     value, averaged = WRAPPED[name]
     container = saved(tmp_path, value, zipped)
     assert_same(container.load(), AVERAGED if averaged else weights())
+    assert container.has_both == (name in BOTH_THERE)
     assert any("EMA" in note for note in container.notes) == averaged
 
 
@@ -151,6 +152,7 @@ BOTH_THERE = ("DDIM's training with averages", "model and ema", "both in one dic
 def test_that_raw_weights_are_read_where_they_are_wanted(tmp_path: Path, name: str) -> None:
     torch.save(WRAPPED[name][0], tmp_path / "model.pt")
     raw = open_container(tmp_path / "model.pt", "raw")
+    assert raw.has_both
     assert raw.notes == ()
     tensors = {name: tensor for name, tensor in raw.load().items() if name != "betas"}
     assert_same(tensors, weights())

@@ -162,20 +162,29 @@ def test_that_half_precision_is_opened_where_nothing_else_is_there_and_said(fold
     assert_exact(opened, {name: tensor.float() for name, tensor in halved.items()})
 
 
-@pytest.mark.parametrize("variant", ["ema", "non_ema"])
-def test_that_averaged_weights_beside_the_plain_ones_are_a_choice(folder: Path, variant: str) -> None:
+@pytest.mark.parametrize(("variant", "average"), [("ema", "other"), ("non_ema", "plain")])
+def test_that_raw_weights_beside_averaged_ones_are_a_choice_and_averages_the_usual(
+    folder: Path, variant: str, average: str
+) -> None:
+    assert describe(folder).options == ()
     save_file(raised(weights(folder)), folder / f"unet/{STEM}.{variant}.safetensors")
-    opened = open_model(folder)
-    assert_exact(opened)
-    assert any("Averaged weights lie beside" in note for note in opened.notes) == (variant == "ema")
-    wanted = {"ema": "ema", "non_ema": "raw"}[variant]
-    chosen = open_model(folder, answers={"weights": wanted})
-    said = {fact.name: fact.origin for fact in describe(folder, {"weights": wanted}).facts}
-    assert said["weights"] == "answered"
+    two = {"plain": drawn(KIND), "other": raised(drawn(KIND))}
+    opened, asked = open_model(folder), describe(folder)
+    assert_exact(opened, two.pop(average))
+    assert asked.questions == ()
+    assert [(option.key, option.best) for option in asked.options] == [("weights", "ema")]
+    usual = next(fact for fact in asked.facts if fact.name == "weights")
+    assert usual.origin == "assumed"
+    assert usual.value.startswith("averaged (EMA): unet/")
+    assert open_model(folder, answers={"weights": "ema"}).info == opened.info
+    raw = open_model(folder, answers={"weights": "raw"})
+    assert_exact(raw, *two.values())
+    assert raw.info.ref.sha256 != opened.info.ref.sha256
+    said = next(fact for fact in describe(folder, {"weights": "raw"}).facts if fact.name == "weights")
+    assert said.origin == "answered"
+    assert said.value.startswith("raw: unet/")
     with pytest.raises(Refusal, match="ema or raw"):
         open_model(folder, answers={"weights": "both"})
-    assert_exact(chosen, raised(drawn(KIND)))
-    assert chosen.info.ref.sha256 != opened.info.ref.sha256
 
 
 def test_that_a_training_s_averaged_folder_goes_before_the_raw_one(folder: Path) -> None:
@@ -185,6 +194,7 @@ def test_that_a_training_s_averaged_folder_goes_before_the_raw_one(folder: Path)
     opened = open_model(folder)
     assert_exact(opened, raised(drawn(KIND)))
     assert opened.notes == ("The averaged weights are opened (unet_ema), not the raw ones beside them.",)
+    assert [option.best for option in describe(folder).options] == ["ema"]
     assert_exact(open_model(folder, answers={"weights": "raw"}))
     for path in (folder / "unet_ema", folder / "unet_ema/config.json"):
         assert_exact(open_model(path), raised(drawn(KIND)))
