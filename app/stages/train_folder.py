@@ -11,6 +11,7 @@ from app.stages.train_aim import Aim
 from core.codec import field_from_json
 from core.errors import Refusal
 from core.json_file import Fields, read_json
+from core.training.comparison import read_settings
 from core.training.events import PathChanged
 from core.training.journal import Journal
 from core.training.kernel_path import KernelPath
@@ -32,6 +33,9 @@ class RunFolder:
 
 def read_run_folder(folder: Path) -> RunFolder:
     """What can be read; as usual where nothing can."""
+    request = None if (folder / FILE).is_file() else read_settings(folder)
+    if request is not None:  # its process was killed before it had written a model
+        return RunFolder(request.labels, Aim(**{name: getattr(request, name) for name in AIMS}))
     try:
         says = read_json(folder / FILE)
         classes = Fields(says, FILE).texts("labels")

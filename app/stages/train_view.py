@@ -207,7 +207,8 @@ def facts_of(course: Course) -> str:
     is_named_so = course.name.startswith(course.data_name)
     parts = (
         *(learned if aim != Aim() else ()),
-        f"{course.count:,} pictures" + ("" if is_named_so else f" of {course.data_name}"),
+        (f"{course.count:,} pictures" if course.count else "pictures")
+        + ("" if is_named_so else f" of {course.data_name}"),
         f"{len(course.classes)} classes" if course.classes else "",
         f"{course.size} × {course.size}" if course.size else "",
         f"{millions(course.parameters)} parameters" if course.parameters else "",

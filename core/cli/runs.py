@@ -99,7 +99,8 @@ def _list(options: argparse.Namespace) -> None:
 def _line(run: RunSummary, state: str) -> str:
     loss = "" if run.loss is None else f"loss {run.loss:.4f}"
     of = f" of {run.steps:,}" if run.steps is not None else f" of {run.minutes or 0:g} minutes"
-    facts = (f"{run.step:,} steps{of}", loss, clock(run.seconds), state, f"{run.count:,} pictures of {run.data_name}")
+    of_what = f"{run.count:,} pictures of {run.data_name}" if run.count else f"pictures of {run.data_name}"
+    facts = (f"{run.step:,} steps{of}", loss, clock(run.seconds), state, of_what)
     return f"{run.name}: {', '.join(filter(None, facts))}"
 
 

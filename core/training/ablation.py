@@ -28,8 +28,7 @@ from core.training.dataset import PictureFolder
 from core.training.order import ObjectiveName, PresetName, TimestepSamplerName, TrainOrder
 from core.training.presets import network_of
 from core.training.reading import Reading
-from core.training.runs import FILE as SUMMARY
-from core.training.runs import RunSummary, read_summary, runs_folder
+from core.training.runs import RunSummary, is_run, read_summary, runs_folder
 
 FILE = "ablation.json"
 WINDOW = 50
@@ -186,7 +185,7 @@ def begin(ablation: Ablation, folder: Path) -> None:
         if read(folder) != ablation:
             raise Refusal(f"{folder} holds an ablation with other settings. Name another folder for this one.")
         return
-    if (folder / SUMMARY).exists() or (folder / "model_index.json").exists():
+    if is_run(folder) or (folder / "model_index.json").exists():
         raise Refusal(f"{folder} holds a model already. Name another folder for the ablation.")
     _write(ablation, {}, {}, folder)
 
@@ -231,7 +230,7 @@ def list_ablations(runs: tuple[RunSummary, ...] = ()) -> tuple[Path, ...]:
 
 
 def _run(folder: Path) -> RunSummary | None:
-    if not (folder / SUMMARY).is_file():
+    if not is_run(folder):
         return None
     try:
         return read_summary(folder)

@@ -9,6 +9,7 @@ from pathlib import Path
 from core.errors import Refusal
 from core.folder_contents import OWN_FILE
 from core.json_file import read_json
+from core.training.keeping import LATEST, read_checkpoint
 from core.training.request import TrainRequest
 from core.training.runs import RunSummary
 from core.unet_config import UNetConfig
@@ -34,6 +35,8 @@ class Difference:
 def read_settings(folder: Path) -> TrainRequest | None:
     """The settings of the run in ``folder`` but for its network, None where they cannot be read."""
     try:
+        if not (folder / OWN_FILE).is_file() and (folder / LATEST).is_file():  # killed before it wrote a model
+            return read_checkpoint(folder / LATEST)[0]
         provenance = read_json(folder / OWN_FILE).get("provenance")
         training = provenance.get("training") if isinstance(provenance, dict) else None
         if not isinstance(training, dict):

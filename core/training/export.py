@@ -20,7 +20,7 @@ from core.files import check_writable, write_file, written_whole
 from core.folder_contents import OWN_FILE, WEIGHTS
 from core.model_folder import read_info
 from core.training.run_folder import check_run
-from core.training.runs import FILE as SUMMARY
+from core.training.runs import is_run
 
 SCHEDULER = "scheduler/scheduler_config.json"
 TRIES = 3
@@ -31,7 +31,7 @@ def export_run(folder: Path, out: Path, *, half: bool = False) -> Path:
     ends in .zip; ``half`` stores the weights as float16, half as large. Returns ``out``. A run at work is exported as
     it was last saved. Raises Refusal where there is no model yet, or where ``out`` cannot be written."""
     own = check_run(folder)
-    if not (own / SUMMARY).is_file():
+    if not is_run(own):
         raise Refusal(f"“{own.name}” is an ablation: export its trainings one by one.")
     out = out.absolute()
     if out.resolve().is_relative_to(own):

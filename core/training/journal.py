@@ -77,8 +77,17 @@ class Journal:
 
     def write(self, line: Line) -> None:
         """Add a line, and bring it to the disk. Raises Refusal where that is impossible; then nothing is said."""
-        text = json.dumps(asdict(line), sort_keys=True).encode()
-        content = b"%08x %s\n" % (zlib.crc32(text), text)
+        self.bring_back()
+        self._append(_text(line))
+        self.lines += (line,)
+
+    def bring_back(self) -> None:
+        """Write all of it again where its file is gone. Raises Refusal where that is impossible."""
+        if self.lines and not self._path.exists():
+            self._length = 0
+            self._append(b"".join(map(_text, self.lines)))
+
+    def _append(self, content: bytes) -> None:
         try:
             is_new = not self._path.exists()
             self._path.parent.mkdir(parents=True, exist_ok=True)
@@ -95,7 +104,6 @@ class Journal:
                 sync_folder(self._path.parent)
         except OSError as error:
             raise write_refusal(self._path, error) from error
-        self.lines += (line,)
         self._length += len(content)
 
     def _timeline(self) -> list[Line]:
@@ -106,6 +114,11 @@ class Journal:
                 said.pop()
             said.append(line)
         return said
+
+
+def _text(line: Line) -> bytes:
+    text = json.dumps(asdict(line), sort_keys=True).encode()
+    return b"%08x %s\n" % (zlib.crc32(text), text)
 
 
 def _read(text: bytes) -> Line | None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
 import re
 import shutil
@@ -16,6 +17,7 @@ from pathlib import Path
 
 from core.errors import Refusal
 from core.files import sync_folder, write_file, write_refusal
+from core.training.request import TrainRequest
 from core.training.sealed import Harmed, check_seal, metadata_of
 
 LATEST = Path("training") / "checkpoint.safetensors"
@@ -63,6 +65,19 @@ def step_of(path: Path) -> int | None:
         return int(json.loads(metadata_of(path)["numbers"])["step"])
     except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
         return None
+
+
+def read_checkpoint(path: Path) -> tuple[TrainRequest, dict[str, float]]:
+    """The request of the run in a checkpoint, and its numbers: "step", "seconds" and others. Raises Refusal where they
+    cannot be read, OSError where the file cannot."""
+    try:
+        says = metadata_of(path)
+        numbers = {name: float(value) for name, value in json.loads(says["numbers"]).items()}
+        if not all(0 <= numbers[name] < math.inf for name in ("step", "seconds")):
+            raise Harmed("its numbers are not those of a run")
+        return TrainRequest.from_json(json.loads(says["request"])), numbers
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
+        raise Refusal(f"The checkpoint {path} is damaged. Train into another folder.", repr(error)) from error
 
 
 def keep(folder: Path, step: int, best: bool = False) -> None:

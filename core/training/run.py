@@ -12,6 +12,7 @@ from core.errors import Cancelled, Diverged, Refusal
 from core.library import NetworkModel
 from core.requests import ScheduleSpec
 from core.training.checkpoint import read_request
+from core.training.claim import check_free
 from core.training.dataset import PictureFolder, open_folder
 from core.training.events import Event, TrainStep
 from core.training.order import FINE_TUNING_LR, Instruction, PresetName, TrainOrder
@@ -80,6 +81,7 @@ def train_on_folder(
     goes on. A step that does not fit into memory is made in smaller parts. Where the run cannot be saved, ``on_full``
     raises, as it does by itself, or waits until there is room. Raises Refusal.
     """
+    check_free(out)
     before = read_request(out)
     if before is not None and resume:
         _refuse_others(before, settings, out)

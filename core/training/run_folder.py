@@ -16,8 +16,7 @@ from core.errors import Refusal
 from core.files import beside, write_refusal
 from core.training.ablation import FILE as ABLATION
 from core.training.claim import holder_of
-from core.training.runs import FILE as SUMMARY
-from core.training.runs import LONGEST_NAME, moved
+from core.training.runs import LONGEST_NAME, is_run, is_stillborn, moved
 
 RESOURCES = Path(__file__).resolve().parents[2] / "resources"
 PARTS = frozenset(
@@ -110,7 +109,7 @@ def check_run(folder: Path) -> Path:
     own = folder.resolve()
     if own.is_relative_to(RESOURCES):
         raise Refusal(f"“{own.name}” comes with the program: it stays as it is.", str(own))
-    if not any((own / file).is_file() for file in (SUMMARY, ABLATION)):
+    if not is_run(own) and not (own / ABLATION).is_file():
         raise Refusal(f"{own} is not the folder of a training. Nothing was done to it.")
     return own
 
@@ -129,7 +128,7 @@ def _runs_in(folder: Path) -> tuple[Path, ...]:
     """The trainings of an ablation."""
     if not (folder / ABLATION).is_file():
         return ()
-    return tuple(sub for sub in sorted(folder.iterdir()) if not sub.is_symlink() and (sub / SUMMARY).is_file())
+    return tuple(sub for sub in sorted(folder.iterdir()) if not sub.is_symlink() and (is_run(sub) or is_stillborn(sub)))
 
 
 def _others(folder: Path) -> list[str]:

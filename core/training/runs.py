@@ -18,7 +18,11 @@ from core.errors import Refusal
 from core.files import write_file, write_refusal
 from core.folders import data_folder
 from core.json_file import Fields, read_json
-from core.training.claim import was_left
+from core.training.claim import FILE as CLAIM
+from core.training.claim import holder_of, was_left
+from core.training.film import FILE as FILM
+from core.training.history import FILE as HISTORY
+from core.training.keeping import LATEST, read_checkpoint
 
 FILE = Path("training") / "run.json"
 INDEX = "training-runs.json"
@@ -73,9 +77,24 @@ def new_run_folder(name: str, taken: Collection[Path] = ()) -> Path:
     the run as far as a folder can be."""
     plain = re.sub(r"[^\w.()+-]+", " ", name).strip(" .")[:LONGEST_NAME].strip(" .") or "run"
     folder, number = runs_folder() / plain, 2
-    while folder.exists() or folder.resolve() in taken:
+    while (folder.exists() and not is_stillborn(folder)) or folder.resolve() in taken:
         folder, number = runs_folder() / f"{plain} {number}", number + 1
     return folder
+
+
+def is_run(folder: Path) -> bool:
+    """Whether a training can be shown, and gone on with: one whose process was killed in its first save may have a
+    checkpoint and no summary yet."""
+    return any((folder / file).is_file() for file in (FILE, LATEST))
+
+
+def is_stillborn(folder: Path) -> bool:
+    """Whether there is nothing in a folder but what a training leaves that was killed before its first checkpoint:
+    another may begin there."""
+    if not folder.is_dir() or is_run(folder) or holder_of(folder) is not None:
+        return False
+    found = {path.relative_to(folder) for path in folder.rglob("*") if path.name[0] != "."}
+    return found <= {CLAIM.parent, CLAIM, HISTORY, FILM}
 
 
 def list_runs() -> tuple[RunSummary, ...]:
@@ -91,7 +110,7 @@ def look_through_runs() -> tuple[tuple[RunSummary, ...], dict[Path, str]]:
     places = _index()
     summaries, damaged = [], {}
     for folder in dict.fromkeys((*_in_data_folder(), *places)):
-        if (folder / FILE).is_file():
+        if is_run(folder):
             try:
                 summaries.append(read_summary(folder, places.get(folder)))
             except (Refusal, OSError) as error:
@@ -208,6 +227,8 @@ def _index() -> dict[Path, Path | None]:
 def read_summary(folder: Path, pictures: Path | None = None) -> RunSummary:
     """What the folder of a run says of it, whose pictures lie in ``pictures``. Raises Refusal or OSError."""
     path = folder / FILE
+    if not path.is_file() and (folder / LATEST).is_file():
+        return _begun(folder, pictures)
     fields = Fields(read_json(path), path.name)
     loss = fields.data.get("loss")
     minutes = fields.data.get("minutes")
@@ -228,4 +249,26 @@ def read_summary(folder: Path, pictures: Path | None = None) -> RunSummary:
         parameters=fields.maybe_whole("parameters"),
         batch=fields.maybe_whole("batch"),
         precision=fields.text("precision"),
+    )
+
+
+def _begun(folder: Path, pictures: Path | None) -> RunSummary:
+    """What its checkpoint alone says of a run. Raises Refusal or OSError."""
+    request, numbers = read_checkpoint(folder / LATEST)
+    return RunSummary(
+        folder=folder,
+        name=folder.name,
+        step=int(numbers["step"]),
+        steps=request.steps,
+        minutes=request.minutes,
+        finished=False,
+        seconds=numbers["seconds"],
+        loss=None,
+        size=request.network.sides[0] if request.network.sides else 0,
+        data_name=request.data_name,
+        count=0,
+        pictures=pictures,
+        changed=(folder / LATEST).stat().st_mtime,
+        batch=request.batch,
+        precision=request.precision,
     )

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from core.errors import Refusal, is_out_of_memory
 from core.training.checkpoint import save_checkpoint
-from core.training.claim import claim
+from core.training.claim import Taken, claim, hold
 from core.training.dataset import PictureFolder
 from core.training.film import Film, write_film
 from core.training.history import History, write_history
@@ -35,7 +35,10 @@ def nothing() -> None:
 
 
 class Saver:
-    """Knows what is on the disk: the first ``step`` steps, -1 where it has written none; ``seconds`` spent writing."""
+    """Knows what is on the disk: the first ``step`` steps, -1 where it has written none; ``seconds`` spent writing.
+
+    ``moved`` is what has become of the folder, to be told, where it was deleted or moved.
+    """
 
     def __init__(
         self,
@@ -51,6 +54,7 @@ class Saver:
         self._journal, self._history, self._film = journal, history, film
         self.out = order.out
         self.step, self.seconds = -1, 0.0
+        self.moved = ""
         self._at: float | None = None
         self._is_measured = True
         self._snapshots: dict[int, Path] = {}
@@ -92,11 +96,14 @@ class Saver:
         """Write the run as it was after its last whole step: film, history, checkpoint, model; a checkpoint that is the
         ``best`` so far, or to be ``kept``, also by itself. ``between`` two of them others may work.
 
-        Raises NotSaved, or Refusal where nothing was ever written."""
+        Raises NotSaved, or Refusal where nothing was ever written, or where another process trains into the folder."""
         if self.step < 0:
             claim(self.out, self)
         try:
+            self.moved = self.moved if self.step < 0 else hold(self.out, self) or self.moved
             self._write(between, best, kept)
+        except Taken:
+            raise
         except Exception as error:
             if not (isinstance(error, Refusal) or is_out_of_memory(error)):
                 raise
@@ -107,6 +114,7 @@ class Saver:
 
     def _write(self, between: Callable[[], None], best: bool, kept: bool) -> None:
         began, step = time.perf_counter(), self._trainer.step
+        self._journal.bring_back()
         write_film(self._film, self.out)
         write_history(self._history, self.out)  # before the checkpoint, which both may be ahead of, not behind
         between()
@@ -120,7 +128,7 @@ class Saver:
         write_summary(self._summary())
         if self._trainer.progress >= 1:
             settle(self.out)
-        if self.step < 0 and self._data.source is not None:
+        if (self.step < 0 or self.moved) and self._data.source is not None:
             remember(self.out, self._data.source)
         self.step, self._at = step, time.monotonic()
         self.seconds += time.perf_counter() - began
@@ -141,7 +149,7 @@ class Saver:
     def snapshot(self) -> Path:
         """The averaged weights as they are, in a folder of their own that will not change. Raises Refusal."""
         step = self._trainer.step
-        if step not in self._snapshots:
+        if step not in self._snapshots or not self._snapshots[step].is_dir():
             name = f"{self.out.name} step {step}"
             folder, again = self.out / "snapshots" / name, 2
             while folder.exists():  # from before the run was interrupted, perhaps with other bits

@@ -14,6 +14,7 @@ from core.messages import TrainingRolledBack, TrainingStarted, TrainingValidated
 from core.pace import Pace
 from core.training.checkpoint import FILE as CHECKPOINT
 from core.training.checkpoint import find_checkpoint, load_checkpoint, read_request, restore_checkpoint
+from core.training.claim import check_free
 from core.training.classification import apart
 from core.training.dataset import PictureFolder
 from core.training.drawing import Drawing
@@ -80,9 +81,11 @@ class TrainingSession:
     ) -> None:
         """``check`` is called between the parts of a step: it may do other work, or raise Cancelled. ``base`` is the
         model that ``order.base`` names; ``network`` takes the place of the preset's. Raises Refusal where nothing can
-        be trained: the folder holds another run, the pictures do not fit it, its checkpoints are damaged."""
+        be trained: the folder holds another run or is another process's, the pictures do not fit it, its checkpoints
+        are damaged."""
         self.order, self.out, self.device, self.check = order, order.out, device, check
         _refuse_bytes(self.out)
+        check_free(self.out)
         for path in (self.out, *(self.out / file for file in (CHECKPOINT, HISTORY, FILM, SUMMARY))):
             clear_leftovers(path)
         before = read_request(self.out)
@@ -300,6 +303,9 @@ class TrainingSession:
             yield self._without("how many pictures it recognises is not measured any more")
         self._saver.save(self.check, best=self._is_best, kept=self._keeps_next)
         self._keeps_next = False
+        if self._saver.moved:
+            moved, self._saver.moved = self._saver.moved, ""
+            yield PathChanged(self.trainer.step, self.trainer.path.words, moved)
         if self._pace.working > SETTLED:
             side, is_half = self.data.pictures.shape[1], self.request.task == "classifier"
             flops = unet_work(self.request.network, side, only_encoder=is_half).flops
@@ -357,6 +363,7 @@ class TrainingSession:
             by_level=history.by_level,
             validated=tuple(TrainingValidated(job, v.step, v.loss, v.by_level) for v in history.validated),
             rolled_back=tuple(TrainingRolledBack(job, b.at, b.step, b.lr_scale, b.why) for b in history.rolled_back),
+            request=request,
         )
 
 

@@ -13,11 +13,16 @@ import torch
 
 from core.errors import Diverged
 from core.training.checkpoint import find_checkpoint
+from core.training.claim import FILE as CLAIM
+from core.training.comparison import read_settings
 from core.training.events import Event, RolledBack, TrainStep
 from core.training.keeping import LATEST, step_of
 from core.training.order import TrainOrder
 from core.training.path_keeper import PathKeeper
-from core.training.runs import interrupted_runs, list_runs, runs_folder
+from core.training.product import ModelProduct
+from core.training.run_folder import check_run
+from core.training.runs import FILE as SUMMARY
+from core.training.runs import interrupted_runs, list_runs, new_run_folder, runs_folder
 from core.training.saving import Saver
 from core.training.session import TrainingSession
 from core.training.trainer import Trainer
@@ -124,6 +129,37 @@ def test_that_a_run_killed_while_it_works_is_offered_and_loses_no_bit(
     check_it_ends_as_if_nothing_had_been(order)
 
 
+def test_that_a_run_killed_between_its_first_checkpoint_and_its_summary_is_listed_as_what_it_is(
+    order: TrainOrder,
+) -> None:
+    def killed() -> None:
+        ModelProduct.write = lambda *arguments: die()  # type: ignore[method-assign]
+        train(order)
+
+    assert forked(killed) == -signal.SIGKILL
+    assert not (order.out / SUMMARY).exists()
+    (left,) = interrupted_runs()
+    assert (left.folder, left.step, left.steps, left.size) == (order.out.resolve(), 0, STEPS, 8)
+    assert (left.data_name, left.batch, left.precision) == (DATA.name, 4, "float32")
+    settings = read_settings(order.out)
+    assert settings is not None
+    assert settings.labels == DATA.classes
+    assert check_run(order.out) == order.out.resolve()
+    check_it_ends_as_if_nothing_had_been(order)
+
+
+def test_that_a_folder_with_anything_to_keep_is_no_place_for_another_run(order: TrainOrder) -> None:
+    claim = order.out / CLAIM
+    claim.parent.mkdir(parents=True)
+    claim.write_text('{"process": 999999999, "born": 1.0}')
+    assert new_run_folder("run") == order.out
+    (order.out / "notes.txt").write_text("mine")
+    assert new_run_folder("run") != order.out
+    (order.out / "notes.txt").unlink()
+    (order.out / LATEST).write_bytes(b"damaged")
+    assert new_run_folder("run") != order.out
+
+
 def test_that_a_run_killed_when_it_had_just_gone_back_goes_on_from_there(order: TrainOrder) -> None:
     def diverging() -> None:
         plain = Trainer.one_step
@@ -186,7 +222,9 @@ def test_that_a_run_killed_again_and_again_as_it_writes_always_goes_on_and_loses
         left_behind += any(order.out.rglob(".*"))
         for run in list_runs():
             assert (run in interrupted_runs() and run.step <= reached) or run.finished
-        assert reached < 1 or list_runs()
+        assert len(list_runs()) == (reached >= 0)
+        if reached < 0:  # whoever trains under that name next begins where nothing was left to go on from
+            assert new_run_folder(order.out.name) == order.out
     assert number > 60
     assert left_behind  # and cleared away by the next
     check_it_ends_as_if_nothing_had_been(order)

@@ -9,7 +9,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -37,13 +37,14 @@ from core.training import saving
 from core.training.checkpoint import load_checkpoint
 from core.training.claim import FILE as CLAIM
 from core.training.dataset import PictureFolder
-from core.training.events import Event, PathChanged
+from core.training.events import Event, PathChanged, TrainStep
 from core.training.journal import Journal
 from core.training.keeping import LATEST, step_of
 from core.training.order import Instruction, TrainOrder
 from core.training.product import ModelProduct
 from core.training.recovery import NotEnoughMemory
 from core.training.run import train_on_folder, whole_work
+from core.training.run_folder import rename_run
 from core.training.runs import list_runs, remember
 from core.training.session import NotSaved, TrainingSession
 from core.training.trainer import Trainer
@@ -171,6 +172,58 @@ def test_that_a_run_whose_folder_is_deleted_is_written_again_as_a_whole(order) -
     assert saved_step(order) == 6
     assert len(TrainingSession(replace(order, resume=True), DATA, network=TINY).history.losses) == 6
     assert (order.out / "model_index.json").is_file()
+
+
+def go_wrong_at(run: TrainingSession, step: int, misfortune: Callable[[], object]) -> list[str]:
+    """What is said of how it goes on."""
+    said = []
+    for event in run.work():
+        if isinstance(event, TrainStep) and event.step == step:
+            misfortune()
+        if isinstance(event, PathChanged) and event.why:
+            said.append(event.why)
+    return said
+
+
+def test_that_a_run_whose_folder_is_renamed_goes_on_under_its_old_name_and_says_so(order) -> None:
+    run = TrainingSession(replace(order, steps=6, save_every=0), DATA, network=TINY)
+    run.instruct(Instruction(micro_batch=2))
+    other = order.out.with_name("a better name")
+    said = go_wrong_at(run, 3, lambda: order.out.rename(other))
+    assert said[-1] == "its folder was renamed to “a better name”, so it goes on in a new one under its old name"
+    assert saved_step(order) == 6
+    assert Journal(order.out).lines == run.journal.lines
+    assert len(run.journal.lines) == 2
+    assert saved_step(replace(order, out=other)) == 2
+    assert rename_run(other, "another").is_dir()  # nobody trains into it
+
+
+def test_that_a_run_whose_folder_is_deleted_says_so_and_has_a_snapshot_again(order) -> None:
+    run = TrainingSession(replace(order, steps=6, save_every=0), DATA, network=TINY)
+
+    def misfortune() -> None:
+        run.snapshot()
+        shutil.rmtree(order.out)
+
+    said = go_wrong_at(run, 3, misfortune)
+    assert said[-1] == "its folder was deleted or moved, so it goes on in a new one"
+    assert Journal(order.out).note == ""
+    snapshot = run.snapshot()
+    shutil.rmtree(order.out)
+    assert run.snapshot() == snapshot
+    assert (snapshot / "model_index.json").is_file()
+
+
+def test_that_a_run_waits_for_a_drive_that_was_taken_away(tmp_path, order) -> None:
+    drive = tmp_path / "drive"
+    order = replace(order, out=drive / "run", steps=6, save_every=0)
+    run = TrainingSession(order, DATA, network=TINY)
+    with pytest.raises(NotSaved, match=r"drive is gone. Bring it back"):
+        go_wrong_at(run, 3, lambda: drive.rename(tmp_path / "elsewhere"))
+    assert not drive.exists()
+    (tmp_path / "elsewhere").rename(drive)
+    list(run.work())
+    assert saved_step(order) == 6
 
 
 def test_that_pictures_that_have_changed_are_told_from_those_trained_on(order) -> None:
@@ -397,6 +450,36 @@ def test_that_a_second_process_may_not_train_into_the_same_folder(order, other_p
     (order.out / CLAIM).write_text(json.dumps(holder))
     with pytest.raises(Refusal, match=f"another window or command.*{other_process}"):
         next(TrainingSession(replace(order, resume=True), DATA, network=TINY).work())
+
+
+def test_that_of_two_processes_that_have_begun_at_once_one_ends_without_spoiling_what_the_other_writes(
+    order, other_process
+) -> None:
+    run = TrainingSession(replace(order, save_every=0), DATA, network=TINY)
+    holder = {"process": other_process, "born": round(psutil.Process(other_process).create_time(), 1)}
+
+    def misfortune() -> None:
+        (order.out / CLAIM).write_text(json.dumps(holder))
+        (order.out / LATEST).write_bytes(b"of the other")
+
+    with pytest.raises(Refusal, match=f"process {other_process}.*as well. This one ends here") as caught:
+        go_wrong_at(run, 3, misfortune)
+    assert not isinstance(caught.value, NotSaved)
+    with pytest.raises(Refusal, match="as well"):
+        run.save()
+    assert (order.out / LATEST).read_bytes() == b"of the other"
+
+
+def test_that_a_folder_in_which_another_process_trains_is_refused_before_its_pictures_are_read(
+    order, other_process
+) -> None:
+    holder = {"process": other_process, "born": round(psutil.Process(other_process).create_time(), 1)}
+    (order.out / CLAIM).parent.mkdir(parents=True)
+    (order.out / CLAIM).write_text(json.dumps(holder))
+    with pytest.raises(Refusal, match="another window or command"):
+        train_on_folder(order.out / "there are none", order.out, steps=1)
+    with pytest.raises(Refusal, match="another window or command"):
+        TrainingSession(order, DATA, network=TINY)
 
 
 @pytest.mark.parametrize(

@@ -150,7 +150,7 @@ def test_that_a_new_run_never_takes_the_place_of_another() -> None:
     for expected in ("run", "run 2", "run 3"):
         folder = new_run_folder("run")
         assert folder.name == expected
-        folder.mkdir(parents=True)
+        made(folder, 1.0)
 
 
 # ------------------------------------------------------------------------------------------- runs that moved
