@@ -20,7 +20,7 @@ from app.window import MainWindow
 from core.checkpoints.description import Choice, Description, Fact, Question
 from core.errors import Refusal
 from core.json_file import LFS_MARK
-from core.messages import EngineState, ModelAsks, ModelExported, ModelLoading, ModelOpened, Status
+from core.messages import EngineState, ModelAsks, ModelExported, ModelLoading, ModelOpened, ModelSaving, Status
 from tests.app.fake_engine import DIGITS
 from tests.app.toy_stage import STAGES
 from tests.lookalikes.openai import Options, drawn
@@ -121,6 +121,91 @@ def test_that_a_safe_copy_is_asked_a_place_for_and_gets_the_answers(
     window.bridge.message.emit(ModelExported("mine", str(tmp_path / "copy")))
     assert "copy holds the model “mine”" in window.status_line._hint.text()
     shown[0].deleteLater()
+
+
+WEIGHTS = Question(
+    "weights", "Weights", "ema", "Averages draw better.", (Choice("ema", "averaged (EMA)"), Choice("raw", "raw"))
+)
+
+
+def test_that_raw_weights_can_be_chosen_where_a_file_has_averaged_ones_as_well(
+    window: MainWindow, qtbot: QtBot
+) -> None:
+    both = replace(ASKED, facts=(*ASKED.facts, Fact("weights", "averaged (EMA)", "assumed")), options=(WEIGHTS,))
+    dialog = ask(window, both)
+    (weights,) = dialog.options.asked
+    assert weights.origin == "Usual: Averages draw better."
+    assert "The file leaves the choice" in words(dialog)
+    assert APART["assumed"] in words(dialog)  # what is predicted; the weights stand above
+    assert words(dialog).count("averaged (EMA)") == 0
+    weights.control.set_value("raw")
+    assert weights.origin == "Your choice. The usual was averaged (EMA): Averages draw better."
+    qtbot.mouseClick(dialog.open_button, Qt.MouseButton.LeftButton)
+    answers = {"heads": "4", "size": "64", "weights": "raw"}
+    assert window.bridge.calls[-1] == ("open_model", ("/models/mine.pt", answers))
+    again = ask(window, both, answers)
+    assert again.answers() == answers
+    assert again.options.asked[0].origin == "As you said before."
+    again.close()
+
+
+def test_that_the_weights_of_a_folder_that_has_both_are_changed_from_the_page_about_it(
+    window: MainWindow, qtbot: QtBot, tmp_path: Path
+) -> None:
+    known = Description("model", "diffusers folder", "trained", options=(WEIGHTS,))
+    window.state.folders[DIGITS.ref.sha256] = str(tmp_path)
+    window.bridge.ready(DIGITS)
+    window.bridge.message.emit(ModelOpened(DIGITS, str(tmp_path), known))
+    window.registry["about_model"].trigger()
+    dialog = window.commands.opening.dialog
+    assert dialog is not None
+    assert dialog.answers() == {}
+    qtbot.mouseClick(dialog.change_button, Qt.MouseButton.LeftButton)
+    assert window.bridge.calls[-1] == ("ask_again", str(tmp_path))
+    window.bridge.message.emit(ModelAsks(str(tmp_path), known))
+    dialog = window.commands.opening.dialog
+    assert dialog is not None
+    dialog.options.asked[0].control.set_value("raw")
+    qtbot.mouseClick(dialog.open_button, Qt.MouseButton.LeftButton)
+    assert window.bridge.calls[-1] == ("open_model", (str(tmp_path), {"weights": "raw"}))
+
+
+def test_that_it_is_told_how_far_a_model_is_written_and_that_it_can_be_left(
+    window: MainWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loading = window.status_line.loading
+    window.bridge.ready(DIGITS)
+    shown: list[QFileDialog] = []
+    monkeypatch.setattr("app.opening.open_dialog", shown.append)
+    for _ in range(2):  # what was left has nothing to do with the next
+        window.registry["export_copy"].trigger()
+        shown[-1].fileSelected.emit("/models/out")
+        window.bridge.message.emit(ModelSaving("digits", "/models/out", 10 << 20, 136 << 20))
+        assert loading.words == "10 of 136 MiB"
+        assert loading.toolTip() == "Saving digits"
+        assert "nothing of it stays" in loading.cancel.toolTip()
+        qtbot.mouseClick(loading.cancel, Qt.MouseButton.LeftButton)
+        assert window.bridge.calls[-1] == ("cancel_opening", None)
+        window.bridge.message.emit(ModelSaving("digits", "/models/out", 20 << 20, 136 << 20))  # on its way before that
+        assert loading.words == ""
+        shown[-1].deleteLater()
+    window.commands.open_model("/models/large.pt")
+    window.bridge.message.emit(ModelLoading("large.pt", 100 << 20, 434 << 20))
+    assert loading.toolTip() == "Opening large.pt"
+    assert "the model of before stays open" in loading.cancel.toolTip()
+
+
+def test_that_opening_the_copy_that_was_just_saved_is_told_as_well(window: MainWindow) -> None:
+    loading = window.status_line.loading
+    dialog = ask(window)
+    dialog.close()
+    window.commands.opening._save_copy("/models/mine.pt", {}, "/models/copy")
+    window.bridge.message.emit(ModelSaving("mine", "/models/copy", 1 << 20, 2 << 20))
+    assert loading.words == "1 of 2 MiB"
+    window.bridge.message.emit(ModelExported("mine", "/models/copy"))
+    assert loading.words == ""
+    window.bridge.message.emit(ModelLoading("copy", 2 << 20, 3 << 20))
+    assert loading.words == "2 of 3 MiB"
 
 
 def test_that_another_model_closes_the_page_about_the_first(window: MainWindow) -> None:

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
 
+from core import safetensors_file
 from core.checkpoints import stored
 from core.checkpoints.answers import AnswerBook
 from core.engine import Engine
+from core.errors import Refusal
+from core.evaluation.inception_layers import SHAPES
 from core.folders import data_folder
 from core.messages import (
     ClassifierOpened,
@@ -25,6 +32,7 @@ from core.messages import (
     ModelKnown,
     ModelLoading,
     ModelOpened,
+    ModelSaving,
     RunEnded,
     Status,
 )
@@ -81,6 +89,14 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small network of improved-diffusion, whose file says neither its heads nor its schedule."""
     path = tmp_path_factory.mktemp("files") / "mine.pt"
     torch.save(drawn(OPTIONS, 0), path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def both(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What a training saves: raw weights, and their averages beside them."""
+    path = tmp_path_factory.mktemp("files") / "training.pt"
+    torch.save({"model": drawn(OPTIONS, 0), "ema": drawn(OPTIONS, 1), "step": 500}, path)
     return path
 
 
@@ -321,3 +337,155 @@ def test_that_the_open_model_is_exported_and_never_over_something_else(
     heard.engine.export_model(info.ref, str(model), "copy")
     heard.wait(lambda: heard.of(Failed))
     assert "already" in heard.of(Failed)[0].message
+
+
+def test_that_raw_weights_are_offered_beside_averages_and_are_another_model(heard: Heard, both: Path) -> None:
+    asked = heard.open(both, kind=ModelAsks)
+    (option,) = asked.description.options
+    assert (option.key, option.best, [choice.value for choice in option.choices]) == ("weights", "ema", ["ema", "raw"])
+    averaged = heard.open(both, SAID)
+    assert [one.key for one in averaged.description.options] == ["weights"]
+    raw = heard.open(both, {**SAID, "weights": "raw"})
+    assert raw.info.ref.sha256 != averaged.info.ref.sha256
+    assert heard.open(both).info == raw.info
+    heard.engine.ask_again(str(both))
+    heard.wait(lambda: len(heard.of(ModelAsks)) == 2)
+    assert dict(heard.of(ModelAsks)[1].answers) == {**SAID, "weights": "raw"}
+    assert heard.open(both, {**SAID, "weights": "ema"}).info == averaged.info
+    said = {fact.name: (fact.value, fact.origin) for fact in raw.description.facts}
+    assert said["weights"] == ("raw", "answered")
+
+
+def test_that_a_folder_with_both_kinds_of_weights_is_asked_about_where_that_is_wanted(
+    heard: Heard, model: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "trained"
+    shutil.copytree(model, folder)
+    shutil.copytree(model / "unet", folder / "unet_ema")
+    usual = heard.open(folder)
+    assert heard.of(ModelAsks) == []
+    heard.engine.ask_again(str(folder))
+    heard.wait(lambda: heard.of(ModelAsks))
+    assert heard.of(ModelAsks)[0].description.questions == ()
+    raw = heard.open(folder, {"weights": "raw"})
+    assert {fact.value for fact in raw.description.facts} >= {"raw: unet/diffusion_pytorch_model.safetensors"}
+    assert heard.open(folder).description == raw.description
+    heard.open(folder, {"weights": "ema"})
+    assert heard.open(folder).info == usual.info
+    heard.engine.ask_again(str(model))
+    heard.wait(lambda: heard.of(Failed))
+    assert "there is nothing to answer" in heard.of(Failed)[0].message
+
+
+def slowly_written(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
+    """Let each tensor take its time to be written."""
+    plain = safetensors_file.bytes_of
+
+    def bytes_of(tensor):  # type: ignore[no-untyped-def]
+        time.sleep(seconds)
+        return plain(tensor)
+
+    monkeypatch.setattr(safetensors_file, "bytes_of", bytes_of)
+
+
+@pytest.mark.parametrize("what", ["export", "copy"])
+def test_that_it_is_told_how_far_a_model_is_written_and_that_nothing_stays_of_one_that_is_left(
+    heard: Heard, weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    out = tmp_path / "place" / "out"
+    out.parent.mkdir()
+    info = heard.open(weights, SAID).info
+
+    def begin() -> None:
+        if what == "copy":
+            heard.engine.save_copy(str(weights), SAID, str(out))
+        else:
+            heard.engine.export_model(info.ref, str(out), "copy")
+
+    slowly_written(monkeypatch, 0.02)
+    begin()
+    heard.wait(lambda: heard.of(ModelSaving))
+    assert heard.state is EngineState.SAVING
+    told = heard.of(ModelSaving)[-1]
+    assert (told.name, told.folder) == ("mine", str(out))
+    assert 0 < told.done < told.total
+    begun = time.monotonic()
+    heard.engine.cancel_opening()
+    heard.wait(lambda: heard.state is EngineState.IDLE)
+    assert time.monotonic() - begun < 0.3
+    assert list(out.parent.iterdir()) == []
+    assert heard.of(ModelExported, Failed) == []
+    monkeypatch.undo()
+    begin()  # the next one has nothing to do with it
+    heard.wait(lambda: heard.of(ModelExported))
+    last = heard.of(ModelSaving)[-1]
+    assert last.done == last.total == 4 * info.parameters
+    assert [path.name for path in out.parent.iterdir()] == ["out"]
+
+
+@pytest.mark.parametrize(
+    ("code", "words"), [(errno.ENOSPC, "disk is full"), (errno.EACCES, "may not be written"), (errno.EIO, "error")]
+)
+def test_that_a_disk_that_fails_in_the_middle_is_told_and_nothing_half_written_stays(
+    heard: Heard, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int, words: str
+) -> None:
+    place = tmp_path / "place"
+    place.mkdir()
+    info = heard.open(model).info
+    plain, written = safetensors_file.bytes_of, []
+
+    def bytes_of(tensor):  # type: ignore[no-untyped-def]
+        written.append(tensor)
+        if len(written) > 5:
+            raise OSError(code, os.strerror(code))
+        return plain(tensor)
+
+    monkeypatch.setattr(safetensors_file, "bytes_of", bytes_of)
+    heard.engine.export_model(info.ref, str(place / "out"), "diffusers")
+    heard.wait(lambda: heard.of(Failed))
+    assert words in heard.of(Failed)[0].message
+    assert "Something went wrong" not in heard.of(Failed)[0].message
+    assert list(place.iterdir()) == []
+    heard.wait(lambda: heard.state is EngineState.IDLE)
+
+
+def test_that_a_copy_without_room_is_refused_before_anything_is_read(
+    heard: Heard, weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda _path: SimpleNamespace(free=1_000_000))
+    heard.engine.save_copy(str(weights), SAID, str(tmp_path / "copy"))
+    heard.wait(lambda: heard.of(Failed))
+    assert "has 1 MB left, and copy takes 3 MB" in heard.of(Failed)[0].message
+    assert heard.of(ModelLoading, ModelSaving) == []
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_that_answers_that_cannot_be_kept_leave_no_model_closed(
+    heard: Heard, weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_of: object) -> None:
+        raise Refusal("The disk is full: answers.json was not written. Make room, then try again.")
+
+    monkeypatch.setattr(AnswerBook, "remember", full)
+    heard.open(weights, SAID)
+    heard.wait(lambda: heard.of(Failed))
+    assert heard.of(Failed)[0].message.startswith(
+        "Your answers are not remembered, and will be asked for again. The disk"
+    )
+
+
+def test_that_it_is_told_how_far_inception_is_read_and_that_it_can_be_left(
+    heard: Heard, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "pt_inception-2015-12-05-6726825d.pth"
+    generator = torch.Generator().manual_seed(0)
+    torch.save({name: torch.rand(shape, generator=generator) for name, shape in SHAPES.items()}, file)
+    slowed(monkeypatch, file, 0.001)
+    heard.engine.open_classifier(str(file))
+    heard.wait(lambda: heard.of(ModelLoading))
+    told = heard.of(ModelLoading)[-1]
+    assert (told.name, told.kind) == (file.name, "classifier")
+    assert 0 < told.done < told.total
+    heard.engine.cancel_opening()
+    heard.wait(lambda: heard.state is EngineState.IDLE)
+    assert heard.of(ClassifierOpened, Failed) == []
