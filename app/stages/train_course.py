@@ -32,6 +32,7 @@ from core.training.history import History
 from core.training.order import TrainOrder, WeightsName
 from core.training.presets import parameters_of
 from core.training.reading import Reading
+from core.training.request import TrainRequest
 from core.training.runs import RunSummary
 from core.training.standing import Note
 
@@ -92,6 +93,8 @@ class Course:
     """What was to be expected of it before it began."""
     reading: Reading | None = None
     """How its pictures were read, None where nobody knows."""
+    request: TrainRequest | None = None
+    """All that decides its bits, None where nobody knows."""
     accuracy: tuple[tuple[int, float], ...] = ()
     """Of a classifier: (t, share of the pictures kept aside that it recognised), as it was last saved."""
 
@@ -163,6 +166,7 @@ class Course:
         self.count, self.classes = message.pictures, message.labels
         self.parameters, self.batch, self.precision = message.parameters, message.batch, message.precision
         self.total, self.minutes = message.total, message.minutes
+        self.request = message.request
         self.losses, self.film = message.losses, Film([as_drawn(drawn) for drawn in message.samples])
         self.norms, self.rates, self.by_level = message.norms, message.rates, message.by_level
         self.validated = tuple(Validated(kept.step, kept.loss, kept.by_level) for kept in message.validated)
@@ -187,6 +191,8 @@ class Course:
     def _recompute(self, change: PathChanged) -> None:
         """The network is computed another way; one that goes on says so again where it was so before."""
         before = self.recomputed[-1].words if self.recomputed else self.path
+        if change.why and change.words == self.path:  # nothing but something to know
+            self.notes = (*self.notes, f"At step {change.step:,}: {change.why.removesuffix('.')}.")
         if before and change.step and change.words != before:
             earlier = (known for known in self.recomputed if known.step < change.step)
             self.recomputed = (*earlier, change)

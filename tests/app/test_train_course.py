@@ -143,3 +143,11 @@ def test_that_a_training_tells_where_it_is_computed_another_way() -> None:
     assert made.path == "eager"
     made.receive(TrainingRolledBack(1, 9, 5, 0.5, "no number"))
     assert [change.step for change in made.recomputed] == [4]
+
+
+def test_that_what_a_training_does_without_is_said_though_it_is_computed_as_before() -> None:
+    made = course()
+    made.receive(TrainingPath(1, 0, "eager", ""))
+    made.receive(TrainingPath(1, 1200, "eager", "there was not enough memory: samples are drawn only when you ask"))
+    assert made.notes == ("At step 1,200: there was not enough memory: samples are drawn only when you ask.",)
+    assert made.recomputed == ()
