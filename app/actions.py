@@ -106,6 +106,7 @@ COMMANDS: tuple[Command, ...] = (
     Command(
         "delete_run", "Run/History", "&Delete", "Delete the chosen runs with their branches (Delete in the history)"
     ),
+    Command("find_run", "Run/History", "&Find…", "Look for a run by its name or what it was made with", "Ctrl+F"),
     Command("starred_only", "Run/History", "Starred &only", "Hide the runs that are not starred", "", True),
     Command("left_panel", "View", "&Sources and history", "Show or fold the left panel", "F9", True, separator=True),
     Command("right_panel", "View", "S&chedule and equations", "Show or fold the right panel", "F10", True),

@@ -171,12 +171,16 @@ class Bridge(QObject):
         """An interactive request; a newer one of its kind replaces it. Answered by an ``Inspection``, but for a step of
         a run that has yet to be made again."""
         run = self.state.runs.get(request.run) if isinstance(request, InspectStep) else None
-        if run is None or run.state not in UNMADE:
+        if run is None or (run.state not in UNMADE and self.keeps(run.job)):
             self._engine.ask(request)
 
     def frame(self, job: int, step: int, frame: int | None = None) -> Preview | None:
         """A stored state of a run, or of one frame of a morph, as pictures, at once."""
         return self._engine.frame(job, step, frame)
+
+    def keeps(self, job: int) -> bool:
+        """Whether the states of a run are still there: they make room for newer ones."""
+        return self._engine.keeps(job)
 
     def values(self, job: int, step: int, frame: int | None = None) -> Signed | None:
         """The same state unclamped, float32 (n, *event_shape), at once."""

@@ -11,7 +11,6 @@ from PySide6.QtGui import QKeySequence
 from PySide6.QtWidgets import QAbstractButton, QScrollArea, QWidget
 
 from app.recent import where
-from app.state import stage_of
 from app.widgets.palette import CommandPalette, Entry
 from app.widgets.run_words import summary
 from app.widgets.sections import MoreSection
@@ -95,13 +94,10 @@ class Finding(QObject):
 
     def _runs(self) -> Iterator[Entry]:
         state = self._window.state
+        history = self._window.history
         for job, run in reversed(state.runs.items()):
-            step = min(run.stored, run.steps)
-            t = int(run.path[step].t)
-            stage = stage_of(run.request)
-            look = partial(state.move, stage=stage, run=job, step=step, t=t, shown_t=t, frame=0)
-            name = self._window.history.name(job)
-            yield Entry(f"run/{job}", name, f"History · {summary(run.request)}", act=look)
+            about = f"History · {summary(run.request)}"
+            yield Entry(f"run/{job}", history.name(job), about, act=partial(history.choose, job))
 
     def _sources(self) -> Iterator[Entry]:
         settings, commands = self._window.settings, self._window.commands

@@ -15,7 +15,6 @@ from app.stages.compare_plan import partners, why_not
 from app.state import COMPARE, Cursor, Run, stage_of
 from core.messages import Failed, RunEnded
 from core.recipe import of_request
-from core.requests import MorphRequest
 
 if TYPE_CHECKING:
     from app.window import MainWindow
@@ -39,6 +38,8 @@ class HistoryCare(QObject):
         history.star_clicked.connect(self._star)
         history.compare_wanted.connect(self.compare)
         history.delete_wanted.connect(self.delete)
+        window.run_search.textChanged.connect(history.look_for)
+        window.run_search.left.connect(history.enter)
         window.bridge.message.connect(self._receive)
         state.cursor_changed.connect(self._show)
         state.run_removed.connect(self._show)
@@ -48,6 +49,7 @@ class HistoryCare(QObject):
                 "star_run": lambda: self._for_chosen(self.star),
                 "rename_run": lambda: self._for_chosen(lambda jobs: history.edit_name(jobs[0])),
                 "delete_run": lambda: self._for_chosen(self.delete),
+                "find_run": self._find,
                 "starred_only": lambda: history.show_starred(window.registry["starred_only"].isChecked()),
             }
         )
@@ -74,6 +76,10 @@ class HistoryCare(QObject):
             registry[name].setEnabled(bool(state.runs))
         registry["compare"].setEnabled(len(state.runs) > 1 or state.cursor.stage == COMPARE)
         registry["compare"].setChecked(state.cursor.stage == COMPARE)
+
+    def _find(self) -> None:
+        self._window.side_panels.show("left")
+        self._window.run_search.begin()
 
     # Named and starred
 
@@ -203,10 +209,8 @@ class HistoryCare(QObject):
         """What the engine no longer has is made again when it is looked at."""
         state, bridge = self._window.state, self._window.bridge
         for run in gone:
-            state.put_run(run)
-            frame = 0 if isinstance(run.request, MorphRequest) else None
-            if run.state != "failed" and bridge.frame(run.job, 0, frame) is None:
-                state.put_run(replace(run, state=KEPT, stored=0))
+            is_lost = run.state != "failed" and not bridge.keeps(run.job)
+            state.put_run(replace(run, state=KEPT, stored=0) if is_lost else run)
         if cursor.run in state.runs:
             state.move(stage=stage_of(state.runs[cursor.run].request), run=cursor.run, step=cursor.step, t=cursor.t)
             state.move(frame=cursor.frame)

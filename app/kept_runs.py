@@ -1,8 +1,11 @@
-"""Runs of an earlier session: known by their requests, made again, bit for bit, when somebody looks at them."""
+"""Runs of an earlier session, and those whose states made room for newer ones: known by their requests, made again,
+bit for bit, when somebody looks at them."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,6 +36,7 @@ if TYPE_CHECKING:
     from app.bridge import Bridge
 
 KEPT, AWAITED = UNMADE
+ENDED = ("finished", "stopped")
 
 
 def kept_run(job: int, request: RunRequest, parent: int | None = None, parent_step: int = 0) -> Run:
@@ -69,6 +73,14 @@ def pictures_of(request: RunRequest) -> tuple[ImageRef, ...]:
     return ()
 
 
+_back = lru_cache(maxsize=16)(reconstruction)
+"""It is asked for at every step that is looked at."""
+
+
+def _first(runs: Iterable[Run], request: RunRequest) -> int | None:
+    return next((run.job for run in runs if run.request == request), None)
+
+
 class KeptRuns(QObject):
     """Has the run that is looked at made again, under its own number. Signals: ``refused(message, details)``;
     ``said(str)``, why it is not there yet.
@@ -87,6 +99,8 @@ class KeptRuns(QObject):
         self._model = state.model
         self._refused: set[int | None] = set()
         """What cannot be made again, said once as long as it is looked at."""
+        self._again: set[int | None] = set()
+        """What is made again because it had made room: two that leave no room for each other are not made in turns."""
         self.places: dict[int, Cursor] = {}
         self._soon = QTimer(self, singleShot=True, interval=0)
         """After everybody else has heard: what goes wrong is said last."""
@@ -103,10 +117,13 @@ class KeptRuns(QObject):
     def look(self) -> None:
         """Make again what the cursor is on, and what is shown with it."""
         cursor, state = self._state.cursor, self._state
-        looked_at = {cursor.run, cursor.beside if cursor.stage == COMPARE else None}
+        looked_at = {cursor.run, self._other_way(cursor.run), cursor.beside if cursor.stage == COMPARE else None}
         self._refused = self._refused & looked_at if self._model is state.model else set()
+        self._again &= looked_at
         self._model = state.model
         for job in sorted(job for job in looked_at if job in state.runs):
+            if state.runs[job].state in ENDED and not self._bridge.keeps(job):
+                self._let_go(state.runs[job])
             if state.runs[job].state != KEPT:
                 continue
             if state.model is None:
@@ -114,30 +131,44 @@ class KeptRuns(QObject):
             elif job not in self._refused:
                 self._make_again(state.runs[job])
 
+    def _let_go(self, run: Run) -> None:
+        """Its states have made room for newer ones: all that is left of it is its request."""
+        state = self._state
+        if run.job in self._again:
+            self.said.emit(f"The steps of {state.name_of(run.job)} made room for others. Choose it again to see them.")
+            return
+        self._again.add(run.job)
+        state.put_run(replace(run, state=KEPT, stored=0, store_bytes=0))
+        if state.cursor.run == run.job:
+            self.places[run.job] = state.cursor
+            state.move(step=0, t=int(run.path[0].t))
+
     def _make_again(self, run: Run) -> None:
         why_not = self._open_model(run.request.model)
         if why_not:
             self._refused.add(run.job)
             self.refused.emit(f"{self._state.name_of(run.job)} cannot be shown: {why_not}", "")
             return
-        for one in self._with(run):
-            self._asked.add(one.job)
-            self._state.put_run(replace(one, state=AWAITED))
-            for picture in pictures_of(one.request):
-                if picture.sha256 in self._state.pictures:
-                    self._bridge.add_image(self._state.pictures[picture.sha256])
-            self._bridge.submit(one.request, one.job)
+        self._asked.add(run.job)
+        self._state.put_run(replace(run, state=AWAITED))
+        for picture in pictures_of(run.request):
+            if picture.sha256 in self._state.pictures:
+                self._bridge.add_image(self._state.pictures[picture.sha256])
+        self._bridge.submit(run.request, run.job)
 
-    def _with(self, run: Run) -> list[Run]:
-        """The run, with the way up or down that is looked at together with it, in their order."""
-        kept = [one for one in self._state.runs.values() if one.state == KEPT]
-        start = run.request.start if isinstance(run.request, SampleRequest) else None
-        if isinstance(start, FromLatent):
-            return [*[one for one in kept if one.request == start.parent][:1], run]
-        if isinstance(run.request, InvertRequest):
-            back = reconstruction(run.request)
-            return [run, *[one for one in kept if one.request == back][:1]]
-        return [run]
+    def _other_way(self, job: int | None) -> int | None:
+        """The way up or down that is looked at together with a run."""
+        runs = self._state.runs
+        run = None if job is None else runs.get(job)
+        start = run.request.start if run is not None and isinstance(run.request, SampleRequest) else None
+        if run is not None and isinstance(start, FromLatent):
+            above = runs.get(run.parent or 0)
+            known = above is not None and above.request == start.parent
+            return run.parent if known else _first(runs.values(), start.parent)
+        if run is not None and isinstance(run.request, InvertRequest):
+            own = [one for one in runs.values() if one.parent == job]
+            return _first(own, _back(run.request)) or _first(runs.values(), _back(run.request))
+        return None
 
     def _open_model(self, model: ModelRef) -> str:
         """Have a run's own model opened beside the window's, where it is another; why it cannot be, "" where it can."""

@@ -26,6 +26,8 @@ class Surfaces(Protocol):
     @property
     def quiet(self) -> str: ...
     @property
+    def faint(self) -> str: ...
+    @property
     def danger(self) -> str: ...
 
 
@@ -76,7 +78,7 @@ QToolButton[role="more"]:hover, QToolButton[role="more"]:focus {{ color: {c.text
 QToolButton[role="more"]:checked {{ background: transparent; }}
 QToolButton[role="small"] {{ color: {c.quiet}; font-size: {caption}px; padding: 1px 6px; }}
 QToolButton[role="small"]:hover, QToolButton[role="small"]:checked {{ color: {c.text}; }}
-QToolButton[role="small"]:disabled {{ color: {c.line}; }}
+QToolButton[role="small"]:disabled {{ color: {c.faint}; }}
 QToolButton[role="thumbnail"] {{ padding: 0; border: 1px solid transparent; }}
 QToolButton[role="thumbnail"]:hover {{ border-color: {c.quiet}; background: transparent; }}
 QToolButton[role="thumbnail"]:focus {{ border-color: {c.text}; }}

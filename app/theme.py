@@ -59,7 +59,7 @@ _SAME_AS = {
 
 @dataclass(frozen=True, slots=True)
 class Palette:
-    """The surfaces of one scheme, as ``#RRGGBB``."""
+    """The surfaces of one scheme, as ``#RRGGBB``; ``faint`` are the words of what cannot be pressed now."""
 
     name: SchemeName
     window: str
@@ -68,6 +68,7 @@ class Palette:
     line: str
     text: str
     quiet: str
+    faint: str
     danger: str
 
     @property
@@ -76,8 +77,8 @@ class Palette:
 
 
 PALETTES: Mapping[SchemeName, Palette] = {
-    "dark": Palette("dark", "#14161A", "#1B1E24", "#242830", "#313742", "#E7E9ED", "#9BA4B3", "#FF9466"),
-    "light": Palette("light", "#F5F6F8", "#FFFFFF", "#FFFFFF", "#DDE1E8", "#191C22", "#5A6371", "#B3400F"),
+    "dark": Palette("dark", "#14161A", "#1B1E24", "#242830", "#313742", "#E7E9ED", "#9BA4B3", "#737C8B", "#FF9466"),
+    "light": Palette("light", "#F5F6F8", "#FFFFFF", "#FFFFFF", "#DDE1E8", "#191C22", "#5A6371", "#828A97", "#B3400F"),
 }
 
 

@@ -59,7 +59,9 @@ from app.undo import Undo, UndoActions
 from app.widgets.drawn_plot import SaveWanted
 from app.widgets.history import History
 from app.widgets.offer_bar import OfferBar
+from app.widgets.panel_button import PanelButton
 from app.widgets.recipe_bar import RecipeBar
+from app.widgets.run_search import RunSearch
 from app.widgets.sources import Sources
 from app.widgets.status import StatusLine
 from core.messages import EngineState, Failed, Status
@@ -94,8 +96,8 @@ class MainWindow(QMainWindow):
     Attributes: ``registry`` (all commands), ``commands`` (what they do), ``sources``, ``history``, ``left_panel``,
     ``right_panel``, ``bottom_panel``; lines above the stage: ``offer``, ``told`` (what only has to be said),
     ``recipe_bar``; ``side_panels``, ``dropping``, ``status_line``, ``preparation``, ``interrupted``, ``undo``,
-    ``sessions``; of the history: ``care``, ``recalling``. Signals: ``painted()`` once, after the first paint;
-    ``stage_made(Stage)``.
+    ``sessions``; of the history: ``run_search``, ``care``, ``recalling``. Signals: ``painted()`` once, after the first
+    paint; ``stage_made(Stage)``.
     """
 
     painted = Signal()
@@ -122,6 +124,7 @@ class MainWindow(QMainWindow):
         self.registry = Actions(self, (*(_stage_command(*found) for found in enumerate(stages, 1)), *COMMANDS))
         self.sources = Sources()
         self.history = History(state)
+        self.run_search = RunSearch(state)
         self.left_panel = surface(QWidget())
         self.right_panel = Pages(spacing=2 * GRID, width=RIGHT_WIDTH)
         self.bottom_panel = Pages(spacing=GRID // 2)
@@ -303,7 +306,7 @@ class MainWindow(QMainWindow):
         self.bottom_panel.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
         self.history.setMinimumHeight(12 * GRID)
         above = headed("History", {"Compare": self.registry["compare"], "★": self.registry["starred_only"]})
-        inside = column_of(self.sources, above, self.history, spacing=GRID)
+        inside = column_of(self.sources, above, self.run_search, self.history, spacing=GRID)
         inside.setContentsMargins(PANEL_PADDING, PANEL_PADDING, PANEL_PADDING - SCROLL_BAR, GRID)
         column_of(scrolled(inside, LEFT_WIDTH), into=self.left_panel)
         upper = row_of(
@@ -320,9 +323,11 @@ class MainWindow(QMainWindow):
         row = QHBoxLayout(bar)
         row.setContentsMargins(GRID, 0, GRID, 0)
         row.setSpacing(GRID)
+        row.addWidget(PanelButton(self.registry["left_panel"], "left"))
         for key, title, _path in stages:
             row.addWidget(_tab(self.registry[f"stage_{key}"], title))
         row.addStretch()
+        row.addWidget(PanelButton(self.registry["right_panel"], "right"))
         return bar
 
 

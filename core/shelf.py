@@ -37,6 +37,9 @@ class Shelf:
             del self._works[old]
             self._index = {name: known for name, known in self._index.items() if known[0] != old}
 
+    def __contains__(self, number: int) -> bool:
+        return number in self._works
+
     def get(self, number: int) -> Work | None:
         return self._works.get(number)
 

@@ -12,7 +12,7 @@ from app.stages.morph_record import Record
 from app.stages.morph_sheet import MorphSheet, Rows
 from app.stages.morph_view import MorphView
 from app.stages.readiness import LIVE
-from app.state import AppState, Cursor, Run
+from app.state import UNMADE, AppState, Cursor, Run
 from core.messages import Preview, RunEnded, RunPaused, RunStarted
 from core.paths import make_path
 from core.requests import MorphRequest
@@ -227,6 +227,8 @@ class MorphScreen(QObject):
             is_coming = self._follows and run.state == "running" and made < run.steps
             name = record.names[frame]
             self.view.show_state(run, frame, step, available=max(0, made) + 1, name=name, is_coming=is_coming)
+        if run.state in UNMADE:
+            self.view.show_meanwhile(self.state.thumbnails.get(run.job))
         self.moved.emit()
 
     def _show_mixed(self, rows: Rows, frame: int, name: str) -> None:
@@ -278,11 +280,19 @@ class MorphScreen(QObject):
             self._shown_job = None
             self.emptied.emit()
 
+    def _forget_frames(self, job: int) -> None:
+        del self._records[job]
+        if job == self._shown_job:
+            self._shown_job = None
+            self.show()
+
     @Slot(int)
     def _run_changed(self, job: int) -> None:
         run = self.state.runs.get(job)
         if run is None or not isinstance(run.request, MorphRequest):
             return
+        if run.state in UNMADE and self._records.get(job) is not None and self._records[job].finished:
+            self._forget_frames(job)  # they made room for others
         record = self._record_of(run)
         before = len(record.norms), record.geometry is None
         newly = record.learn(self._bridge, job, run.stored)

@@ -11,8 +11,8 @@ from PySide6.QtWidgets import QHBoxLayout, QWidget
 
 from app.stages.morph_settings import NAMES
 from app.stages.readiness import LIVE
-from app.stages.run_view import CLAMPED
-from app.state import Run
+from app.stages.run_view import AGAIN, CLAMPED
+from app.state import UNMADE, Run
 from app.theme import GRID
 from app.widgets.descent import Descent
 from app.widgets.pictures import PicturePane, PictureRow
@@ -148,13 +148,23 @@ class MorphView(QWidget):
         self._show_panes(at_data=step == run.steps)
         self.descent.set_position(step, available)
         sight = self._sight(self._at)
-        self._absence = LOST if available > 1 else TO_COME if run.state in LIVE else STOPPED
+        is_again = run.state in UNMADE
+        self._absence = AGAIN if is_again else LOST if available > 1 else TO_COME if run.state in LIVE else STOPPED
         self._paint(sight)
         if step == run.steps or (sight is not None and sight.x0_hat is not None):
             self.shown.emit(frame, step)
         elif sight is not None and not is_coming and self._asked != self._at:
             self._asked = self._at
             self._bridge.ask(self._at)
+
+    def show_meanwhile(self, picture: Picture | None) -> None:
+        """While the frames are made again: the small picture (H, W, C) that is left of the morph."""
+        self._show_panes(at_data=True)
+        self._paint_nothing(AGAIN)
+        if picture is not None:
+            self.frame.set_pictures(picture[None])
+            self.frame.set_caption("")
+            self.frame.set_busy(True)
 
     @Slot(object)
     def receive(self, message: object) -> None:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 Batch = TypeVar("Batch", Picture, Signed)
 
+AGAIN = "Made again, bit for bit, from its settings."
 CLAMPED = ("clamped to [−1, 1]",)
 
 
@@ -106,6 +107,18 @@ class RunView(QWidget):
                 return
         if not is_coming:
             self._sights.ask(run.job, wanted)
+
+    def show_meanwhile(self, picture: Picture | None) -> None:
+        """While all states of a run are made again: the small picture (H, W, C) that is left of it."""
+        for pane in self.pictures.panes:
+            pane.set_pictures(None)
+            pane.set_caption("")
+            pane.set_names()
+            pane.set_placeholder(AGAIN if pane is self.x_t else "")
+            pane.set_busy(False)
+        if picture is not None:
+            self.x0_hat.set_pictures(picture[None])
+            self.x0_hat.set_busy(True)
 
     def thumbnail(self, job: int, step: int) -> NDArray[np.uint8] | None:
         """The enlarged (or first) sample of a stored state, uint8 (H, W, C)."""

@@ -8,7 +8,7 @@ from PySide6.QtCore import QObject, Signal, Slot
 
 from app.stages.run_instruments import RunInstruments
 from app.stages.run_view import RunView
-from app.state import AppState, Cursor, Run, stage_of
+from app.state import UNMADE, AppState, Cursor, Run, stage_of
 from core.messages import Inspection, Preview, Recognised, RunEnded, RunPaused, RunStarted
 from core.requests import InspectStep
 
@@ -109,6 +109,8 @@ class ShownRun(QObject):
         step = min(cursor.step, run.stored)
         self.instruments.show_state(run, step)
         self.view.show_state(run, step, is_coming=self.follows and run.state == "running")
+        if run.state in UNMADE:
+            self.view.show_meanwhile(self._state.thumbnails.get(run.job))
         self.moved.emit()
 
     @Slot(object)
@@ -163,6 +165,8 @@ class ShownRun(QObject):
     def _run_changed(self, job: int) -> None:
         if job == self._job:
             self.instruments.set_available(self._state.runs[job].stored + 1)
+            if self._state.runs[job].state in UNMADE:
+                self.show()
         self.moved.emit()
 
     @Slot(int)

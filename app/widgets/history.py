@@ -19,6 +19,7 @@ from core.messages import Preview
 
 EMPTY = "Runs and their branches appear here."
 NO_STARS = "No run is starred. Click the star of one, or press S."
+NOT_FOUND = "No run fits these words."
 
 
 class History(QTreeWidget):
@@ -26,8 +27,8 @@ class History(QTreeWidget):
 
     Choosing a run moves the cursor of ``state`` to the last state of it; when the cursor moves to another run, that
     run is chosen. Ctrl+click (or Ctrl+Space) chooses a second one, to compare the two. F2 gives a run a name, Delete
-    deletes what is chosen, a click on its star stars it. While it ``shows_starred``, the others are hidden but for the
-    runs that a starred one was branched from.
+    deletes what is chosen, a click on its star stars it. While it ``shows_starred``, or words are looked for, the
+    others are hidden but for the runs that a shown one was branched from.
 
     Signals: ``run_selected(int)`` with the job, by the person; ``renamed(job, before, after)``, names by the person,
     "" for none; ``star_clicked(job)``; ``compare_wanted(first, second)``; ``delete_wanted(jobs)``, a list.
@@ -45,6 +46,7 @@ class History(QTreeWidget):
         self._items: dict[int, RunItem] = {}
         self._followed: tuple[int | None, int | None] = None, None
         self.shows_starred = False
+        self._words: list[str] = []
         self.setColumnCount(1)
         self.setHeaderHidden(True)
         self.setIconSize(QSize(THUMBNAIL, THUMBNAIL))
@@ -77,13 +79,32 @@ class History(QTreeWidget):
         self.itemSelectionChanged.connect(self._chosen)
 
     def jobs(self) -> tuple[int, ...]:
-        """The runs that are chosen, in the order of their start."""
-        return tuple(sorted(item.run.job for item in self.selectedItems() if isinstance(item, RunItem)))
+        """The runs that are chosen and in sight, in the order of their start."""
+        chosen = (item for item in self.selectedItems() if isinstance(item, RunItem) and not item.isHidden())
+        return tuple(sorted(item.run.job for item in chosen))
+
+    def choose(self, job: int) -> None:
+        """As if the person had clicked on a run."""
+        with QSignalBlocker(self):
+            self.setCurrentItem(self._items[job])
+        self._look_at(job)
 
     def show_starred(self, only: bool) -> None:
         """Show only what is starred, and what it was branched from."""
         self.shows_starred = only
         self._filter()
+
+    def look_for(self, words: str) -> None:
+        """Show only the runs in whose description each of these words is, and what they were branched from."""
+        self._words = words.lower().split()
+        self._filter()
+
+    def enter(self) -> None:
+        """Take the focus; where nothing in sight is chosen, choose the first that was looked for."""
+        self.setFocus()
+        found = [job for job in sorted(self._items) if self._is_wanted(job)]
+        if self._words and found and not set(self.jobs()) & set(found):
+            self.choose(found[0])
 
     def star_at(self, place: QPoint) -> int | None:
         """The run whose star is at a place of the viewport."""
@@ -146,7 +167,7 @@ class History(QTreeWidget):
                 above.insertChild(self._place(above, job), item)
                 item.setExpanded(True)
             self._show_thumbnail(job)
-            if self.shows_starred:
+            if self._is_filtered:
                 self._filter()
         item.run = run
         self._refresh(item)
@@ -185,14 +206,25 @@ class History(QTreeWidget):
     def _show_note(self, job: int) -> None:
         if job in self._items:
             self._items[job].emitDataChanged()
-            if self.shows_starred:
+            if self._is_filtered:
                 self._filter()
 
     def _is_starred(self, job: int) -> bool:
         return self._state.note(job).is_starred
 
+    @property
+    def _is_filtered(self) -> bool:
+        return self.shows_starred or bool(self._words)
+
+    def _is_wanted(self, job: int) -> bool:
+        if self.shows_starred and not self._is_starred(job):
+            return False
+        told = (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.ToolTipRole) if self._words else ()
+        text = " ".join(str(self._items[job].data(0, role)) for role in told).lower()
+        return all(word in text for word in self._words)
+
     def _filter(self) -> None:
-        shown = {job for job in self._items if not self.shows_starred or self._is_starred(job)}
+        shown = {job for job in self._items if self._is_wanted(job)}
         for job in tuple(shown):
             above = self._items[job].parent()
             while isinstance(above, RunItem):
@@ -237,15 +269,18 @@ class History(QTreeWidget):
         """One run is looked at, two are compared; with more of them only what is asked of them happens."""
         jobs = self.jobs()
         if len(jobs) == 1:
-            run = self._state.runs[jobs[0]]
-            step = min(run.stored, run.steps)
-            t = int(run.path[step].t)
-            self._followed = run.job, None
-            self._state.move(stage=stage_of(run.request), run=run.job, step=step, t=t, shown_t=t, frame=0, beside=None)
-            self.run_selected.emit(run.job)
+            self._look_at(jobs[0])
         elif len(jobs) == 2:
             first = self._state.cursor.run if self._state.cursor.run in jobs else jobs[0]
             self.compare_wanted.emit(first, next(job for job in jobs if job != first))
+
+    def _look_at(self, job: int) -> None:
+        run = self._state.runs[job]
+        step = min(run.stored, run.steps)
+        t = int(run.path[step].t)
+        self._followed = job, None
+        self._state.move(stage=stage_of(run.request), run=job, step=step, t=t, shown_t=t, frame=0, beside=None)
+        self.run_selected.emit(job)
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         job = self.star_at(event.position().toPoint())
@@ -264,8 +299,8 @@ class History(QTreeWidget):
 
     def paintEvent(self, event: QPaintEvent) -> None:
         super().paintEvent(event)
-        nothing = self.shows_starred and all(item.isHidden() for item in self._items.values())
-        why = EMPTY if not self._items else NO_STARS if nothing else ""
+        nothing = self._is_filtered and all(item.isHidden() for item in self._items.values())
+        why = EMPTY if not self._items else "" if not nothing else NOT_FOUND if self._words else NO_STARS
         if why:
             painter = QPainter(self.viewport())
             painter.setPen(QColor(palette().quiet))

@@ -83,8 +83,9 @@ class FakeBridge(QObject):
 
     Recorded: ``submitted`` requests and orders, ``trained`` orders and ``measured`` requests with their pictures, those
     ``beside``, ``asked`` requests, ``images`` by hash, ``calls`` as (method, job). Scripted: ``ready``, ``begin``,
-    ``advance``, ``end``, ``fail``, ``answer``, ``know`` a classifier, ``begin_measure``, ``say_measured``. As with the
-    engine, nothing that it says comes before a method has returned, but for pause and resume.
+    ``advance``, ``end``, ``fail``, ``answer``, ``know`` a classifier, ``begin_measure``, ``say_measured``; runs whose
+    states have made room are ``let_go``. As with the engine, nothing that it says comes before a method has returned,
+    but for pause and resume.
     """
 
     message = Signal(object)
@@ -101,6 +102,7 @@ class FakeBridge(QObject):
         self.asked: list[Interactive] = []
         self.images: dict[str, OpenedImage] = {}
         self.calls: list[tuple[str, object]] = []
+        self.let_go: set[int] = set()
 
     # What the stages call
 
@@ -180,6 +182,9 @@ class FakeBridge(QObject):
             return None
         return self._preview(job, step, with_hats=False, frames=() if frame is None else (frame,))
 
+    def keeps(self, job: int) -> bool:
+        return job not in self.let_go
+
     def values(self, job: int, step: int, frame: int | None = None) -> np.ndarray | None:
         """Noise, the same for the same state."""
         if not self._has(job, step, frame):
@@ -220,13 +225,14 @@ class FakeBridge(QObject):
         request = self.submitted[job - 1]
         path, total = path_of(request), sum(steps for _frames, steps in parts_of(request))
         started = RunStarted(job, request, path, CAP, total)
+        self.let_go.discard(job)
         self._status(EngineState.SAMPLING, job)
         self.state.put_run(begun(started, self.state.runs))
         self.say(started)
 
     def advance(self, job: int, steps: int = 1) -> None:
         """The run takes this many steps; each is stored and previewed."""
-        if job not in self.state.runs:
+        if job not in self.state.runs or self.state.runs[job].state in UNMADE:
             self.begin(job)
         for _ in range(steps):
             run = self.state.runs[job]
@@ -326,7 +332,7 @@ class FakeBridge(QObject):
 
     def _has(self, job: int, step: int, frame: int | None) -> bool:
         run = self.state.runs[job]
-        if run.state in UNMADE:
+        if run.state in UNMADE or job in self.let_go:
             return False
         if not isinstance(run.request, MorphRequest):
             return frame is None and step <= run.stored

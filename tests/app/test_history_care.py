@@ -149,7 +149,7 @@ def test_that_what_the_engine_has_forgotten_is_made_again_when_it_is_brought_bac
     window.state.move(run=1, step=4)
     window.care.delete((1,))
     assert window.state.cursor.run == 2
-    window.bridge.frame = lambda job, step, frame=None: None
+    window.bridge.let_go.add(1)
     window.registry["undo"].trigger()
     window.sessions.runs.look()
     assert window.state.runs[1].state == "awaited"
