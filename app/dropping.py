@@ -11,6 +11,7 @@ from app.incoming import Offer, offer
 from app.recipes import recipe_in
 from app.widgets.drop import DropOverlay
 from core.errors import Refusal
+from core.training.draw_request import TrainingDraw
 
 if TYPE_CHECKING:
     from app.window import MainWindow
@@ -48,8 +49,10 @@ class Dropping:
     def _promise(self, found: Offer, mime: QMimeData) -> tuple[str, str]:
         stage = self._window.stage
         verb, name = stage.drop_verbs(mime), found.paths[0].name if found.paths else "the picture"
-        if recipe_in(found) is not None:
-            return "restore this run", f"{name}, or use it as a picture"
+        recipe = recipe_in(found)
+        if recipe is not None:
+            what = "training" if isinstance(recipe.request, TrainingDraw) else "run"
+            return f"restore this {what}", f"{name}, or use it as a picture"
         if found.kind == "model":
             return "open this model", name
         if found.kind == "classifier":

@@ -19,8 +19,9 @@ from core.images import OpenedImage
 from core.known_models import remember
 from core.messages import ClassifierOpened, ModelInfo, ModelOpened
 from core.recipe import Recipe, images_of, of_request, read_recipe
-from core.request_words import printable, summary
+from core.request_words import count_of, printable, summary
 from core.requests import InspectImage, NoiseRequest
+from core.training.draw_request import TrainingDraw
 
 if TYPE_CHECKING:
     from app.window import MainWindow
@@ -164,6 +165,8 @@ def _summary(recipe: Recipe) -> str:
     request = recipe.request
     if isinstance(request, NoiseRequest):
         return f"forward process, t = {request.timesteps[0]}, seed {request.seed}."
+    if isinstance(request, TrainingDraw):
+        return f"{count_of(request)} of a training on “{printable(request.training.data_name)}”."
     model = printable(request.model.name)
     if isinstance(request, InspectImage):
         return f"what {model} sees at t = {request.t}."

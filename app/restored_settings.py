@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
+from app.restored_training import fields_of_training
 from app.stages import denoise_settings, invert_settings, morph_settings
 from app.stages.denoise_settings import DenoiseSettings
 from app.stages.invert_settings import InvertSettings
@@ -14,6 +15,7 @@ from core.messages import ClassifierInfo
 from core.recipe import Request, images_of
 from core.request_words import SAMPLERS, printable
 from core.requests import FromLatent, FromNoise, InspectImage, InvertRequest, MorphRequest, NoiseRequest, SampleRequest
+from core.training.draw_request import TrainingDraw
 
 Settings = DenoiseSettings | InvertSettings | MorphSettings
 
@@ -53,6 +55,8 @@ _MORPH: Mapping[str, tuple[str, ...]] = {
 
 def stage_for(request: Request) -> str:
     """The stage that shows what this request makes."""
+    if isinstance(request, TrainingDraw):
+        return "train"
     return "forward" if isinstance(request, NoiseRequest | InspectImage) else stage_of(request)
 
 
@@ -65,6 +69,8 @@ def inversion_in(request: Request) -> InvertRequest | None:
 
 def fields_of(request: Request) -> dict[str, tuple[str, str]]:
     """What of a request can be taken by itself: a name for each, and what it says here."""
+    if isinstance(request, TrainingDraw):
+        return fields_of_training(request.training)
     found: dict[str, tuple[str, str]] = {}
     if not isinstance(request, NoiseRequest):
         found["model"] = "Model", printable(request.model.name)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
 from app.log import logger
-from app.restored_settings import merged, stage_for
+from app.restored_settings import fields_of, merged, stage_for
 from app.state import Run
 from core.errors import Refusal
 from core.images import OpenedImage
@@ -32,12 +32,16 @@ from core.requests import (
     RunRequest,
     SampleRequest,
 )
+from core.training.draw_request import TrainingDraw
+from core.training.kept_draws import find_training
+from core.training.runs import RunSummary
 
 if TYPE_CHECKING:
     from app.stages.denoise import DenoiseStage
     from app.stages.forward import ForwardStage
     from app.stages.invert import InvertStage
     from app.stages.morph import MorphStage
+    from app.stages.train import TrainStage
     from app.window import MainWindow
 
 
@@ -46,10 +50,11 @@ ENDED_EARLY = ("failed", "stopped")
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Where what a recipe names lies: models and classifiers by hash (None: nowhere), and its pictures."""
+    """Where what a recipe names lies: models and classifiers by hash (None: nowhere), its pictures, its training."""
 
     places: dict[str, str | None]
     pictures: tuple[OpenedImage, ...]
+    training: RunSummary | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +201,9 @@ class Restoring(QObject):
         if needed and not missing and not isinstance(request, MorphRequest):
             self._set_picture(pictures[needed[0].sha256], needed[0])
         window.state.move(stage=stage_for(request))
-        if isinstance(request, NoiseRequest | InspectImage):
+        if isinstance(request, TrainingDraw):
+            self._set_training(request, wanted)
+        elif isinstance(request, NoiseRequest | InspectImage):
             self._set_forward(request, wanted.fields)
         elif wanted.fields is None and not missing:
             self._run(wanted.recipe)
@@ -214,6 +221,15 @@ class Restoring(QObject):
         state.set_image(image)
         if state.model is not None and stage_fits(ref, state.model.event_shape):
             state.set_conversion(ref.conversion)
+
+    def _set_training(self, request: TrainingDraw, wanted: Wanted) -> None:
+        """Look at the training that drew it; where that is not here, or only settings are taken, set Train."""
+        recalling = cast("TrainStage", self._window.stage).recalling
+        run = wanted.found.training
+        if wanted.fields is None and run is not None:
+            recalling.look_at(run, request, wanted.recipe.shown)
+        else:
+            recalling.prepare(request.training, wanted.fields or frozenset(fields_of(request)))
 
     def _set_forward(self, request: NoiseRequest | InspectImage, fields: frozenset[str] | None) -> None:
         state, stage = self._window.state, cast("ForwardStage", self._window.stage)
@@ -254,7 +270,7 @@ class Restoring(QObject):
         runs, shown = self._window.state.runs, recipe.shown
         last = 0
         for row in recipe.requests:
-            assert not isinstance(row, NoiseRequest | InspectImage)
+            assert not isinstance(row, NoiseRequest | InspectImage | TrainingDraw)
             for request in lineage(row):
                 same = [run.job for run in runs.values() if run.request == request and run.state not in ENDED_EARLY]
                 last = same[-1] if same else self._window.bridge.submit(request)
@@ -295,4 +311,5 @@ def look_for(
     wanted = {image.sha256 for request in requests for image in images_of(request)}
     here = {image.sha256: image for image in known if image.sha256 in wanted}
     there = known_pictures([sha256 for sha256 in wanted if sha256 not in here], files)
-    return Found(places, (*here.values(), *there))
+    drawn = next((request for request in requests if isinstance(request, TrainingDraw)), None)
+    return Found(places, (*here.values(), *there), None if drawn is None else find_training(drawn.training))

@@ -126,10 +126,11 @@ def _said(value: Any) -> Iterator[tuple[str, Any]]:
 
 def python_code(recipe: Recipe, images: Sequence[Path] = ()) -> str:
     """Python that makes the same pixels again, to be run in the program's folder and to be changed."""
-    names = sorted(set(_classes(recipe.requests)))
-    imports = f"from core.requests import {', '.join(names)}"
-    if len(imports) > WIDTH:
-        imports = f"from core.requests import (\n{textwrap.fill(', '.join(names), WIDTH, **_INDENTED)},\n)"
+    used = set(_classes(recipe.requests))
+    imports = [
+        _import(module, sorted(cls.__name__ for cls in used if cls.__module__ == module))
+        for module in sorted({cls.__module__ for cls in used})
+    ]
     writes, lays, write = _writing(recipe)
     rows = f", rows={_code(recipe.rows)}" if recipe.rows else ""
     found = f", images={[str(path) for path in images]!r}" if images else ""
@@ -142,7 +143,7 @@ def python_code(recipe: Recipe, images: Sequence[Path] = ()) -> str:
             f"from core.recipe import {', '.join(shown_names)}",
             f"from core.render import {writes}",
             f"from core.replay import {', '.join(filter(None, (lays, 'library_for', 'made')))}",
-            imports,
+            *imports,
             "",
             f"request = {_code(recipe.request)}",
             f"recipe = Recipe(request, {_code(recipe.shown)}{rows})",
@@ -153,6 +154,13 @@ def python_code(recipe: Recipe, images: Sequence[Path] = ()) -> str:
             "",
         )
     )
+
+
+def _import(module: str, names: Sequence[str]) -> str:
+    line = f"from {module} import {', '.join(names)}"
+    if len(line) <= WIDTH:
+        return line
+    return f"from {module} import (\n{textwrap.fill(', '.join(names), WIDTH, **_INDENTED)},\n)"
 
 
 def _writing(recipe: Recipe) -> tuple[str, str, str]:
@@ -170,13 +178,13 @@ def _writing(recipe: Recipe) -> tuple[str, str, str]:
 _INDENTED: dict[str, Any] = {"initial_indent": "    ", "subsequent_indent": "    "}
 
 
-def _classes(value: Any) -> Iterator[str]:
+def _classes(value: Any) -> Iterator[type]:
     """The dataclasses that a value's code names."""
     if isinstance(value, tuple):
         for item in value:
             yield from _classes(item)
     elif dataclasses.is_dataclass(value):
-        yield type(value).__name__
+        yield type(value)
         for _, item in _said(value):
             yield from _classes(item)
 

@@ -82,6 +82,7 @@ NUMBERS_BY_NAME: Mapping[str, tuple[float, float]] = {
     "first_alpha_bar": (0, 1),
     "step": (0, MAX_T),
     "steps": (0, 2**31 - 1),  # of a training too
+    "after": (0, 2**31 - 1),
     "cells": (0, MAX_COUNT - 1),
     "columns": (0, MAX_COUNT),
     "zoom": (1, 64),
@@ -107,6 +108,8 @@ MAX_LENGTHS: Mapping[str, int] = {
     "rows": 64,
     "names": MAX_COUNT,
     "steps": MAX_T + 1,
+    "after": 1024,
+    "weights": 1024,
 }
 SHA256 = re.compile("[0-9a-f]{64}")
 
@@ -158,6 +161,8 @@ def _fields_to_json(value: Any, where: str) -> Json:
 
 def _to_json(value: Any, hint: Any, where: str) -> Any:
     """By declared type, so that equal requests (guidance 0 and 0.0) are written alike."""
+    if hasattr(value, "to_json"):
+        return value.to_json()  # it knows best
     if dataclasses.is_dataclass(value):
         is_one_of_several = _is_union(hint) and type(None) not in get_args(hint)
         kind = {"kind": type(value).__name__} if is_one_of_several else {}
@@ -183,6 +188,8 @@ class _Reader:
     def dataclass(self, cls: type, data: object, where: str) -> Any:
         if not isinstance(data, dict):
             raise Refusal(f"{where} must be an object, not {_shown(data)}.")
+        if hasattr(cls, "from_json"):
+            return cls.from_json(data)
         hints = _hints(cls)
         for name in data:
             if name not in hints:

@@ -31,6 +31,7 @@ from core.requests import (
     NoiseRequest,
     SampleRequest,
 )
+from core.training.draw_request import TrainingDraw
 from core.version import VERSION
 
 MAX_BYTES = recipe_files.MAX_BYTES
@@ -38,8 +39,15 @@ PROGRAM = f"Diffuscope {VERSION}"
 
 Quantity = Literal["x_t", "x0_hat", "eps", "eps_hat", "difference", "gradient", "score"]
 Layout = Literal["picture", "grid", "sheet", "film", "values"]
-Request = SampleRequest | InvertRequest | MorphRequest | NoiseRequest | InspectImage
-KINDS: tuple[type[Request], ...] = (SampleRequest, InvertRequest, MorphRequest, NoiseRequest, InspectImage)
+Request = SampleRequest | InvertRequest | MorphRequest | NoiseRequest | InspectImage | TrainingDraw
+KINDS: tuple[type[Request], ...] = (
+    SampleRequest,
+    InvertRequest,
+    MorphRequest,
+    NoiseRequest,
+    InspectImage,
+    TrainingDraw,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +72,8 @@ class Shown:
     signed quantities; ``normalised``, that the extremes became black and white.
 
     Where there are ``steps``, the pictures of sheet and film are the run at these states, each a grid of its cells,
-    with that of another quantity ``beside`` it where one is named.
+    with that of another quantity ``beside`` it where one is named. Samples of a training have one of ``steps`` for each
+    of the moments of training that they were drawn ``after``.
     """
 
     quantity: Quantity = "x_t"
@@ -208,6 +217,7 @@ def _bare(data: object) -> Request:
 
 
 _TELLING = (
+    ("TrainingDraw", "training"),
     ("MorphRequest", "ends"),
     ("InvertRequest", "images"),
     ("InspectImage", "t"),
@@ -236,7 +246,7 @@ def _named(request: Request) -> list[ModelRef | ClassifierSpec | ImageRef]:
     found: list[ModelRef | ClassifierSpec | ImageRef] = []
     following: Request | None = request
     while following is not None:
-        if not isinstance(following, NoiseRequest):
+        if not isinstance(following, NoiseRequest | TrainingDraw):
             found.append(following.model)
         match following:
             case InvertRequest():

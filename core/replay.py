@@ -34,6 +34,8 @@ from core.requests import InspectImage, ModelRef, NoiseRequest, RunRequest, Samp
 from core.run import Run, Work
 from core.signed import coloured
 from core.store import DEFAULT_CAP
+from core.training.draw_request import TrainingDraw, moments
+from core.training.redraw import redrawn
 from core.workers import work_of
 
 Pixels = NDArray[np.uint8]
@@ -172,6 +174,8 @@ def made(recipe: Recipe, library: Library, device: str = "cpu", on_step: OnStep 
 def _made(request: Request, shown: Shown, library: Library, device: str, on_step: OnStep) -> tuple[Values, Pixels]:
     if isinstance(request, NoiseRequest):
         return _noised(request, shown, library)
+    if isinstance(request, TrainingDraw):
+        return _learned(request, shown, device, on_step)
     if isinstance(request, InspectImage):
         return _coloured(_of(jobs.inspect_image(request, library, device), shown.quantity), shown)
     if shown.as_walked and shown.quantity in _WALKED and not shown.steps and shown.step < request.steps:
@@ -273,3 +277,19 @@ def _noised(request: NoiseRequest, shown: Shown, library: Library) -> tuple[Valu
     x = np.stack([forward.at(t) for t in chosen])
     pictures = np.stack([shown_picture(x_t, shown.normalised) for x_t in x])
     return x.transpose(0, 3, 1, 2), pictures
+
+
+def _learned(request: TrainingDraw, shown: Shown, device: str, on_step: OnStep) -> tuple[Values, Pixels]:
+    """Samples of a training, each set in its own state."""
+    sets = redrawn(request, device, on_step)
+    kept, found = moments(request.steps), []
+    for drawn, step in zip(sets, shown.steps or (shown.step,) * len(sets), strict=False):
+        way = drawn.x0_hat if shown.quantity == "x0_hat" else drawn.x_t
+        if step < request.steps and (way is None or step not in kept):
+            raise Refusal(f"State {step} of the way to these samples is none of those that a training keeps.")
+        pictures = drawn.pictures if way is None or step >= request.steps else way[kept.index(step)]
+        chosen: Any = list(shown.cells) or slice(None)
+        if shown.cells and max(shown.cells) >= len(pictures):
+            raise Refusal(f"There are {len(pictures)} samples, but sample {max(shown.cells) + 1} is asked for.")
+        found.append(pictures[chosen])
+    return _coloured(np.concatenate(found), replace(shown, quantity="x_t"))

@@ -14,6 +14,8 @@ from core.requests import (
     RunRequest,
     SampleRequest,
 )
+from core.training.draw_request import TrainingDraw
+from core.training.request import TrainRequest
 
 LABELS_SHOWN = 16
 MOST_LETTERS = 60
@@ -21,8 +23,10 @@ SAMPLERS = {"ddim": "DDIM", "ddpm": "DDPM", "heun": "Heun", "dpmpp": "DPM++ 2M"}
 VARIANCES = {"small": "β̃_t", "large": "β_t", "learned": "learned"}
 
 
-def sentence(request: RunRequest | NoiseRequest | InspectImage) -> str:
+def sentence(request: RunRequest | NoiseRequest | InspectImage | TrainingDraw) -> str:
     """What a file tells a person who knows nothing of the program: "DDIM, eta = 0, 50 steps of ..." and so on."""
+    if isinstance(request, TrainingDraw):
+        return f"{count_of(request)} of {training_words(request.training)}."
     if isinstance(request, NoiseRequest):
         times = ", ".join(map(str, request.timesteps[:LABELS_SHOWN]))
         schedule = f"{request.schedule.name} schedule"
@@ -41,6 +45,26 @@ def sentence(request: RunRequest | NoiseRequest | InspectImage) -> str:
     if isinstance(request, SampleRequest) and type(request.start) in ways and request.timesteps:
         started = f"; {ways[type(request.start)]} t = {request.timesteps[0]}"
     return f"Model {printable(request.model.name)}: {about}{started}."
+
+
+def count_of(request: TrainingDraw) -> str:
+    """ "16 samples after 1,200 steps", "16 samples after 0 to 1,200 steps"."""
+    first, last = min(request.after), max(request.after)
+    steps = f"{first:,}" if first == last else f"{first:,} to {last:,}"
+    raw = ", raw weights," if set(request.weights) == {"raw"} else ""
+    return f"{request.count} samples after {steps} steps{raw}"
+
+
+def training_words(training: TrainRequest) -> str:
+    """A training in a line: what it learned from, what, and how."""
+    side, schedule = training.network.sides, training.schedule
+    size = f" of {side[1]} × {side[0]}" if side else ""
+    begun = f", begun from the model {printable(training.base.name)}" if training.base is not None else ""
+    return (
+        f"a training on the pictures {printable(training.data_name)}{size}{begun}: predicts {training.prediction}, "
+        f"objective {training.objective}, {schedule.name} schedule with T = {schedule.T}, batch {training.batch}, "
+        f"learning rate {training.lr:g}, seed {training.seed}"
+    )
 
 
 def printable(name: str) -> str:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.arrays import Picture
+from core.training.request import TrainRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +19,7 @@ class TrainingStarted:
     pictures drawn so far. ``total`` counts steps, None where the run lasts ``minutes`` instead. ``path`` says how the
     network is computed ("bfloat16, compiled, 2 threads"); the other curves are as in TrainingTick, of all steps.
     ``notes`` are for the person: what becomes of a fine-tuned model's classes, that an old curve cannot be shown.
+    ``request`` is all that decides its bits.
     """
 
     job: int
@@ -40,6 +42,7 @@ class TrainingStarted:
     by_level: NDArray[np.float32] = field(default_factory=lambda: np.zeros((0, 10), np.float32))
     validated: tuple[TrainingValidated, ...] = ()
     rolled_back: tuple[TrainingRolledBack, ...] = ()
+    request: TrainRequest | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from app.stages import train_memory
 from app.stages.base import Stage
 from app.stages.folder_dialog import choose_folder
 from app.stages.train_course import Course
+from app.stages.train_recall import TrainRecall
 from app.stages.train_screen import TrainScreen
 from app.stages.train_settings import name_of, order_of
 from app.stages.train_shelf import TrainShelf
@@ -55,6 +56,8 @@ class TrainStage(Stage):
         self.setup.controls.set_model(state.model)
         shown.show()
         self.remember(train_memory.entries(self.setup))
+        self.recalling = TrainRecall(self)
+        self.recalling.said.connect(self.hint_changed)
 
     def _connect(self) -> None:
         shown, setup, view = self.shown, self.setup, self.view

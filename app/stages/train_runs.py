@@ -13,6 +13,7 @@ from core.training.comparison import read_settings
 from core.training.dataset import PictureFolder
 from core.training.film import read_film
 from core.training.history import read_history
+from core.training.kept_draws import request_in
 from core.training.run_folder import check_run
 from core.training.runs import RunSummary
 
@@ -99,4 +100,5 @@ def read_course(summary: RunSummary) -> Course:
         read_settings(summary.folder),
     )
     course.reading = None if settings is None else settings.reading
+    course.request = request_in(summary.folder)
     return course

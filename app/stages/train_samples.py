@@ -22,6 +22,7 @@ from app.stages.train_moments import (
     time_words,
 )
 from app.stages.train_sample_controls import SampleControls
+from app.stages.train_sample_recipe import recipe_of
 from app.theme import GRID
 from app.widgets.controls import label
 from app.widgets.descent import Descent
@@ -192,7 +193,8 @@ class SamplesPage(QWidget):
         when = f"{step_words(drawn.step)}{whose}", f"{time_words(t)}{unkept}"
         cells = (self.cell or 0,) if self._is_alone(drawn) else range(len(drawn.pictures))
         names = [self._name(cell, len(drawn.pictures)) for cell in cells]
-        self.pane.set_names([", ".join((self.course.name, name, when[0], time_words(t))) for name in names])
+        recipe = recipe_of(self.course.request, [(drawn, t)], cells[0] if self._is_alone(drawn) else None, self.kind)
+        self.pane.set_names([", ".join((self.course.name, name, when[0], time_words(t))) for name in names], (), recipe)
         self.pane.set_caption(" · ".join((names[0] if len(names) == 1 else f"{len(names)} samples", *when)))
 
     def _name(self, cell: int, count: int) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,13 +26,16 @@ from app.stages.train_moments import (
     time_words,
     times_of,
 )
+from app.stages.train_sample_recipe import recipe_of
 from app.stages.train_samples import SamplesPage
 from app.taking import file_name
 from core.errors import Refusal
 from core.files import check_writable
 from core.messages import Picture
-from core.render import ANIMATIONS, contact_sheet, enlarged, grid, write_png
+from core.recipe import Recipe, as_sheet
+from core.render import ANIMATIONS, enlarged, grid, sheet_of_states, write_png
 from core.training.events import Drawn
+from core.training.request import TrainRequest
 
 if TYPE_CHECKING:
     from app.bridge import Bridge
@@ -55,7 +58,8 @@ BLANK = 255
 
 @dataclass(frozen=True)
 class Shown:
-    """What is looked at: sets of samples, which of them, the sample alone or None, t, and the states of the way."""
+    """What is looked at: sets of samples, which of them, the sample alone or None, t, and the states of the way; the
+    ``training`` that drew them, as far as that is known."""
 
     name: str
     samples: Sequence[Drawn]
@@ -63,6 +67,7 @@ class Shown:
     cell: int | None
     t: int
     kind: Kind
+    training: TrainRequest | None = None
 
     @property
     def drawn(self) -> Drawn:
@@ -72,26 +77,37 @@ class Shown:
         """One picture (H, W, C) of a set at a moment: of the sample alone, or of all."""
         return grid(as_one(pictures_at(drawn, t, self.kind), self.cell))
 
-    def frames(self, kind: str) -> tuple[Picture, list[str]]:
-        """The frames (n, H, W, C) of a film along either time, and what each is."""
+    def recipe(self, states: Sequence[tuple[Drawn, int]]) -> Recipe | None:
+        """How pictures of these sets at these moments are made again."""
+        alone = self.cell is not None and self.cell < len(self.drawn.pictures)
+        return recipe_of(self.training, states, self.cell if alone else None, self.kind)
+
+    def film(self, kind: str) -> tuple[list[tuple[Drawn, int]], list[str]]:
+        """The states of a film along either time, and what each is."""
         if kind == "diffusion":
             times = times_of(self.drawn)
-            return np.stack([self.picture(self.drawn, t) for t in times]), [time_words(t) for t in times]
-        alike = [drawn for drawn in self.samples if drawn.pictures.shape == self.drawn.pictures.shape]
-        return np.stack([self.picture(drawn, self.t) for drawn in alike]), [step_words(drawn.step) for drawn in alike]
+            return [(self.drawn, t) for t in times], [time_words(t) for t in times]
+        return [(drawn, self.t) for drawn in self._alike], [step_words(drawn.step) for drawn in self._alike]
 
-    def sheet(self) -> tuple[Picture, list[str], int]:
-        """The map: a row for each moment of diffusion, at most ``MOST_COLUMNS`` moments of training."""
-        alike = [drawn for drawn in self.samples if drawn.pictures.shape == self.drawn.pictures.shape]
-        sets = [alike[index] for index in spread(len(alike), MOST_COLUMNS, alike.index(self.drawn))]
+    def pictures(self, states: Sequence[tuple[Drawn, int]], *, has_blanks: bool = False) -> Picture:
+        """One picture a state (n, H, W, C); where its way was not kept the finished one, or a white one."""
         blank = np.full_like(self.picture(self.drawn, DATA), BLANK)
-        cells, names = [], []
-        for t in longest_way(sets):
-            for drawn in sets:
-                known = has_moment(drawn, t)
-                cells.append(self.picture(drawn, t) if known else blank)
-                names.append(f"{drawn.step:,}, {time_words(t)}" if known else "not kept")
-        return np.stack(cells), names, len(sets)
+        return np.stack(
+            [blank if has_blanks and not has_moment(drawn, t) else self.picture(drawn, t) for drawn, t in states]
+        )
+
+    def sheet(self) -> tuple[list[tuple[Drawn, int]], list[str], int]:
+        """The map: a row for each moment of diffusion, at most ``MOST_COLUMNS`` moments of training."""
+        alike = self._alike
+        sets = [alike[index] for index in spread(len(alike), MOST_COLUMNS, alike.index(self.drawn))]
+        states = [(drawn, t) for t in longest_way(sets) for drawn in sets]
+        names = [f"{drawn.step:,}, {time_words(t)}" if has_moment(drawn, t) else "not kept" for drawn, t in states]
+        return states, names, len(sets)
+
+    @property
+    def _alike(self) -> list[Drawn]:
+        """The sets that one film can show."""
+        return [drawn for drawn in self.samples if drawn.pictures.shape == self.drawn.pictures.shape]
 
     def file_name(self, kind: str) -> str:
         which = "" if self.cell is None else f" sample {self.cell + 1}"
@@ -136,7 +152,7 @@ class SamplesExporter(QObject):
         if course is None or page.index is None or page.drawn is None:
             return None
         t = page.t if has_moment(page.drawn, page.t) else DATA
-        return Shown(course.name, course.samples, page.index, page.cell, t, page.kind)
+        return Shown(course.name, course.samples, page.index, page.cell, t, page.kind, course.request)
 
     @Slot(str)
     def choose_file(self, kind: str) -> None:
@@ -159,16 +175,22 @@ class SamplesExporter(QObject):
             if kind == "picture":
                 check_writable(path, ".png")
                 picture = looked_at.picture(looked_at.drawn, looked_at.t)
-                write_png(path, enlarged(picture, settings.zoom))
+                recipe = looked_at.recipe([(looked_at.drawn, looked_at.t)])
+                if recipe is not None:
+                    recipe = replace(recipe, shown=replace(recipe.shown, zoom=settings.zoom))
+                write_png(path, enlarged(picture, settings.zoom), recipe)
                 return f"Picture written to {path}"
             if kind == "map":
                 check_writable(path, ".png")
-                pictures, names, columns = looked_at.sheet()
+                states, names, columns = looked_at.sheet()
+                pictures, recipe = looked_at.pictures(states, has_blanks=True), looked_at.recipe(states)
                 zoom = max(1, min(settings.zoom, WIDEST // (columns * pictures.shape[2])))
-                write_png(path, contact_sheet(pictures, names, columns, zoom))
+                made = None if recipe is None else as_sheet(recipe, names, columns, zoom)
+                write_png(path, sheet_of_states(pictures, names, columns, zoom), made)
                 return f"Contact sheet of {len(pictures)} moments written to {path}"
             check_writable(path, *ANIMATIONS)
-            return export(path, *looked_at.frames(kind), 1, settings)
+            states, names = looked_at.film(kind)
+            return export(path, looked_at.pictures(states), names, 1, settings, looked_at.recipe(states))
 
         self._bridge.in_background(work, self.written.emit, self._not_written)
 

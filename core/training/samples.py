@@ -16,13 +16,9 @@ from core.paths import make_path, model_timesteps
 from core.requests import SpacingName
 from core.samplers import StepNoise, ddim
 from core.schedules import make_schedule
+from core.training.draw_request import SEED, STEPS, moments
 from core.training.events import Drawn
 from core.training.order import WeightsName
-
-SEED = 0
-STEPS = 25
-MOMENTS = 10
-"""How many steps of the way are kept, the first and the last among them."""
 
 
 def draw(
@@ -67,10 +63,3 @@ def draw(
         yield None
     x0_hat, x_t = (frozen(np.stack(states)) for states in zip(*way, strict=True))
     yield Drawn(step, picture(x), weights, tuple(times), x0_hat, x_t)
-
-
-def moments(steps: int) -> tuple[int, ...]:
-    """Which of a walk's ``steps`` steps are kept: at most ``MOMENTS``, evenly spread, the first and the last always."""
-    if steps <= MOMENTS:
-        return tuple(range(steps))
-    return tuple(round(moment * (steps - 1) / (MOMENTS - 1)) for moment in range(MOMENTS))

@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
-from PySide6.QtCore import QMimeData, QPoint, Qt, QUrl
-from PySide6.QtGui import QDragEnterEvent
+from PySide6.QtCore import QMimeData, Qt, QUrl
 from PySide6.QtWidgets import QApplication, QLabel
 from pytestqt.qtbot import QtBot
 
@@ -186,11 +185,9 @@ def test_that_what_hangs_on_the_pointer_says_that_it_can_be_restored(window: Mai
     write_png(path, np.full((4, 4, 1), 9, np.uint8), of_request(SAMPLE))
     mime = QMimeData()
     mime.setUrls([QUrl.fromLocalFile(str(path))])
-    none = Qt.KeyboardModifier.NoModifier
-    event = QDragEnterEvent(QPoint(9, 9), Qt.DropAction.CopyAction, mime, Qt.MouseButton.LeftButton, none)
-    assert window._promise(offer(mime), event) == ("restore this run", "made.png, or use it as a picture")
+    assert window.dropping._promise(offer(mime), mime) == ("restore this run", "made.png, or use it as a picture")
     write_png(path, np.full((4, 4, 1), 9, np.uint8))
-    assert window._promise(offer(mime), event)[0] != "restore this run"
+    assert window.dropping._promise(offer(mime), mime)[0] != "restore this run"
 
 
 def test_that_a_picture_with_a_recipe_is_offered_and_changes_nothing_yet(window: MainWindow, tmp_path: Path) -> None:

@@ -17,9 +17,13 @@ from app.stages.train_course import Course
 from app.stages.train_moments import DATA, has_moment, longest_way, pictures_at, place_of, spread
 from app.stages.train_view import TrainView
 from app.state import AppState
+from core.recipe import Recipe, Shown, read_recipe
+from core.training.draw_request import STEPS, draw_of, moments
 from core.training.events import Drawn
 from core.training.film import Film
 from core.training.order import Instruction
+from core.training.presets import network_of
+from core.training.request import TrainRequest
 from tests.app.conftest import WindowBridge
 from tests.app.fake_engine import Dock
 
@@ -359,10 +363,10 @@ def test_that_the_map_is_written_as_a_contact_sheet(stage, tmp_path) -> None:
     page(stage).enlarge(1)
     with written(stage, "map", tmp_path / "map.png") as image:
         pixels = np.asarray(image)
-    height = 16 + 18 + 4  # two pixels for one, a line of text, a gap
-    assert pixels.shape == (4 * height - 4, 3 * (16 + 4) - 4)
+    height = 16 + 18 + 8  # two pixels for one, a line of text, a gap
+    assert pixels.shape == (4 * height - 8, 3 * (16 + 8) - 8)
     assert [int(pixels[row * height, 0]) for row in range(4)] == [101, 111, 121, 1]
-    assert [int(pixels[3 * height, column * 20]) for column in range(3)] == [1, 41, 91]
+    assert [int(pixels[3 * height, column * 24]) for column in range(3)] == [1, 41, 91]
 
 
 @pytest.mark.parametrize(("kind", "greys"), [("training", [1, 41, 91]), ("diffusion", [101, 111, 121, 41])])
@@ -375,6 +379,49 @@ def test_that_a_film_runs_along_either_time(stage, tmp_path, kind, greys) -> Non
             film.seek(frame)
             found.append(film.convert("L").getpixel((0, 0)))
     assert found == greys
+
+
+def with_request(*sets: Drawn) -> Course:
+    """A course whose ways are as long as they are drawn, and which knows how it was trained."""
+    training = TrainRequest("shapes", "d" * 64, network_of("small", 8, 1, 2), ("circle", "square"), steps=9)
+    return a_course(*map(whole_way, sets), request=training)
+
+
+def whole_way(drawn: Drawn) -> Drawn:
+    times = tuple(range(900, -1, -100))
+    return replace(drawn, timesteps=times, x0_hat=drawn.x0_hat[[0] * 10], x_t=drawn.x_t[[0] * 10])
+
+
+def test_that_samples_and_their_files_say_how_they_were_drawn(scene, tmp_path) -> None:
+    _, stage = scene
+    stage.shown.look_at(with_request(a_set(0), a_set(4), a_set(9, "raw")))
+    pane = stage.view.samples
+    finished, kept = STEPS, moments(STEPS)
+    all_of_them = draw_of(stage.course.request, ((9, "raw"),), COUNT)
+    assert pane.recipe_of(2) == Recipe(all_of_them, Shown("x_t", finished, (2,)))
+    page(stage).descent.asked.emit(3)
+    assert pane.recipe_of(1).shown == Shown("x0_hat", kept[3], (1,))
+    page(stage).enlarge(2)
+    stage.film.go(1)
+    written(stage, "picture", tmp_path / "p.png").close()
+    read = read_recipe(tmp_path / "p.png")
+    assert read.request == draw_of(stage.course.request, ((4, "ema"),), COUNT)
+    assert read.shown == Shown("x0_hat", kept[3], (2,), zoom=2)
+    written(stage, "training", tmp_path / "t.gif").close()
+    film = read_recipe(tmp_path / "t.gif")
+    assert (film.request.after, film.request.weights) == ((0, 4, 9), ("ema", "ema", "raw"))
+    assert (film.shown.steps, film.shown.layout, film.shown.zoom) == ((kept[3],) * 3, "film", 2)
+    written(stage, "diffusion", tmp_path / "d.webp").close()
+    film = read_recipe(tmp_path / "d.webp")
+    assert (set(film.request.after), film.shown.steps) == ({4}, (*kept, finished))
+    written(stage, "map", tmp_path / "m.png").close()
+    sheet = read_recipe(tmp_path / "m.png")
+    assert (sheet.request.after[:6], sheet.shown.steps[:6]) == ((0, 4, 9) * 2, (kept[0],) * 3 + (kept[1],) * 3)
+    assert (sheet.shown.layout, sheet.shown.columns, len(sheet.shown.names)) == ("sheet", 3, 33)
+
+
+def test_that_where_nobody_knows_how_it_was_trained_nothing_is_said(stage) -> None:
+    assert stage.view.samples.recipe_of(0) is None
 
 
 def test_that_the_menu_offers_what_there_is_and_says_why_not(scene, monkeypatch) -> None:

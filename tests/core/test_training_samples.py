@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from core.noise import initial_noise
+from core.training.draw_request import MOMENTS, moments
 from core.training.events import Drawn, Saved, TrainStep
 from core.training.film import read_film
 from core.training.order import Instruction, TrainOrder
-from core.training.samples import MOMENTS, moments
 from core.training.session import TrainingSession
 from tests.core.halves import DATA, TINY
 
