@@ -90,6 +90,7 @@ class LeftOut(QWidget):
             for column in (0, 1):
                 item.setToolTip(column, item.text(column))
         self.table.addTopLevelItems(items)
+        self.table.header().resizeSection(0, min(28 * GRID, self.table.sizeHintForColumn(0) + GRID))
         more = len(self._files) - LISTED
         self.rest.setText(f"and {more:,} more, which are copied with the others" if more > 0 else "")
 

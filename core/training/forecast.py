@@ -164,8 +164,10 @@ def _too_much_memory(told: Forecast, memory: int) -> str:
 
 def _smaller_than_a_batch(order: TrainOrder, data: PictureFolder) -> str:
     count = len(data)
-    if count >= order.batch:
+    if count >= order.batch and count > 1:
         return ""
+    if count == 1:
+        return "There is one picture alone: the network can learn nothing but to return it."
     return (
         f"There are {count:,} pictures, fewer than a batch of {order.batch}: every step sees some of them more than "
         f"once. A batch of {count} would do."
@@ -176,7 +178,7 @@ def _by_heart(told: Forecast, order: TrainOrder, data: PictureFolder) -> str:
     """Whether samples will likely be training pictures (Carlini et al. 2023; Gu et al. 2023, "On memorization in
     diffusion models": the fewer pictures, the larger the network and the longer the training)."""
     count, values = len(data), int(data.pictures.size)
-    if order.task != "diffusion":
+    if order.task != "diffusion" or count == 1:
         return ""
     seen = f"Each of the {count:,} pictures is seen about {told.epochs:,.0f} times"
     if count < FEW and told.epochs > SOON:

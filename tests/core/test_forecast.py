@@ -125,6 +125,26 @@ def test_that_fewer_pictures_than_a_batch_are_said() -> None:
     assert "fewer than a batch" not in warnings(TrainOrder(OUT, steps=100, batch=12), pictures(12))
 
 
+@pytest.mark.parametrize("batch", [1, 64])
+def test_that_one_picture_alone_is_said_once_and_in_its_number(batch: int) -> None:
+    (said,) = forecast(TrainOrder(OUT, steps=100_000, batch=batch), pictures(1)).warnings
+    assert said == "There is one picture alone: the network can learn nothing but to return it."
+
+
+def test_that_the_pace_of_a_busy_machine_is_that_of_its_quietest_moment(monkeypatch: pytest.MonkeyPatch) -> None:
+    now, number = 0.0, 0
+
+    def busy_but_once() -> float:
+        nonlocal now, number
+        number += 1
+        if number % 2 == 0:
+            now += 1e-3 if number == 30 else 1.0
+        return now
+
+    monkeypatch.setattr("core.training.training_pace.time.perf_counter", busy_but_once)
+    assert REAL_ARITHMETIC.__wrapped__() == pytest.approx(0.8 * 2 * 256**3 / 1e-3)
+
+
 def test_that_few_pictures_are_said_to_be_learned_by_heart() -> None:
     assert "by heart" in warnings(TrainOrder(OUT, steps=1000, batch=8), pictures(100))
 
