@@ -189,6 +189,8 @@ class TrainWorker(Worker):
         if self.has_unsaved:
             self.session.save()
             self._say_saved(self.session.trainer.step)
+            for event in self.session.news():
+                self._tell(event)
 
     def _begin(self) -> None:
         shop, token = self.shop, self.token

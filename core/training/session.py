@@ -303,9 +303,7 @@ class TrainingSession:
             yield self._without("how many pictures it recognises is not measured any more")
         self._saver.save(self.check, best=self._is_best, kept=self._keeps_next)
         self._keeps_next = False
-        if self._saver.moved:
-            moved, self._saver.moved = self._saver.moved, ""
-            yield PathChanged(self.trainer.step, self.trainer.path.words, moved)
+        yield from self.news()
         if self._pace.working > SETTLED:
             side, is_half = self.data.pictures.shape[1], self.request.task == "classifier"
             flops = unet_work(self.request.network, side, only_encoder=is_half).flops
@@ -317,6 +315,12 @@ class TrainingSession:
         written."""
         self._saver.save(best=self._is_best, kept=self._keeps_next)
         self._keeps_next = False
+
+    def news(self) -> Iterator[Event]:
+        """What has become of its folder, once, where a save has found it gone."""
+        moved, self._saver.moved = self._saver.moved, ""
+        if moved:
+            yield PathChanged(self.trainer.step, self.trainer.path.words, moved)
 
     def snapshot(self) -> Path:
         """The averaged weights as they are, in a folder of their own that will not change. Raises Refusal."""

@@ -214,6 +214,19 @@ def test_that_a_run_whose_folder_is_deleted_says_so_and_has_a_snapshot_again(ord
     assert (snapshot / "model_index.json").is_file()
 
 
+def test_that_a_pause_says_at_once_that_the_folder_was_deleted(listening, pictures, order) -> None:
+    toy = listening()
+    job = toy.engine.train(order, pictures)
+    toy.wait(lambda: toy.of(TrainingTick))
+    shutil.rmtree(order.out)
+    toy.engine.pause(job)
+    toy.wait(lambda: toy.of(RunPaused))
+    assert [path.why for path in toy.of(TrainingPath) if "folder" in path.why] == [
+        "its folder was deleted or moved, so it goes on in a new one"
+    ]
+    assert step_of(order.out / LATEST) == toy.of(RunPaused)[-1].step
+
+
 def test_that_a_run_waits_for_a_drive_that_was_taken_away(tmp_path, order) -> None:
     drive = tmp_path / "drive"
     order = replace(order, out=drive / "run", steps=6, save_every=0)
