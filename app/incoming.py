@@ -37,6 +37,8 @@ _OTHERS = {
     ".pb": "TensorFlow",
     ".msgpack": "Flax",
 }
+_MODEL_FILES = ("model_index.json", "unet/config.json", "unet_ema/config.json", "config.json")
+_MOST_INSIDE = 1000
 _RAW_FORMATS = ("image/png", "image/jpeg", "image/webp", "image/tiff", "image/bmp", "image/gif")
 MAX_NAME = 200
 _NOTHING = "There is no picture in this. Drop or paste a picture file, a model folder, or a picture copied elsewhere."
@@ -69,9 +71,11 @@ class Source:
 
 
 def is_model_folder(path: Path) -> bool:
-    """Whether a folder is laid out like a diffusers model."""
-    names = ("model_index.json", "unet/config.json", "unet_ema/config.json", "config.json")
-    return any(os.path.isfile(path / name) for name in names)
+    """Whether a folder is laid out like a diffusers model, or holds what a training has left of one
+    (checkpoint-500), or a state of one, as the hub's cache does."""
+    inside = "snapshots/*/" if path.name.startswith("models--") else "checkpoint-*/"
+    homes = (path, *islice(path.glob(inside), _MOST_INSIDE))
+    return any(os.path.isfile(home / name) for home in homes for name in _MODEL_FILES)
 
 
 def is_model(path: Path) -> bool:

@@ -38,6 +38,21 @@ def model(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.mark.parametrize("inside", ["models--someone--tiny/snapshots/0123", "trained/checkpoint-500"])
+def test_that_a_model_is_found_where_a_training_or_the_hub_has_put_it(
+    model: Path, tmp_path: Path, inside: str
+) -> None:
+    (tmp_path / inside).parent.mkdir(parents=True)
+    (model / "unet" / "config.json").write_text("{}")
+    model.rename(tmp_path / inside)
+    folder = tmp_path / inside.split("/")[0]
+    assert offer(of_files(folder)).paths == (folder,)
+    (tmp_path / inside / "model_index.json").unlink()
+    (tmp_path / inside / "unet" / "config.json").unlink()
+    with pytest.raises(Refusal, match="neither a model"):
+        offer(of_files(folder))
+
+
 def of_files(*paths: Path) -> QMimeData:
     mime = QMimeData()
     mime.setUrls([QUrl.fromLocalFile(str(path)) for path in paths])
