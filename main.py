@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Sequence
 
+from core.allocator import keep_freed_memory
 from core.cli import COMMANDS, guarded, run
 from core.errors import Refusal
 from core.startup import check_display, explain
@@ -22,6 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run what the arguments ask for; the exit code."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     first = given[0] if given else ""
+    keep_freed_memory()
     if first in COMMANDS:
         return run(given)
     if first == "screenshots":

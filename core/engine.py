@@ -17,6 +17,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from core.allocator import give_back_freed_memory
 from core.checkpoints.description import Answers, ExportForm
 from core.errors import Cancelled, Refusal
 from core.failures import failure
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
     from core.workers import Worker
 
 _NICENESS = 5
+REST_SECONDS = 10.0
 
 
 class Engine:
@@ -249,7 +251,7 @@ class Engine:
                 self._something.clear()
                 self._serve()
                 if not self._advance() and not self._waiting():
-                    self._something.wait()
+                    self._rest()
         except Cancelled:
             pass
         except BaseException as error:
@@ -271,6 +273,12 @@ class Engine:
         self.device = pick_device(self._requested_device)
         self._library = Library()
         self._say_status(EngineState.IDLE)
+
+    def _rest(self) -> None:
+        """Wait for something to do. Where that takes a while, what was needed for the work before is given back."""
+        if not self._something.wait(REST_SECONDS):
+            give_back_freed_memory()
+            self._something.wait()
 
     def _waiting(self) -> bool:
         return bool(self._orders or self._mail)
