@@ -17,7 +17,7 @@ from app.stages.trainings import Trainings
 from app.widgets.run_list import RunList
 from core.errors import Refusal
 from core.training.ablation import FILE as ABLATION
-from core.training.claim import holder_of, release
+from core.training.claim import holder_of, is_taken, release
 from core.training.export import export_run
 from core.training.keeping import list_checkpoints
 from core.training.run_folder import check_deletable, check_run, delete_run, rename_run
@@ -74,7 +74,7 @@ class RunCare(QObject):
         menu = QMenu(self._runs)
         menu.setToolTipsVisible(True)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        busy = "It is being trained: stop it first" if self._is_live(folder) else ""
+        busy = self._busy(folder)
         if folder not in self._runs.damaged and not (folder / ABLATION).is_file():
             self._add_training(menu, folder)
             menu.addSeparator()
@@ -88,9 +88,15 @@ class RunCare(QObject):
         _add(menu, "Delete", "Move it to the trash (Delete)", partial(self.delete, folder), busy)
         return menu
 
+    def _busy(self, folder: Path) -> str:
+        """Why it must stay as it is, "" where nothing trains into it."""
+        if is_taken(folder):
+            return "It is being trained by another window or command: stop it there first"
+        return "It is being trained: stop it first" if self._is_live(folder) else ""
+
     def _add_training(self, menu: QMenu, folder: Path) -> None:
         live = self._trainings.live
-        busy = "" if live is None else f"{live.name} is being trained: stop it first"
+        busy = self._busy(folder) if live is None else f"{live.name} is being trained: stop it first"
         go_on = partial(self.go_on_wanted.emit, folder)
         _add(menu, "Go on", "Train it on to its end, or to twice its length, from its last checkpoint", go_on, busy)
         kept = [checkpoint for checkpoint in list_checkpoints(folder) if not checkpoint.latest]
@@ -99,7 +105,8 @@ class RunCare(QObject):
             for checkpoint in kept:
                 words = f"step {checkpoint.step:,}" + (", the best" if checkpoint.best else "")
                 branch = partial(self.branch_wanted.emit, folder, checkpoint.step)
-                _add(earlier, words, "Another training goes on from there; this one stays as it is", branch, busy)
+                why_not = "" if live is None else busy
+                _add(earlier, words, "Another training goes on from there; this one stays as it is", branch, why_not)
         says = "Draw its curve over that of the training looked at, or no more (Ctrl+click)"
         itself = "It is the one looked at: choose another to compare it with" if folder == self.looked_at else ""
         compare = _add(menu, "Compare", says, partial(self.compare_wanted.emit, folder), itself)

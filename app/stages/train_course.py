@@ -25,6 +25,7 @@ from core.messages import (
     TrainingTick,
     TrainingValidated,
 )
+from core.training.claim import is_taken
 from core.training.dataset import PictureFolder
 from core.training.events import LEVELS, Drawn, PathChanged, RolledBack, Validated
 from core.training.film import Film, as_drawn
@@ -37,6 +38,7 @@ from core.training.runs import RunSummary
 from core.training.standing import Note
 
 LIVE = ("queued", "running", "paused")
+ELSEWHERE = "Another window or command trains it now: what is shown here is what it had last saved."
 Curve = NDArray[np.float32]
 
 
@@ -277,5 +279,5 @@ def stored(summary: RunSummary, history: History, film: Film) -> Course:
         progress=summary.done,
         saved=summary.step,
         seconds=summary.seconds,
-        notes=tuple(filter(None, (history.note, film.note))),
+        notes=tuple(filter(None, (ELSEWHERE if is_taken(summary.folder) else "", history.note, film.note))),
     )

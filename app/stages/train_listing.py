@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Collection
 from pathlib import Path
@@ -13,7 +12,7 @@ from app.stages.train_course import Course
 from app.stages.trainings import Trainings
 from app.widgets.run_list import RunList
 from core.training.ablation import list_ablations
-from core.training.claim import holder_of
+from core.training.claim import is_taken
 from core.training.runs import RunSummary, is_interrupted, look_through_runs
 
 ELSEWHERE = "at work in another window or command"
@@ -31,7 +30,7 @@ class Listing:
         runs = (*self._queued({run.folder for run in runs}), *runs)
         interrupted = {run.folder for run in runs if is_interrupted(run)}
         groups = {folder: words_of_group(folder) for folder in list_ablations(runs)}
-        elsewhere = {run.folder: ELSEWHERE for run in runs if holder_of(run.folder) not in (None, os.getpid())}
+        elsewhere = {run.folder: ELSEWHERE for run in runs if is_taken(run.folder)}
         self._runs.set_runs(runs, elsewhere | self._trainings.states(), groups, damaged, interrupted)
         self.mark(course, at_ablation=at_ablation)
 

@@ -9,6 +9,7 @@ from PySide6.QtCore import QObject, Signal, Slot
 from app.stages.train_course import Course, stored
 from app.stages.train_loader import Background, FolderLoader
 from core.errors import Refusal
+from core.training.claim import check_free
 from core.training.comparison import read_settings
 from core.training.dataset import PictureFolder
 from core.training.film import read_film
@@ -59,7 +60,13 @@ class StoredRuns(QObject):
         self._background.in_background(lambda: read_course(summary), done, failed)
 
     def read_pictures(self, course: Course) -> None:
-        """Read the pictures of a training again; where they are gone, their folder is asked for."""
+        """Read the pictures of a training again; where they are gone, their folder is asked for. Nothing is read for
+        one that another window or command trains."""
+        try:
+            check_free(course.folder)
+        except Refusal as refusal:
+            self.refused.emit(str(refusal), refusal.details)
+            return
         if course.pictures is not None and course.pictures.is_dir():
             self.read(course, course.pictures)
             return

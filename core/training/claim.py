@@ -42,6 +42,11 @@ def claim(folder: Path, owner: object) -> None:
     weakref.finalize(owner, _release, path, mine)
 
 
+def is_taken(folder: Path) -> bool:
+    """Whether another process trains into a run's folder."""
+    return holder_of(folder) not in (None, os.getpid())
+
+
 def check_free(folder: Path) -> None:
     """Raises Taken where another process trains into a run's folder."""
     holder = holder_of(folder)

@@ -17,7 +17,7 @@ from PySide6.QtWidgets import QApplication, QLineEdit, QMenu, QMessageBox
 from app.stages.train_compare import MOST
 from app.widgets.measured_curve import ink
 from app.window import STAGES
-from core.messages import RunEnded, TrainingSaved
+from core.messages import EngineState, RunEnded, Status, TrainingSaved
 from core.model_folder import read_info
 from core.training.ablation import Ablation, begin
 from core.training.claim import FILE as CLAIM
@@ -600,6 +600,27 @@ def test_that_a_training_of_another_window_is_said_to_be_at_work_there(scene, fo
     assert (run / CLAIM).exists()
 
 
+def test_that_nothing_but_its_owner_goes_on_with_a_training_of_another_window(scene, folder, qtbot):
+    _, _, stage = scene
+    run = a_stored_run("older", folder).folder
+    parent = os.getppid()
+    born = round(psutil.Process(parent).create_time(), 1)
+    (run / CLAIM).write_text(json.dumps({"process": parent, "born": born}))
+    shown(stage, "older")
+    stage.runs.chosen.emit(run)
+    qtbot.waitUntil(lambda: stage.course is not None)
+    assert "Another window or command trains it now" in stage.view.notes.text()
+    menu = stage.shelf.care.menu(run)
+    for what in ("Go on", "Rename", "Delete"):
+        assert not line(menu, what).isEnabled()
+        assert "by another window or command: stop it there first" in line(menu, what).toolTip()
+    for go_on in (stage.view.pause.click, lambda: stage.go_on(run)):
+        stage.errors.dismiss()
+        go_on()
+        qtbot.waitUntil(lambda: f"process {parent}" in stage.errors.message())
+        assert stage.stored.reading is None
+
+
 def test_that_what_changed_elsewhere_is_seen_when_one_comes_back(scene, folder):
     _, _, stage = scene
     a_stored_run("older", folder)
@@ -648,6 +669,17 @@ def test_that_the_training_that_was_cut_off_is_offered_and_gone_on_with(window, 
     assert window.state.cursor.stage == "train"
     sent, data = window.bridge.trained[-1]
     assert (sent.out, sent.resume, data.source) == (run, True, folder)
+
+
+def test_that_none_is_offered_while_another_is_trained(window, folder):
+    cut_off("emoji", folder)
+    window.commands.begin([])
+    for state in (EngineState.TRAINING, EngineState.SAMPLING, EngineState.TRAINING):  # it makes way for a run
+        window.state.set_status(Status(state, "cpu", 1))
+        assert not window.offer.isVisible()
+    window.state.set_status(Status(EngineState.IDLE, "cpu"))
+    assert window.offer.isVisible()
+    assert "emoji" in window.offer.words()
 
 
 def test_that_not_now_is_asked_of_each_once(window, folder):
