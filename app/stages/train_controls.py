@@ -89,7 +89,11 @@ class TrainControls(QWidget):
             "Work grows with the area: 64 × 64 takes four times as long as 32 × 32.",
         )
         self.preset = Choice(
-            "Network", {name: name for name in PRESETS}, says.preset, tooltip="How large the U-Net is."
+            "Network",
+            {name: name for name in PRESETS},
+            says.preset,
+            tooltip="How large the network, a U-Net, is, in millions of parameters.\n"
+            "A larger one can learn finer detail, and takes longer for every step.",
         )
         self.duration = Duration(
             "Train for",

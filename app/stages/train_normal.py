@@ -33,6 +33,9 @@ class TrainNormal(QWidget):
         self.headline = label("")
         self.headline.setWordWrap(True)
         self.headline.setToolTip("From this training's pictures and numbers alone; Why says which, and why")
+        self.beside = label("")
+        self.beside.setWordWrap(True)
+        self.beside.setToolTip(self.headline.toolTip())
         self.why = QToolButton()
         self.why.setText("Why")
         self.why.setCheckable(True)
@@ -57,6 +60,7 @@ class TrainNormal(QWidget):
         column.setSpacing(GRID // 2)
         column.addLayout(head)
         column.addWidget(self.headline)
+        column.addWidget(self.beside)
         column.addWidget(self.why)
         column.addWidget(self._reasons)
         self.hide()
@@ -92,9 +96,13 @@ class TrainNormal(QWidget):
         self._mark.update()
         self._title.setText(question.format(WORDS[first.severity]))
         self.headline.setText(f"{first.headline} {first.advice}".strip())
+        fine = next((place for place, note in enumerate(notes) if note.severity == "fine"), 0)
+        beside = fine if question == EXPECTED else 0  # a warning is not all that is to be expected
+        self.beside.setText(notes[beside].headline if beside else "")
+        self.beside.setVisible(beside > 0)
         self.setAccessibleDescription(f"{WORDS[first.severity]}: {first.headline} {first.advice}".strip())
         for place, row in enumerate(self._rows):
-            row.show_note(notes[place] if place < len(notes) else None, is_told=place == 0)
+            row.show_note(notes[place] if place < len(notes) else None, is_told=place in (0, beside))
 
     @Slot(bool)
     def _unfold(self, is_open: bool) -> None:

@@ -13,7 +13,7 @@ from app.widgets.number_field import NumberField
 from core.training.order import WeightsName
 
 AUTO = "auto"
-ASIDE = {AUTO: "1 in 20, at most 256", "0": "none", "16": "16", "64": "64", "256": "256", "1024": "1,024"}
+ASIDE = {AUTO: "1 in 20", "0": "none", "16": "16", "64": "64", "256": "256", "1024": "1,024"}
 WEIGHTS: dict[WeightsName, str] = {"ema": "averaged, EMA", "raw": "raw"}
 SAMPLES = "How many pictures are drawn from fixed seeds to watch the model learn: the same noise each time."
 EVERY = "How often samples are drawn; oftener in the first minute. Drawing takes a share of the time."
@@ -23,7 +23,8 @@ FROM = (
 )
 VALIDATION = (
     "Pictures kept aside, evenly spread over the folder: never trained on, only measured, with the same noise and t\n"
-    "each time. Where their loss rises while that of the training falls, the network learns by heart."
+    "each time. Where their loss rises while that of the training falls, the network learns by heart.\n"
+    "1 in 20: of at least 100 pictures, and at most 256."
 )
 KEEP_EVERY = (
     "Besides the latest checkpoint, that of every so many steps is kept; at 0 of none. Each has weights, average and\n"

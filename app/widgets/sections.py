@@ -53,6 +53,7 @@ class MoreSection(QWidget):
         self._head.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self._head.setProperty("role", "more")
         self._head.setAccessibleName(title)
+        self._say_what_it_does(is_open=False)
         self._body = Unfolded()
         self._content = QVBoxLayout(self._body.body)
         self._content.setContentsMargins(0, GRID // 2, 0, 0)
@@ -96,4 +97,8 @@ class MoreSection(QWidget):
     def _toggled(self, is_open: bool) -> None:
         self._head.setArrowType(Qt.ArrowType.DownArrow if is_open else Qt.ArrowType.RightArrow)
         self._body.setVisible(is_open)
+        self._say_what_it_does(is_open=is_open)
         self.open_changed.emit(is_open)
+
+    def _say_what_it_does(self, *, is_open: bool) -> None:
+        self._head.setToolTip("Fold these settings away again" if is_open else "Show settings that are seldom needed")

@@ -111,7 +111,7 @@ def rising(s: Standing) -> Note | None:
 
 
 def spikes(s: Standing) -> Note | None:
-    norms = s.norms[-LAST_NORMS:]
+    norms = s.norms[s.warm_up :][-LAST_NORMS:]  # the first ones are long, and fall: no jumps
     norms = norms[np.isfinite(norms)]
     if len(norms) < WINDOW:
         return None

@@ -143,8 +143,8 @@ def _warnings(told: Forecast, order: TrainOrder, data: PictureFolder, memory: in
             None,
             (
                 _too_much_memory(told, memory),
-                _smaller_than_a_batch(order, data),
                 _by_heart(told, order, data),
+                _smaller_than_a_batch(order, data),
                 _one_class(data),
                 _repeated(data),
                 _enlarged(data),
@@ -169,8 +169,8 @@ def _smaller_than_a_batch(order: TrainOrder, data: PictureFolder) -> str:
     if count == 1:
         return "There is one picture alone: the network can learn nothing but to return it."
     return (
-        f"There are {count:,} pictures, fewer than a batch of {order.batch}: every step sees some of them more than "
-        f"once. A batch of {count} would do."
+        f"Every step looks at a batch of {order.batch} pictures, but there are only {count:,}: it sees some of them "
+        f"more than once. A batch of {count} would do."
     )
 
 

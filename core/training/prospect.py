@@ -78,7 +78,7 @@ def _loss(s: Standing, told: Forecast | None, power: float) -> Note:
     return Note(
         "fine",
         f"The loss begins near {nothing:.2f} and should be below {OF_NOTHING * nothing:.2f} by step {due:,}{when}.",
-        f"{nothing:.3f} is the loss of {guess}.",
+        f"The loss is the error that training lowers; {nothing:.3f} is that of {guess}.",
         "",
         "The emoji model was at half of it after 100 steps." if s.task == "diffusion" else "",
     )

@@ -6,12 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PySide6.QtWidgets import QLabel
 from pytestqt.qtbot import QtBot
 
 from app.stages.train_aim import Aim
 from app.stages.train_course import Course
 from app.stages.train_normal import TrainNormal, standing_of
 from core.training.events import LEVELS, Validated
+from core.training.standing import Note
 
 
 def course(losses: np.ndarray, **changes: object) -> Course:
@@ -76,3 +78,21 @@ def test_that_all_that_is_known_of_a_training_counts() -> None:
     assert (made.step, made.progress, made.pictures, made.batch, made.classes) == (3, 0.25, 10_000, 64, 2)
     assert made.prediction == "x0"
     assert made.norms is norms
+
+
+def test_that_a_warning_does_not_hide_what_is_to_be_expected(panel: TrainNormal) -> None:
+    warning, draws, loss = (
+        Note("look", "So few pictures.", "12"),
+        Note("fine", "It should draw digits.", "9"),
+        Note("fine", "The loss.", "1"),
+    )
+    panel.show_prospect((warning, draws, loss))
+    assert panel.headline.text() == "So few pictures."
+    assert panel.beside.isVisible()
+    assert panel.beside.text() == "It should draw digits."
+    panel.why.click()
+    words = [label.text() for label in panel.findChildren(QLabel) if label.isVisible()]
+    assert words.count("It should draw digits.") == 1
+    assert "The loss." in words
+    panel.show_prospect((draws, loss))
+    assert not panel.beside.isVisible()

@@ -199,6 +199,8 @@ def test_that_jumps_of_the_gradient_are_counted() -> None:
     assert note.severity == "look"
     assert "Median 0.2, largest 3 in the last 500 steps; 4.0% above 5 ×." in note.numbers
     norms[600::20] = 0.9
+    norms[:100] = 5.0  # of the warm-up
+    assert "The gradient is calm." in said(standing(falling(250), norms=norms[:250]))
     assert "The gradient is calm." in said(standing(falling(1000), norms=norms))
 
 

@@ -121,7 +121,7 @@ def test_that_a_folder_one_can_train_on_is_not_warned_of() -> None:
 
 
 def test_that_fewer_pictures_than_a_batch_are_said() -> None:
-    assert "12 pictures, fewer than a batch of 64" in warnings(TrainOrder(OUT, steps=100), pictures(12))
+    assert "a batch of 64 pictures, but there are only 12" in warnings(TrainOrder(OUT, steps=100), pictures(12))
     assert "fewer than a batch" not in warnings(TrainOrder(OUT, steps=100, batch=12), pictures(12))
 
 
