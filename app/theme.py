@@ -31,11 +31,11 @@ FONT_PIXELS: Mapping[Size, int] = {"title": 18, "body": 13, "caption": 11}
 
 QUANTITIES: Mapping[str, tuple[str, str]] = {
     "x_0": ("#56B4E9", "#0067A5"),
-    "x_t": ("#E69F00", "#A66A00"),
+    "x_t": ("#E69F00", "#9C6300"),
     "eps": ("#CC79A7", "#9B3F77"),
     "score": ("#2FBF8F", "#007A55"),
     "alpha_bar": ("#9FAA8E", "#56686C"),
-    "t": ("#F0E442", "#8A7A00"),
+    "t": ("#F0E442", "#7E6F00"),
     "neutral": ("#E7E9ED", "#191C22"),
 }
 """Quantity to its colour on dark and on light (Okabe and Ito's family). "alpha_bar" is a single colour where a

@@ -168,7 +168,7 @@ def test_that_the_scheme_switches_live(plots: SchedulePlots) -> None:
     theme().override("dark")
     assert near(alpha_bar(plots).grab().toImage(), place(plots, 0.98, 0), QColor("#E69F00"), 2)
     theme().override("light")
-    assert near(alpha_bar(plots).grab().toImage(), place(plots, 0.98, 0), QColor("#A66A00"), 2)
+    assert near(alpha_bar(plots).grab().toImage(), place(plots, 0.98, 0), colour("x_t"), 2)
 
 
 def test_that_a_control_point_can_be_dragged_and_stays_between_its_neighbours(

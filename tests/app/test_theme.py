@@ -42,9 +42,10 @@ def test_that_text_can_be_read_on_every_surface(scheme: str) -> None:
 
 
 @pytest.mark.parametrize(("scheme", "index"), [("dark", 0), ("light", 1)])
-def test_that_every_quantity_stands_out_from_the_panel(scheme: str, index: int) -> None:
+def test_that_what_is_written_in_the_colour_of_a_quantity_can_be_read(scheme: str, index: int) -> None:
     for quantity, values in QUANTITIES.items():
-        assert contrast(values[index], PALETTES[scheme].panel) > 3, quantity
+        for surface in (PALETTES[scheme].window, PALETTES[scheme].panel):
+            assert contrast(values[index], surface) > 4.5, quantity
 
 
 def test_that_an_estimate_has_the_colour_of_what_it_estimates(qapp: QApplication) -> None:
