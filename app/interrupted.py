@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, cast
 from PySide6.QtCore import QObject, Slot
 
 from app.log import logger
+from core.messages import EngineState, Status
 from core.training.claim import release
 from core.training.runs import RunSummary, interrupted_runs
 
@@ -25,8 +26,10 @@ class Interrupted(QObject):
         super().__init__(window)
         self._window = window
         self.waiting: tuple[RunSummary, ...] = ()
+        self._is_training = False
         window.offer.accepted.connect(self._go_on)
         window.offer.declined.connect(self._not_now)
+        window.state.status_changed.connect(self._follow)
 
     def look(self) -> None:
         """Look for what was cut off, beside everything else that begins."""
@@ -41,8 +44,16 @@ class Interrupted(QObject):
     def _failed(self, error: Exception) -> None:
         logger.error("interrupted trainings are not known", exc_info=error)
 
+    @Slot(object)
+    def _follow(self, status: Status) -> None:
+        """While another training is at work, none can be gone on with."""
+        was, state = self._is_training, status.state
+        self._is_training = state is EngineState.TRAINING or (was and state is not EngineState.IDLE)
+        if was != self._is_training:
+            self._show()
+
     def _show(self) -> None:
-        if not self.waiting:
+        if not self.waiting or self._is_training:
             self._window.offer.hide()
             return
         run = self.waiting[0]
