@@ -12,6 +12,7 @@ from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
 from app.log import logger
 from app.restored_settings import fields_of, merged, stage_for
+from app.stages.guidance_recall import plan_in, recall
 from app.state import Run
 from core.errors import Refusal
 from core.images import OpenedImage
@@ -267,13 +268,16 @@ class Restoring(QObject):
 
     def _run(self, recipe: Recipe) -> None:
         """Queue its runs, those that they go on from first; what is there already, or known, is looked at."""
-        runs, shown = self._window.state.runs, recipe.shown
-        last = 0
-        for row in recipe.requests:
+        runs, shown, last = self._window.state.runs, recipe.shown, 0
+        sheet = plan_in(recipe)
+        for row in recipe.requests if sheet is None else ():
             assert not isinstance(row, NoiseRequest | InspectImage | TrainingDraw)
             for request in lineage(row):
                 same = [run.job for run in runs.values() if run.request == request and run.state not in ENDED_EARLY]
                 last = same[-1] if same else self._window.bridge.submit(request)
+        if sheet is not None:
+            self._set_stage(sheet.requests[0], frozenset(_ALL), has_pictures=True)
+            last = recall(cast("DenoiseStage", self._window.stage), sheet)[0]
         known = runs.get(last)
         if known is None or known.state != "finished":
             self._jobs[last] = shown

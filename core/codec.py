@@ -107,6 +107,7 @@ MAX_LENGTHS: Mapping[str, int] = {
     "aside": MAX_PICTURES,
     "rows": 64,
     "names": MAX_COUNT,
+    "row_names": 65,
     "steps": MAX_T + 1,
     "after": 1024,
     "weights": 1024,

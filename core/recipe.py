@@ -38,7 +38,7 @@ MAX_BYTES = recipe_files.MAX_BYTES
 PROGRAM = f"Diffuscope {VERSION}"
 
 Quantity = Literal["x_t", "x0_hat", "eps", "eps_hat", "difference", "gradient", "score"]
-Layout = Literal["picture", "grid", "sheet", "film", "values"]
+Layout = Literal["picture", "grid", "sheet", "table", "film", "values"]
 Request = SampleRequest | InvertRequest | MorphRequest | NoiseRequest | InspectImage | TrainingDraw
 KINDS: tuple[type[Request], ...] = (
     SampleRequest,
@@ -67,7 +67,8 @@ class Shown:
 
     ``cells`` are samples of the run by their place in its batch, frames of a morph, pictures of an inversion or
     timesteps of a forward process; empty for all. The layout is one "picture", a "grid" in ``columns`` (0: as square
-    as it can be), a "sheet" with the ``names`` below its pictures, a "film" of them (each ``milliseconds`` long, the
+    as it can be), a "sheet" with the ``names`` below its pictures, a "table" of them with the ``names`` above its
+    columns and the ``row_names`` left of its rows, a "film" of them (each ``milliseconds`` long, the
     last ``hold`` longer), or the "values" themselves. ``zoom`` is the side of a pixel. ``signed`` tells the colours of
     signed quantities; ``normalised``, that the extremes became black and white.
 
@@ -91,6 +92,7 @@ class Shown:
     steps: tuple[int, ...] = ()
     beside: Quantity | None = None
     hold: int = 0
+    row_names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +196,12 @@ def as_sheet(recipe: Recipe, names: Sequence[str], columns: int, zoom: int) -> R
     """The recipe of the same with names below the pictures."""
     shown = replace(recipe.shown, layout="sheet", names=tuple(names), columns=columns, zoom=zoom)
     return replace(recipe, shown=shown)
+
+
+def as_table(recipe: Recipe, columns: Sequence[str], rows: Sequence[str], zoom: int) -> Recipe:
+    """The recipe of the same with names above columns and left of rows."""
+    shown = replace(recipe.shown, layout="table", names=tuple(columns), columns=len(columns), zoom=zoom)
+    return replace(recipe, shown=replace(shown, row_names=tuple(rows)))
 
 
 def in_columns(recipe: Recipe, columns: int | None) -> Recipe:

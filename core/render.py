@@ -27,6 +27,9 @@ GAP = 2
 CAPTION = 14
 """Height of a line under a picture of a contact sheet, in pixels."""
 SMALLEST = 7
+TITLE = 16
+"""Size of the names beside a table, in pixels."""
+MARGIN = 8
 LARGEST_FILM = 2**31
 """Bytes of the frames of an animation, which pillow holds all at once."""
 
@@ -75,6 +78,34 @@ def contact_sheet(pictures: Pixels, names: Sequence[str], columns: int, zoom: in
 def sheet_of_states(pictures: Pixels, names: Sequence[str], columns: int, zoom: int = 1) -> Pixels:
     """The same of pictures that may be grids, so far from each other that the eye keeps them apart."""
     return contact_sheet(pictures, names, columns, zoom, gap=2 * GAP * zoom)
+
+
+def table(
+    pictures: Pixels | Sequence[Pixels], columns: Sequence[str], rows: Sequence[str], across: int, zoom: int = 1
+) -> Pixels:
+    """The pictures (n, H, W, 1|3) in rows of ``across``, enlarged, on white, with the names of columns above and those
+    of rows on the left, as in the papers' figures. A name that is too long for its column ends in "…"."""
+    cells = grid(enlarged(np.asarray(pictures), zoom), across)
+    height, width = (side * zoom + GAP for side in pictures[0].shape[:2])
+    ruler, font = ImageDraw.Draw(Image.new("L", (1, 1))), ImageFont.load_default(TITLE)
+    left = max((math.ceil(ruler.textlength(name, font)) for name in rows), default=-MARGIN) + 2 * MARGIN
+    top = TITLE + 2 * MARGIN if columns else MARGIN
+    sheet = Image.new("L", (left + cells.shape[1] + MARGIN, top + cells.shape[0] + MARGIN), 255)
+    draw = ImageDraw.Draw(sheet)
+    for column, name in enumerate(columns[:across]):
+        shown = next(words for words in _shorter(name) if draw.textlength(words, font) <= width - GAP or len(words) < 2)
+        draw.text((left + column * width + (width - GAP) / 2, top / 2), shown, 0, font, anchor="mm")
+    for row, name in enumerate(rows[: -(-len(pictures) // across)]):
+        draw.text((left - MARGIN, top + row * height + (height - GAP) / 2), name, 0, font, anchor="rm")
+    drawn = np.repeat(np.asarray(sheet)[:, :, None], cells.shape[2], axis=2)
+    drawn[top : top + cells.shape[0], left : left + cells.shape[1]] = cells
+    return drawn
+
+
+def _shorter(text: str) -> Iterator[str]:
+    """A text, then ever less of it."""
+    yield text
+    yield from (f"{text[:length].rstrip()}…" for length in range(len(text) - 1, -1, -1))
 
 
 def _written(text: str, width: int, channels: int) -> Pixels:

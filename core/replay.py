@@ -28,7 +28,7 @@ from core.morph import MorphRun
 from core.morph_plan import places
 from core.recipe import Quantity, Recipe, Request, Shown, classifiers_of, images_of, models_of
 from core.recognisers import open_recogniser
-from core.render import contact_sheet, enlarged, grid, of_state, sheet_of_states, there_and_back
+from core.render import contact_sheet, enlarged, grid, of_state, sheet_of_states, table, there_and_back
 from core.request_words import printable
 from core.requests import InspectImage, ModelRef, NoiseRequest, RunRequest, SampleRequest
 from core.run import Run, Work
@@ -130,6 +130,8 @@ def laid_out(pictures: Pixels, shown: Shown) -> Pixels:
         names = [*shown.names, *[""] * len(pictures)][: len(pictures)]
         sheet = sheet_of_states if shown.steps else contact_sheet
         return sheet(pictures, names, shown.columns or len(pictures), shown.zoom)
+    if shown.layout == "table":
+        return table(pictures, shown.names, shown.row_names, shown.columns or len(pictures), shown.zoom)
     if len(pictures) == 1:
         return enlarged(pictures[0], shown.zoom)
     return enlarged(grid(pictures, shown.columns or None), shown.zoom)

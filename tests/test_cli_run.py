@@ -33,8 +33,8 @@ from core.messages import (
     RunEnded,
 )
 from core.paths import model_timesteps, partial_timesteps
-from core.recipe import Recipe, Shown, SignedMap, as_sheet, of_request, read_recipe, to_text
-from core.render import contact_sheet, grid, write_animation, write_png
+from core.recipe import Recipe, Shown, SignedMap, as_sheet, as_table, of_request, read_recipe, to_text
+from core.render import contact_sheet, grid, table, write_animation, write_png
 from core.requests import (
     ClassifierSpec,
     Conversion,
@@ -289,6 +289,17 @@ def test_that_a_sheet_comes_back_with_its_names(window: Window, again) -> None:
     frames = np.concatenate([window.state(job, STEPS, frame).x_t for frame in (0, 2, 4)])
     sheet = as_sheet(Recipe(request, Shown(step=STEPS, cells=(0, 2, 4))), ["A", "½", "B"], 2, 3)
     assert np.array_equal(again(sheet), contact_sheet(frames, ["A", "½", "B"], 2, 3))
+
+
+def test_that_a_table_of_several_runs_comes_back_with_its_names(window: Window, again) -> None:
+    requests = [window.sample(guidance=w) for w in (0.0, 2.0)]
+    pictures = np.concatenate([window.state(window.made(request), STEPS).x_t for request in requests])
+    recipe = Recipe(requests[0], Shown(step=STEPS), (requests[1],))
+    columns, rows = ("circle", "a name that is far too long", "3"), ("w = 0", "w = 2")
+    drawn = table(pictures, columns, rows, 3, 5)
+    assert np.array_equal(again(as_table(recipe, columns, rows, 5)), drawn)
+    bare = table(pictures, (), (), 3, 5)
+    assert np.array_equal(drawn[-bare.shape[0] :, -bare.shape[1] :], bare)
 
 
 def test_that_a_look_at_a_noised_picture_comes_back(window: Window, again) -> None:

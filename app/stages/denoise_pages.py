@@ -60,6 +60,11 @@ class DenoisePages(QStackedWidget):
             self._planned = plan(settings, over, values, by, model, picture)
             self._sheet.show_plan(self._planned)
 
+    @property
+    def planned(self) -> SheetPlan | None:
+        """The sheet that the controls come to, while it is looked at."""
+        return self._planned
+
     def render_sheet(self) -> None:
         """Make the runs of the sheet shown."""
         if self._planned is not None:

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QObject, Signal, Slot
-from PySide6.QtGui import QImage
 
 from app.exports.saving import ask_file
-from app.stages.guidance_export import export, figure
+from app.stages.guidance_export import export
 from app.stages.guidance_page import GuidancePage
 from app.stages.guidance_plan import SheetPlan
 from app.state import AppState
 from core.errors import Refusal
 from core.messages import Failed, Preview, RunEnded
-from core.recipe import Recipe, Shown
+from core.requests import SampleRequest
 
 if TYPE_CHECKING:
     from app.bridge import Bridge
+
+NOTHING: Mapping[SampleRequest, int] = MappingProxyType({})
 
 
 class GuidanceSheet(QObject):
@@ -59,12 +62,16 @@ class GuidanceSheet(QObject):
         if not self.is_busy and (self.plan is None or plan.requests != self.plan.requests):
             self._lay_out(plan)
 
-    def render(self, plan: SheetPlan) -> None:
-        """Queue a run for each row; those of a sheet before this one that still wait are taken back."""
+    def render(self, plan: SheetPlan, made: Mapping[SampleRequest, int] = NOTHING) -> None:
+        """Queue a run for each row but those that are ``made`` (jobs by their requests); those of a sheet before this
+        one that still wait are taken back."""
         self.stop()
         self._lay_out(plan)
-        self.jobs = tuple(self._bridge.submit(request) for request in plan.requests)
-        self._waiting = set(self.jobs)
+        self.jobs = tuple(made.get(request) or self._bridge.submit(request) for request in plan.requests)
+        self._waiting = set(self.jobs) - set(made.values())
+        for job in self.jobs:
+            if job not in self._waiting:
+                self._show(job)
         self._show_note()
 
     def stop(self) -> None:
@@ -105,7 +112,9 @@ class GuidanceSheet(QObject):
     def write(self, path: Path) -> None:
         """Save what is finished of the sheet."""
         try:
-            self.said.emit(export(path, self._figure(), self._recipe()))
+            if self.plan is None:
+                raise Refusal("There is no sheet yet. Render it first.")
+            self.said.emit(export(path, self.plan, self._pictures, self.step))
         except Refusal as refusal:
             self.failed.emit(str(refusal), refusal.details)
 
@@ -139,19 +148,6 @@ class GuidanceSheet(QObject):
         self._waiting.discard(job)
         self._show_note()
         self.moved.emit()
-
-    def _figure(self) -> QImage:
-        if self.plan is None:
-            raise Refusal("There is no sheet yet. Render it first.")
-        return figure(self.plan.rows, self.plan.columns, self._pictures)
-
-    def _recipe(self) -> Recipe | None:
-        """How its rows are made again; the names on two sides belong to the file alone."""
-        if self.plan is None:
-            return None
-        first, *others = self.plan.requests
-        step = first.steps if self.step is None else self.step
-        return Recipe(first, Shown(step=step, layout="grid", columns=len(self.plan.columns)), tuple(others))
 
     def _show_note(self) -> None:
         plan, done = self.plan, len(self.jobs) - len(self._waiting)

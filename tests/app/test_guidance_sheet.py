@@ -8,10 +8,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from app.stages.denoise_settings import ClassifierSettings, DenoiseSettings
-from app.stages.guidance_export import figure
-from app.stages.guidance_plan import plan, values_of
+from app.stages.denoise_settings import ClassifierSettings, DenoiseSettings, settings_of
+from app.stages.guidance_export import export
+from app.stages.guidance_plan import SheetPlan, plan, values_of
+from app.stages.guidance_recall import plan_in, recall
 from core.errors import Refusal
+from core.recipe import read_recipe
+from core.requests import FromStep, SampleRequest, SamplerSpec
 from tests.app.fake_engine import DIGITS, GUIDE
 from tests.app.scenes import denoising
 
@@ -315,7 +318,7 @@ def test_that_the_sheet_is_saved_with_all_its_pictures_at_their_places(scene, tm
     stage.sheet.write(tmp_path / "sheet.png")
     assert "sheet.png" in said[-1]
     pixels = np.asarray(Image.open(tmp_path / "sheet.png").convert("L"))
-    cells = pixels[-8 - 2 * 98 : -8, -8 - 2 * 98 : -8]  # 32 pixels three times as large, and a gap
+    cells = pixels[-8 - 194 : -8, -8 - 194 : -8]  # 32 pixels three times as large, and a gap
     assert (cells == 10).sum() == 4 * 96 * 96
     assert (cells == 255).sum() == cells.size - 4 * 96 * 96
 
@@ -327,9 +330,94 @@ def test_that_a_sheet_without_pictures_is_not_saved(scene, tmp_path):
     assert not (tmp_path / "sheet.png").exists()
 
 
-def test_that_pixels_of_the_file_are_those_of_the_pictures(qapp):
+def test_that_pixels_of_the_file_are_those_of_the_pictures_and_missing_ones_are_white(tmp_path):
     picture = np.arange(16, dtype=np.uint8).reshape(4, 4, 1) * 16
-    image = figure(("w = 0",), ("1", "2"), {1: picture})
-    right = image.width() - 8 - 2 - 96
-    top = image.height() - 8 - 2 - 96
-    assert [image.pixelColor(right + 24 * x + 5, top + 24 * 3 + 5).red() for x in range(4)] == [192, 208, 224, 240]
+    request = SampleRequest(DIGITS.ref, DIGITS.schedule, (900, 300), "leading", SamplerSpec(), seed=1, count=2)
+    export(tmp_path / "sheet.png", SheetPlan(("w = 0",), ("1", "2"), (request,)), {1: picture})
+    pixels = np.asarray(Image.open(tmp_path / "sheet.png"))
+    right, top = pixels.shape[1] - 8 - 96, pixels.shape[0] - 8 - 96
+    assert [pixels[top + 24 * 3 + 5, right + 24 * x + 5] for x in range(4)] == [192, 208, 224, 240]
+    assert (pixels[top : top + 96, right - 98 : right] == 255).all()
+    assert (pixels[:top, right:] < 128).any(), "the name of the column"
+    assert (pixels[top:, : right - 98] < 128).any(), "the name of the row"
+
+
+# Brought back
+
+
+def brought_back(scene, recipe):
+    """Restore all that a file carries, as the window does when it has found it."""
+    state, _, stage = scene
+    plan = plan_in(recipe)
+    stage.controls.set_settings(settings_of(plan.requests[0], state.classifiers))
+    stage.controls.settle()
+    return recall(stage, plan)
+
+
+def made_sheet(scene, tmp_path):
+    """The recipe of a finished sheet, after which another is laid out."""
+    _, bridge, stage = scene
+    for job in render(scene):
+        bridge.run_to_end(job)
+    stage.sheet.write(tmp_path / "sheet.png")
+    recipe = read_recipe(tmp_path / "sheet.png")
+    stage.buttons.sheet.setChecked(False)
+    stage.controls.seed.set_seed(99)
+    stage.controls.steps.set_value(7)
+    stage.sheet.page.values.setText("1, 2, 3")
+    stage.sheet.page.values.editingFinished.emit()
+    return recipe
+
+
+@pytest.mark.parametrize("by", ["noise", "labels"])
+def test_that_a_sheet_comes_back_with_its_names_and_the_page_that_made_it(scene, tmp_path, by):
+    _, _, stage = scene
+    stage.sheet.page.by.set_value(by)
+    recipe = made_sheet(scene, tmp_path)
+    columns = DIGITS.labels if by == "labels" else ("0", "1")
+    assert (recipe.shown.layout, recipe.shown.names, recipe.shown.row_names) == ("table", columns, ("w = 0", "w = 3"))
+    stage.sheet.page.by.set_value("noise")
+    jobs = brought_back(scene, recipe)
+    page = stage.sheet.page
+    assert page.isVisible()
+    assert (page.values.text(), page.by.value(), page.over.value()) == ("0, 3", by, "w")
+    assert (page.sheet.rows, page.sheet.columns) == (("w = 0", "w = 3"), columns)
+    assert jobs == (1, 2), "what is there is not made again"
+    assert page.sheet.is_finished(3)
+    stage.sheet.page.changed.emit()
+    assert page.sheet.is_finished(3), "the controls say this very sheet"
+
+
+def test_that_rows_that_are_not_there_are_made_again(scene, tmp_path):
+    state, bridge, stage = scene
+    recipe = made_sheet(scene, tmp_path)
+    state.remove_run(2)
+    jobs = brought_back(scene, recipe)
+    assert jobs == (1, 3)
+    assert bridge.submitted[-1].guidance == 3
+    bridge.run_to_end(3)
+    assert stage.sheet.page.sheet.is_finished(3)
+
+
+def test_that_a_sheet_of_classifier_scales_is_known_by_them(scene, tmp_path):
+    _, bridge, stage = scene
+    bridge.know()
+    stage.controls.classifier.choice.set_value(GUIDE.ref.sha256)
+    stage.sheet.page.over.set_value("scale")
+    stage.sheet.page.values.setText("0, 2.5")
+    stage.sheet.page.values.editingFinished.emit()
+    recipe = made_sheet(scene, tmp_path)
+    stage.sheet.page.over.set_value("w")
+    brought_back(scene, recipe)
+    assert (stage.sheet.page.over.value(), stage.sheet.page.values.text()) == ("scale", "0, 2.5")
+
+
+def test_that_other_recipes_are_no_sheet(scene, tmp_path):
+    recipe = made_sheet(scene, tmp_path)
+    assert plan_in(replace(recipe, rows=())) is None
+    other = replace(recipe.rows[0], seed=5)
+    assert plan_in(replace(recipe, rows=(other,))) is None
+    branch = replace(recipe.request, start=FromStep(recipe.request, 1), timesteps=recipe.request.timesteps[1:])
+    assert plan_in(replace(recipe, request=branch, rows=(replace(branch, guidance=2.0),))) is None
+    evil = replace(recipe, shown=replace(recipe.shown, names=("\u202e" * 500, "b")))
+    assert max(map(len, plan_in(evil).columns)) < 100
