@@ -18,7 +18,7 @@ from core.requests import Conversion, InvertRequest, MorphRequest, RunRequest, S
 
 FORMAT, VERSION = "diffuscope session", 1
 MOST_RUNS = 1000
-MOST_PICTURES = 500
+MOST_PICTURES = 2000
 MOST_OPENED = 64
 MOST_TEXT = 4096
 LARGEST_JOB = 100_000

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from app.kept_runs import pictures_of
-from app.session import KeptRun, Opened, Session
+from app.session import MOST_PICTURES, KeptRun, Opened, Session
 from app.session_file import Pixels
 from app.state import COMPARE, UNMADE, Cursor, Run, stage_of
 from core.conversion import display_pixels
@@ -15,7 +15,6 @@ from core.requests import ModelRef
 
 if TYPE_CHECKING:
     from app.sessions import Sessions
-    from app.stages.base import Stage
     from app.window import MainWindow
 
 THUMBNAIL_SIDE = 96
@@ -34,11 +33,13 @@ class Contents:
         state, window = self._state, self._window
         runs = [run for run in state.runs.values() if run.state != "failed" or run.stored]
         named = {picture.sha256 for run in runs for picture in pictures_of(run.request)}
-        named |= _ends(window.stages())
+        stages = self._sessions.stages | {stage.key: stage.memento() for stage in window.stages()}
+        named |= _pictures_in(list(stages.values()))
         image = "" if state.image is None else state.image.sha256
         names = {sha256: one.name for sha256, one in state.pictures.items() if sha256 in named or sha256 == image}
         kept = tuple(self._kept(run) for run in runs)
-        names |= {self.thumbnails[run.job].sha256: "thumbnail" for run in runs if run.job in self.thumbnails}
+        small = {self.thumbnails[run.job].sha256: "thumbnail" for run in runs if run.job in self.thumbnails}
+        names = dict([*small.items(), *names.items()][-MOST_PICTURES:])  # rather a thumbnail less than a picture
         models = {run.request.model for run in runs}
         return Session(
             image=image,
@@ -50,7 +51,7 @@ class Contents:
             models=tuple(self._opened(ref) for ref in models),
             classifiers=tuple(self._opened(one.ref) for one in state.classifiers),
             runs=kept,
-            stages=self._sessions.stages | {stage.key: stage.memento() for stage in window.stages()},
+            stages=stages,
             panels=(window.settings.left_panel, window.settings.right_panel),
         )
 
@@ -85,13 +86,11 @@ class Contents:
         return Opened(ref.name, ref.sha256, self._state.folders.get(ref.sha256, ""))
 
 
-def _ends(stages: tuple[Stage, ...]) -> set[str]:
-    """The pictures that are end points in Morph."""
-    found: set[str] = set()
-    for stage in stages:
-        points = stage.memento().get("ends") if stage.key == "morph" else None
-        for point in points if isinstance(points, list) else ():
-            picture = point.get("picture") if isinstance(point, dict) else None
-            if isinstance(picture, str):
-                found.add(picture)
-    return found
+def _pictures_in(memento: object) -> set[str]:
+    """The pictures that settings name, wherever they do: end points of morphs, samples of measurements."""
+    if isinstance(memento, list):
+        return set[str]().union(*map(_pictures_in, memento))
+    if not isinstance(memento, dict):
+        return set()
+    named = memento.get("picture")
+    return {named} if isinstance(named, str) else _pictures_in(list(memento.values()))

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from PySide6.QtCore import QLockFile
 
-from app.session import MOST_PICTURES, Session, from_data
+from app.session import HASH, MOST_PICTURES, Session, from_data
 from core.errors import Refusal
 from core.files import check_writable, clear_leftovers, write_file
 from core.folders import data_folder
@@ -141,9 +141,9 @@ class SessionFolder:
             paths = [path for path in (self.folder / "pictures").iterdir() if PICTURE.fullmatch(path.name)]
             if paths:
                 sessions = [self._path(place) for place in range(KEPT + 1)]
-                told = b"".join(path.read_bytes() for path in sessions if path.exists())
+                named = set[str]().union(*map(_named, sessions))
                 for path in paths:
-                    if path.stem.encode() not in told:
+                    if path.stem not in named:
                         path.unlink()
 
 
@@ -220,6 +220,14 @@ def _content(path: Path) -> bytes:
             return stream.read(LARGEST_JSON + 1)
     except OSError as error:
         raise Refusal(f"{path.name} cannot be read ({error.strerror or error}).", repr(error)) from error
+
+
+def _named(path: Path) -> set[str]:
+    """The hashes in a file, which may be damaged, or not there."""
+    try:
+        return {found.group() for found in HASH.finditer(_content(path).decode("latin-1"))}
+    except Refusal:
+        return set()
 
 
 def _parsed(content: bytes) -> object:

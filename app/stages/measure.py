@@ -50,12 +50,23 @@ class MeasureStage(Stage):
         self._model_changed()
         shown.show_idea()
         folder = Entry("Folder", self._folder, self._recall_folder, (self.pictures.changed,), is_path=True)
-        self.remember({"folder": folder, **self.controls.entries()}, self.controls.settle)
+        self.remember({"folder": folder, **self.controls.entries(), "measured": self._measured()}, self.controls.settle)
 
     def awaits(self, memento: Mapping[str, Any]) -> bool:
         folder = memento.get("folder")
         is_coming = bool(folder) and folder != str(self.pictures.folder) and Path(str(folder)).is_dir()
         return super().awaits(memento) or is_coming
+
+    def _measured(self) -> Entry:
+        """The measurements there are, which is no setting."""
+        listed, ended = self.measurements.listed, self.shown.ended
+        told = listed, ended, self.instruments.list.shown_changed
+        return Entry("Measurements", self.measurements.told, self._put_back, told, is_view=True)
+
+    def _put_back(self, told: object) -> None:
+        self.measurements.put_back(told)
+        if self.shown.record is None:
+            self.shown.look_at_last(self.kind)
 
     @Slot()
     def _give_up_folder(self) -> None:

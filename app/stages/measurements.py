@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, Signal, Slot
 
 from app.stages.measure_kinds import KindName
+from app.stages.measure_memory import Album, read
 from app.stages.measure_record import Record
 from app.stages.readiness import AT_WORK
 from app.state import AppState
@@ -32,6 +33,7 @@ class Measurements(QObject):
         super().__init__(parent)
         self._state, self._bridge = state, bridge
         self.records: tuple[Record, ...] = ()
+        self._album = Album(state.pictures)
         bridge.message.connect(self._receive)
 
     @property
@@ -64,6 +66,21 @@ class Measurements(QObject):
         """What was measured stays."""
         if record.is_live:
             self._bridge.cancel(record.job)
+
+    def told(self) -> list[dict[str, Any]]:
+        """What was measured, as plain JSON."""
+        return self._album.told(self.records)
+
+    def put_back(self, told: object) -> None:
+        """Put what ``told`` said before those there are, but for what is among them. Raises ValueError."""
+        found = [
+            record for record in read(told, self._state.pictures) if not self._album.is_known(record, self.records)
+        ]
+        for record in found:
+            record.job = self._bridge.reserve()
+        if found:
+            self.records = (*found, *self.records)
+            self.listed.emit()
 
     def forget(self, record: Record) -> None:
         """Take one that has ended off the list."""

@@ -190,6 +190,18 @@ def test_that_pictures_nobody_names_any_more_are_removed(qapp) -> None:
     folder.release()
 
 
+def test_that_a_damaged_session_keeps_no_later_one_from_being_written(qapp) -> None:
+    folder = taken()
+    folder.write(DATA, pixels())
+    folder.release()
+    (folder.folder / "session.2.json").write_bytes(b"\xff\xfe\x00" * 1000)
+    folder = taken()
+    folder.write(DATA, pixels())
+    assert folder.read() == (SESSION, "")
+    assert len(list((folder.folder / "pictures").iterdir())) == len(PICTURES)
+    folder.release()
+
+
 def test_that_a_session_that_ends_the_program_each_time_is_left_after_two_attempts(qapp) -> None:
     folder = taken()
     assert [folder.attempt() for _ in range(3)] == [True, True, False]

@@ -327,6 +327,40 @@ def test_that_a_session_with_many_runs_is_there_again_and_each_can_be_chosen(ope
     closed(second)
 
 
+def test_that_more_thumbnails_than_a_session_has_room_for_cost_no_other_picture(opened, monkeypatch) -> None:
+    monkeypatch.setattr("app.session_contents.MOST_PICTURES", 5)
+    monkeypatch.setattr("app.session.MOST_PICTURES", 5)
+    first = used(opened())
+    for job in range(2, 9):
+        first.state.put_run(kept_run(job, replace(REQUEST, seed=job)))
+        first.state.set_thumbnail(job, np.full((8, 8, 1), job, np.uint8))
+    closed(first)
+    second = opened()
+    assert second.state.image.sha256 == PICTURE.sha256
+    assert len(second.state.thumbnails) == 4
+    assert not second.told.isVisible()
+    closed(second)
+
+
+def test_that_end_points_are_kept_by_a_session_in_which_morph_is_never_shown(opened) -> None:
+    first = used(opened())
+    first.state.move(stage="morph")
+    first.stage.handle_drop(PICTURE)
+    end = first.stage.memento()["ends"]
+    assert PICTURE.sha256 in json.dumps(end)
+    first.state.set_image(None)
+    first.state.move(stage="forward", run=None)
+    closed(first)
+    second = opened()
+    assert second.stage.key == "forward"
+    closed(second)
+    third = opened()
+    third.bridge.ready()
+    third.state.move(stage="morph")
+    assert third.stage.memento()["ends"] == end
+    closed(third)
+
+
 def test_that_a_window_without_a_session_saves_nothing(window) -> None:
     assert isinstance(window.sessions, Sessions)
     window.sessions.change()
