@@ -42,6 +42,7 @@ class HistoryCare(QObject):
         window.run_search.left.connect(history.enter)
         window.bridge.message.connect(self._receive)
         state.cursor_changed.connect(self._show)
+        state.runs_changed.connect(self._show)
         state.run_removed.connect(self._show)
         window.registry.connect_to(
             {
@@ -72,7 +73,7 @@ class HistoryCare(QObject):
     @Slot(int)
     def _show(self, _changed: object = None) -> None:
         registry, state = self._window.registry, self._window.state
-        for name in ("star_run", "rename_run", "delete_run"):
+        for name in ("star_run", "rename_run", "delete_run", "find_run"):
             registry[name].setEnabled(bool(state.runs))
         registry["compare"].setEnabled(len(state.runs) > 1 or state.cursor.stage == COMPARE)
         registry["compare"].setChecked(state.cursor.stage == COMPARE)

@@ -124,7 +124,7 @@ class MainWindow(QMainWindow):
         self.registry = Actions(self, (*(_stage_command(*found) for found in enumerate(stages, 1)), *COMMANDS))
         self.sources = Sources()
         self.history = History(state)
-        self.run_search = RunSearch(state)
+        self.run_search = RunSearch()
         self.left_panel = surface(QWidget())
         self.right_panel = Pages(spacing=2 * GRID, width=RIGHT_WIDTH)
         self.bottom_panel = Pages(spacing=GRID // 2)
@@ -305,7 +305,8 @@ class MainWindow(QMainWindow):
         self.right_panel.setFixedWidth(RIGHT_WIDTH)
         self.bottom_panel.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
         self.history.setMinimumHeight(12 * GRID)
-        above = headed("History", {"Compare": self.registry["compare"], "★": self.registry["starred_only"]})
+        small = {"Compare": "compare", "Find": "find_run", "★": "starred_only"}
+        above = headed("History", {words: self.registry[name] for words, name in small.items()})
         inside = column_of(self.sources, above, self.run_search, self.history, spacing=GRID)
         inside.setContentsMargins(PANEL_PADDING, PANEL_PADDING, PANEL_PADDING - SCROLL_BAR, GRID)
         column_of(scrolled(inside, LEFT_WIDTH), into=self.left_panel)

@@ -216,6 +216,8 @@ class CompareStage(Stage):
             if self.transport.times != pair.times:
                 self.transport.set_positions(pair.times)
             self.transport.time_label.setText("frame" if pair.is_morph else "t =")
+            if pair.is_morph:
+                self.transport.rail.set_ends(f"frame {pair.times[0]}", f"frame {pair.times[-1]}")
             rows = [(row.name, row.first, row.second) for row in differences(pair.first.request, pair.second.request)]
             if is_new:
                 self.facts.set_settings(self._names(pair), rows)
@@ -255,7 +257,7 @@ class CompareStage(Stage):
         difference = apart(first, second)
         self.controls.mode.set_reasons({} if difference else dict.fromkeys(("wipe", "difference"), SIZES))
         self.view.set_mode(self.controls.mode.value() if difference else "beside")
-        self.view.show_pair((first, second), difference, what)
+        self.view.show_pair((first, second), difference, "x_0" if pair.is_morph else what)
         self.view.set_busy(False)
         self.facts.set_figures(None if difference is None else difference.figures)
         self._say(pair, position, spots, SIZES if difference is None else "" if what == "x_t" else OF_PICTURES)

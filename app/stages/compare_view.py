@@ -13,7 +13,7 @@ from app.widgets.pictures import PicturePane, PictureRow
 from app.widgets.wipe_pane import WipePane
 from core.recipe import Recipe, Shown
 
-SYMBOLS = {"x_t": r"x_t", "x0_hat": r"\hat{x}_0"}
+SYMBOLS = {"x_t": r"x_t", "x0_hat": r"\hat{x}_0", "x_0": "x_0"}
 CLAMPED = ("clamped to [−1, 1]",)
 
 
@@ -62,10 +62,10 @@ class CompareView(QWidget):
         for pane in self.row.panes:
             pane.set_busy(busy)
 
-    def show_pair(self, sides: tuple[Side, Side], difference: Apart | None, what: What) -> None:
+    def show_pair(self, sides: tuple[Side, Side], difference: Apart | None, quantity: str) -> None:
         """Show two states; ``difference`` is None where they cannot be laid over each other."""
         for pane in self.row.panes:
-            pane.set_quantity(what, SYMBOLS[what])
+            pane.set_quantity(quantity, SYMBOLS[quantity])
         for pane, side in zip((self.first, self.second), sides, strict=True):
             pane.set_pictures(side.pictures, None, side.value_range)
         if difference is None:

@@ -276,6 +276,8 @@ def test_that_morphs_are_compared_frame_by_frame(window) -> None:
     assert (window.state.cursor.frame, stage.transport.time_label.text()) == (2, "frame")
     assert "frame 3" in stage.view.first.accessibleName()
     assert "frame 5" in stage.view.second.accessibleName()
+    assert stage.transport.rail._ends == ("frame 1", f"frame {MORPH.frames}")
+    assert {pane.quantity for pane in (stage.view.first, stage.view.wipe)} == {"x_0"}  # finished, not on their way
     assert stage.controls.what.reason("x0_hat")
 
 

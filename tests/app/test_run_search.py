@@ -8,7 +8,6 @@ import pytest
 from PySide6.QtCore import Qt
 
 from app.widgets.panel_button import PanelButton
-from app.widgets.run_search import MANY
 from app.window import STAGES, MainWindow
 from core.requests import FromStep
 from tests.app.conftest import shown_window
@@ -30,12 +29,19 @@ def in_sight(window: MainWindow) -> list[int]:
     return [job for job, item in window.history._items.items() if not item.isHidden()]
 
 
-def test_that_the_line_is_there_once_there_are_many_runs(window) -> None:
-    run(window, *(replace(REQUEST, seed=seed) for seed in range(MANY - 1)))
+def test_that_the_line_comes_when_it_is_asked_for_and_goes_when_it_is_left_empty(window, qtbot) -> None:
+    assert not window.registry["find_run"].isEnabled()
+    run(window, REQUEST)
     assert not window.run_search.isVisible()
-    run(window, replace(REQUEST, seed=100))
+    window.registry["find_run"].trigger()
     assert window.run_search.isVisible()
-    window.state.remove_run(1)
+    window.stage.transport.setFocus()
+    assert not window.run_search.isVisible()
+    window.registry["find_run"].trigger()
+    window.run_search.setText("seed")
+    window.stage.transport.setFocus()
+    assert window.run_search.isVisible()
+    qtbot.keyClick(window.run_search, Qt.Key.Key_Escape)
     assert not window.run_search.isVisible()
 
 
@@ -95,6 +101,7 @@ def test_that_a_search_without_result_says_so(window) -> None:
 
 
 def test_that_looking_for_a_run_unfolds_the_panel_it_is_in(window) -> None:
+    run(window, REQUEST)
     window.registry["left_panel"].trigger()
     assert window.left_panel.isHidden()
     window.registry["find_run"].trigger()
