@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from app.sessions import Sessions
     from app.window import MainWindow
 
+PLACES = ("folder", "looked_at")
+"""Settings that are paths."""
 KIND = f"Sessions of Diffuscope (*{ENDING})"
 
 
@@ -97,7 +99,7 @@ class SessionFiles(QObject):
 def strangers(session: Session) -> Session:
     """A session without the places of files and folders, which are nobody else's business, and are opened for none."""
     stages = {
-        stage: {name: value for name, value in memento.items() if name != "folder"}
+        stage: {name: value for name, value in memento.items() if name not in PLACES}
         for stage, memento in session.stages.items()
     }
     nowhere = {

@@ -10,7 +10,7 @@ from PySide6.QtCore import QMimeData, Qt, Slot
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QApplication, QPushButton, QVBoxLayout, QWidget
 
-from app.stages import train_memory
+from app.stages import train_memory, train_place
 from app.stages.base import Stage
 from app.stages.folder_dialog import choose_folder
 from app.stages.train_course import Course
@@ -55,7 +55,7 @@ class TrainStage(Stage):
         self._connect()
         self.setup.controls.set_model(state.model)
         shown.show()
-        self.remember(train_memory.entries(self.setup))
+        self.remember({**train_memory.entries(self.setup), train_place.NAME: train_place.entry(self)})
         self.recalling = TrainRecall(self)
         self.recalling.said.connect(self.hint_changed)
 
@@ -81,7 +81,7 @@ class TrainStage(Stage):
         view.stop.clicked.connect(self._stop)
         view.offer.accepted.connect(self._accept_offer)
         view.new_wanted.connect(self._prepare)
-        self.runs.chosen.connect(self._chosen)
+        self.runs.chosen.connect(self.choose)
         self.stored.folder_wanted.connect(self._choose_pictures_of)
         shown.nearest.folder_wanted.connect(self._choose_pictures_to_compare)
         view.nearest_page.held_out_wanted.connect(self._choose_held_out)
@@ -221,7 +221,7 @@ class TrainStage(Stage):
     def go_on(self, folder: Path) -> None:
         """Go on with a training on the disk; one of an ablation is gone on with from the ablation's page."""
         if (folder.parent / ABLATION).is_file():
-            self._chosen(folder.parent)
+            self.choose(folder.parent)
         else:
             self.shelf.go_on(folder)
 
@@ -303,8 +303,8 @@ class TrainStage(Stage):
             self.ablation.prepare(self.setup.controls.settings(), self.setup.data)
 
     @Slot(object)
-    def _chosen(self, folder: Path | None) -> None:
-        """A training was chosen from the list."""
+    def choose(self, folder: Path | None) -> None:
+        """Look at a training, or an ablation, of the list."""
         self.errors.dismiss()
         known = self.trainings.of(folder)
         if folder is not None and (folder / ABLATION).is_file():
