@@ -74,7 +74,8 @@ class Shown:
 
     Where there are ``steps``, the pictures of sheet and film are the run at these states, each a grid of its cells,
     with that of another quantity ``beside`` it where one is named. Samples of a training have one of ``steps`` for each
-    of the moments of training that they were drawn ``after``.
+    of the moments of training that they were drawn ``after``. Where it goes ``onward``, steps beyond the end of a
+    request are those of the next of the rows, which begins where that one ends.
     """
 
     quantity: Quantity = "x_t"
@@ -93,6 +94,7 @@ class Shown:
     beside: Quantity | None = None
     hold: int = 0
     row_names: tuple[str, ...] = ()
+    onward: bool = False
 
 
 @dataclass(frozen=True, slots=True)

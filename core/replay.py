@@ -164,6 +164,9 @@ def made(recipe: Recipe, library: Library, device: str = "cpu", on_step: OnStep 
     """
     shown = recipe.shown
     first = recipe.request
+    if shown.onward and shown.steps:
+        parts = [_made(request, part, library, device, on_step) for request, part in onward(recipe)]
+        return np.concatenate([values for values, _ in parts]), np.concatenate([pictures for _, pictures in parts])
     at_end = isinstance(first, NoiseRequest | InspectImage) or shown.step >= first.steps
     others = replace(shown, step=MAX_T) if at_end else shown  # rows may be of different lengths
     parts = [
@@ -171,6 +174,23 @@ def made(recipe: Recipe, library: Library, device: str = "cpu", on_step: OnStep 
         for row, request in enumerate(recipe.requests)
     ]
     return np.concatenate([values for values, _ in parts]), np.concatenate([pictures for _, pictures in parts])
+
+
+def onward(recipe: Recipe) -> list[tuple[Request, Shown]]:
+    """Requests that lead on from each other, with the states of each that are shown; those without any are left out."""
+    found: list[tuple[Request, Shown]] = []
+    before = 0
+    for request in recipe.requests:
+        if isinstance(request, NoiseRequest | InspectImage | TrainingDraw):
+            raise Refusal("Only runs go on from each other.")
+        end = before + request.steps
+        steps = tuple(step - before for step in recipe.shown.steps if before < step <= end or step == before == 0)
+        if steps:
+            found.append((request, replace(recipe.shown, step=steps[-1], steps=steps)))
+        before = end
+    if sum(len(part.steps) for _, part in found) < len(recipe.shown.steps):
+        raise Refusal(f"The runs have {before} steps, but more are asked for.")
+    return found
 
 
 def _made(request: Request, shown: Shown, library: Library, device: str, on_step: OnStep) -> tuple[Values, Pixels]:

@@ -236,6 +236,28 @@ def test_that_an_inversion_and_the_way_back_come_back(window: Window, again) -> 
     assert np.array_equal(again(of_request(down)), window.state(job, down.steps).x_t[0])
 
 
+def test_that_both_ways_of_an_inversion_come_back_as_one_film(
+    window: Window, command, model: Path, image_file: Path
+) -> None:
+    up, down = window.inversion(), reconstruction(window.inversion())
+    above, below = window.made(up), window.made(down)
+    walk = [*((above, step) for step in range(STEPS + 1)), *((below, step) for step in range(1, STEPS + 1))]
+    shown = Shown(step=STEPS, steps=tuple(range(2 * STEPS + 1)), layout="film", onward=True)
+    pictures = np.concatenate([window.state(job, step).x_t for job, step in walk])
+    write_animation(Path("given.apng"), pictures, 100, Recipe(up, shown, (down,)))
+    assert command("run", "given.apng", "--model", model, "--image", image_file, "--out", "again.apng")[0] == 0
+    with Image.open("again.apng") as film:
+        assert film.n_frames == len(walk)
+        for frame, picture in enumerate(pictures):
+            film.seek(frame)
+            assert np.array_equal(np.asarray(film.convert("L")), picture[..., 0])
+    beyond = replace(shown, steps=(0, 2 * STEPS + 1))
+    write_png(Path("beyond.png"), np.zeros((2, 2, 1), np.uint8), Recipe(up, beyond, (down,)))
+    code, _, err = command("run", "beyond.png", "--model", model, "--image", image_file, "--out", "x.png")
+    assert code == 2
+    assert f"have {2 * STEPS} steps, but more" in err
+
+
 def test_that_a_morph_comes_back_as_a_grid_a_frame_and_a_film(
     window: Window, again, command, model, image_file
 ) -> None:

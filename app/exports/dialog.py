@@ -18,7 +18,7 @@ from PySide6.QtWidgets import (
 )
 
 from app.exports.plan import ENDINGS, Kind, Order, Still, cells, every_for, positions, refusals, seconds
-from app.exports.ways import WORDS, Pixels, Way
+from app.exports.ways import WORDS, Pixels, State, Way
 from app.theme import GRID, PANEL_PADDING
 from app.widgets.controls import Choice, PrimaryButton, align, label
 from app.widgets.number_field import NumberField
@@ -46,11 +46,13 @@ class ExportDialog(QDialog):
 
     Attributes: the controls ``kind``, ``along``, ``quantity``, ``samples``, ``every``, ``columns``, ``zoom``, ``rate``,
     ``hold``, ``both_ways``, ``form``; ``summary``; ``export_button``, ``close_button``; ``progress``. Signals:
-    ``export_wanted()``; ``left()``, what is being written is not wanted any more.
+    ``export_wanted()``; ``left()``, what is being written is not wanted any more; ``preview_wanted()``, the state
+    looked at is to be shown with other quantities (see ``show_state``).
     """
 
     export_wanted = Signal()
     left = Signal()
+    preview_wanted = Signal()
 
     def __init__(self, still: Still | None, ways: Sequence[Way], order: Order, parent: QWidget | None = None) -> None:
         """Begins with what ``order`` says, as far as that can be had."""
@@ -59,6 +61,8 @@ class ExportDialog(QDialog):
         self.setWindowTitle("Export")
         self.still, self.ways = still, tuple(ways)
         self.is_busy = False
+        self._seen: dict[object, Pixels | str] = {}
+        """What was found out of states: their pictures, or why there are none."""
         self._make_controls(order)
         self._lay_out()
         self._begin_with(order)
@@ -99,6 +103,22 @@ class ExportDialog(QDialog):
             hold=round(1000 * self.hold.value()),
             there_and_back=self.both_ways.isChecked(),
         )
+
+    def previewed(self) -> tuple[Way, tuple[Quantity, ...], tuple[int, ...]] | None:
+        """Of which way, in which quantities and samples, the state looked at is shown; None where it is none."""
+        way, order = self.way, self.order()
+        if way is None or order.kind in ("picture", "grid"):
+            return None
+        drawn = tuple(name for name in order.quantities if name in way.quantities)
+        return way, drawn or way.quantities[:1], cells(way, order.alone)
+
+    def show_state(self, of: object, found: State | str) -> None:
+        """What ``previewed`` named, or why it cannot be shown."""
+        if isinstance(found, str):
+            self._seen[of] = found
+        else:
+            self._seen[of] = of_state(list(found.pictures.values()))
+        self._preview_again()
 
     # While it is written
 
@@ -236,10 +256,12 @@ class ExportDialog(QDialog):
         order, way = self.order(), self.way
         self.summary.setText(self._summary(order, way))
         self.export_button.setEnabled(not self.is_busy and not self.kind.refusal(order.kind))
-        shown = self._shown(order, way)
-        if shown is None:
-            self._preview.clear()
-            self._preview.setText("Made when it is written.")
+        self._preview_again()
+
+    def _preview_again(self) -> None:
+        shown = self._shown()
+        if shown is None or isinstance(shown, str):
+            self._preview.setText(shown or "Being looked at.")
             return
         side = int(PREVIEW * self.devicePixelRatioF())
         image = to_image(shown)
@@ -299,17 +321,21 @@ class ExportDialog(QDialog):
     _of: Way | None = None
     """The way whose number of states ``every`` was chosen for."""
 
-    def _shown(self, order: Order, way: Way | None) -> Pixels | None:
-        """What the file shows of the state looked at, as far as that is known at once."""
-        if order.kind in ("picture", "grid"):
+    def _shown(self) -> Pixels | str | None:
+        """What the file shows of the state looked at; None while the network is asked for it."""
+        order, of = self.order(), self.previewed()
+        if of is None:
             if self.still is None:
-                return None
+                return self.kind.refusal(order.kind)
             return self.still.pictures[self.still.cell] if order.kind == "picture" else grid(self.still.pictures)
-        found = None if way is None else way.find(way.current, ("x_t",), False)
-        if found is None or way is None:
-            return None
-        chosen = list(cells(way, order.alone))
-        return of_state([found.pictures["x_t"][chosen]])
+        if of not in self._seen:
+            way, names, chosen = of
+            found = way.find(way.current, names, False)
+            if found is None:
+                self.preview_wanted.emit()
+                return self._seen.get(of)
+            self._seen[of] = of_state(list(found.cut(chosen, names, False).pictures.values()))
+        return self._seen[of]
 
     def _summary(self, order: Order, way: Way | None) -> str:
         if self.kind.refusal(order.kind):

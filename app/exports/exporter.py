@@ -36,6 +36,8 @@ class Exporter(QObject):
         self.dialog: ExportDialog | None = None
         self._order = Order("picture", ".png")
         self._gathering: Gathering | None = None
+        self._looking: tuple[Gathering, object] | None = None
+        """For the page: the state looked at in the quantities chosen, and which these are."""
         self._token = Token()
         self._written.connect(self._show_written, Qt.ConnectionType.QueuedConnection)
         window.installEventFilter(self)
@@ -57,6 +59,8 @@ class Exporter(QObject):
         self.dialog = ExportDialog(self._still(), self._window.stage.ways(), self._order, self._window)
         self.dialog.export_wanted.connect(self.choose_file)
         self.dialog.left.connect(self.leave)
+        self.dialog.preview_wanted.connect(self._look)
+        self._look()  # what it begins with
         self.dialog.finished.connect(self._forget)
         self.dialog.show()
 
@@ -116,6 +120,33 @@ class Exporter(QObject):
         self._window.bridge.in_background(work, self._done, self._not_written, "export")
 
     @Slot()
+    def _look(self) -> None:
+        """Ask for what the page wants to show."""
+        dialog = self.dialog
+        of = None if dialog is None else dialog.previewed()
+        if self._looking is not None and self._looking[1] == of:
+            return
+        self._stop_looking()
+        if dialog is None or of is None or dialog.is_busy:
+            return
+        way, names, samples = of
+        looking = Gathering(self._window.bridge, way, (way.current,), names, samples, False, self)
+        looking.finished.connect(lambda states: self._looked(of, states[0]))
+        looking.failed.connect(lambda words, _details: self._looked(of, words))
+        self._looking = looking, of
+        looking.begin()
+
+    def _looked(self, of: object, found: State | str) -> None:
+        self._looking = None
+        if self.dialog is not None:
+            self.dialog.show_state(of, found)
+
+    def _stop_looking(self) -> None:
+        if self._looking is not None:
+            self._looking[0].leave()
+            self._looking = None
+
+    @Slot()
     def leave(self) -> None:
         """Write nothing more; an older file stays as it was."""
         self._token.cancel()
@@ -153,6 +184,7 @@ class Exporter(QObject):
 
     @Slot(int)
     def _forget(self, _how: int) -> None:
+        self._stop_looking()
         self.dialog = None
 
     def _say(self, words: str) -> None:

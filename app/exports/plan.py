@@ -158,21 +158,16 @@ def _write_numbers(
     """States that have no such quantity, as the data have no noise, are left out."""
     arrays: dict[str, NDArray[np.float32]] = {}
     for name in order.quantities:
-        known = [
-            (way.times[position], state.values[name])
-            for position, state in zip(chosen, states, strict=True)
-            if name in state.values
-        ]
+        known = [place for place, state in enumerate(states) if name in state.values]
         if not known:
             raise Refusal(f"There is no {name} in these states. Choose other numbers, or more states.")
-        arrays[name] = np.stack([values for _, values in known]).astype(np.float32, copy=False)
-        arrays[f"{name}.t"] = np.array([t for t, _ in known], np.float32)
+        arrays[name] = np.stack([states[place].values[name] for place in known]).astype(np.float32, copy=False)
+        arrays[f"{name}.t"] = np.array([way.times[chosen[place]] for place in known], np.float32)
     first = arrays[order.quantities[0]]
-    if recipe is not None:
-        recipe = as_values(recipe)
-        if recipe.shown.steps:  # as many as are written
-            steps = recipe.shown.steps[: len(first)]
-            recipe = replace(recipe, shown=replace(recipe.shown, steps=steps, step=steps[-1]))
+    if recipe is not None:  # that of the states which are written
+        written = [place for place, state in enumerate(states) if order.quantities[0] in state.values]
+        made = way.recipe([chosen[place] for place in written], order.quantities[0], cells(way, order.alone))
+        recipe = None if made is None else as_values(made)
     if path.suffix.lower() == ".npy":
         write_npy(path, first, recipe)
     else:

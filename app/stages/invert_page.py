@@ -110,12 +110,18 @@ class InvertPage(Stage):
         return (self.transport, self.instruments.strip)
 
     def ways(self) -> Sequence[Way]:
+        from app.exports.round_trip import RoundTrip, fits
         from app.exports.ways import RunWay
 
-        run = self._run()
+        run, scene = self._run(), self.display.scene
         if run is None or run.state in UNMADE:
             return ()
-        return (RunWay(self._bridge, run, self.state.cursor.step, self.view.cell),)
+        alone = RunWay(self._bridge, run, self.state.cursor.step, self.view.cell)
+        up, down = (None, None) if scene is None else (scene.walk.up_run, scene.walk.down_run)
+        if scene is None or up is None or down is None or not fits(up, down):
+            return (alone,)
+        position = scene.walk.position(run.job, self.state.cursor.step)
+        return (RoundTrip(self._bridge, up, down, position, self.view.cell), alone)
 
     def handle_drop(self, image: OpenedImage) -> None:
         super().handle_drop(image)

@@ -19,6 +19,7 @@ from core.images import from_pixels
 from core.messages import Gathered, frozen
 from core.recipe import Shown, read_recipe
 from core.render import of_state
+from core.replay import onward
 from core.requests import GatherStep, InvertRequest, MorphRequest, NoiseRequest, SamplerSpec, SeedEnd
 from core.video import HOW_TO_INSTALL
 from tests.app.fake_engine import DIGITS
@@ -315,6 +316,83 @@ def test_that_an_inversion_is_exported_on_its_way(window: MainWindow) -> None:
     window.bridge.run_to_end(1)
     (way,) = page(window).ways
     assert isinstance(way.recipe((0, 1), "x_t", (0,)).request, InvertRequest)
+
+
+def test_that_both_ways_of_an_inversion_are_one_film(window: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:
+    window.state.move(stage="invert")
+    window.stage.controls.steps.set_value(3)
+    window.stage.buttons.run.click()
+    for job in (1, 2):
+        window.bridge.run_to_end(job)
+    dialog = page(window)
+    both, alone = dialog.ways
+    assert (both.along, alone.along) == ("both ways", "diffusion time")
+    assert both.captions[0].endswith("↑")
+    assert "latent" in both.captions[3]
+    assert both.captions[-1].startswith("data")
+    assert [both.question(place) for place in (2, 3, 4)] == [GatherStep(1, 2), GatherStep(1, 3), GatherStep(2, 1)]
+    up, down = window.state.runs[1].request, window.state.runs[2].request
+    assert both.recipe((0, 2), "x_t", (0,)).requests == (up,)
+    dialog.kind.set_value("film")
+    dialog.zoom.set_value(1)
+    write(window, tmp_path / "trip.apng")
+    answer_all(window, qtbot)
+    recipe = read_recipe(tmp_path / "trip.apng")
+    assert recipe.requests == (up, down)
+    assert (recipe.shown.onward, recipe.shown.steps, recipe.shown.step) == (True, tuple(range(7)), 3)
+    assert onward(recipe) == [
+        (up, replace(recipe.shown, steps=(0, 1, 2, 3), step=3)),
+        (down, replace(recipe.shown, steps=(1, 2, 3), step=3)),
+    ]
+    with Image.open(tmp_path / "trip.apng") as film:
+        assert film.n_frames == 7
+        film.seek(5)
+        wanted = window.bridge.frame(2, 2).x_t[0, :, :, 0]
+        assert np.array_equal(np.asarray(film.convert("L")), wanted)
+
+
+def test_that_numbers_say_which_states_they_are_of(window: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:
+    """An inversion begins with the data, in which the network sees no noise."""
+    window.state.move(stage="invert")
+    window.stage.controls.steps.set_value(3)
+    window.stage.buttons.run.click()
+    window.bridge.run_to_end(1)
+    dialog = page(window)
+    dialog.kind.set_value("numbers")
+    dialog.quantity.set_value("eps_hat")
+    write(window, tmp_path / "e.npy")
+    answer_all(window, qtbot)
+    assert read_recipe(tmp_path / "e.npy").shown.steps == (1, 2, 3)
+
+
+def test_that_the_page_shows_the_quantity_that_is_chosen(run: MainWindow, qtbot: QtBot) -> None:
+    dialog = page(run)
+    dialog.kind.set_value("film")
+    x_t = dialog._shown()
+    dialog.quantity.set_value("x0_hat")
+    assert dialog._preview.text() == "Being looked at."
+    qtbot.waitUntil(lambda: run.bridge.asked[-1] == GatherStep(1, 1))
+    said = gathered(run, run.bridge.asked[-1])
+    run.bridge.say(said)
+    qtbot.waitUntil(lambda: dialog._preview.pixmap().width() > 0)
+    assert np.array_equal(dialog._shown(), of_state([said.x0_hat]))
+    dialog.quantity.set_value(BOTH)
+    qtbot.waitUntil(lambda: len([asked for asked in run.bridge.asked if asked == GatherStep(1, 1)]) == 2)
+    run.bridge.say(said)
+    qtbot.waitUntil(lambda: dialog._shown() is not None)
+    assert dialog._shown().shape[1] > x_t.shape[1]
+    dialog.quantity.set_value("x_t")
+    assert np.array_equal(dialog._shown(), x_t)
+    assert dialog._preview.pixmap().width() > 0
+
+
+def test_that_what_cannot_be_looked_at_is_said_where_it_would_be_seen(run: MainWindow, qtbot: QtBot) -> None:
+    dialog = page(run)
+    dialog.kind.set_value("film")
+    dialog.quantity.set_value("x0_hat")
+    qtbot.waitUntil(lambda: run.bridge.asked[-1] == GatherStep(1, 1))
+    run.bridge.say(Gathered(GatherStep(1, 1), refusal="Made room for newer ones."))
+    assert dialog._preview.text() == "Made room for newer ones."
 
 
 # ------------------------------------------------------------------------------------------------ left and refused

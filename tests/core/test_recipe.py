@@ -403,5 +403,5 @@ def test_that_a_file_of_json_is_read_as_a_request(tmp_path: Path) -> None:
 def test_that_every_field_of_what_is_shown_is_bounded_or_of_few_values() -> None:
     assert {field.name for field in fields(Shown)} == {
         *("quantity", "step", "cells", "layout", "columns", "zoom", "names", "milliseconds", "there_and_back"),
-        *("signed", "as_walked", "normalised", "steps", "beside", "hold", "row_names"),
+        *("signed", "as_walked", "normalised", "steps", "beside", "hold", "row_names", "onward"),
     }
