@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QDialog, QGridLayout, QHBoxLayout, QLabel, QPushBu
 
 from app.theme import GRID, PANEL_PADDING
 from app.widgets.controls import PrimaryButton, Unfolded, label
-from app.widgets.questions import Questions
+from app.widgets.questions import Questions, align
 from core.checkpoints.description import Description, Fact, Origin
 
 WIDTH = 80 * GRID
@@ -68,6 +68,7 @@ class CheckpointDialog(QDialog):
         self._can_change = changeable and (unsure or bool(description.options))
         self.questions = Questions(() if opened else description.questions, said)
         self.options = Questions(() if opened else description.options, said, usual=True)
+        align(self.questions, self.options)
         self.open_button = PrimaryButton(*_opening(description))
         self.copy_button = QPushButton("Save a safe copy…")
         self.copy_button.setToolTip(

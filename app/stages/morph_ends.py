@@ -121,8 +121,8 @@ class MorphEnds(QObject):
             self._show()
 
     def restore(self, request: MorphRequest) -> None:
-        """Show the end points of a morph again, as far as its pictures are known."""
-        points = []
+        """Show the end points of a morph again, as far as its pictures are known, and as the open model takes them."""
+        points, model = [], self._state.model
         labels = request.labels or (None,) * len(request.ends)
         for end, chosen in zip(request.ends, labels, strict=True):
             if isinstance(end, ImageEnd):
@@ -133,7 +133,8 @@ class MorphEnds(QObject):
                 points.append(EndPoint(PicturePoint(image, end.image.conversion), chosen, image.name))
             else:
                 points.append(EndPoint(end, chosen, seed_name(end)))
-        self.points = points
+        is_of_another = model is not None and request.model != model.ref
+        self.points = [adapted(self._state, point, model) for point in points] if model and is_of_another else points
         self._touched = set(range(len(points)))
         self._show()
 

@@ -100,14 +100,20 @@ class Questions(QWidget):
         for asked in self.asked:
             column.addWidget(asked)
             asked.changed.connect(self.changed)
-        names = [name for asked in self.asked if (name := asked.control.findChild(QLabel)) is not None]
-        widest = max((name.sizeHint().width() for name in names), default=0)
-        for name in names:
-            name.setFixedWidth(widest)
+        align(self)
 
     def answers(self) -> dict[str, str]:
         """What is chosen, by the keys of the questions."""
         return {asked.question.key: asked.answer for asked in self.asked}
+
+
+def align(*groups: Questions) -> None:
+    """Begin all controls of some questions at one edge."""
+    every = [asked.control.findChild(QLabel) for group in groups for asked in group.asked]
+    names = [name for name in every if name is not None]
+    widest = max((name.sizeHint().width() for name in names), default=0)
+    for name in names:
+        name.setFixedWidth(widest)
 
 
 def _control(question: Question, value: str) -> Choice | NumberField:

@@ -72,6 +72,12 @@ def validated(question: Question, answer: str) -> str:
     return str(number)
 
 
+def shape_of(widths: Collection[int], blocks: int) -> str:
+    """A U-Net of these widths, from the finest resolution on, with so many residual blocks at each, in words."""
+    channels = ", ".join(map(str, widths))
+    return f"{len(widths)} resolutions of {channels} channels, {blocks} residual block{'s' if blocks > 1 else ''} each"
+
+
 def words(question: Question, value: str) -> str:
     """An answer in words for a person."""
     return next((choice.words for choice in question.choices if choice.value == value), value)

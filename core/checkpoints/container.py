@@ -39,7 +39,7 @@ class Container:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        return ("The averaged weights (EMA) of the file are taken.",) if self.averaged else ()
+        return ("The averaged weights (EMA) of the file are taken.",) if self.averaged and not self.has_both else ()
 
     @property
     def nbytes(self) -> int:

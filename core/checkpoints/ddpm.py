@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from core.checkpoints.asking import Asking
+from core.checkpoints.asking import Asking, shape_of
 from core.checkpoints.description import Answers, Question
 from core.checkpoints.family import Loose, Reading, Shapes, Tensors
 from core.errors import Refusal
@@ -212,12 +212,10 @@ def _size_question(anatomy: Anatomy) -> Question:
 
 
 def _say_the_network(asking: Asking, anatomy: Anatomy) -> None:
-    widths = ", ".join(map(str, anatomy.widths))
     attending = ", ".join(str(level + 1) for level in anatomy.attention)
     where = f"at resolution {attending} and in the middle" if attending else "in the middle"
-    words = f"{len(anatomy.widths)} resolutions, {widths} channels, {anatomy.blocks} residual blocks each"
     asking.note("channels of its pictures", str(anatomy.pictures), "shapes")
-    asking.note("network", words, "shapes")
+    asking.note("network", shape_of(anatomy.widths, anatomy.blocks), "shapes")
     asking.note("attention", f"{where}, one head", "shapes")
     if not anatomy.by_convolution:
         asking.note("resolution changed by", "averaging and repeating", "shapes")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from core.checkpoints.asking import Asking
+from core.checkpoints.asking import Asking, shape_of
 from core.checkpoints.description import Answers
 from core.checkpoints.diffusers_anatomy import Anatomy, anatomy_of
 from core.checkpoints.diffusers_questions import (
@@ -92,13 +92,8 @@ class DiffusersWeights:
 
 
 def _network_facts(asking: Asking, anatomy: Anatomy) -> None:
-    widths = ", ".join(map(str, anatomy.widths))
     asking.note("channels of its pictures", str(anatomy.inputs), "shapes")
-    asking.note(
-        "network",
-        f"{len(anatomy.widths)} resolutions, {widths} channels, {anatomy.layers} residual blocks each",
-        "shapes",
-    )
+    asking.note("network", shape_of(anatomy.widths, anatomy.layers), "shapes")
     attending = [str(level + 1) for level, kind in enumerate(anatomy.down) if kind.startswith("Attn")]
     where = [f"at resolution {', '.join(attending)}"] if attending else []
     where += ["in the middle"] if anatomy.mid and anatomy.mid_attention else []

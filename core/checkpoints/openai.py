@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from core.checkpoints.asking import Asking
+from core.checkpoints.asking import Asking, shape_of
 from core.checkpoints.description import Answers, Origin
 from core.checkpoints.family import Loose, Reading, Shapes, Tensors
 from core.checkpoints.openai_anatomy import Anatomy, model_anatomy
@@ -102,11 +102,8 @@ class OpenAIModel:
 
 def network_facts(asking: Asking, anatomy: Anatomy) -> None:
     """Say what the shapes tell."""
-    levels, blocks = len(anatomy.widths), anatomy.blocks
-    widths = ", ".join(map(str, anatomy.widths))
-    each = f"{blocks} residual block{'s' if blocks > 1 else ''} each"
     asking.note("channels of its pictures", str(anatomy.inputs), "shapes")
-    asking.note("network", f"{levels} resolutions of {widths} channels, {each}", "shapes")
+    asking.note("network", shape_of(anatomy.widths, anatomy.blocks), "shapes")
     attending = [str(level + 1) for level, attends in enumerate(anatomy.attention) if attends]
     where = f"at resolution {', '.join(attending)} and in the middle" if attending else "in the middle"
     asking.note("attention", where, "shapes")

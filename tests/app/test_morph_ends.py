@@ -13,10 +13,11 @@ from PySide6.QtWidgets import QMenu
 
 from app.stages.denoise_settings import DenoiseSettings, resolve
 from app.stages.morph_ends import MorphEnds
-from app.stages.morph_settings import PicturePoint
+from app.stages.morph_settings import MorphSettings, PicturePoint
+from app.stages.morph_settings import resolve as resolve_morph
 from app.state import AppState
 from core.images import open_image
-from core.requests import Conversion, SeedEnd
+from core.requests import Conversion, ModelRef, SeedEnd
 from resources import models, samples
 from tests.app.conftest import WindowBridge
 from tests.app.fake_engine import DIGITS, gradient
@@ -151,6 +152,20 @@ def test_that_a_model_that_must_be_told_a_class_is_told_one(scene):
     ends.set_model(strict)
     assert [point.label for point in ends.points] == [0, 0]
     assert ends.cards.cards[0].label.findData("none") < 0
+
+
+def test_that_the_end_points_of_another_models_morph_are_as_the_open_model_takes_them(scene):
+    state, _, ends = scene
+    plain = replace(DIGITS, ref=ModelRef("plain", "b" * 64), labels=(), null_label=None)
+    points = [replace(point, label=None) for point in ends.points]
+    request = resolve_morph(MorphSettings(steps=4), points, plain)
+    strict = replace(DIGITS, null_label=None)
+    state.set_model(strict)
+    ends.set_model(strict)
+    ends.restore(request)
+    assert [point.label for point in ends.points] == [0, 0]
+    ends.restore(replace(request, model=strict.ref, labels=(4, None)))
+    assert [point.label for point in ends.points] == [4, None]
 
 
 def test_that_end_points_are_added_and_removed(scene, qtbot):

@@ -142,7 +142,9 @@ def test_that_the_weights_are_found_in_what_trainings_save(tmp_path: Path, name:
     container = saved(tmp_path, value, zipped)
     assert_same(container.load(), AVERAGED if averaged else weights())
     assert container.has_both == (name in BOTH_THERE)
-    assert any("EMA" in note for note in container.notes) == averaged
+    assert container.averaged == averaged
+    alone = averaged and name not in BOTH_THERE  # else it is a choice, which says so
+    assert any("EMA" in note for note in container.notes) == alone
 
 
 BOTH_THERE = ("DDIM's training with averages", "model and ema", "both in one dictionary", "lucidrains")

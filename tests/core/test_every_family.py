@@ -62,9 +62,8 @@ def test_that_a_file_of_every_family_opens_and_computes_exactly(name: str, write
     assert opened.info.event_shape == (look.channels, look.side, look.side)
     x, t, labels = look.inputs()
     assert relative_difference(opened.network(x, t, labels), look.reference(x, t, labels)) < 1e-4
-    assert {note for note in opened.notes if "EMA" in note} == (
-        {"The averaged weights (EMA) of the file are taken."} if write is as_a_training_saves else set()
-    )
+    averaged = {fact.value for fact in description.facts if fact.name == "weights"}
+    assert averaged == ({"averaged (EMA)"} if write is as_a_training_saves else set())
 
 
 @pytest.mark.parametrize("name", LOOKALIKES)
