@@ -1,4 +1,4 @@
-"""One training step: this program's trainer beside diffusers' and denoising-diffusion-pytorch's, in one process.
+"""One training step: this program's trainer beside diffusers' and denoising-diffusion-pytorch's, in turn.
 
     python -m tests.bench.training_speed [--rounds 7] [--threads 2] [--batch 64] [--preset small]
         [--size 32] [--compiled] [--only W]
@@ -9,21 +9,24 @@ average by one lerp over all weights; with --compiled, by torch.compile as well,
 be where it pays). denoising-diffusion-pytorch's Trainer trains its own U-Net, of the width at which a picture costs as
 much, as its users run it: its speed is also told at exactly equal FLOP.
 
-Steps are interleaved in a changing order. What is printed are medians: of times; of the ratios within a round, so that
-a busy machine disturbs all alike; of the processor's own time for a step, which it hardly disturbs. "looked up" is the
-longest time in which a run cannot be stopped. In the end, where our step goes.
+Each has a process of its own, set up as it is where it is used (ours keeps freed memory, core/allocator.py), and all
+but the one whose turn it is wait. Steps are interleaved in a changing order. What is printed are medians: of times; of
+the ratios within a round, so that a busy machine disturbs all alike; of the processor's own time for a step, which it
+hardly disturbs. "looked up" is the longest time in which a run cannot be stopped. In the end, where our step goes.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
+import multiprocessing
 import os
 import statistics
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, get_args
 
@@ -32,6 +35,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
+from core.allocator import keep_freed_memory
 from core.requests import ScheduleSpec
 from core.training.dataset import PictureFolder
 from core.training.order import PresetName
@@ -44,6 +48,7 @@ from tests.bench import theirs
 
 CLASSES = tuple("0123456789")
 OURS, THEIRS = "Diffuscope bfloat16", "denoising-diffusion-pytorch"
+OF_OURS = (OURS, "  whole batches", "Diffuscope float32")
 Step = Callable[[], object]
 
 
@@ -149,21 +154,33 @@ def their_average(network: nn.Module) -> Callable[[nn.Module], None]:
     return lambda network: model.step(network.parameters())
 
 
-def contestants(options: argparse.Namespace, folder: Path) -> dict[str, Step]:
-    """What is timed, by name; those of one network begin from the same weights."""
-    from diffusers import UNet2DModel
+@dataclass(frozen=True)
+class Task:
+    """What every contestant trains."""
 
-    data, config = pictures(options.size), network_of(options.preset, options.size, 1, len(CLASSES))
-    flops = UNet(config).flops(options.size, options.size)
-    part = micro_batch(flops, "cpu", options.batch)
-    print(f"{options.preset}: {flops / 1e9:.2f} GFLOP a picture, micro-batches of at most {part}")
-    other, dim, cost = theirs.as_costly(flops, options.size, 1)
-    print(f"denoising-diffusion-pytorch: dim {dim}, {cost / 1e9:.2f} GFLOP a picture", flush=True)
+    data: PictureFolder
+    config: UNetConfig
+    flops: int
+    part: int
+
+    @classmethod
+    def of(cls, options: argparse.Namespace) -> Task:
+        config = network_of(options.preset, options.size, 1, len(CLASSES))
+        flops = UNet(config).flops(options.size, options.size)
+        return cls(pictures(options.size), config, flops, micro_batch(flops, "cpu", options.batch))
+
+
+def contestants(options: argparse.Namespace, folder: Path) -> dict[str, Callable[[], Step]]:
+    """What is timed, by name; those of one network begin from the same weights."""
+    task = Task.of(options)
+    data, config, flops, part = task.data, task.config, task.flops, task.part
     torch.manual_seed(0)
     ours = UNet(config)
     ours.initialise()
 
     def diffusers_network() -> Any:
+        from diffusers import UNet2DModel
+
         network: Any = UNet2DModel(**config.to_json())
         network.load_state_dict(ours.state_dict())
         return network
@@ -187,17 +204,19 @@ def contestants(options: argparse.Namespace, folder: Path) -> dict[str, Step]:
             network.compile(dynamic=False)
         return network
 
-    every: dict[str, Callable[[], Step]] = {
+    def as_costly() -> Step:
+        other, _dim, cost = theirs.as_costly(flops, options.size, 1)
+        return Theirs(other, data, options.batch, folder, cost / flops)
+
+    return {
         OURS: lambda: Watched(data, config, options, precision="bfloat16", micro_batch=part),
         "  whole batches": lambda: Watched(data, config, options, precision="bfloat16"),
         "Diffuscope float32": lambda: Watched(data, config, options, precision="float32", micro_batch=part),
         "plain loop bfloat16": lambda: plain(mine(), True),
         "diffusers tuned": lambda: plain(tuned(), True),
         "diffusers float32": lambda: plain(diffusers_network(), False, their_average),
-        THEIRS: lambda: Theirs(other, data, options.batch, folder, cost / flops),
+        THEIRS: as_costly,
     }
-    chosen = {name: make for name, make in every.items() if not options.only or name == OURS or options.only in name}
-    return {name: make() for name, make in chosen.items()}
 
 
 def where_it_goes(step: Step, rows: int = 16) -> str:
@@ -222,39 +241,88 @@ def main() -> None:
     parser.add_argument("--compiled", action="store_true", help="compile diffusers' network, and ours (minutes)")
     parser.add_argument("--only", default="", help="beside ours, those with this in their name")
     options = parser.parse_args()
+    task = Task.of(options)
+    print(f"{options.preset}: {task.flops / 1e9:.2f} GFLOP a picture, micro-batches of at most {task.part}")
+    _network, dim, cost = theirs.as_costly(task.flops, options.size, 1)
+    print(f"{THEIRS}: dim {dim}, {cost / 1e9:.2f} GFLOP a picture", flush=True)
+    with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
+        names = [name for name in contestants(options, Path(folder)) if name == OURS or options.only in name]
+        measure(options, {name: stack.enter_context(Apart(name, options, Path(folder))) for name in names})
+
+
+def serve(name: str, options: argparse.Namespace, folder: Path, line: Connection) -> None:
+    """In a process of its own: a step whenever one is asked for; (seconds, the processor's seconds, longest without
+    looking up)."""
+    multiprocessing.set_start_method(None, force=True)  # the platform's own, for those who load data in processes
+    if name in OF_OURS:
+        keep_freed_memory()
     torch.set_num_threads(options.threads)
-    with tempfile.TemporaryDirectory() as folder:
-        measure(options, contestants(options, Path(folder)))
+    step = contestants(options, folder)[name]()
+    while (asked := line.recv()) != "end":
+        if asked == "profile":
+            line.send(where_it_goes(step))
+            continue
+        if asked == "first":
+            step()
+            if isinstance(step, Watched):
+                step.longest = 0.0
+        began, before = time.perf_counter(), time.process_time()
+        step()
+        seconds, worked = time.perf_counter() - began, time.process_time() - before
+        line.send((seconds, worked, getattr(step, "longest", 0.0), getattr(step, "times_flop", 1.0)))
 
 
-def measure(options: argparse.Namespace, run: dict[str, Step]) -> None:
+class Apart:
+    """A contestant in its process."""
+
+    def __init__(self, name: str, options: argparse.Namespace, folder: Path) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._line, other = context.Pipe()
+        self._process = context.Process(target=serve, args=(name, options, folder, other))
+        self._process.start()
+        other.close()  # so that its end is heard of here
+
+    def __enter__(self) -> Apart:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        with contextlib.suppress(OSError):  # it may have ended before
+            self._line.send("end")
+        self._process.join()
+
+    def ask(self, what: str) -> Any:
+        try:
+            self._line.send(what)
+            return self._line.recv()
+        except (OSError, EOFError) as error:
+            raise SystemExit("A contestant ended before its time.") from error
+
+
+def measure(options: argparse.Namespace, run: dict[str, Apart]) -> None:
     names = list(run)
     times: dict[str, list[float]] = {name: [] for name in names}
     worked: dict[str, list[float]] = {name: [] for name in names}
-    for step in run.values():
-        step()
-        if isinstance(step, Watched):
-            step.longest = 0.0
+    longest, times_flop = dict.fromkeys(names, 0.0), dict.fromkeys(names, 1.0)
+    for apart in run.values():
+        apart.ask("first")
     for round_ in range(options.rounds):
         shift = round_ % len(names)
         for name in names[shift:] + names[:shift]:
-            began, before = time.perf_counter(), time.process_time()
-            run[name]()
-            times[name].append(time.perf_counter() - began)
-            worked[name].append(time.process_time() - before)
+            seconds, work, longest[name], times_flop[name] = run[name].ask("step")
+            times[name].append(seconds)
+            worked[name].append(work)
     first = times[names[0]]
     print(f"{'':28}{'s a step':>10}{'images/s':>10}{'ratio':>8}{'CPU s':>8}{'looked up':>12}")
     for name in names:
-        seconds = statistics.median(times[name])
+        seconds, work = statistics.median(times[name]), statistics.median(worked[name])
         ratio = statistics.median(one / ours for one, ours in zip(times[name], first, strict=True))
-        step = run[name]
-        longest = f"{1000 * step.longest:9.0f} ms" if isinstance(step, Watched) else ""
-        work = statistics.median(worked[name])
-        print(f"{name:28}{seconds:10.3f}{options.batch / seconds:10.0f}{ratio:8.2f}{work:8.2f}{longest:>12}")
-        if isinstance(step, Theirs):
-            print(f"{'  at equal FLOP':28}{seconds / step.times_flop:10.3f}{'':10}{ratio / step.times_flop:8.2f}")
+        looked_up = f"{1000 * longest[name]:9.0f} ms" if longest[name] else ""
+        print(f"{name:28}{seconds:10.3f}{options.batch / seconds:10.0f}{ratio:8.2f}{work:8.2f}{looked_up:>12}")
+        if times_flop[name] != 1:
+            equal = times_flop[name]
+            print(f"{'  at equal FLOP':28}{seconds / equal:10.3f}{'':10}{ratio / equal:8.2f}")
     print("\nwhere our step goes")
-    print(where_it_goes(run[OURS]))
+    print(run[OURS].ask("profile"))
 
 
 if __name__ == "__main__":
