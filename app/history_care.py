@@ -156,6 +156,19 @@ class HistoryCare(QObject):
             f"{what.capitalize()}: Ctrl+Z brings {'it' if len(gone) == 1 else 'them'} back."
         )
 
+    def take_out(self, jobs: Collection[int]) -> None:
+        """Take runs out of the history, but not what was branched from them; nothing to take back by itself."""
+        self._leave(
+            jobs, lambda left: self._remove([run for job, run in self._window.state.runs.items() if job in left])
+        )
+
+    def put_back(self, gone: Sequence[Run]) -> None:
+        """Put runs back that were taken out: what the engine no longer has is made again when it is looked at."""
+        state = self._window.state
+        for run in gone:
+            is_lost = run.state != "failed" and not self._window.bridge.keeps(run.job)
+            state.put_run(replace(run, state=KEPT, stored=0) if is_lost else run)
+
     def _delete_again(self, jobs: Collection[int]) -> None:
         self._remove(self._with_branches(jobs))
 
@@ -207,11 +220,8 @@ class HistoryCare(QObject):
         self._window.state.move(stage=stage, run=run.job, step=step, t=t, shown_t=t, frame=0)
 
     def _put_back(self, gone: Sequence[Run], cursor: Cursor) -> None:
-        """What the engine no longer has is made again when it is looked at."""
-        state, bridge = self._window.state, self._window.bridge
-        for run in gone:
-            is_lost = run.state != "failed" and not bridge.keeps(run.job)
-            state.put_run(replace(run, state=KEPT, stored=0) if is_lost else run)
+        state = self._window.state
+        self.put_back(gone)
         if cursor.run in state.runs:
             state.move(stage=stage_of(state.runs[cursor.run].request), run=cursor.run, step=cursor.step, t=cursor.t)
             state.move(frame=cursor.frame)

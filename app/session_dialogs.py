@@ -14,6 +14,7 @@ from app.exports.saving import ask_file
 from app.log import logger
 from app.session import Session, to_data
 from app.session_file import ENDING, read_archive, write_archive
+from app.session_step import open_as_step
 from core.errors import Refusal
 from core.images import OpenedImage
 from resources import models
@@ -52,7 +53,7 @@ class SessionFiles(QObject):
 
         def done(read: tuple[Session, dict[str, OpenedImage]]) -> None:
             session, pictures = read
-            self._sessions.put_back(strangers(session), pictures)
+            open_as_step(self._window, strangers(session), pictures)
             self._open_model(session)
 
         self._window.bridge.in_background(lambda: read_archive(path), done, self._failed, "session")
