@@ -67,7 +67,7 @@ class Saver:
         return self._at is None or time.monotonic() - self._at > pause
 
     def hurry(self) -> None:
-        """Save after the next step."""
+        """Save as soon as the run goes on."""
         self._at = None
 
     def taken_back_to(self, step: int) -> None:
@@ -110,6 +110,7 @@ class Saver:
             refusal = error if isinstance(error, Refusal) else Refusal(NO_MEMORY, repr(error))
             if self.step < 0:
                 raise refusal from error
+            self.hurry()
             raise NotSaved(str(refusal), refusal.details) from error
 
     def _write(self, between: Callable[[], None], best: bool, kept: bool) -> None:

@@ -140,6 +140,25 @@ def test_that_a_training_that_cannot_be_saved_pauses_says_why_and_goes_on(listen
     toy.wait(lambda: toy.of(TrainingSaved)[-1].step > learned)
 
 
+def test_that_what_could_not_be_saved_at_a_pause_is_saved_as_soon_as_the_training_goes_on(
+    listening, pictures, order, disk
+) -> None:
+    toy = listening()
+    job = toy.engine.train(order, pictures)
+    toy.wait(lambda: toy.of(TrainingTick))
+    disk.full = True
+    toy.engine.pause(job)
+    toy.wait(lambda: toy.of(RunPaused))
+    learned = toy.of(RunPaused)[-1].step
+    toy.engine.resume(job)  # while it is still full
+    toy.wait(lambda: len(toy.of(RunPaused)) == 2)
+    assert "disk is full" in toy.of(RunPaused)[-1].reason
+    assert toy.of(RunPaused)[-1].step == learned
+    disk.full = False
+    toy.engine.resume(job)
+    toy.wait(lambda: toy.of(TrainingSaved)[-1].step == learned)
+
+
 def test_that_a_pause_saves_and_has_nothing_to_explain(listening, pictures, order) -> None:
     toy = listening()
     job = toy.engine.train(order, pictures)
