@@ -14,6 +14,7 @@ from PySide6.QtWidgets import (
     QDialogButtonBox,
     QPlainTextEdit,
     QPushButton,
+    QTextBrowser,
     QVBoxLayout,
     QWidget,
 )
@@ -24,13 +25,16 @@ from app.own_keys import OwnKeys
 from app.state import AppState
 from app.theme import GRID, PANEL_PADDING
 from app.widgets.controls import label
+from core.version import VERSION
+from resources import licences
 
 PACKAGES = ("torch", "pyside6-essentials", "numpy", "pillow", "pyqtgraph", "qasync", "safetensors", "ziamath")
 ABOUT = (
     "An instrument for looking inside diffusion models on your own pictures: the forward process, the learned "
     "reverse process, and the mathematics beside the picture.\n\nFree software under the MIT licence. Bundled models "
-    "and pictures carry their own licences, in their folders."
+    "and pictures carry their own licences."
 )
+LICENCES = "Whose the bundled models and pictures are, and what may be done with them"
 
 
 def keyboard_page(parent: QWidget, actions: Actions, own: OwnKeys) -> QDialog:
@@ -64,16 +68,31 @@ def about_page(parent: QWidget) -> QDialog:
     words.setWordWrap(True)
     words.setAlignment(Qt.AlignmentFlag.AlignTop)
     column.setSpacing(PANEL_PADDING)
-    column.addWidget(label(f"Diffuscope {_version('diffuscope')}", "title"))
+    licences = QPushButton("Licences…")
+    licences.setToolTip(LICENCES)
+    column.addWidget(label(f"Diffuscope {VERSION}", "title"))
     column.addWidget(words, 1)
-    return _dialog(parent, "About Diffuscope", body, (56 * GRID, 34 * GRID))
+    column.addWidget(licences, 0, Qt.AlignmentFlag.AlignLeft)
+    dialog = _dialog(parent, "About Diffuscope", body, (56 * GRID, 34 * GRID))
+    licences.clicked.connect(lambda: licences_page(dialog))
+    return dialog
+
+
+def licences_page(parent: QWidget) -> QDialog:
+    """The licences of all that is bundled, one after the other."""
+    shown = QTextBrowser()
+    shown.setOpenExternalLinks(True)
+    shown.setAccessibleName("Licences of what is bundled")
+    texts = ((name, path.read_text(encoding="utf-8").partition("\n")[2]) for name, path in licences())
+    shown.setMarkdown("\n\n".join(f"## {name}\n{text}" for name, text in texts))
+    return _dialog(parent, "Licences", shown, (80 * GRID, 60 * GRID))
 
 
 def report(state: AppState, last_error: str) -> str:
     """What someone needs to know who wants to help: no pictures, and no name of the person's folder."""
     model = state.model
     lines = [
-        f"Diffuscope {_version('diffuscope')}",
+        f"Diffuscope {VERSION}",
         f"Python {platform.python_version()} on {platform.platform()}",
         *(f"{name} {_version(name)}" for name in PACKAGES),
         f"Window system {QGuiApplication.platformName()}, scale {QGuiApplication.primaryScreen().devicePixelRatio():g}",
@@ -93,7 +112,7 @@ def _version(package: str) -> str:
     try:
         return version(package)
     except PackageNotFoundError:
-        return "(run from its folder)" if package == "diffuscope" else "(missing)"
+        return "(missing)"
 
 
 def _dialog(parent: QWidget, title: str, body: QWidget, size: tuple[int, int]) -> QDialog:

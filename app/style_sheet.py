@@ -61,6 +61,7 @@ QPushButton[role="flat"] {{ background: transparent; border-color: transparent; 
 QPushButton[role="flat"]:hover {{ background: {c.line}; }}
 QPushButton[role="flat"]:focus {{ border-color: {c.quiet}; }}
 
+QDialogButtonBox {{ dialogbuttonbox-buttons-have-icons: 0; }}
 QPushButton[role="link"] {{ background: transparent; border: none; padding: 0; min-height: 20px; text-align: left; }}
 QPushButton[role="link"]:hover, QPushButton[role="link"]:focus {{ text-decoration: underline; }}
 QPushButton[role="link"]:disabled {{ color: {c.quiet}; }}

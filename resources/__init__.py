@@ -27,6 +27,12 @@ def samples() -> tuple[Bundled, ...]:
     return tuple(Bundled(path.stem.replace("_", " "), path) for path in found)
 
 
+def licences() -> tuple[Bundled, ...]:
+    """The texts that say whose the bundled things are and what may be done with them, by the folder they stand in."""
+    found = sorted(FOLDER.rglob("LICENCE*.md"), key=lambda path: path.as_posix())
+    return tuple(Bundled(path.parent.name, path) for path in found)
+
+
 def models() -> tuple[Bundled, ...]:
     """The bundled model folders."""
     folder = FOLDER / "models"

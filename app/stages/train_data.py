@@ -15,12 +15,12 @@ from app.stages.train_facts import FolderFacts
 from app.stages.train_left_out import LeftOut
 from app.stages.train_loader import FolderLoader
 from app.stages.train_plan import Plan
-from app.stages.train_settings import FEW
 from app.theme import GRID
 from app.widgets.controls import label
 from app.widgets.sample_sheet import SampleSheet, SheetRow
 from app.widgets.tabs import Tabs
 from core.training.dataset import PictureFolder
+from core.training.forecast import FEW
 from core.training.reading import FolderReport
 
 PICTURES, PREVIEW, PLAN = "pictures", "preview", "plan"

@@ -14,8 +14,6 @@ from core.training.order import PresetName, TrainOrder, WeightsName
 from core.training.reading import Reading
 
 SIZES = (16, 24, 32, 48, 64, 96, 128)
-FEW = 100
-"""Fewer pictures than this are learned by heart."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -436,7 +436,7 @@ def test_that_what_should_be_known_is_said_in_a_line_and_on_its_page(scene, fold
     _, _, stage = scene
     stage.handle_folder(folder)
     view = stage.setup.view
-    assert view.advice.text().startswith("There are 12 pictures, fewer than a batch of 64")
+    assert view.advice.text().startswith("Each of the 12 pictures is seen about")
     told = len(stage.setup.plan.warnings)
     assert told > 1
     assert view.advice.text().endswith(f"And {told - 1} more.")
