@@ -10,9 +10,9 @@ from typing import Any
 from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QApplication
 
-from app import application
 from app.bridge import Bridge
 from app.window import MainWindow
+from main import main
 
 Script = Callable[[MainWindow, Bridge], Coroutine[Any, Any, None]]
 
@@ -35,7 +35,7 @@ def drive(script: Script, arguments: Sequence[str] = ()) -> int:
 
     Bridge.run_loop = run_loop  # type: ignore[method-assign]
     try:
-        return application.run(arguments)
+        return main(arguments)
     finally:
         Bridge.run_loop = original  # type: ignore[method-assign]
 
