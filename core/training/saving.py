@@ -116,6 +116,8 @@ class Saver:
     def _write(self, between: Callable[[], None], best: bool, kept: bool) -> None:
         began, step = time.perf_counter(), self._trainer.step
         self._journal.bring_back()
+        if (self.step < 0 or self.moved) and self._data.source is not None:
+            remember(self.out, self._data.source)  # first, for whoever goes on with what a killed process has left
         write_film(self._film, self.out)
         write_history(self._history, self.out)  # before the checkpoint, which both may be ahead of, not behind
         between()
@@ -129,8 +131,6 @@ class Saver:
         write_summary(self._summary())
         if self._trainer.progress >= 1:
             settle(self.out)
-        if (self.step < 0 or self.moved) and self._data.source is not None:
-            remember(self.out, self._data.source)
         self.step, self._at = step, time.monotonic()
         self.seconds += time.perf_counter() - began
 

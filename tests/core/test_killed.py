@@ -134,13 +134,14 @@ def test_that_a_run_killed_between_its_first_checkpoint_and_its_summary_is_liste
 ) -> None:
     def killed() -> None:
         ModelProduct.write = lambda *arguments: die()  # type: ignore[method-assign]
-        train(order)
+        list(TrainingSession(order, replace(DATA, source=order.out.parent), network=TINY).work())
 
     assert forked(killed) == -signal.SIGKILL
     assert not (order.out / SUMMARY).exists()
     (left,) = interrupted_runs()
     assert (left.folder, left.step, left.steps, left.size) == (order.out.resolve(), 0, STEPS, 8)
     assert (left.data_name, left.batch, left.precision) == (DATA.name, 4, "float32")
+    assert left.pictures == order.out.parent.resolve()
     settings = read_settings(order.out)
     assert settings is not None
     assert settings.labels == DATA.classes
