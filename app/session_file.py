@@ -30,6 +30,8 @@ from core.folders import data_folder
 from core.images import OpenedImage, from_pixels
 
 NAME = "session.json"
+UNREAD = "session.unread.json"
+"""The last one that could not be read: damaged, or a newer version's."""
 KEPT = 3
 """Earlier sessions beside the present one."""
 KEEP_SECONDS = 600.0
@@ -68,7 +70,9 @@ class SessionFolder:
             try:
                 session = from_data(_parsed(_content(path)))
             except Refusal as refusal:
-                damaged = damaged or str(refusal)
+                if not damaged:
+                    damaged = str(refusal)
+                    self._set_aside(path)
                 continue
             return session, damaged
         return None, damaged
@@ -125,9 +129,15 @@ class SessionFolder:
         """The present one, or the ``place``-th before it."""
         return self.folder / (NAME if place == 0 else f"session.{place}.json")
 
+    def _set_aside(self, path: Path) -> None:
+        """Another version may read it, or a person."""
+        with contextlib.suppress(OSError):
+            if path.is_file() and path.stat().st_size <= LARGEST_JSON:
+                shutil.copyfile(path, self.folder / UNREAD)
+
     def _keep_the_last(self) -> None:
         clear_leftovers(self._path(0))
-        if not self._path(0).exists():
+        if not self._path(0).exists() or self._path(0).stat().st_size > LARGEST_JSON:
             return
         with contextlib.suppress(OSError):
             for place in range(KEPT, 1, -1):
@@ -140,7 +150,7 @@ class SessionFolder:
         with contextlib.suppress(OSError):
             paths = [path for path in (self.folder / "pictures").iterdir() if PICTURE.fullmatch(path.name)]
             if paths:
-                sessions = [self._path(place) for place in range(KEPT + 1)]
+                sessions = [*(self._path(place) for place in range(KEPT + 1)), self.folder / UNREAD]
                 named = set[str]().union(*map(_named, sessions))
                 for path in paths:
                     if path.stem not in named:

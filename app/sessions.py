@@ -92,7 +92,7 @@ class Sessions(QObject):
         session, damaged = self.folder.read()
         if damaged:
             logger.error("the last session is damaged: %s", damaged)
-            self._say_damaged(session is not None)
+            self._say_unread(damaged, is_older=session is not None)
         if session is None or (session.is_closed and not self.folder.is_first):
             return None
         if not self.folder.attempt():
@@ -256,7 +256,7 @@ class Sessions(QObject):
     def _failed(self, error: Exception) -> None:
         logger.exception("the last session cannot be restored", exc_info=error)
         self._is_restoring = False
-        self._say_damaged(is_older=False)
+        self._say_unread("It is damaged.", is_older=False)
 
     @Slot()
     def _end(self) -> None:
@@ -275,6 +275,6 @@ class Sessions(QObject):
             logger.error("the session was not saved: %s", refusal)
         self.folder.release()
 
-    def _say_damaged(self, is_older: bool) -> None:
+    def _say_unread(self, why: str, *, is_older: bool) -> None:
         words = "an earlier one is shown" if is_older else "this one begins anew"
-        self._window.told.tell(f"The last session is damaged and cannot be restored: {words}.")
+        self._window.told.tell(f"The last session cannot be restored: {words}. {why}")

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.session import KeptRun, Opened, Session, from_data, to_data
+from app.session import VERSION, KeptRun, Opened, Session, from_data, to_data
 from app.session_dialogs import strangers
-from app.session_file import SessionFolder, encoded, read_archive, take, write_archive
+from app.session_file import LARGEST_JSON, SessionFolder, encoded, read_archive, take, write_archive
 from app.state import Cursor, Note
 from core.errors import Refusal
 from core.images import from_pixels
@@ -160,6 +160,34 @@ def test_that_a_damaged_session_falls_back_to_the_one_before_and_says_so(qapp, d
     assert session is not None
     assert session.seed == 1
     assert why
+    folder.release()
+
+
+def test_that_what_cannot_be_read_is_kept_aside_with_its_pictures(qapp) -> None:
+    folder = taken()
+    folder.write(DATA | {"version": VERSION + 1}, pixels())
+    folder.release()
+    newer = (folder.folder / "session.json").read_bytes()
+    for _ in range(6):
+        folder = taken()
+        folder.read()
+        folder.write(to_data(Session()), {})
+        folder.release()
+    assert (folder.folder / "session.unread.json").read_bytes() == newer
+    assert len(list((folder.folder / "pictures").iterdir())) == len(PICTURES)
+
+
+def test_that_a_file_larger_than_any_session_pushes_no_session_out(qapp) -> None:
+    folder = taken()
+    folder.write(DATA, {})
+    folder.release()
+    with (folder.folder / "session.json").open("r+b") as stream:
+        stream.truncate(LARGEST_JSON + 1)
+    folder = taken()
+    assert folder.read()[0] is None
+    folder.write(DATA, {})
+    assert folder.read() == (SESSION, "")
+    assert sum(path.stat().st_size for path in folder.folder.glob("*.json")) < LARGEST_JSON
     folder.release()
 
 

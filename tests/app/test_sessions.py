@@ -215,6 +215,17 @@ def test_that_a_damaged_session_is_said_and_an_earlier_one_shown(opened) -> None
     closed(window)
 
 
+def test_that_a_session_of_a_newer_version_is_named_as_such(opened) -> None:
+    window = opened()
+    path = window.sessions.folder.folder / "session.json"
+    closed(window)
+    path.write_text(path.read_text().replace('"version": 1', '"version": 2'))
+    window = opened()
+    assert "newer version" in window.told.words()
+    assert "begins anew" in window.told.words()
+    closed(window)
+
+
 def test_that_without_any_session_that_can_be_read_the_window_begins_anew(opened) -> None:
     window = opened()
     folder = window.sessions.folder.folder
