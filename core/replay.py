@@ -81,13 +81,13 @@ def _open(ref: ModelRef, is_classifier: bool, places: Sequence[str | Path], libr
     reasons = []
     for place in places:
         try:
-            if opened(place, library, device) == ref.sha256:
+            if opened(place, ref.sha256, library, device) == ref.sha256:
                 return
         except Refusal as refusal:
             reasons.append(refusal)
     known = place_of(ref)
     with contextlib.suppress(Refusal):  # it was a model once
-        if known is not None and opened(known, library, device) == ref.sha256:
+        if known is not None and opened(known, ref.sha256, library, device) == ref.sha256:
             return
     if len(places) == len(reasons) == 1:
         raise reasons[0]
@@ -100,15 +100,15 @@ def _open(ref: ModelRef, is_classifier: bool, places: Sequence[str | Path], libr
     )
 
 
-def _opened_model(place: str | Path, library: Library, device: str) -> str:
+def _opened_model(place: str | Path, sha256: str, library: Library, device: str) -> str:
     path = find_model(place)
-    opened = open_model(path, device, AnswerBook().of(path))
+    opened = open_model(path, device, AnswerBook().of(path, sha256))
     library.add_model(NetworkModel(opened))
     remember(opened.info.ref, path)
     return opened.info.ref.sha256
 
 
-def _opened_classifier(place: str | Path, library: Library, device: str) -> str:
+def _opened_classifier(place: str | Path, _sha256: str, library: Library, device: str) -> str:
     opened = open_recogniser(place, device, AnswerBook().of(Path(place)) or {})
     library.add_recogniser(opened.recogniser)
     remember(opened.recogniser.info.ref, opened.folder)
@@ -292,10 +292,11 @@ def _walked(request: RunRequest, shown: Shown, library: Library, device: str, on
 
 def _noised(request: NoiseRequest, shown: Shown, library: Library) -> tuple[Values, Pixels]:
     forward = forward_of(request, library.image(request.image).pixels)
-    if shown.quantity == "eps":
-        return _coloured(forward.eps.transpose(2, 0, 1)[None], shown)
     times = request.timesteps
     chosen = [times[cell] for cell in shown.cells if cell < len(times)] or times
+    if shown.quantity == "eps":
+        noise = forward.eps.transpose(2, 0, 1)[None]
+        return _coloured(noise.repeat(len(chosen) if shown.layout == "values" else 1, axis=0), shown)
     x = np.stack([forward.at(t) for t in chosen])
     pictures = np.stack([shown_picture(x_t, shown.normalised) for x_t in x])
     return x.transpose(0, 3, 1, 2), pictures

@@ -168,6 +168,9 @@ def _write_numbers(
         written = [place for place, state in enumerate(states) if order.quantities[0] in state.values]
         made = way.recipe([chosen[place] for place in written], order.quantities[0], cells(way, order.alone))
         recipe = None if made is None else as_values(made)
+    if recipe is not None and not recipe.shown.steps:  # one batch, as the times of a forward process are
+        arrays = {name: values if name.endswith(".t") else values[:, 0] for name, values in arrays.items()}
+        first = arrays[order.quantities[0]]
     if path.suffix.lower() == ".npy":
         write_npy(path, first, recipe)
     else:

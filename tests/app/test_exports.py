@@ -16,10 +16,11 @@ from app.exports.dialog import BOTH, NO_WAY, ExportDialog
 from app.exports.saving import with_ending
 from app.window import MainWindow
 from core.images import from_pixels
+from core.library import Library
 from core.messages import Gathered, frozen
 from core.recipe import Shown, read_recipe
 from core.render import of_state
-from core.replay import onward
+from core.replay import made, onward, stacked
 from core.requests import GatherStep, InvertRequest, MorphRequest, NoiseRequest, SamplerSpec, SeedEnd
 from core.video import HOW_TO_INSTALL
 from tests.app.fake_engine import DIGITS
@@ -292,6 +293,24 @@ def test_that_the_forward_process_is_a_film_of_its_own(window: MainWindow, tmp_p
     with Image.open(tmp_path / "noise.webp") as image:
         image.seek(2)
         assert np.array_equal(np.asarray(image.convert("RGB")), way.find(666, ("x_t",), False).pictures["x_t"][0])
+
+
+def test_that_numbers_of_a_forward_process_are_those_that_its_recipe_comes_to(
+    window: MainWindow, tmp_path: Path, qtbot: QtBot
+) -> None:
+    for quantity in ("x_t", "eps"):
+        dialog = page(window)
+        dialog.kind.set_value("numbers")
+        dialog.form.set_value(".safetensors")
+        dialog.quantity.set_value(quantity)
+        dialog.every.set_value(333)
+        write(window, tmp_path / "n.safetensors")
+        answer_all(window, qtbot)
+        read, recipe = load_file(tmp_path / "n.safetensors"), read_recipe(tmp_path / "n.safetensors")
+        library = Library()
+        library.add_image(PICTURE)
+        assert np.array_equal(read[quantity], stacked(made(recipe, library)[0], recipe.shown))
+        assert read[f"{quantity}.t"].tolist() == [0, 333, 666, 999]
 
 
 def test_that_a_morph_can_be_gone_through_both_ways(window: MainWindow) -> None:
