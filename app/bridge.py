@@ -90,10 +90,10 @@ class Bridge(QObject):
         """Start the engine's thread; torch is imported there, while the window is already on the screen."""
         self._engine.start()
 
-    def open_model(self, name_or_path: str, answers: Answers | None = None) -> None:
+    def open_model(self, name_or_path: str, answers: Answers | None = None, sha256: str = "") -> None:
         """Open a bundled model, a folder or a file, in place of what is being opened. Without ``answers`` to what it
-        does not say it may be answered by ``ModelAsks``."""
-        self._engine.open_model(name_or_path, answers)
+        does not say it may be answered by ``ModelAsks``; where it was the model of a hash once, it is that again."""
+        self._engine.open_model(name_or_path, answers, sha256)
 
     def cancel_opening(self) -> None:
         """Leave the model and the classifiers that are being opened."""
@@ -112,9 +112,9 @@ class Bridge(QObject):
         """Write a checkpoint to a new folder that opens without questions, and open that."""
         self._engine.save_copy(path, answers, folder)
 
-    def know_model(self, name_or_path: str) -> None:
-        """Open a model beside the window's, so that measurements can name it."""
-        self._engine.know_model(name_or_path)
+    def know_model(self, name_or_path: str, sha256: str = "") -> None:
+        """Open a model, that of this hash, beside the window's, so that runs and measurements can name it."""
+        self._engine.know_model(name_or_path, sha256)
 
     def forget_model(self, ref: ModelRef) -> None:
         """Close a model that was known for a while."""

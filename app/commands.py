@@ -216,9 +216,9 @@ class Commands(QObject):
 
     # Models
 
-    def open_model(self, name_or_path: str) -> None:
-        """Open a bundled model, a folder or a file of weights."""
-        self.opening.open(name_or_path)
+    def open_model(self, name_or_path: str, sha256: str = "") -> None:
+        """Open a bundled model, a folder or a file of weights; where it can be several models, that of this hash."""
+        self.opening.open(name_or_path, None, sha256)
 
     # Stage
 

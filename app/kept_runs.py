@@ -179,7 +179,7 @@ class KeptRuns(QObject):
         if not folder or not Path(folder).exists():
             return f"its model “{model.name}” is not open. Open it, then choose the run again."
         self._known.add(model.sha256)
-        self._bridge.know_model(folder)
+        self._bridge.know_model(folder, model.sha256)
         return ""
 
     @Slot(object)

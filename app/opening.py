@@ -70,14 +70,15 @@ class Opening(QObject):
     # In
 
     @Slot(str)
-    def open(self, name_or_path: str, answers: Answers | None = None) -> None:
-        """Open a bundled model, a folder or a file; what is being opened is left."""
+    def open(self, name_or_path: str, answers: Answers | None = None, sha256: str = "") -> None:
+        """Open a bundled model, a folder or a file; what is being opened is left. ``sha256`` says which model is meant
+        where it can be several."""
         self._close_dialog()
         self._wanted = name_or_path
         self._window.status_line.loading.hide()
         self._window.sources.models.request(name_or_path)
         if answers is None:
-            self._window.bridge.open_model(name_or_path)
+            self._window.bridge.open_model(name_or_path, None, sha256)
         else:
             self._window.bridge.open_model(name_or_path, answers)
 

@@ -78,7 +78,7 @@ class Recalling(QObject):
             return
         if folder and Path(folder).exists():
             self._opened_for = run.job
-            self._window.commands.open_model(folder)
+            self._window.commands.open_model(folder, ref.sha256)
         else:
             words = f"{state.name_of(run.job)} was made with “{printable(ref.name)}”, which is not open here."
             self._window.status_line.set_hint(words)

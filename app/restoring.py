@@ -114,7 +114,10 @@ class Restoring(QObject):
             place = found.places[ref.sha256]
             assert place is not None
             self.said.emit(f"Opening {printable(ref.name)}.")
-            (self._window.bridge.open_classifier if is_classifier else self._window.commands.open_model)(place)
+            if is_classifier:
+                self._window.bridge.open_classifier(place)
+            else:
+                self._window.commands.open_model(place, ref.sha256)
         self._go_on()
 
     def _missing(self, wanted: Wanted) -> list[tuple[ModelRef, bool]]:

@@ -104,12 +104,12 @@ class Engine:
         """Whether the thread is not (or no longer) there."""
         return not self._thread.is_alive()
 
-    def open_model(self, name_or_path: str, answers: Answers | None = None) -> None:
+    def open_model(self, name_or_path: str, answers: Answers | None = None, sha256: str = "") -> None:
         """Open a bundled model, a folder or a file of weights, in place of what is being opened; answered by
         ``ModelLoading`` ... ``ModelOpened``, by ``ModelAsks`` where it does not say all and ``answers`` do not, or by
-        ``Failed``."""
+        ``Failed``. Where the file can be several models, that of the hash ``sha256`` is opened, if it was once."""
         token = self._opener.begin()
-        self._order(lambda: self._opener.open_model(name_or_path, answers, token))
+        self._order(lambda: self._opener.open_model(name_or_path, answers, token, sha256))
 
     def cancel_opening(self) -> None:
         """Leave the models and the classifiers that are being opened or saved; the model before stays, and nothing of
@@ -131,9 +131,10 @@ class Engine:
         token = self._opener.begin()
         self._order(lambda: self._opener.save_copy(path, answers, folder, token))
 
-    def know_model(self, name_or_path: str) -> None:
-        """Open a model beside the one that is worked with; answered by ``ModelKnown`` or ``Failed``."""
-        self._order(lambda: self._opener.know_model(name_or_path))
+    def know_model(self, name_or_path: str, sha256: str = "") -> None:
+        """Open a model, that of this hash, beside the one that is worked with; answered by ``ModelKnown`` or
+        ``Failed``."""
+        self._order(lambda: self._opener.know_model(name_or_path, sha256))
 
     def forget_model(self, ref: ModelRef) -> None:
         """Close a model that no request will name any more."""

@@ -87,8 +87,9 @@ class Opener:
             token.cancel()
         self._beside, self._saving = Token(), Token()
 
-    def open_model(self, name_or_path: str, answers: Answers | None, token: Token) -> None:
-        """Open it, or ask what its file does not say; ``answers`` are remembered, {} takes the best guesses."""
+    def open_model(self, name_or_path: str, answers: Answers | None, token: Token, sha256: str = "") -> None:
+        """Open it, or ask what its file does not say; ``answers`` are remembered, {} takes the best guesses. Where it
+        can be several models, that of the hash ``sha256`` is opened, if it was once."""
         from core.checkpoints.export import Source
         from core.checkpoints.opening import describe
         from core.library import NetworkModel
@@ -97,24 +98,25 @@ class Opener:
         with self._shop.busy(EngineState.LOADING):
             self._shop.breathe(token)
             path = find_model(name_or_path)
-            said, description = self._look(path) if answers is None else (answers, describe(path, answers))
+            said, description = self._look(path, sha256) if answers is None else (answers, describe(path, answers))
             asks = bool(description.questions) and answers != {}
             if asks or description.kind == "classifier":
                 self._shop.post(ModelAsks(str(path), self._with_damage(description), tuple(said.items())))
                 return
             opened = self._load(path, said, token)
-            unwritten = self._remember(path, answers)
+            settled = {option.key: option.best for option in description.options} | dict(said)
+            unwritten = self._remember(path, answers, opened.info.ref.sha256, settled)
             self.add(NetworkModel(opened), Source(path, description, said))
             self._say(unwritten)
 
-    def know_model(self, name_or_path: str) -> None:
+    def know_model(self, name_or_path: str, sha256: str = "") -> None:
         """Open it beside the one that is worked with; what nobody has answered is guessed."""
         from core.library import NetworkModel
         from core.model_folder import find_model
 
         with self._shop.busy(EngineState.LOADING):
             path = find_model(name_or_path)
-            model = NetworkModel(self._load(path, self._look(path)[0], Token()))
+            model = NetworkModel(self._load(path, self._look(path, sha256)[0], Token()))
             self._shop.library.add_model(model)
             self._shop.post(ModelKnown(model.info, str(path)))
 
@@ -209,11 +211,11 @@ class Opener:
             return {}, None
         return said, description if description.questions and description.kind == "classifier" else None
 
-    def _look(self, path: Path) -> tuple[Answers, Description]:
+    def _look(self, path: Path, sha256: str = "") -> tuple[Answers, Description]:
         """What was said of it before, and what is known of it then; answers that it no longer takes do not count."""
         from core.checkpoints.opening import describe
 
-        said = self._book.of(path) or {}
+        said = self._book.of(path, sha256) or {}
         try:
             return said, describe(path, said)
         except Refusal:
@@ -227,11 +229,16 @@ class Opener:
         progress, check = self._progress(path.name, "model"), partial(self._shop.breathe, token)
         return open_model(path, self._shop.device, answers=said, on_progress=progress, check=check)
 
-    def _remember(self, path: Path, answers: Answers | None) -> Refusal | None:
-        """Keep what was said; the reason where that cannot be written, which is none to leave the model closed."""
+    def _remember(
+        self, path: Path, answers: Answers | None, sha256: str = "", settled: Answers | None = None
+    ) -> Refusal | None:
+        """Keep what was said, and what was ``settled`` where it became the model of this hash; the reason where that
+        cannot be written, which is none to leave the model closed."""
         try:
             if answers:
-                self._book.remember(path, answers)
+                self._book.remember(path, answers, sha256)
+            elif settled:
+                self._book.remember_model(sha256, settled)
         except Refusal as refusal:
             return Refusal(f"Your answers are not remembered, and will be asked for again. {refusal}", refusal.details)
         return None

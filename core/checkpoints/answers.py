@@ -17,8 +17,8 @@ from core.json_file import read_json
 
 FILE = "answers.json"
 DAMAGED = "answers-damaged.json"
-MOST = 500
-"""Checkpoints that are remembered; the oldest make room."""
+MOST = 1000
+"""Checkpoints and models that are remembered; the oldest make room."""
 
 _LONGEST, _MOST_ANSWERS = 200, 50
 _PIECES, _PIECE = 64, 4096
@@ -64,24 +64,34 @@ class AnswerBook:
         self._path = path
         self.damage = ""
 
-    def of(self, checkpoint: Path) -> dict[str, str] | None:
-        """What was said of a checkpoint; None where it was never asked about."""
+    def of(self, checkpoint: Path, sha256: str = "") -> dict[str, str] | None:
+        """What was said of a checkpoint last, or when it became the model of this hash; None where nothing was."""
         known = self._read()
+        if sha256 in known:
+            return known[sha256]
         try:
             return known.get(fingerprint(checkpoint)) if known else None
         except OSError:
             return None
 
-    def remember(self, checkpoint: Path, answers: Answers) -> None:
-        """Keep what was said of a checkpoint, in place of what was said before. Raises Refusal where it cannot be
-        written."""
+    def remember(self, checkpoint: Path, answers: Answers, sha256: str = "") -> None:
+        """Keep what was said of a checkpoint, in place of what was said before, and by which answers it is the model
+        of this hash. Raises Refusal where it cannot be written."""
         try:
             mark = fingerprint(checkpoint)
         except OSError as error:
             raise Refusal(f"{checkpoint.name} cannot be read ({error.strerror or error}).", repr(error)) from error
-        known = self._read()
-        known.pop(mark, None)
-        known[mark] = dict(answers)
+        self._write({mark: dict(answers)} | ({sha256: dict(answers)} if sha256 else {}))
+
+    def remember_model(self, sha256: str, answers: Answers) -> None:
+        """Keep by which answers a checkpoint is the model of this hash. Raises Refusal where that cannot be written."""
+        self._write({sha256: dict(answers)})
+
+    def _write(self, said: dict[str, dict[str, str]]) -> None:
+        before = self._read()
+        known = {mark: answers for mark, answers in before.items() if mark not in said} | said
+        if known == before:
+            return
         latest = dict(list(known.items())[-MOST:])
         text = json.dumps({"format": 1, "answers": latest}, indent=1)
         write_file(self._file(), lambda stream: stream.write(text.encode()))

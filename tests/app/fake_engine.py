@@ -82,7 +82,8 @@ class FakeBridge(QObject):
     """The methods and signals of ``app.bridge.Bridge``.
 
     Recorded: ``submitted`` requests and orders, ``trained`` orders and ``measured`` requests with their pictures, those
-    ``beside``, ``asked`` requests, ``images`` by hash, ``calls`` as (method, job). Scripted: ``ready``, ``begin``,
+    ``beside``, ``asked`` requests, ``images`` by hash, ``calls`` as (method, job), and the hash of the
+    model that was ``meant`` last. Scripted: ``ready``, ``begin``,
     ``advance``, ``end``, ``fail``, ``answer``, ``know`` a classifier, ``begin_measure``, ``say_measured``; runs whose
     states have made room are ``let_go``. As with the engine, nothing that it says comes before a method has returned,
     but for pause and resume.
@@ -102,11 +103,13 @@ class FakeBridge(QObject):
         self.asked: list[Interactive] = []
         self.images: dict[str, OpenedImage] = {}
         self.calls: list[tuple[str, object]] = []
+        self.meant = ""
         self.let_go: set[int] = set()
 
     # What the stages call
 
-    def open_model(self, name_or_path: str, answers: Answers | None = None) -> None:
+    def open_model(self, name_or_path: str, answers: Answers | None = None, sha256: str = "") -> None:
+        self.meant = sha256
         self.calls.append(("open_model", name_or_path if answers is None else (name_or_path, dict(answers))))
 
     def cancel_opening(self) -> None:
@@ -122,7 +125,8 @@ class FakeBridge(QObject):
     def save_copy(self, path: str, answers: Answers, folder: str) -> None:
         self.calls.append(("save_copy", (path, dict(answers), folder)))
 
-    def know_model(self, name_or_path: str) -> None:
+    def know_model(self, name_or_path: str, sha256: str = "") -> None:
+        self.meant = sha256
         self.calls.append(("know_model", name_or_path))
 
     def forget_model(self, ref: ModelRef) -> None:

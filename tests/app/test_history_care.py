@@ -266,6 +266,7 @@ def test_that_a_run_of_another_model_opens_it_again_and_keeps_its_settings(windo
     click(qtbot, window, 1)
     assert window.state.schedule == other.schedule
     qtbot.waitUntil(lambda: ("open_model", str(tmp_path)) in window.bridge.calls)
+    assert window.bridge.meant == other.ref.sha256  # of a file that can be several models
     window.bridge.ready(other)
     window.bridge.say(ModelOpened(other))
     qtbot.waitUntil(lambda: window.stage.controls.settings().guidance == 4.0)

@@ -417,6 +417,7 @@ def test_that_the_right_model_is_opened_first(window: MainWindow, tmp_path: Path
     dropped(window, of_request(request), tmp_path)
     restore(window)
     assert window.bridge.calls[-1] == ("open_model", str(tmp_path))
+    assert window.bridge.meant == other.ref.sha256
     assert not window.bridge.submitted
     window.state.set_model(other)
     window.bridge.say(ModelOpened(other))

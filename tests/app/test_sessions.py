@@ -175,6 +175,7 @@ def test_that_the_model_of_a_run_is_opened_by_itself_where_its_place_is_known(op
     second.bridge.ready(other)
     qtbot.wait(10)
     assert ("know_model", str(Path(__file__).parent)) in second.bridge.calls
+    assert second.bridge.meant == first.state.model.ref.sha256
     assert ("submit", 1) in second.bridge.calls
     closed(second)
 

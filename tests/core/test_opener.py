@@ -14,6 +14,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from core import safetensors_file
 from core.checkpoints import stored
@@ -37,6 +38,7 @@ from core.messages import (
     Status,
 )
 from core.opener import Opener
+from core.replay import library_for
 from core.requests import InspectImage, SampleRequest, SamplerSpec
 from tests.lookalikes.openai import CLASSIFIER_OPTIONS, Options, answers, drawn
 
@@ -354,6 +356,42 @@ def test_that_raw_weights_are_offered_beside_averages_and_are_another_model(hear
     assert heard.open(both, {**SAID, "weights": "ema"}).info == averaged.info
     said = {fact.name: (fact.value, fact.origin) for fact in raw.description.facts}
     assert said["weights"] == ("raw", "answered")
+
+
+def test_that_a_file_of_two_models_is_again_the_one_that_is_meant(heard: Heard, both: Path, model: Path) -> None:
+    averaged, raw = heard.open(both, SAID).info, heard.open(both, {**SAID, "weights": "raw"}).info
+    heard.engine.open_model(str(both), None, averaged.ref.sha256)
+    heard.wait(lambda: len(heard.of(ModelOpened)) == 3)
+    assert heard.of(ModelOpened)[2].info == averaged
+    assert heard.open(both).info == raw  # which was said last
+    heard.engine.know_model(str(both), averaged.ref.sha256)
+    heard.wait(lambda: heard.of(ModelKnown))
+    assert heard.of(ModelKnown)[0].info == averaged
+    request = SampleRequest(
+        averaged.ref, averaged.schedule, (0,), "hand", SamplerSpec("ddim"), 0, 1, precision="float32"
+    )
+    library = library_for([request], models=[both])
+    assert library.model(averaged.ref).info.ref == averaged.ref
+
+
+def test_that_what_was_opened_as_is_usual_is_so_again_after_the_choice(
+    heard: Heard, model: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "trained"
+    shutil.copytree(model, folder)
+    shutil.copytree(model / "unet", folder / "unet_ema")
+    save_file(
+        {name: 2 * tensor for name, tensor in load_file(weights_in(model)).items()}, weights_in(folder, "unet_ema")
+    )
+    usual, raw = heard.open(folder).info, heard.open(folder, {"weights": "raw"}).info
+    assert usual.ref.sha256 != raw.ref.sha256
+    heard.engine.open_model(str(folder), None, usual.ref.sha256)
+    heard.wait(lambda: len(heard.of(ModelOpened)) == 3)
+    assert heard.of(ModelOpened)[2].info == usual
+
+
+def weights_in(folder: Path, part: str = "unet") -> Path:
+    return folder / part / "diffusion_pytorch_model.safetensors"
 
 
 def test_that_a_folder_with_both_kinds_of_weights_is_asked_about_where_that_is_wanted(
