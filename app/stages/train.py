@@ -152,7 +152,8 @@ class TrainStage(Stage):
             self.setup.open(EXAMPLE, is_example=True)
         self.flush()
         self.shown.say_hint()
-        (self.primary_action if self.course is None else self.transport).setFocus()
+        start = self.primary_action if self.primary_action.isEnabled() else self.setup.controls.folder
+        (start if self.course is None else self.transport).setFocus()
 
     def deactivate(self) -> None:
         self.transport.stop()

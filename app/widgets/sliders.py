@@ -168,8 +168,8 @@ class ValueSlider(QWidget):
         grid.setHorizontalSpacing(GRID)
         grid.setVerticalSpacing(0)
         grid.addWidget(self._label, 0, 0)
+        grid.addWidget(self._track, 1, 0, 1, 2)  # first, for Tab comes to what has the focus of the whole, and goes on
         grid.addWidget(self._edit, 0, 1, Qt.AlignmentFlag.AlignRight)
-        grid.addWidget(self._track, 1, 0, 1, 2)
         grid.addWidget(self._ends[0], 2, 0)
         grid.addWidget(self._ends[1], 2, 1)
         grid.setColumnStretch(0, 1)

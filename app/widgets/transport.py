@@ -97,10 +97,10 @@ class Transport(QWidget):
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(GRID // 2)
-        for button in (self.first, self.previous, self.play_button, self.next, self.last):
-            row.addWidget(button)
-        row.addSpacing(GRID)
-        row.addWidget(self.rail, 1)
+        row.addWidget(self.rail, 1)  # first, for Tab comes to what has the focus of the whole, and goes on from there
+        row.insertSpacing(0, GRID)
+        for place, button in enumerate((self.first, self.previous, self.play_button, self.next, self.last)):
+            row.insertWidget(place, button)
         row.addSpacing(GRID)
         for widget in (self.time_label, self.entry, self.count, self.loop, self.speed, self.export):
             row.addWidget(widget)

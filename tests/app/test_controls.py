@@ -211,3 +211,13 @@ def test_that_a_default_with_a_reason_is_marked_told_and_returned_to(slider: Val
     assert slider.value() == 3.0
     slider.set_default(1.5)
     assert slider.toolTip() == "CFG"
+
+
+def test_that_tab_leads_from_a_slider_to_its_number_and_back(slider: ValueSlider, qtbot: QtBot) -> None:
+    slider.activateWindow()
+    slider.setFocus()
+    assert track(slider).hasFocus()
+    qtbot.keyClick(track(slider), Qt.Key.Key_Tab)
+    assert edit(slider).hasFocus()
+    qtbot.keyClick(edit(slider), Qt.Key.Key_Backtab)
+    assert track(slider).hasFocus()

@@ -1101,3 +1101,13 @@ def test_that_a_folder_named_at_the_start_is_ready_to_be_trained_on(qapp, qtbot,
     assert window.state.cursor.stage == "train"
     assert window.stage.setup.data.source == folder
     assert window.state.image is not None
+
+
+def test_that_the_keys_have_somewhere_to_begin_even_where_nothing_can_be_started(scene):
+    state, _, stage = scene
+    stage.window().activateWindow()
+    stage.activate()
+    assert stage.setup.start.hasFocus()
+    state.set_status(Status(EngineState.FAILED, "cpu"))
+    stage.activate()
+    assert stage.setup.controls.folder.hasFocus()

@@ -228,3 +228,15 @@ def test_that_the_place_where_a_process_turns_is_marked_under_the_rail(qtbot: Qt
     assert abs(sum(changed) / len(changed) - below) < 8
     rail.set_turn(None)
     assert rail.grab().toImage() == plain
+
+
+def test_that_tab_goes_from_the_slider_through_every_button(run: Transport, qtbot: QtBot) -> None:
+    run.activateWindow()
+    run.setFocus()
+    buttons = [run.first, run.previous, run.play_button, run.next, run.last]
+    met = []
+    for _ in range(6):
+        met.append(QApplication.focusWidget())
+        qtbot.keyClick(met[-1], Qt.Key.Key_Tab)
+    assert met == [run.rail, *(button for button in buttons)]
+    assert QApplication.focusWidget() is run.entry
