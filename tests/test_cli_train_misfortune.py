@@ -69,3 +69,13 @@ def test_that_a_training_waits_until_a_full_disk_has_room(command, arguments, mo
     assert err.count("disk is full") == 1
     assert "The training waits and keeps what it has learned" in err
     assert fails == [0]
+
+
+def test_that_what_a_training_takes_and_what_may_go_wrong_is_said_before_its_first_step(command, arguments) -> None:
+    code, _, err = command(*arguments[:-1], "--batch", 64, "--steps", 2)
+    assert code == 0
+    assert "2 steps in about 0:0" in err
+    assert "each picture seen about 13 times" in err  # 2 x 64 of 10
+    assert "A batch of 10 would do" in err
+    _, _, again = command(*arguments[:-1], "--batch", 64, "--steps", 3, "--resume")
+    assert "would do" not in again

@@ -11,6 +11,7 @@ from types import FrameType
 from typing import Any
 
 from core.cli.answering import answers_of
+from core.cli.expecting import expected
 from core.cli.output import Progress, clock, report
 from core.cli.reading import said_reading
 from core.device import pick_device
@@ -161,15 +162,15 @@ class _Watcher:
 
     def found(self, data: PictureFolder) -> None:
         classes = f" in {len(data.classes)} classes" if data.classes else ""
-        self._progress.say(f"{len(data)} pictures{classes}")
+        self._progress.say(f"{len(data):,} picture{'' if len(data) == 1 else 's'}{classes}")
         for name, why in data.skipped[:SKIPPED_SHOWN]:
             self._progress.say(f"skipped {name}: {why}")
         if len(data.skipped) > SKIPPED_SHOWN:
             self._progress.say(f"skipped {len(data.skipped) - SKIPPED_SHOWN} more")
 
     def begun(self, session: TrainingSession) -> None:
-        for note in session.notes:
-            self._progress.say(note)
+        for words in (*session.notes, *expected(session)):
+            self._progress.say(words)
 
     def tick(self, trainer: Trainer, step: TrainStep) -> None:
         self._loss = step.loss if self._loss is None else 0.98 * self._loss + 0.02 * step.loss

@@ -186,7 +186,10 @@ def _decoded(listing: Listing, reading: Reading, writer: PictureWriter, on_progr
         raise Refusal(f"{listing.folder} was moved or deleted while its pictures were read. Open it where it is now.")
     if not found.paths:
         reasons = "\n".join(f"{name}: {why}" for name, why in found.quarantined)
-        raise Refusal(f"None of the {total} pictures in {listing.folder} can be read.", reasons)
+        which = "The one picture" if total == 1 else f"None of the {total:,} pictures"
+        cannot = "cannot" if total == 1 else "can"
+        why = found.quarantined[-1][1]
+        raise Refusal(f"{which} in {listing.folder} {cannot} be read. {why}", reasons)
     classes, labels = _classes(found.owners)
     pictures = writer.finish()
     report = _report(listing, found, pictures, classes, labels, lambda: on_progress(total, total))
@@ -198,8 +201,9 @@ def _refuse_loose(listing: Listing, reading: Reading) -> None:
     loose = [name for name in listing.files if "/" not in name]
     inside = (name for name in listing.files if "/" in name)
     if 0 < len(loose) < len(listing.files) and all(_any_is_read(listing, names, reading) for names in (loose, inside)):
+        lie = "One picture lies" if len(loose) == 1 else f"{len(loose):,} pictures lie"
         raise Refusal(
-            f"{len(loose)} pictures lie in {listing.folder.name} itself and others in its sub-folders. "
+            f"{lie} in {listing.folder.name} itself and others in its sub-folders. "
             "Move all into sub-folders, one for each class, or all out of them."
         )
 

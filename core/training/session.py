@@ -98,7 +98,7 @@ class TrainingSession:
         self.request, self.data, begin = resolved(order, data, base, device, network, rows)
         self.notes = begin.notes if begin else ()
         if aside is not None:
-            kept = f"{len(aside)} pictures are kept aside, to measure on what it has not seen."
+            kept = f"Of its pictures {len(aside):,} are kept aside, to measure on what it has not seen."
             self.notes += (kept if len(aside) else NONE_ASIDE,)
         else:
             self.data, aside = kept_aside(self.data, rows)

@@ -188,7 +188,7 @@ def test_that_a_run_leaves_a_classifier_that_says_how_good_it_is(tmp_path: Path)
 def test_that_the_person_is_told_what_is_kept_aside(tmp_path: Path) -> None:
     started = session(tmp_path / "run").started(1)
     assert started.pictures == 36
-    assert any("4 pictures are kept aside" in note for note in started.notes)
+    assert any("Of its pictures 4 are kept aside" in note for note in started.notes)
 
 
 def test_that_the_person_is_told_where_too_few_pictures_leave_none_aside(tmp_path: Path) -> None:
