@@ -95,6 +95,10 @@ class KeptRuns(QObject):
         super().__init__(parent)
         self._state, self._bridge = state, bridge
         self._asked: set[int] = set()
+        self._making: set[int] = set()
+        """What is made again, waiting or under way."""
+        self._left: set[int] = set()
+        """Of these, what nobody looks at any more: it makes way for what is."""
         self._known: set[str] = set()
         self._model = state.model
         self._refused: set[int | None] = set()
@@ -121,6 +125,7 @@ class KeptRuns(QObject):
         self._refused = self._refused & looked_at if self._model is state.model else set()
         self._again &= looked_at
         self._model = state.model
+        self._make_way(self._making - looked_at)
         for job in sorted(job for job in looked_at if job in state.runs):
             if state.runs[job].state in ENDED and not self._bridge.keeps(job):
                 self._let_go(state.runs[job])
@@ -130,6 +135,12 @@ class KeptRuns(QObject):
                 self.said.emit(f"{state.name_of(job)} is from before: it is made again when its model is there.")
             elif job not in self._refused:
                 self._make_again(state.runs[job])
+
+    def _make_way(self, jobs: set[int]) -> None:
+        """Leave what nobody looks at any more; it is begun anew when somebody does."""
+        for job in jobs - self._left:
+            self._left.add(job)
+            self._bridge.cancel(job)
 
     def _let_go(self, run: Run) -> None:
         """Its states have made room for newer ones: all that is left of it is its request."""
@@ -150,6 +161,7 @@ class KeptRuns(QObject):
             self.refused.emit(f"{self._state.name_of(run.job)} cannot be shown: {why_not}", "")
             return
         self._asked.add(run.job)
+        self._making.add(run.job)
         self._state.put_run(replace(run, state=AWAITED))
         for picture in pictures_of(run.request):
             if picture.sha256 in self._state.pictures:
@@ -184,13 +196,21 @@ class KeptRuns(QObject):
 
     @Slot(object)
     def _receive(self, message: object) -> None:
+        self._listen(message)
+        if isinstance(message, RunEnded | Failed) and message.job is not None:
+            for jobs in (self._asked, self._making, self._left):
+                jobs.discard(message.job)
+
+    def _listen(self, message: object) -> None:
         match message:
             case RunStarted(job=job) if job in self._asked:
                 self._asked.discard(job)
             case Failed(job=int(job)) if job in self._asked:
-                self._asked.discard(job)
                 self._refused.add(job)
                 self._state.put_run(replace(self._state.runs[job], state=KEPT))
+            case RunEnded(job=job, reason="stopped") if job in self._left and job in self._state.runs:
+                self._state.put_run(replace(self._state.runs[job], state=KEPT, stored=0))
+                self._look_soon()
             case RunEnded(job=job, reason=reason) if job in self.places:
                 place = self.places.pop(job)
                 if reason == "finished":

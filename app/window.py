@@ -194,11 +194,16 @@ class MainWindow(QMainWindow):
         stage: Stage = getattr(import_module(module), name)(self.state, self.bridge)
         self._stages[key] = stage
         self._centre.addWidget(stage)
-        stage.hint_changed.connect(self.status_line.set_hint)
+        stage.hint_changed.connect(lambda words: self._hint(stage, words))
         stage.commands_changed.connect(self.commands.follow_stage)
         self.undo.watch(stage)
         self.stage_made.emit(stage)
         return stage
+
+    def _hint(self, stage: Stage, words: str) -> None:
+        """Of a stage that is not shown nobody wants to know what to press there."""
+        if stage is self._centre.currentWidget():
+            self.status_line.set_hint(words)
 
     @Slot(object)
     def _prepare(self, status: Status) -> None:

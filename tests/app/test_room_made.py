@@ -126,6 +126,71 @@ def test_that_two_runs_that_leave_no_room_for_each_other_are_not_made_in_turns(w
     assert "made room" in window.status_line._hint.text()
 
 
+def kept(window: MainWindow, *jobs: int) -> None:
+    for job in jobs:
+        window.state.put_run(replace(window.state.runs[job], state="kept", stored=0))
+
+
+def test_that_what_nobody_looks_at_any_more_makes_way(window, qtbot) -> None:
+    run(window, REQUEST, replace(REQUEST, seed=2), replace(REQUEST, seed=3))
+    kept(window, 1, 2, 3)
+    window.history.choose(1)
+    qtbot.wait(10)
+    window.bridge.advance(1)
+    window.history.choose(2)
+    qtbot.wait(10)
+    assert ("cancel", 1) in window.bridge.calls
+    window.bridge.end(1, "stopped")
+    assert window.state.runs[1].state == "kept"
+    window.bridge.run_to_end(2)
+    assert window.state.runs[2].state == "finished"
+    window.history.choose(1)
+    qtbot.wait(10)
+    assert submitted(window) == [1, 2, 1]
+    window.bridge.run_to_end(1)
+    assert window.state.runs[1].state == "finished"
+    assert window.bridge.calls.count(("cancel", 1)) == 1
+
+
+def test_that_a_person_may_come_back_before_it_has_made_way(window, qtbot) -> None:
+    run(window, REQUEST, replace(REQUEST, seed=2))
+    kept(window, 1, 2)
+    window.history.choose(1)
+    qtbot.wait(10)
+    window.bridge.advance(1)
+    window.history.choose(2)
+    qtbot.wait(10)
+    window.history.choose(1)
+    qtbot.wait(10)
+    window.bridge.end(1, "stopped")
+    qtbot.wait(10)
+    assert window.state.runs[1].state == "awaited"
+    window.bridge.run_to_end(1)
+    assert window.state.runs[1].state == "finished"
+
+
+def test_that_a_run_that_was_stopped_by_hand_stays_as_far_as_it_came(window, qtbot) -> None:
+    run(window, REQUEST)
+    kept(window, 1)
+    window.history.choose(1)
+    qtbot.wait(10)
+    window.bridge.advance(1, 2)
+    window.bridge.end(1, "stopped")
+    qtbot.wait(10)
+    assert (window.state.runs[1].state, window.state.runs[1].stored) == ("stopped", 2)
+
+
+def test_that_a_stage_that_is_not_shown_gives_no_hints(window) -> None:
+    denoise = window.stage
+    window.state.move(stage="forward")
+    before = window.status_line._hint.text()
+    denoise.hint_changed.emit("Press Denoise.")
+    assert window.status_line._hint.text() == before
+    window.state.move(stage="denoise")
+    denoise.hint_changed.emit("Press Denoise.")
+    assert window.status_line._hint.text() == "Press Denoise."
+
+
 def test_that_the_engine_says_whose_states_it_keeps(qtbot) -> None:
     state = AppState()
     engine = Engine(device="cpu", cap=20_000)
