@@ -191,7 +191,7 @@ def _info(
     if config.out_channels not in (config.in_channels, 2 * config.in_channels):
         raise Refusal(
             f"This model takes {config.in_channels} channels and answers {config.out_channels}: "
-            "it is conditioned on pictures, which Diffuscope does not compute yet."
+            "it is conditioned on pictures, which Diffuscope does not compute yet. Open a model that draws without any."
         )
     if isinstance(config, UNetConfig) and config.class_embed_type is not None:
         raise Refusal("This model is told its class as numbers, not as one of a list, which is not computed yet.")

@@ -43,7 +43,8 @@ def inside(folder: Path, name: str) -> Path | None:
     in_hub_cache = home.parent.name == "snapshots" and real.is_relative_to(home.parent.parent / "blobs")
     if not (real.is_relative_to(home) or in_hub_cache):
         raise Refusal(
-            f"{name} is a link that leads out of the model's folder; it is not followed.", f"{path} -> {real}"
+            f"{name} is a link that leads out of the model's folder; it is not followed. Put the file itself there.",
+            f"{path} -> {real}",
         )
     return path
 

@@ -10,7 +10,7 @@ from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from core import lucidrains_config, unet_config
-from core.errors import Refusal
+from core.errors import Refusal, shown
 from core.lucidrains_config import LucidrainsConfig
 from core.unet_config import UNetConfig
 
@@ -30,7 +30,11 @@ def config_of(data: Mapping[str, Any]) -> NetworkConfig:
         return LucidrainsConfig.from_json(data)
     if name in unet_config.CLASS_NAMES:
         return UNetConfig.from_json(data)
-    raise Refusal(f"This model's network is a {str(name)[:60]}; Diffuscope opens {_DEFAULT}.")
+    instead = "It is told a text or a picture: open a model that draws by itself." if "Condition" in str(name) else ""
+    raise Refusal(
+        f"This model's network is a {shown(name, 60)}; Diffuscope opens {_DEFAULT}. "
+        f"{instead or 'Open a model with such a U-Net on pixels.'}"
+    )
 
 
 def class_name(config: NetworkConfig) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from core.errors import Refusal
+from core.errors import Refusal, shown
 
 PIPELINES = ("DDPMPipeline", "DDIMPipeline", "PNDMPipeline")
 _HIDDEN = ("vae", "vqvae", "text_encoder", "text_encoder_2", "tokenizer", "movq", "prior")
@@ -20,6 +20,7 @@ _REASONS = {
     "RePaint": "It is a DDPM model with a sampler for filling holes: its folder opens once model_index.json says "
     "DDPMPipeline.",
 }
+_OTHERS = "Open a model of these, which is a unet on pixels and a scheduler."
 
 
 def check_pipeline(index: Mapping[str, Any]) -> None:
@@ -31,15 +32,20 @@ def check_pipeline(index: Mapping[str, Any]) -> None:
     if any(name in _HIDDEN for name in parts):
         raise Refusal(
             f"This model ({pipeline}) works on a hidden code of pictures or on text; Diffuscope opens pixel-space "
-            "models."
+            "models. Open one that draws the pixels themselves, as google/ddpm-cifar10-32."
         )
     if pipeline not in PIPELINES:
-        reason = next((words for start, words in _REASONS.items() if pipeline.startswith(start)), "")
-        raise Refusal(f"This model belongs to {pipeline}; Diffuscope opens {', '.join(PIPELINES)}. {reason}".strip())
+        reason = next((words for start, words in _REASONS.items() if pipeline.startswith(start)), _OTHERS)
+        raise Refusal(f"This model belongs to {pipeline}; Diffuscope opens {', '.join(PIPELINES)}. {reason}")
     for name, part in parts.items():
         if name not in ("unet", "scheduler"):
-            raise Refusal(f"This model has a part that Diffuscope does not know: {name[:60]}.")
+            raise Refusal(
+                f"This model has a part that Diffuscope does not know: {shown(name, 60)}. Open one that is a unet "
+                "and a scheduler alone."
+            )
         if not isinstance(part, list) or len(part) != 2 or part[0] != "diffusers":
             raise Refusal(
-                f"This model brings program code of its own ({name}), which Diffuscope does not run.", str(part)[:200]
+                f"This model brings program code of its own ({name}), which Diffuscope does not run. Ask for one whose "
+                "parts are those of diffusers, or open its file of weights.",
+                str(part)[:200],
             )

@@ -182,7 +182,7 @@ def _convert(parts: tuple[Part, ...], tensors: Tensors, config: UNetConfig, orde
 
 def _refuse_relatives(found: Loose) -> None:
     if any("encoder_kv" in name or name.startswith(("transformer.", "token_embedding")) for name in found.shapes):
-        raise Refusal("This model is told a text (GLIDE), which Diffuscope does not compute yet.")
+        raise Refusal("This model is told a text (GLIDE), which Diffuscope does not compute yet. Open one that is not.")
 
 
 def _refuse_others(anatomy: Anatomy, file_name: str) -> None:
@@ -197,7 +197,7 @@ def _refuse_others(anatomy: Anatomy, file_name: str) -> None:
     if anatomy.outputs not in (anatomy.inputs, 2 * anatomy.inputs):
         raise Refusal(
             f"This model takes {anatomy.inputs} channels and answers {anatomy.outputs}: "
-            "it is conditioned on pictures, which Diffuscope does not compute yet."
+            "it is conditioned on pictures, which Diffuscope does not compute yet. Open a model that draws without any."
         )
     if anatomy in CONSISTENCY:
         raise Refusal(

@@ -108,7 +108,10 @@ def _without_prefixes(tensors: Mapping[str, Any]) -> dict[str, Any]:
 
 def _refuse_known_others(saved: object, file_name: str) -> None:
     if isinstance(saved, TensorNote):
-        raise Refusal(f"{file_name} holds a single tensor, not a network's weights by name.")
+        raise Refusal(
+            f"{file_name} holds a single tensor, not a network's weights by name. Open the file that a training "
+            "saves its network in."
+        )
     if not isinstance(saved, dict):
         return
     if "param_groups" in saved and "state" in saved:
