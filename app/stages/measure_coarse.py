@@ -106,7 +106,7 @@ class CoarseToFine(QObject):
         self._shares, self._steps = tuple(shares), progress_steps(parent, FRAMES)
         copies = len(shares[0].runs)
         self._width = copies + 1
-        names = ["x_t", *(str(n + 1) for n in range(copies))]
+        names = ["xₜ", *(str(n + 1) for n in range(copies))]
         self.page.way.set_cells(("",), [f"t = {parent.timesteps[step]}" for step in self._steps])
         self.page.shared.set_cells([f"t = {row.t}" for row in shares], names)
 

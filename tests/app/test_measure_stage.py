@@ -189,9 +189,9 @@ def test_that_coarse_to_fine_is_laid_out_before_anything_is_drawn(scene) -> None
     scene.turn("coarse")
     page = scene.stage.coarse.page
     assert page.shared.rows == ("t = 980", "t = 740", "t = 480", "t = 220")
-    assert page.shared.columns == ("x_t", "1", "2", "3", "4")
+    assert page.shared.columns == ("xₜ", "1", "2", "3", "4")
     scene.controls.copies.set_value(2)
-    assert page.shared.columns == ("x_t", "1", "2")
+    assert page.shared.columns == ("xₜ", "1", "2")
     assert not scene.bridge.submitted
 
 
