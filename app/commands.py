@@ -139,6 +139,9 @@ class Commands(QObject):
                 return not self._window.stage.handle_folder(
                     found.paths[0]
                 )  # the picture in place stays the bundled one
+            if found.kind == "recipe":
+                self.loader.open_recipe(found.paths[0])
+                return False
             self.loader.open(files(found), offers=True)
         except Refusal as refusal:
             self._window.show_error(str(refusal), refusal.details)
@@ -179,7 +182,9 @@ class Commands(QObject):
             self._window.show_error(str(refusal), refusal.details)
 
     def open_offer(self, found: Offer) -> None:
-        if found.kind == "model":
+        if found.kind == "recipe":
+            self.loader.open_recipe(found.paths[0])
+        elif found.kind == "model":
             self.open_model(str(found.paths[0]))
         elif found.kind == "classifier":
             self.opening.open_classifier(found.paths[0])

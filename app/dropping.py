@@ -52,7 +52,9 @@ class Dropping:
         recipe = recipe_in(found)
         if recipe is not None:
             what = "training" if isinstance(recipe.request, TrainingDraw) else "run"
-            return f"restore this {what}", f"{name}, or use it as a picture"
+            return f"restore this {what}", name if found.kind == "recipe" else f"{name}, or use it as a picture"
+        if found.kind == "recipe":
+            return "look at this file", name
         if found.kind == "model":
             return "open this model", name
         if found.kind == "classifier":

@@ -20,9 +20,10 @@ from PySide6.QtGui import QImage
 from core.errors import Refusal
 from core.images import OpenedImage, from_pixels, open_image
 from core.json_file import LFS_MARK, lfs_refusal
+from core.recipe_files import SILENT, beside
 from resources import samples
 
-Kind = Literal["pictures", "model", "classifier", "folder"]
+Kind = Literal["pictures", "model", "classifier", "folder", "recipe"]
 
 PICTURE_ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".ppm", ".pgm", ".jp2", ".avif")
 WEIGHT_ENDINGS = (".safetensors", ".pt", ".pth", ".ckpt", ".bin", ".pkl", ".pickle")
@@ -47,7 +48,8 @@ _NOTHING = "There is no picture in this. Drop or paste a picture file, a model f
 @dataclass(frozen=True, slots=True)
 class Offer:
     """What lies on the pointer or the clipboard: pictures, a model's folder or file of weights, a classifier's folder,
-    or a folder of pictures. Which network a file holds, and whether it opens, is for the engine to say.
+    a folder of pictures, or a file that is no picture and says how it was made. Which network a file holds, and
+    whether it opens, is for the engine to say.
 
     ``paths`` is empty for a picture that comes as data.
     """
@@ -101,6 +103,9 @@ def offer_of(paths: Sequence[Path]) -> Offer:
         if pictures_in(first):
             return Offer("folder", (first,))
         return Offer("model", (_only_weights_in(first),))
+    recipe = _only_recipe_in(paths)
+    if recipe is not None:
+        return Offer("recipe", (recipe,))
     if first.suffix.lower() in WEIGHT_ENDINGS and os.path.isfile(first):
         return _offer_of_weights(first)
     if first.suffix.lower() in _OTHERS:
@@ -112,6 +117,23 @@ def offer_of(paths: Sequence[Path]) -> Offer:
     if not files:
         raise Refusal(f"{first.name[:MAX_NAME]} is not there, or is not a file.")
     return Offer("pictures", files)
+
+
+def _only_recipe_in(paths: Sequence[Path]) -> Path | None:
+    """Numbers, a film or a request, alone or with the file that lies beside it; None where it is none. Raises Refusal
+    for numbers and films beside which nothing lies."""
+    main = [path for path in paths if path.suffix.lower() != ".json"] or [*paths[:1]]
+    if len(main) > 1 or any(path not in (main[0], beside(main[0])) for path in paths) or not os.path.isfile(main[0]):
+        return None
+    file, ending = main[0], main[0].suffix.lower()
+    has_beside = os.path.isfile(beside(file))
+    if ending in (".npy", ".mp4") and not has_beside:
+        what = "numbers" if ending == ".npy" else "a film"
+        raise Refusal(
+            f"{file.name} holds {what}. How they were made stands in {beside(file).name}, which is not beside it: put "
+            "both into one folder, and drop it again."
+        )
+    return file if ending == ".json" or (ending in SILENT and has_beside) else None
 
 
 def _offer_of_weights(file: Path) -> Offer:

@@ -35,7 +35,8 @@ class Loader(QObject):
     """Decodes pictures away from the GUI thread.
 
     Signals: ``opened(OpenedImage, path or None)``; ``recognised(OpenedImage, path or None, Recipe)`` in its place
-    where a picture says how it was made; ``thumbnail(path, pixels)``, ``failed(message, details)``.
+    where a picture says how it was made, or a file that is none (then without a picture);
+    ``thumbnail(path, pixels)``, ``failed(message, details)``.
     """
 
     opened = Signal(object, object)
@@ -54,6 +55,20 @@ class Loader(QObject):
         """
         for source in reversed(sources):
             self._open(source, offers and len(sources) == 1)
+
+    def open_recipe(self, path: Path) -> None:
+        """Read how a file was made that is no picture."""
+
+        def work() -> Recipe:
+            recipe = read_recipe(path)
+            if recipe is None:
+                raise Refusal(f"{path.name} does not say how it was made.")
+            return recipe
+
+        def done(recipe: Recipe) -> None:
+            self.recognised.emit(None, path, recipe)
+
+        self._background.in_background(work, done, self._failed)
 
     def open_now(self, source: Source) -> None:
         """Open a small picture without leaving the thread, before the engine's imports slow all threads down."""

@@ -31,13 +31,14 @@ COPIES = ("copy_command", "copy_python")
 
 
 class Recipes(QObject):
-    """Attributes: ``restoring``; ``offered``, the picture and the recipe that wait for an answer, or None."""
+    """Attributes: ``restoring``; ``offered``, the picture (None: the file is none), its file and the recipe that wait
+    for an answer, or None."""
 
     def __init__(self, window: MainWindow) -> None:
         super().__init__(window)
         self._window = window
         self.restoring = Restoring(window)
-        self.offered: tuple[OpenedImage, Path | None, Recipe] | None = None
+        self.offered: tuple[OpenedImage | None, Path | None, Recipe] | None = None
         self._files: dict[str, Path] = {}
         """Of pictures that were opened, by their hash."""
         self._in_menu: Recipe | None = None
@@ -54,12 +55,13 @@ class Recipes(QObject):
 
     # Offered
 
-    def offer(self, image: OpenedImage, path: Path | None, recipe: Recipe) -> None:
-        """A picture has come that carries a recipe."""
+    def offer(self, image: OpenedImage | None, path: Path | None, recipe: Recipe) -> None:
+        """A picture, or another file, has come that carries a recipe."""
         self.offered = image, path, recipe
-        logger.info("a recipe has come with %s: %s", image.name, recipe.sentence)
-        words = f"{printable(image.name)} tells how it was made: {_summary(recipe)}"
-        use = self._window.stage.drop_verbs(QMimeData())
+        name = image.name if image is not None else path.name if path is not None else "This"
+        logger.info("a recipe has come with %s: %s", name, recipe.sentence)
+        words = f"{printable(name)} tells how it was made: {_summary(recipe)}"
+        use = "" if image is None else self._window.stage.drop_verbs(QMimeData())
         self._window.recipe_bar.offer(words, recipe.sentence, fields_of(recipe.request), use)
 
     def opened(self, image: OpenedImage, path: Path | None) -> None:
@@ -79,7 +81,8 @@ class Recipes(QObject):
         if self.offered is not None:
             image, path, _ = self.offered
             self._dismiss()
-            self._window.commands.loader.opened.emit(image, path)
+            if image is not None:
+                self._window.commands.loader.opened.emit(image, path)
 
     @Slot()
     def _dismiss(self) -> None:
@@ -152,8 +155,8 @@ def code_of(form: str, recipe: Recipe, model: ModelInfo | None, files: list[Path
 
 
 def recipe_in(found: Offer) -> Recipe | None:
-    """What a single picture on the pointer says of itself; None where it says nothing, or nothing that can be read."""
-    if found.kind != "pictures" or len(found.paths) != 1:
+    """What a single file on the pointer says of itself; None where it says nothing, or nothing that can be read."""
+    if found.kind not in ("pictures", "recipe") or len(found.paths) != 1:
         return None
     try:
         return read_recipe(found.paths[0])

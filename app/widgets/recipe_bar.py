@@ -113,11 +113,12 @@ class RecipeBar(QFrame):
 
     def offer(self, words: str, whole: str, fields: Mapping[str, tuple[str, str]], use: str) -> None:
         """Offer a recipe in a line, ``whole`` when the pointer rests on it; ``fields`` as in ``FieldsMenu``, ``use``
-        is what the stage would do with the picture itself."""
+        is what the stage would do with the picture itself, "" where there is none."""
         self._words.setText(words)
         self._words.setToolTip(f"<p>{escaped(whole)}</p>")
         self.setAccessibleName(words)
         self.menu.set_fields(fields)
+        self.use.setVisible(bool(use))
         self.use.setToolTip(f"Leave the recipe, and take the picture: {use}")
         self.show()
 

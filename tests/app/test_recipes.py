@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,15 +14,16 @@ from PySide6.QtCore import QMimeData, Qt, QUrl
 from PySide6.QtWidgets import QApplication, QLabel
 from pytestqt.qtbot import QtBot
 
-from app.incoming import Source, offer
+from app.incoming import Offer, Source, offer, offer_of
 from app.recipes import NOTHING
 from app.stages.forward_scene import opaque
 from app.window import STAGES, MainWindow
+from core.codec import to_json
 from core.forward import forward_of
 from core.images import from_pixels, open_image
 from core.messages import ModelOpened
 from core.recipe import Recipe, Shown, of_request, read_recipe, to_text
-from core.render import write_png
+from core.render import write_npy, write_png, write_safetensors
 from core.requests import (
     Conversion,
     FromImage,
@@ -220,6 +222,49 @@ def test_that_several_pictures_are_used_and_not_asked_about(window: MainWindow, 
     window.commands.loader.open([Source(tmp_path / name, name) for name in ("a.png", "b.png")], offers=True)
     assert window.recipe_bar.words() == ""
     assert window.state.image.name == "a.png"
+
+
+@pytest.mark.parametrize("name", ["x.npy", "x.safetensors", "request.json"])
+def test_that_numbers_and_requests_are_offered_without_a_picture(
+    window: MainWindow, qtbot: QtBot, tmp_path: Path, name: str
+) -> None:
+    path, values = tmp_path / name, np.zeros((4, 1, 4, 4), np.float32)
+    recipe = of_request(SAMPLE)
+    if name == "x.npy":
+        write_npy(path, values, recipe)
+    elif name == "x.safetensors":
+        write_safetensors(path, {"x_t": values}, recipe)
+    else:
+        path.write_text(json.dumps(to_json(SAMPLE)))
+    mime = QMimeData()
+    mime.setUrls([QUrl.fromLocalFile(str(path))])
+    assert window.dropping._promise(offer(mime), mime) == ("restore this run", name)
+    drop(window, path)
+    assert f"{name} tells how it was made: DDPM 3" in window.recipe_bar.words()
+    assert not window.recipe_bar.use.isVisible()
+    restore(window)
+    assert window.bridge.submitted == [SAMPLE]
+    dropped(window, recipe, tmp_path)
+    assert window.recipe_bar.use.isVisible()
+
+
+def test_that_numbers_come_with_the_file_beside_them_or_say_where_it_should_be(
+    window: MainWindow, tmp_path: Path
+) -> None:
+    path = tmp_path / "x.npy"
+    write_npy(path, np.zeros((4, 1, 4, 4), np.float32), of_request(SAMPLE))
+    assert offer_of((tmp_path / "x.npy.json", path)) == Offer("recipe", (path,))
+    assert offer_of((path, tmp_path / "x.npy.json")) == Offer("recipe", (path,))
+    (tmp_path / "x.npy.json").unlink()
+    drop(window, path)
+    assert "stands in x.npy.json, which is not beside it" in window.stage.errors.message()
+    (tmp_path / "x.npy.json").write_text('{"shown": [')
+    drop(window, path)
+    assert "not valid JSON" in window.stage.errors.message()
+    (tmp_path / "other.json").write_text('{"name": "something else"}')
+    drop(window, tmp_path / "other.json")
+    assert "no request that can be run" in window.stage.errors.message()
+    assert window.recipe_bar.words() == ""
 
 
 def test_that_a_recipe_that_cannot_be_read_is_said_and_the_picture_used(window: MainWindow, tmp_path: Path) -> None:
