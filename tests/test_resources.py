@@ -6,11 +6,12 @@ import pytest
 import torch
 
 import resources
+from core.checkpoints.opening import describe
 from core.classifier_folder import bundled_classifiers, read_classifier
 from core.conversion import convert, default_conversion
 from core.images import open_image
 from core.levels import CLEAN
-from core.model_folder import read_info
+from core.model_folder import find_model, read_info
 from core.recognisers import open_recogniser
 from resources.recipes.emoji import GUIDANCE
 
@@ -74,3 +75,6 @@ def test_that_emoji_say_how_they_are_best_sampled_and_digits_leave_it_open() -> 
     emoji, digits = read_info("emoji"), read_info("digits")
     assert (emoji.usual_guidance, emoji.usual_steps) == (GUIDANCE, 50)
     assert (digits.usual_guidance, digits.usual_steps) == (None, None)
+    facts = {fact.name: fact.value for fact in describe(find_model("emoji")).facts}
+    assert facts["usually"] == "guidance w = 1.5, 50 steps"
+    assert "usually" not in {fact.name for fact in describe(find_model("digits")).facts}

@@ -30,6 +30,10 @@ def described(contents: FolderContents) -> Description:
     ]
     if info.labels:
         facts.append(Fact("classes", str(len(info.labels)), "file"))
+    usual = [] if info.usual_guidance is None else [f"guidance w = {info.usual_guidance:g}"]
+    usual += [] if info.usual_steps is None else [f"{info.usual_steps} steps"]
+    if usual:
+        facts.append(Fact("usually", ", ".join(usual), "file"))
     facts.append(_weights(contents))
     facts += _of_the_original(contents)
     return Description(
