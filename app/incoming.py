@@ -38,6 +38,7 @@ _OTHERS = {
     ".pb": "TensorFlow",
     ".msgpack": "Flax",
 }
+_PACKED = (".zip", ".tar", ".tgz", ".gz", ".bz2", ".xz", ".7z", ".rar", ".zst", ".npy", ".npz")
 _MODEL_FILES = ("model_index.json", "unet/config.json", "unet_ema/config.json", "config.json")
 _MOST_INSIDE = 1000
 _RAW_FORMATS = ("image/png", "image/jpeg", "image/webp", "image/tiff", "image/bmp", "image/gif")
@@ -113,6 +114,8 @@ def offer_of(paths: Sequence[Path]) -> Offer:
             f"{first.name} is a file of {_OTHERS[first.suffix.lower()]}. Diffuscope opens what PyTorch and diffusers "
             "write: .safetensors, .pt, .pth, .ckpt and .bin."
         )
+    if _holds_weights(first):
+        return _offer_of_weights(first)
     files = tuple(path for path in paths if os.path.isfile(path))
     if not files:
         raise Refusal(f"{first.name[:MAX_NAME]} is not there, or is not a file.")
@@ -134,6 +137,22 @@ def _only_recipe_in(paths: Sequence[Path]) -> Path | None:
             "both into one folder, and drop it again."
         )
     return file if ending == ".json" or (ending in SILENT and has_beside) else None
+
+
+def _holds_weights(file: Path) -> bool:
+    """Whether a file whose name says neither is one of weights. Raises Refusal for an archive and the like, which is no
+    picture either."""
+    if file.suffix.lower() in PICTURE_ENDINGS or not os.path.isfile(file):
+        return False
+    from core.checkpoints.kinds import kind_of  # not needed for the first paint
+
+    try:
+        kind_of(file)
+    except Refusal:
+        if file.suffix.lower() in _PACKED or ".ckpt" in file.name:
+            raise
+        return False
+    return True
 
 
 def _offer_of_weights(file: Path) -> Offer:

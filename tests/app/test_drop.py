@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import io
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from PySide6.QtGui import QDragEnterEvent, QDragLeaveEvent, QDragMoveEvent, QDropEvent, QImage
@@ -20,6 +22,13 @@ from core.errors import Refusal
 from core.messages import ModelOpened
 from resources import samples
 from tests.app.fake_engine import DIGITS
+
+
+def zipped(name: str) -> bytes:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        archive.writestr(name, b"content")
+    return stream.getvalue()
 
 
 @pytest.fixture
@@ -39,9 +48,7 @@ def model(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("inside", ["models--someone--tiny/snapshots/0123", "trained/checkpoint-500"])
-def test_that_a_model_is_found_where_a_training_or_the_hub_has_put_it(
-    model: Path, tmp_path: Path, inside: str
-) -> None:
+def test_that_a_model_is_found_where_a_training_or_the_hub_has_put_it(model: Path, tmp_path: Path, inside: str) -> None:
     (tmp_path / inside).parent.mkdir(parents=True)
     (model / "unet" / "config.json").write_text("{}")
     model.rename(tmp_path / inside)
@@ -51,6 +58,31 @@ def test_that_a_model_is_found_where_a_training_or_the_hub_has_put_it(
     (tmp_path / inside / "unet" / "config.json").unlink()
     with pytest.raises(Refusal, match="neither a model"):
         offer(of_files(folder))
+
+
+@pytest.mark.parametrize("name", ["ema_0.9999_500000", "unet.th", "weights.model"])
+def test_that_weights_are_told_by_what_is_in_them_where_the_name_does_not_say_it(tmp_path: Path, name: str) -> None:
+    torch.save({"a": torch.ones(3)}, tmp_path / name)
+    assert offer(of_files(tmp_path / name)).kind == "model"
+    (tmp_path / name).write_bytes(png(0))
+    assert offer(of_files(tmp_path / name)).kind == "pictures"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("model.zip", zipped("model.safetensors"), "zip archive. Unpack it"),
+        ("model.tar.gz", b"\x1f\x8b" + bytes(30), r"archive \(gzip\). Unpack it"),
+        ("statistics.npz", zipped("mu.npy"), "arrays of numpy"),
+        ("model.ckpt-790000.data-00000-of-00001", bytes(50), "checkpoint of TensorFlow"),
+    ],
+)
+def test_that_what_a_model_comes_in_is_told_from_a_picture(
+    tmp_path: Path, name: str, content: bytes, words: str
+) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(Refusal, match=words):
+        offer(of_files(tmp_path / name))
 
 
 def of_files(*paths: Path) -> QMimeData:
