@@ -166,7 +166,7 @@ class HistoryCare(QObject):
         """Put runs back that were taken out: what the engine no longer has is made again when it is looked at."""
         state = self._window.state
         for run in gone:
-            is_lost = run.state != "failed" and not self._window.bridge.keeps(run.job)
+            is_lost = run.state in LIVE or (run.state != "failed" and not self._window.bridge.keeps(run.job))
             state.put_run(replace(run, state=KEPT, stored=0) if is_lost else run)
 
     def _delete_again(self, jobs: Collection[int]) -> None:

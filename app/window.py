@@ -31,6 +31,7 @@ from PySide6.QtWidgets import (
 )
 
 from app.actions import COMMANDS, Actions, Command, fill_menu_bar
+from app.branch_steps import BranchSteps
 from app.commands import Commands
 from app.dropping import Dropping
 from app.history_care import HistoryCare
@@ -155,6 +156,7 @@ class MainWindow(QMainWindow):
         self.preparation = Preparation(self)
         self.interrupted = Interrupted(self)
         self.care = HistoryCare(self)
+        self.branch_steps = BranchSteps(self)
         self.recalling = Recalling(self)
         self.sessions = Sessions(self)
         state.status_changed.connect(self._prepare)

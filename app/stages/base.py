@@ -27,7 +27,8 @@ class Stage(QWidget):
     what they need. ``errors`` is the stage's own error bar, above the content; ``mementos``, all that can be set here.
 
     Signals: ``hint_changed(str)``, one line for the status bar; ``commands_changed()`` when ``commands`` has changed;
-    ``settings_changed()`` after the person has set something.
+    ``settings_changed()`` after the person has set something; ``branched(job)``, a run that goes on from the one shown
+    was asked for.
     """
 
     key: ClassVar[str] = ""
@@ -37,6 +38,7 @@ class Stage(QWidget):
     hint_changed = Signal(str)
     commands_changed = Signal()
     settings_changed = Signal()
+    branched = Signal(int)
 
     def __init__(self, state: AppState, parent: QWidget | None = None) -> None:
         super().__init__(parent)

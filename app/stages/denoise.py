@@ -194,7 +194,9 @@ class DenoiseStage(Stage):
         run, model = self.shown.run, self.state.model
         if run is not None and model is not None and self.buttons.branch.isEnabled():
             step, cell = self.state.cursor.step, self.view.cell
-            self._submit(lambda: branch(run.sampling, step, self.controls.settings(), model, cell))
+            job = self._submit(lambda: branch(run.sampling, step, self.controls.settings(), model, cell))
+            if job is not None:
+                self.branched.emit(job)
 
     @Slot()
     def stop(self) -> None:
@@ -237,16 +239,18 @@ class DenoiseStage(Stage):
     def _pause_or_resume(self) -> None:
         pause_or_resume(self._bridge, self._live())
 
-    def _submit(self, make: Callable[[], SampleRequest]) -> None:
+    def _submit(self, make: Callable[[], SampleRequest]) -> int | None:
         try:
             request = make()
         except Refusal as refusal:
             self.errors.show_error(str(refusal), refusal.details)
-            return
+            return None
         self.errors.dismiss()
         self._lend_picture(request)
-        self.shown.expected.add(self._bridge.submit(request))
+        job = self._bridge.submit(request)
+        self.shown.expected.add(job)
         self._show_buttons()
+        return job
 
     def _lend_picture(self, request: SampleRequest) -> None:
         """The engine has to know the picture that a run begins from."""

@@ -98,7 +98,11 @@ class InvertStage(InvertPage):
     @Slot()
     def branch(self) -> None:
         """Walk down from the latent shown with another label or guidance."""
-        self._when_ready(self.buttons.regenerate, lambda: self.trips.send(self.plan.regeneration()))
+
+        def begin() -> None:
+            self.branched.emit(self.trips.send(self.plan.regeneration()))
+
+        self._when_ready(self.buttons.regenerate, begin)
 
     @Slot()
     def stop(self) -> None:

@@ -44,10 +44,11 @@ class RoundTrips(QObject):
         self.waiting = list(requests)
         self._next()
 
-    def send(self, request: SampleRequest) -> None:
-        """Walk down once."""
-        self.job = self._bridge.submit(request)
+    def send(self, request: SampleRequest) -> int:
+        """Walk down once; the job's number."""
+        self.job = job = self._bridge.submit(request)
         self.changed.emit()
+        return job
 
     def stop(self) -> None:
         """Cancel what is under way; nothing else begins."""
