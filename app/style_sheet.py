@@ -92,7 +92,7 @@ QToolButton[role="stage"]:checked {{ color: {c.text}; border-bottom-color: {c.te
 
 QLineEdit, QSpinBox, QDoubleSpinBox, QComboBox, QPlainTextEdit {{ background: {c.raised}; color: {c.text};
     border: 1px solid {c.line}; border-radius: {radius}px; padding: 0 7px; min-height: 26px;
-    selection-background-color: {c.quiet}; selection-color: {c.window}; }}
+    selection-background-color: {c.quiet}; selection-color: {c.window}; placeholder-text-color: {c.quiet}; }}
 QPlainTextEdit {{ padding: 4px; }}
 QAbstractSpinBox QLineEdit {{ background: transparent; border: none; padding: 0 7px; min-height: 0; }}
 QAbstractSpinBox[role="number"] QLineEdit {{ padding: 0 2px; }}

@@ -221,7 +221,5 @@ def _qt_palette(colours: Palette) -> QPalette:
     }.items():
         made.setColor(name, QColor(value))
     for name in (role.WindowText, role.Text, role.ButtonText):
-        quiet = QColor(colours.quiet)
-        quiet.setAlphaF(0.6)
-        made.setColor(QPalette.ColorGroup.Disabled, name, quiet)
+        made.setColor(QPalette.ColorGroup.Disabled, name, QColor(colours.faint))
     return made

@@ -39,6 +39,7 @@ def test_that_text_can_be_read_on_every_surface(scheme: str) -> None:
         assert contrast(colours.text, surface) > 7
         assert contrast(colours.quiet, surface) > 4.5
         assert contrast(colours.danger, surface) > 4.5
+        assert contrast(colours.faint, surface) > 3
 
 
 @pytest.mark.parametrize(("scheme", "index"), [("dark", 0), ("light", 1)])
@@ -124,3 +125,21 @@ def test_that_numbers_are_equally_wide(qapp: QApplication) -> None:
 
     metrics = QFontMetricsF(font("body", numbers=True))
     assert len({metrics.horizontalAdvance(digit * 4) for digit in "0123456789"}) == 1
+
+
+@pytest.mark.parametrize("scheme", ["dark", "light"])
+def test_that_hints_and_what_cannot_be_pressed_can_be_read(qapp: QApplication, qtbot: QtBot, scheme: str) -> None:
+    theme().apply(qapp)
+    theme().override(scheme)
+    widget = QWidget()
+    qtbot.addWidget(widget)
+    column = QVBoxLayout(widget)
+    edit, button = QLineEdit(), QPushButton("Pause")
+    edit.setPlaceholderText("Search")
+    button.setEnabled(False)
+    column.addWidget(edit)
+    column.addWidget(button)
+    widget.show()
+    assert edit.palette().placeholderText().color() == QColor(PALETTES[scheme].quiet)
+    assert button.palette().buttonText().color() == QColor(PALETTES[scheme].faint)
+    assert button.palette().buttonText().color().alpha() == 255
