@@ -164,8 +164,8 @@ class Engine:
         return self._hire(hire, number)
 
     def train(self, order: TrainOrder, data: PictureFolder) -> int:
-        """Queue a training, which makes way for runs; its job number. Answered by ``TrainingStarted`` ... ``RunEnded``,
-        or ``Failed``. Stopping it keeps, and saves, what it has learned."""
+        """Queue a training, which makes way for runs, and for trainings before it; its job number. Answered by
+        ``TrainingStarted`` ... ``RunEnded``, or ``Failed``. Stopping it keeps, and saves, what it has learned."""
 
         def hire(number: int, token: Token) -> Worker:
             from core.train_worker import TrainWorker
@@ -322,8 +322,10 @@ class Engine:
         return True
 
     def _next(self) -> Worker | None:
-        """Whose turn it is: trainings make way for measurements, and both for runs."""
-        ready = [worker for worker in self._workers if worker.token.may_run]
+        """Whose turn it is: trainings make way for measurements, and both for runs. Of the trainings the first goes on,
+        or rests, until it is over."""
+        first = next((worker for worker in self._workers if worker.goes_alone), None)
+        ready = [worker for worker in self._workers if worker.token.may_run and worker.goes_alone <= (worker is first)]
         return min(ready, key=lambda worker: worker.rank, default=None)
 
     def _settle(self) -> None:

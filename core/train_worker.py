@@ -41,6 +41,7 @@ class TrainWorker(Worker):
     """A training: whatever ends it, what it has learned is saved; where it cannot be saved, it waits."""
 
     rank = TRAININGS
+    goes_alone = True
     state = EngineState.TRAINING
 
     def __init__(self, number: int, token: Token, shop: Shop, order: TrainOrder, data: PictureFolder) -> None:

@@ -63,10 +63,12 @@ class Worker(ABC):
     """One job. Attributes: ``number``; ``token``; ``pace``; ``done`` steps; ``told_paused``, whether it was said that
     it rests, and ``has_moved``, whether it has worked since.
 
-    ``rank`` says who goes first, the lowest; ``state`` is what the engine is in while it works.
+    ``rank`` says who goes first, the lowest, and ``goes_alone`` whether none of its kind goes before it is over;
+    ``state`` is what the engine is in while it works.
     """
 
     rank = RUNS
+    goes_alone = False
     state = EngineState.SAMPLING
 
     def __init__(self, number: int, token: Token, shop: Shop) -> None:

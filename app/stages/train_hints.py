@@ -15,7 +15,9 @@ CLASSIFIER = "Ctrl+Enter opens the classifier, {goes_on}."
 def hint(course: Course | None, has_earlier: bool, at_work: Course | None = None) -> str:
     """For the training looked at, or the one being prepared, which waits for the one ``at_work``."""
     if course is None and at_work is not None:
-        return f"{at_work.name} is being trained: stop it before you start another."
+        return f"{at_work.name} is being trained: what you start now begins when it is over."
+    if course is not None and course.state == "queued" and at_work is not course and at_work is not None:
+        return f"It begins when {at_work.name} is over. Esc takes it out of the queue."
     if course is None:
         return NEW + (EARLIER if has_earlier else "")
     if course.is_live:

@@ -149,7 +149,7 @@ class TrainScreen(QObject):
         self.show_buttons()
 
     def _show_figures(self, course: Course) -> None:
-        waits = waits_for(course, self.state.status)
+        waits = self.trainings.before(course) or waits_for(course, self.state.status)
         self.view.show_course(course, waits)
         means = self.view.plot.means
         loss = float(means[-1]) if len(means) else None
@@ -162,14 +162,19 @@ class TrainScreen(QObject):
     @Slot()
     def show_buttons(self) -> None:
         live, course = self.trainings.live, self.course
-        self.setup.show_buttons(can_train=self.can_train, at_work="" if live is None else live.name)
+        self.setup.show_buttons(
+            can_train=self.state.status.state is not EngineState.FAILED,
+            at_work="" if live is None else live.name,
+            is_ablation=self.ablation.ablations.owns(live),
+        )
         if self.at_ablation:
             self.ablation.show()
         elif course is None:
             self.instruments.show_idea(self.setup.controls.aim, self.setup.prospect)
         else:
             can_use = course.saved is not None or course.step > 0
-            self.view.show_buttons(course, can_resume=self.can_resume(course), can_use=can_use)
+            waits = bool(self.trainings.before(course))
+            self.view.show_buttons(course, can_resume=self.can_resume(course), can_use=can_use, waits=waits)
             self.view.show_as_part(course, is_part=self.ablation.ablations.owns(course))
         self.commands_changed.emit()
 
@@ -232,6 +237,8 @@ class TrainScreen(QObject):
             return
         if isinstance(message, TrainingStarted | TrainingSamples) or not course.samples:
             self.film.renew()
+        if isinstance(message, TrainingStarted):
+            self.say_hint()
         if isinstance(message, RunEnded | Failed):
             propose(course, self.view.length)
             self.say_hint()

@@ -51,7 +51,7 @@ class TrainSetup(QWidget):
         self.data: PictureFolder | None = None
         self.folder: Path | None = None
         self._example: Path | None = None
-        self._can_train = False
+        self._can_train = self._is_ablation = False
         self._at_work = ""
         self._known = ("", "")
         self._prospect: tuple[Note, ...] = ()
@@ -93,9 +93,10 @@ class TrainSetup(QWidget):
         """The bundled folder, once it has been opened."""
         return self._example
 
-    def show_buttons(self, *, can_train: bool, at_work: str) -> None:
-        """``can_train``: the engine could begin now; ``at_work`` names the training that it works on, if any."""
-        self._can_train = can_train
+    def show_buttons(self, *, can_train: bool, at_work: str, is_ablation: bool = False) -> None:
+        """``can_train``: the engine is there; ``at_work`` names the training that it works on, if any, which may be one
+        of an ablation's."""
+        self._can_train, self._is_ablation = can_train, is_ablation
         known = (at_work, self._state.status.device)
         if known != self._known:  # a training that has ended has shown how fast this machine is
             self._known = known
@@ -109,12 +110,14 @@ class TrainSetup(QWidget):
     @property
     def why_not(self) -> str:
         """What keeps a training of these pictures from beginning, "" where nothing does."""
-        if self._at_work:
-            return f"{self._at_work} is being trained: stop it first, or wait."
+        if self._is_ablation:
+            return "An ablation is being trained: stop it first, or wait."
         if self.loader.folder is not None:
             return "The folder is still being read."
         if self.data is None:
             return "Choose a folder of pictures first."
+        if self._at_work and self.controls.settings().fine_tune:
+            return f"{self._at_work} is being trained: a model is trained further once it is over."
         if self.controls.aim.task == "classifier" and len(self.data.classes) < 2:
             return (
                 f"{self.data.name} has no sub-folders, and so no classes to tell apart. "
@@ -125,6 +128,8 @@ class TrainSetup(QWidget):
     @property
     def why_not_ablation(self) -> str:
         """What keeps an ablation from being prepared, "" where nothing does."""
+        if self._at_work:
+            return f"{self._at_work} is being trained: stop it first, or wait."
         if self.data is not None and self.controls.settings().fine_tune:
             return "An ablation trains from the start: leave fine-tuning out."
         return self.why_not
@@ -155,10 +160,13 @@ class TrainSetup(QWidget):
     def _show_start(self) -> None:
         why = self.why_not
         self.start.setEnabled(self._can_train and not why)
-        self.start.setToolTip(why or "Train a network on these pictures (Ctrl+Enter)")
+        waits = bool(self._at_work) and not self._is_ablation
+        self.start.setText("Queue" if waits else "Start")
+        then = f", once {self._at_work} is over" if waits else ""
+        self.start.setToolTip(why or f"Train a network on these pictures{then} (Ctrl+Enter)")
         self.ablation.setEnabled(self._can_train and self.why_not_ablation == "")
         self.ablation.setToolTip(self.why_not_ablation or f"{ABLATION}\n{WHAT}")
-        self.view.say(why if self.data is not None and not self._at_work and self.loader.folder is None else "")
+        self.view.say(why if self.data is not None and self.loader.folder is None else "")
 
     @Slot()
     def _changed(self) -> None:

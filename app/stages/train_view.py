@@ -28,6 +28,8 @@ USE = {
     "classifier": ("Use for guidance", "Open the classifier as it is now: Denoise can be guided by it (Ctrl+Enter)"),
     "judge": ("Use as a judge", "Open the classifier as it is now: Measure can judge by it (Ctrl+Enter)"),
 }
+STOP = "Stop and keep", "Save the model and end the training; it can be gone on with later (Esc)"
+OUT_OF_QUEUE = "Leave the queue", "It has not begun, and will not (Esc)"
 SAMPLES = "What it draws from fixed seeds, along two times: that of its training, and that of diffusion"
 COMPARED = "Side by side with the trainings whose curves are laid over this one's: samples, and in what they differ"
 RESULTS, CURVES = 5, 1
@@ -56,7 +58,7 @@ class TrainView(QWidget):
         self.more = button("More", "Branch off, compare, rename, export or delete this training")
         self.use = PrimaryButton(*USE["diffusion"])
         self.pause = button("Pause", "")
-        self.stop = button("Stop and keep", "Save the model and end the training; it can be gone on with later (Esc)")
+        self.stop = button(*STOP)
         self.length = Duration(
             "to",
             tooltip="How long the training is to be in all, what it has done included.\n"
@@ -168,8 +170,8 @@ class TrainView(QWidget):
         self.nearest_page.controls.setVisible(key == "nearest")
         self._show_curves()
 
-    def show_buttons(self, course: Course, *, can_resume: bool, can_use: bool) -> None:
-        """What can be done with it. The buttons know nothing themselves."""
+    def show_buttons(self, course: Course, *, can_resume: bool, can_use: bool, waits: bool = False) -> None:
+        """What can be done with it, which ``waits`` for another in the queue. The buttons know nothing themselves."""
         live = course.is_live
         self.samples_page.controls.show_course(course, self.samples_page.drawn)
         self.use.setEnabled(can_use)
@@ -184,6 +186,8 @@ class TrainView(QWidget):
             else "Choose a length beyond what is done, or wait for the training under way."
         )
         self.stop.setVisible(live)
+        self.stop.setText(OUT_OF_QUEUE[0] if waits else STOP[0])
+        self.stop.setToolTip(OUT_OF_QUEUE[1] if waits else STOP[1])
         self.length.setVisible(not live)
 
     def show_as_part(self, course: Course, *, is_part: bool) -> None:

@@ -38,7 +38,7 @@ class Trainings(QObject):
 
     @property
     def live(self) -> Course | None:
-        """The one that is queued, at work or paused."""
+        """The one that is at work or paused, or about to begin; others wait for it."""
         return next((course for course in self._courses.values() if course.is_live), None)
 
     def of(self, folder: Path | None) -> Course | None:
@@ -60,8 +60,13 @@ class Trainings(QObject):
         """What those at work do, by folder."""
         return {course.folder: course.state for course in self._courses.values() if course.is_live}
 
+    def before(self, course: Course) -> str:
+        """The name of the training that it waits for in the queue, "" where that is none."""
+        live = self.live
+        return live.name if live is not None and live is not course and course.state == "queued" else ""
+
     def start(self, order: TrainOrder, data: PictureFolder, aim: Aim) -> Course:
-        """Queue a new training."""
+        """Queue a new training, which begins when those before it are over."""
         job = self._bridge.train(order, data)
         course = self._courses[job] = ordered(order, data, job, aim)
         return course
@@ -78,7 +83,7 @@ class Trainings(QObject):
         self._courses[course.job] = course
 
     def pause_or_resume(self, course: Course) -> None:
-        if course.job is not None and course.is_live:
+        if course.job is not None and course.is_live and not self.before(course):
             (self._bridge.resume if course.state == "paused" else self._bridge.pause)(course.job)
 
     def stop(self, course: Course) -> None:

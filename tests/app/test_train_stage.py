@@ -898,19 +898,59 @@ def test_that_it_is_said_for_which_run_a_training_waits(scene):
     assert "waits" not in stage.view.state.text()
 
 
-def test_that_only_one_training_is_at_work(scene):
+def test_that_a_second_training_is_queued_and_begins_when_the_first_is_over(scene):
     _, bridge, stage = scene
-    job = begun(stage)
+    first = begun(stage)
+    name = stage.course.name
     stage.view.new.click()
-    assert not stage.setup.start.isEnabled()
-    assert "being trained" in stage.setup.start.toolTip()
+    assert stage.setup.start.text() == "Queue"
+    assert f"once {name} is over" in stage.setup.start.toolTip()
     stage.setup.back.click()
     assert stage.primary_action is stage.view.use
-    bridge.say(TrainingSaved(job, 5))
-    bridge.say(RunEnded(job, "stopped", 5, 1.0))
     stage.view.new.click()
-    assert stage.setup.start.isEnabled()
+    stage.setup.start.click()
+    second = stage.course
+    assert len(bridge.trained) == 2
+    assert second.folder != stage.trainings.live.folder
+    assert f"queued, waits for {name}" in stage.view.state.text()
+    assert [stage.runs.item(row).text() for row in range(1, 3)] == [f"● {second.name}\nqueued", f"● {name}\nrunning"]
+    assert not stage.view.pause.isEnabled()
+    stage.toggle()
+    assert all(name != "pause" for name, _ in bridge.calls)
+
+    bridge.say(TrainingSaved(first, 5))
+    bridge.say(RunEnded(first, "stopped", 5, 1.0))
+    assert stage.trainings.live is second
+    bridge.say(started(second.job, second.folder))
+    assert "waits" not in stage.view.state.text()
+    assert stage.view.stop.text() == "Stop and keep"
+    stage.view.new.click()
+    bridge.say(RunEnded(second.job, "stopped", 0, 1.0))
+    assert stage.setup.start.text() == "Start"
     assert not stage.setup.back.isVisible()
+
+
+def test_that_a_queued_training_can_be_taken_out_again(scene):
+    _, bridge, stage = scene
+    begun(stage)
+    stage.view.new.click()
+    stage.setup.start.click()
+    second = stage.course
+    assert stage.view.stop.text() == "Leave the queue"
+    stage.view.stop.click()
+    assert ("cancel", second.job) in bridge.calls
+    bridge.say(RunEnded(second.job, "stopped", 0, 0.0))
+    assert stage.course is None
+    assert [stage.runs.item(row).text().split("\n")[1] for row in range(1, stage.runs.count())] == ["running"]
+
+
+def test_that_fine_tuning_is_not_queued_because_its_model_may_be_gone_by_then(scene):
+    _, _, stage = scene
+    begun(stage)
+    stage.view.new.click()
+    stage.setup.controls.fine_tune.setChecked(True)
+    assert not stage.setup.start.isEnabled()
+    assert "once it is over" in stage.setup.start.toolTip()
 
 
 def test_that_the_status_bar_and_the_stage_say_the_same_loss(scene):
@@ -928,14 +968,15 @@ def test_that_the_status_bar_and_the_stage_say_the_same_loss(scene):
     assert stage.view.figures["loss"].value.text() == f"{training.loss:.4f}"
 
 
-def test_that_it_is_said_why_a_second_training_cannot_begin(scene):
+def test_that_it_is_said_when_a_second_training_will_begin(scene):
     _, _, stage = scene
     begun(stage)
     hints = []
     stage.hint_changed.connect(hints.append)
     stage.view.new.click()
-    assert not stage.setup.start.isEnabled()
-    assert "is being trained: stop it before you start another" in hints[-1]
+    assert "is being trained: what you start now begins when it is over" in hints[-1]
+    stage.setup.start.click()
+    assert "Esc takes it out of the queue" in hints[-1]
 
 
 def test_that_a_failure_is_said_in_words_and_the_training_can_be_gone_on_with(scene):

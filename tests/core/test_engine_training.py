@@ -94,6 +94,24 @@ def test_that_a_run_goes_ahead_of_a_training(listening, pictures, ordered) -> No
     assert not any(isinstance(message, TrainingTick) for message in between)
 
 
+def test_that_a_second_training_waits_until_the_first_is_over_though_it_rests(listening, pictures, ordered) -> None:
+    toy = listening()
+    first = toy.engine.train(ordered("first", steps=100_000, samples=0), pictures)
+    second, third = (toy.engine.train(ordered(name, steps=2, samples=0), pictures) for name in ("second", "third"))
+    toy.wait(lambda: toy.of(TrainingTick))
+    toy.engine.pause(first)
+    toy.wait(lambda: toy.of(RunPaused))
+    toy.run(toy.model.request())  # others still have their turn
+    toy.engine.cancel(second)
+    toy.wait(lambda: toy.ended(second))
+    assert (toy.ended(second).reason, toy.ended(second).steps) == ("stopped", 0)
+    assert {started.job for started in toy.of(TrainingStarted)} == {first}
+    toy.engine.cancel(first)
+    toy.wait(lambda: toy.ended(third))
+    assert toy.ended(third).reason == "finished"
+    assert [started.job for started in toy.of(TrainingStarted)] == [first, third]
+
+
 def test_that_a_question_is_answered_while_a_training_runs(listening, pictures, ordered, picture) -> None:
     from core.messages import Inspection
     from core.requests import Conversion, ImageRef
