@@ -109,7 +109,8 @@ def misfit(classifier: ClassifierInfo, model: ModelInfo) -> str:
         return f"“{name}” has only seen clean pictures: it can judge, not guide. Train one on noised pictures."
     if classifier.event_shape != model.event_shape:
         return (
-            f"“{name}” looks at {_size(classifier.event_shape)}, “{model.ref.name}” draws {_size(model.event_shape)}."
+            f"“{name}” looks at {_size(classifier.event_shape)}, “{model.ref.name}” draws {_size(model.event_shape)}. "
+            "Choose a classifier and a model of the same pictures."
         )
     return ""
 
