@@ -70,7 +70,7 @@ def inversion_in(request: Request) -> InvertRequest | None:
 def fields_of(request: Request) -> dict[str, tuple[str, str]]:
     """What of a request can be taken by itself: a name for each, and what it says here."""
     if isinstance(request, TrainingDraw):
-        return fields_of_training(request.training)
+        return fields_of_training(request)
     found: dict[str, tuple[str, str]] = {}
     if not isinstance(request, NoiseRequest):
         found["model"] = "Model", printable(request.model.name)

@@ -11,11 +11,13 @@ from app.widgets.hex_colour import NAMED, OWN
 from core.errors import Refusal
 from core.request_words import printable
 from core.requests import ModelRef
-from core.training.order import PresetName
+from core.training.draw_request import TrainingDraw
+from core.training.order import PresetName, WeightsName
 from core.training.presets import PRESETS, network_of
 from core.training.reading import Reading
 from core.training.request import TrainRequest
 
+WEIGHTS: Mapping[WeightsName, str] = {"ema": "averaged", "raw": "raw"}
 CONTROLS: Mapping[str, tuple[str, ...]] = {
     "goal": ("goal",),
     "pictures": ("side", "crop", "background", "colour", "frames"),
@@ -27,12 +29,14 @@ CONTROLS: Mapping[str, tuple[str, ...]] = {
     "technique": ("batch", "lr", "precision"),
     "seed": ("seed",),
     "flip": ("flip", "never"),
+    "samples": ("samples", "weights"),
 }
 """By the fields of a recipe: what Train calls its controls."""
 
 
-def fields_of_training(training: TrainRequest) -> dict[str, tuple[str, str]]:
+def fields_of_training(draw: TrainingDraw) -> dict[str, tuple[str, str]]:
     """What can be taken by itself: a name for each, and what it says here."""
+    training = draw.training
     aim, reading = aim_of(training), reading_of(training)
     length = f"{training.steps:,} steps" if training.steps is not None else f"{training.minutes or 0:g} minutes"
     preset = preset_of(training)
@@ -50,6 +54,7 @@ def fields_of_training(training: TrainRequest) -> dict[str, tuple[str, str]]:
         "technique": ("Technique", f"batch {training.batch}, learning rate {training.lr:g}, {training.precision}"),
         "seed": ("Seed", str(training.seed)),
         "flip": ("Mirrored", "half of the pictures" if training.flip else "none"),
+        "samples": ("Samples", f"{draw.count}, drawn with {WEIGHTS[draw.weights[-1]]} weights"),
     }
     if training.base is not None:
         del found["network"]
@@ -57,9 +62,10 @@ def fields_of_training(training: TrainRequest) -> dict[str, tuple[str, str]]:
     return found
 
 
-def memento_of(training: TrainRequest, fields: Collection[str], model: ModelRef | None) -> Memento:
+def memento_of(draw: TrainingDraw, fields: Collection[str], model: ModelRef | None) -> Memento:
     """What Train's controls are to say for these fields; ``model`` is the one that is open. What no control can say is
     left out."""
+    training = draw.training
     reading, schedule = reading_of(training), training.schedule
     background = next((name for name, known in NAMED.items() if known == reading.background), OWN)
     preset = preset_of(training)
@@ -87,6 +93,8 @@ def memento_of(training: TrainRequest, fields: Collection[str], model: ModelRef 
         "seed": {"seed": training.seed, "locked": True},
         "flip": training.flip,
         "never": ", ".join(training.never_flipped),
+        "samples": draw.count,
+        "weights": draw.weights[-1],
     }
     names = [name for field in fields for name in CONTROLS.get(field, ())]
     return {name: says[name] for name in names if name in says}
@@ -101,7 +109,11 @@ def beyond_controls(training: TrainRequest, fields: Collection[str], model: Mode
         found.append(f"it began from the model “{printable(training.base.name)}”, which is not open")
     usual = (None, None, (), ())
     schedule = training.schedule
-    if "schedule" in fields and (schedule.beta_start, schedule.beta_end, schedule.points, schedule.betas) != usual:
+    if (
+        "schedule" in fields
+        and training.base is None
+        and (schedule.beta_start, schedule.beta_end, schedule.points, schedule.betas) != usual
+    ):
         found.append("its noise schedule has values of its own")
     return tuple(found)
 

@@ -233,7 +233,7 @@ class Restoring(QObject):
         if wanted.fields is None and run is not None:
             recalling.look_at(run, request, wanted.recipe.shown)
         else:
-            recalling.prepare(request.training, wanted.fields or frozenset(fields_of(request)))
+            recalling.prepare(request, wanted.fields or frozenset(fields_of(request)))
 
     def _set_forward(self, request: NoiseRequest | InspectImage, fields: frozenset[str] | None) -> None:
         state, stage = self._window.state, cast("ForwardStage", self._window.stage)

@@ -48,13 +48,13 @@ class TrainRecall(QObject):
             stage.shown.look_at(known)
             self._opened(known)
 
-    def prepare(self, training: TrainRequest, fields: frozenset[str]) -> None:
-        """Set these settings of a training, ready to be started."""
-        stage, setup = self._stage, self._stage.setup
+    def prepare(self, draw: TrainingDraw, fields: frozenset[str]) -> None:
+        """Set these settings of the training that drew, ready to be started."""
+        stage, setup, training = self._stage, self._stage.setup, draw.training
         model = None if stage.state.model is None else stage.state.model.ref
         self._looked_for = None
         stage.shown.look_at(None)
-        memento = memento_of(training, fields, model)
+        memento = memento_of(draw, fields, model)
         missing = list(beyond_controls(training, fields, model))
         for name, entry in stage.mementos.entries.items():
             if name in memento:

@@ -33,8 +33,9 @@ def find_training(training: TrainRequest) -> RunSummary | None:
 
 
 def checkpoints_of(draw: TrainingDraw) -> tuple[Path, dict[int, Path]]:
-    """The folder of the run that drew, and its checkpoints by the steps after which it did. Raises Refusal where it is
-    not here, or one of them was not kept."""
+    """The folder of the run that drew, and its checkpoints by the steps after which it did; before the first step there
+    is none, and none is needed of a network that began with its seed. Raises Refusal where the run is not here, or a
+    checkpoint was not kept."""
     run = find_training(draw.training)
     name = printable(draw.training.data_name)
     if run is None:
@@ -43,12 +44,13 @@ def checkpoints_of(draw: TrainingDraw) -> tuple[Path, dict[int, Path]]:
             "its settings, and train again."
         )
     kept = {checkpoint.step: checkpoint.path for checkpoint in list_checkpoints(run.folder)}
-    missing = sorted(set(draw.after) - set(kept))
+    needed = {step for step in draw.after if step or draw.training.base is not None}
+    missing = sorted(needed - set(kept))
     if missing:
         there = ", ".join(f"{step:,}" for step in kept) or "none"
         raise Refusal(
-            f"The checkpoint after {missing[0]:,} steps of “{run.name}” was not kept (there is: {there}). Train again "
-            "with “Keep every”, and its samples can be drawn again.",
+            f"The checkpoint after {missing[0]:,} step{'' if missing[0] == 1 else 's'} of “{run.name}” was not kept "
+            f"(there is: {there}). Train again with “Keep every”, and its samples can be drawn again.",
             str(run.folder),
         )
-    return run.folder, {step: kept[step] for step in draw.after}
+    return run.folder, {step: kept[step] for step in needed}

@@ -19,6 +19,7 @@ from core.training.order import WeightsName
 from core.training.request import TrainRequest
 from core.training.samples import draw
 from core.training.sealed import Harmed, check_seal
+from core.training.tasks import task_of
 from core.unet import UNet
 
 PREFIXES: dict[WeightsName, str] = {"ema": "average/", "raw": "weights/"}
@@ -31,7 +32,8 @@ def redrawn(request: TrainingDraw, device: str, on_step: Callable[[int, int], No
     info = read_info(folder)
     sets: list[Drawn] = []
     for step, weights in zip(request.after, request.weights, strict=True):
-        network = _network(request.training, checkpoints[step], weights)
+        path = checkpoints.get(step)
+        network = _first_network(request.training) if path is None else _network(request.training, path, weights)
         opened = OpenModel(info, ImageSpec(info.event_shape), network, network.config, folder)
         done = len(sets) * request.steps
         precision = _precision(folder, step, request.training.precision)
@@ -43,6 +45,15 @@ def redrawn(request: TrainingDraw, device: str, on_step: Callable[[int, int], No
             else:
                 on_step(done, len(request.after) * request.steps)
     return tuple(sets)
+
+
+def _first_network(training: TrainRequest) -> UNet:
+    """The network before its first step, drawn from the seed."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(training.seed)
+        network = task_of(training).network(training)
+    assert isinstance(network, UNet)
+    return network.eval()
 
 
 def _network(training: TrainRequest, path: Path, weights: WeightsName) -> UNet:

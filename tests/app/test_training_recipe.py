@@ -94,6 +94,7 @@ def test_that_its_settings_are_set_where_the_training_is_not_here(window: MainWi
     assert (says.preset, says.minutes, says.steps) == ("medium", 7.0, None)
     assert (says.batch, says.lr, says.seed, says.precision) == (24, 3e-4, 11, "float32")
     assert (says.flip, says.never_flipped) == (True, ("Flags/*",))
+    assert says.samples == COUNT
     assert "Choose the folder of its pictures, “shapes”" in hint(window)
     assert window.recipe_bar.words() == ""
     window.undo.flush()

@@ -74,9 +74,9 @@ def test_that_finished_samples_and_those_on_their_way_come_back(drawn) -> None:
 
 def test_that_a_film_along_training_and_one_along_diffusion_come_back(drawn) -> None:
     order, sets = drawn
-    training = Recipe(request(order, 3, 6), Shown(steps=(STEPS, STEPS), layout="film", zoom=2))
+    training = Recipe(request(order, 0, 3, 6), Shown(steps=(STEPS,) * 3, layout="film", zoom=2))
     shown = frames(made(training, library_for(training.requests))[1], training.shown)
-    wanted = [grid(sets[step].pictures).repeat(2, 0).repeat(2, 1) for step in (3, 6)]
+    wanted = [grid(sets[step].pictures).repeat(2, 0).repeat(2, 1) for step in (0, 3, 6)]
     assert np.array_equal(shown, np.stack(wanted))
     diffusion = Recipe(request(order, *(6,) * 3), Shown("x0_hat", steps=(KEPT[0], KEPT[5], STEPS), cells=(1,)))
     shown = frames(made(diffusion, library_for(diffusion.requests))[1], diffusion.shown)
@@ -94,8 +94,12 @@ def test_that_raw_weights_draw_again_what_they_drew(drawn, tmp_path: Path) -> No
 
 def test_that_what_was_not_kept_is_named(drawn) -> None:
     order, _ = drawn
-    with pytest.raises(Refusal, match=r"after 1 steps of “shapes” was not kept \(there is: 3, 6\)"):
+    with pytest.raises(Refusal, match=r"after 1 step of “shapes” was not kept \(there is: 3, 6\)"):
         again(Recipe(request(order, 1), Shown(step=STEPS)))
+    tuned = request(order, 0)
+    tuned = replace(tuned, training=replace(tuned.training, base=ModelRef("m", "a" * 64)))
+    with pytest.raises(Refusal, match="is not on this computer"):
+        again(Recipe(tuned, Shown(step=STEPS)))
     elsewhere = request(order, 6)
     elsewhere = replace(elsewhere, training=replace(elsewhere.training, data_sha256="e" * 64))
     with pytest.raises(Refusal, match="is not on this computer"):
