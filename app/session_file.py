@@ -159,18 +159,40 @@ class SessionFolder:
 
 def take() -> SessionFolder | None:
     """The first folder that no other window holds; None where none can be had."""
-    root = data_folder() / "sessions"
     for place in range(1, WINDOWS + 1):
-        folder = root / str(place)
+        folder = _folder(place)
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError:
             return None
-        lock = QLockFile(str(folder / "lock"))
-        lock.setStaleLockTime(0)  # a window may be open for days; a process that is no more holds nothing
+        lock = _lock(folder)
         if lock.tryLock(0):
             return SessionFolder(folder, lock, is_first=place == 1)
     return None
+
+
+def cut_off() -> list[Session]:
+    """The sessions of other windows that were not closed, and are not open any more."""
+    found = []
+    for folder in (_folder(place) for place in range(2, WINDOWS + 1)):
+        lock = _lock(folder)
+        with contextlib.suppress(OSError):
+            if (folder / NAME).exists() and lock.tryLock(0):
+                session, _why = SessionFolder(folder, lock, is_first=False).read()
+                lock.unlock()
+                if session is not None and not session.is_closed:
+                    found.append(session)
+    return found
+
+
+def _folder(place: int) -> Path:
+    return data_folder() / "sessions" / str(place)
+
+
+def _lock(folder: Path) -> QLockFile:
+    lock = QLockFile(str(folder / "lock"))
+    lock.setStaleLockTime(0)  # a window may be open for days; a process that is no more holds nothing
+    return lock
 
 
 def write_archive(path: Path, data: Mapping[str, Any], pictures: Mapping[str, Pixels]) -> None:

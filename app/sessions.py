@@ -15,7 +15,7 @@ from app.mementos import Memento
 from app.session import Session, to_data
 from app.session_contents import Contents
 from app.session_dialogs import SessionFiles
-from app.session_file import SessionFolder, take
+from app.session_file import SessionFolder, cut_off, take
 from app.state import AppState, Cursor
 from core.errors import Refusal
 from core.images import OpenedImage
@@ -61,7 +61,7 @@ class Sessions(QObject):
         for told in (
             *(state.cursor_changed, state.image_changed, state.conversion_changed, state.schedule_changed),
             *(state.seed_changed, state.model_changed, state.runs_changed, state.classifiers_changed),
-            *(state.run_removed, state.note_changed, state.thumbnail_changed),
+            *(state.run_removed, state.note_changed, state.thumbnail_changed, state.measuring_changed),
         ):
             told.connect(self.change)
         state.conversion_changed.connect(self._take_up_crop)
@@ -93,6 +93,7 @@ class Sessions(QObject):
         if damaged:
             logger.error("the last session is damaged: %s", damaged)
             self._say_unread(damaged, is_older=session is not None)
+        self._say_cut_off()
         if session is None or (session.is_closed and not self.folder.is_first):
             return None
         if not self.folder.attempt():
@@ -274,6 +275,13 @@ class Sessions(QObject):
         except Refusal as refusal:
             logger.error("the session was not saved: %s", refusal)
         self.folder.release()
+
+    def _say_cut_off(self) -> None:
+        """Of another window that was cut off with this one nothing would be seen."""
+        runs = sum(len(session.runs) for session in cut_off()) if self.folder and self.folder.is_first else 0
+        if runs and not self._window.told.isVisible():
+            of_it = "its run" if runs == 1 else f"its {runs} runs"
+            self._window.told.tell(f"Another window was cut off too. Start Diffuscope once more to have {of_it} back.")
 
     def _say_unread(self, why: str, *, is_older: bool) -> None:
         words = "an earlier one is shown" if is_older else "this one begins anew"

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, cast
 
 from PySide6.QtCore import QEvent, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import (
-    QAction,
     QCloseEvent,
     QContextMenuEvent,
     QDragEnterEvent,
@@ -22,11 +21,9 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import (
     QAbstractButton,
     QComboBox,
-    QHBoxLayout,
     QMainWindow,
     QSizePolicy,
     QStackedWidget,
-    QToolButton,
     QWidget,
 )
 
@@ -55,12 +52,12 @@ from app.sessions import Sessions
 from app.settings import Settings
 from app.side_panels import SidePanels
 from app.state import COMPARE, AppState, Cursor
+from app.tab_row import tab_row
 from app.theme import GRID, PANEL_PADDING
 from app.undo import Undo, UndoActions
 from app.widgets.drawn_plot import SaveWanted
 from app.widgets.history import History
 from app.widgets.offer_bar import OfferBar
-from app.widgets.panel_button import PanelButton
 from app.widgets.recipe_bar import RecipeBar
 from app.widgets.run_search import RunSearch
 from app.widgets.sources import Sources
@@ -317,8 +314,9 @@ class MainWindow(QMainWindow):
         inside = column_of(self.sources, above, self.run_search, self.history, spacing=GRID)
         inside.setContentsMargins(PANEL_PADDING, PANEL_PADDING, PANEL_PADDING - SCROLL_BAR, GRID)
         column_of(scrolled(inside, LEFT_WIDTH), into=self.left_panel)
+        tabs = tab_row(self.registry, [key for key, _title, _path in stages])
         upper = row_of(
-            column_of(self._tabs(stages), line(), self.offer, self.told, self.recipe_bar, self._centre),
+            column_of(tabs, line(), self.offer, self.told, self.recipe_bar, self._centre),
             self.side_panels.edges["right"],
             self.right_panel,
         )
@@ -326,27 +324,7 @@ class MainWindow(QMainWindow):
         self.setCentralWidget(row_of(self.left_panel, self.side_panels.edges["left"], stage_over_transport))
         self.setStatusBar(self.status_line)
 
-    def _tabs(self, stages: Sequence[tuple[str, str, str]]) -> QWidget:
-        bar = surface(QWidget())
-        row = QHBoxLayout(bar)
-        row.setContentsMargins(GRID, 0, GRID, 0)
-        row.setSpacing(GRID)
-        row.addWidget(PanelButton(self.registry["left_panel"], "left"))
-        for key, title, _path in stages:
-            row.addWidget(_tab(self.registry[f"stage_{key}"], title))
-        row.addStretch()
-        row.addWidget(PanelButton(self.registry["right_panel"], "right"))
-        return bar
-
 
 def _stage_command(place: int, stage: tuple[str, str, str]) -> Command:
     key, title, _path = stage
     return Command(f"stage_{key}", "View", title, WHAT_STAGES_DO[key], f"Ctrl+{place}", True, "stage")
-
-
-def _tab(action: QAction, title: str) -> QToolButton:
-    tab = QToolButton()
-    tab.setProperty("role", "stage")
-    tab.setDefaultAction(action)
-    tab.setAccessibleName(title)
-    return tab

@@ -13,7 +13,7 @@ import pytest
 from app.bridge import Bridge
 from app.kept_runs import KeptRuns, kept_run, total_of
 from app.sessions import Sessions
-from app.state import AppState
+from app.state import AppState, Measuring
 from app.window import STAGES, MainWindow
 from core.engine import Engine
 from core.images import from_pixels
@@ -202,6 +202,33 @@ def test_that_a_second_window_begins_empty_and_says_nothing(opened) -> None:
     third = opened()
     assert len(third.state.runs) == 1
     closed(third)
+
+
+def test_that_of_a_second_window_that_was_cut_off_as_well_the_first_one_says_how_to_have_it_back(opened) -> None:
+    first, second = opened(), used(opened())
+    second.sessions.save()
+    first.sessions.save()
+    killed(first)
+    killed(second)
+    first = opened()
+    assert not first.state.runs
+    assert "Another window was cut off too" in first.told.words()
+    assert "its run" in first.told.words()
+    second = opened()
+    assert len(second.state.runs) == 1
+    closed(second)
+    closed(first)
+    first = opened()
+    assert not first.told.isVisible()
+    closed(first)
+
+
+def test_that_what_is_known_of_a_measurement_under_way_is_saved(opened) -> None:
+    window = opened()
+    window.sessions._later.stop()
+    window.state.set_measuring(Measuring(3, total=10))
+    assert window.sessions._later.isActive()
+    closed(window)
 
 
 def test_that_a_damaged_session_is_said_and_an_earlier_one_shown(opened) -> None:
