@@ -347,7 +347,7 @@ def test_that_a_run_asked_for_while_the_model_loads_is_said_to_wait_and_starts_w
     assert enabled(stage) == {"run"}
     stage.buttons.run.click()
     assert bridge.submitted == []
-    assert "still loading" in hints[-1]
+    assert "still being opened" in hints[-1]
     bridge.ready()
     assert len(bridge.submitted) == 1
 
@@ -692,7 +692,7 @@ def test_that_tab_walks_from_the_basic_controls_over_the_buttons_to_the_pictures
     stage.controls.label.setFocus()
     qtbot.waitUntil(lambda: stage.window().focusWidget() is not None)
     names = []
-    for _ in range(13):
+    for _ in range(15):
         widget = stage.window().focusWidget()
         names.append(widget.accessibleName() or widget.text())
         stage.window().focusNextChild()
@@ -703,7 +703,9 @@ def test_that_tab_walks_from_the_basic_controls_over_the_buttons_to_the_pictures
         "New seed",
         "Lock the seed",
         "Guidance w, slider",
+        "Guidance w, number",
         "Steps, slider",
+        "Steps, number",
         "More",
         "Denoise",
         "Sheet",
