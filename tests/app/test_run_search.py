@@ -84,6 +84,18 @@ def test_that_return_leads_to_the_first_that_was_found_and_esc_to_all(window, qt
     assert not window.run_search.text()
 
 
+def test_that_esc_in_the_line_stops_no_run(window, qtbot) -> None:
+    run(window, REQUEST)
+    window.bridge.begin(window.bridge.submit(replace(REQUEST, seed=2)))
+    window.history.choose(2)
+    assert window.registry["stop"].isEnabled()
+    window.registry["find_run"].trigger()
+    qtbot.keyClicks(window.run_search, "seed")
+    qtbot.keyClick(window.run_search, Qt.Key.Key_Escape)
+    assert not window.run_search.text()
+    assert ("cancel", 2) not in window.bridge.calls
+
+
 def test_that_a_run_that_is_out_of_sight_is_neither_deleted_nor_starred(window) -> None:
     run(window, REQUEST, replace(REQUEST, seed=77))
     window.history.choose(1)
