@@ -440,8 +440,9 @@ class PicturePane(QWidget):
             ratio, place = self.devicePixelRatioF(), self.pixel_rect(*self.pixel)
             paint_pixel(painter, QRectF(place.topLeft() * ratio, place.size() * ratio).toAlignedRect())
 
-    def _caption_rect(self) -> QRect:
-        """Right under the picture or its empty place, and as wide where that leaves room for the words."""
+    def _caption_rect(self, needed: int = CAPTION_WIDTH) -> QRect:
+        """Right under the picture or its empty place, and as wide where that leaves room for the words, which have
+        ``needed`` pixels."""
         grid = self._grid()
         left, top = 2, self.height() - CAPTION_HEIGHT
         if grid is None:
@@ -450,7 +451,7 @@ class PicturePane(QWidget):
             ratio = self.devicePixelRatioF()
             picture_left, picture_top = self._origin(grid)
             top = min(top, int((picture_top + grid.size(self.zoom())[1]) / ratio))
-            left = max(left, min(int(picture_left / ratio), (self.width() - CAPTION_WIDTH) // 2))
+            left = max(left, min(int(picture_left / ratio), (self.width() - max(needed, CAPTION_WIDTH)) // 2))
         return QRect(left, top, self.width() - 2 * left, CAPTION_HEIGHT)
 
     def _reduced_cells(self, width: int, height: int) -> list[QImage]:
@@ -462,4 +463,4 @@ class PicturePane(QWidget):
     def _paint_caption(self, painter: QPainter) -> None:
         shown = self.content.range_text if self.content else ""
         caption = PictureCaption(self.quantity, self.symbol, self._text, self.zoom_text(), shown, self.reading())
-        caption.paint(painter, self, self._caption_rect())
+        caption.paint(painter, self, self._caption_rect(caption.width))

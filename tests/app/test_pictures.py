@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
 from app.theme import colour, palette, theme
+from app.widgets.picture_caption import PictureCaption
 from app.widgets.picture_pane import CAPTION_HEIGHT
 from app.widgets.picture_view import GAP, Grid, View, best_grid, next_zoom
 from app.widgets.pictures import PicturePane, PictureRow
@@ -381,3 +382,24 @@ def test_that_a_caption_stands_right_under_an_empty_place_too(qtbot: QtBot) -> N
     written = [y for y in range(301, image.height()) if any(image.pixel(x, y) != image.pixel(0, 0) for x in range(200))]
     assert 300 < written[0] < 300 + CAPTION_HEIGHT  # the square takes 100..299
     assert written[-1] < 300 + CAPTION_HEIGHT
+
+
+def test_that_long_words_have_all_of_the_pane_that_they_need(qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> None:
+    painted: list[tuple[PictureCaption, int]] = []
+    monkeypatch.setattr(
+        PictureCaption, "paint", lambda caption, _painter, _widget, place: painted.append((caption, place.width()))
+    )
+    pane = PicturePane("x_t", "x_t")
+    pane.set_pictures(np.zeros((1, 32, 32, 1), np.uint8))
+    words = "run 12 with a long name, t = 499 | run 13 with another, t = 500, sample 2"
+    for text in ("t = 400", words):
+        pane.set_caption(text)
+        shown(qtbot, pane, 900, 300)
+        caption, width = painted[-1]
+        assert width >= caption.width
+    assert width < 700, "it stays about the picture"
+    short = next(width for caption, width in painted if caption.text == "t = 400")
+    assert short < width
+    pane.set_caption(words * 3)
+    shown(qtbot, pane, 900, 300)
+    assert painted[-1][1] == 896
