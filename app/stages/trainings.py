@@ -42,8 +42,9 @@ class Trainings(QObject):
         return next((course for course in self._courses.values() if course.is_live), None)
 
     def of(self, folder: Path | None) -> Course | None:
-        """The one that lies in this folder, where it was at work in this session."""
-        return next((course for course in self._courses.values() if course.folder == folder), None)
+        """The one that lies in this folder, where it was at work in this session: the last one, where others of that
+        name were stopped before they had begun."""
+        return next((course for course in reversed(self._courses.values()) if course.folder == folder), None)
 
     @property
     def courses(self) -> tuple[Course, ...]:

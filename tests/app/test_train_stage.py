@@ -944,6 +944,19 @@ def test_that_a_queued_training_can_be_taken_out_again(scene):
     assert [stage.runs.item(row).text().split("\n")[1] for row in range(1, stage.runs.count())] == ["running"]
 
 
+def test_that_of_trainings_of_one_name_the_one_at_work_is_looked_at(scene):
+    _, bridge, stage = scene
+    stage.setup.start.click()
+    stopped = stage.course
+    bridge.say(RunEnded(stopped.job, "stopped", 0, 0.0))
+    stage.setup.start.click()
+    again = stage.course
+    assert again.folder == stopped.folder
+    stage.view.new.click()
+    stage.runs.setCurrentRow(1)
+    assert stage.course is again
+
+
 def test_that_fine_tuning_is_not_queued_because_its_model_may_be_gone_by_then(scene):
     _, _, stage = scene
     begun(stage)
