@@ -144,9 +144,9 @@ class Opening(QObject):
             self.open_classifier(Path(path))
             return
         dialog = self._show(CheckpointDialog(asked.description, dict(asked.answers), parent=self._window))
+        dialog.copy_wanted.connect(lambda answers: self._choose_copy(path, answers))
         if is_model:
             dialog.open_wanted.connect(lambda answers: self.open(path, answers))
-            dialog.copy_wanted.connect(lambda answers: self._choose_copy(path, answers))
         else:
             dialog.open_wanted.connect(lambda answers: self.open_classifier(Path(path), answers))
 
@@ -229,12 +229,14 @@ class Opening(QObject):
             case ModelOpened():
                 loading.hide()
                 self._opened(message)
-            case ModelExported(name=name, folder=folder):
+            case ModelExported(name=name, folder=folder, kind=kind):
                 logger.info("model exported: %s", name)
                 loading.hide()
                 if folder == self._copying:
                     self._wanted, self._copying = folder, ""
-                self._window.status_line.set_hint(f"{folder} holds the model “{name}”.")
+                    if kind == "classifier":
+                        self.open_classifier(Path(folder))
+                self._window.status_line.set_hint(f"{folder} holds the {kind} “{name}”.")
 
     def _is_awaited(self, loading: ModelLoading) -> bool:
         """Whether it is not of a model that was left. Whatever asks for a classifier waits for it itself."""

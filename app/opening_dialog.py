@@ -113,7 +113,7 @@ class CheckpointDialog(QDialog):
             body.addWidget(label("The file does not say", "caption"))
             body.addWidget(self.questions)
         if self.options.asked:
-            body.addWidget(label("The file leaves the choice", "caption"))
+            body.addWidget(label("You can choose", "caption"))
             body.addWidget(self.options)
         chosen = {asked.question.key for asked in self.options.asked}
         facts = [fact for fact in described.facts if fact.name not in chosen]
@@ -150,7 +150,7 @@ class CheckpointDialog(QDialog):
         shown = {
             self.change_button: self._is_open and self._can_change,
             self.close_button: True,
-            self.copy_button: not self._is_open and self._description.kind == "model",
+            self.copy_button: not self._is_open,
             self.open_button: not self._is_open,
         }
         for button, is_shown in shown.items():

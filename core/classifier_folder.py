@@ -100,12 +100,15 @@ def save_classifier(
     provenance: Mapping[str, Any] | None = None,
     half: bool = False,
     name: str = "",
+    on_progress: OnProgress = unheard,
+    check: Callable[[], None] = never,
 ) -> ClassifierInfo:
     """Write a classifier's folder; other files in it stay. Returns ``info`` as the folder now says it.
 
     ``half`` stores the weights as float16, half as large; ``name`` is what it is called where that is not its folder's
     name. A file is replaced as a whole or not at all; a new folder appears when it is complete. ``provenance`` is any
-    JSON object: data, recipe, measured accuracy. Raises Refusal where it cannot be written.
+    JSON object: data, recipe, measured accuracy. ``on_progress`` is told the bytes of weights that are written,
+    ``check`` is called meanwhile and may raise: nothing is left then. Raises Refusal where it cannot be written.
     """
     import torch
 
@@ -127,7 +130,7 @@ def save_classifier(
         write_json(staging / "scheduler" / "scheduler_config.json", scheduler)
         write_json(staging / OWN_FILE, own)
         with (staging / KIND / f"{WEIGHTS}.safetensors").open("wb") as file:
-            write_safetensors(file, network.state_dict(), {"format": "pt"}, dtype)
+            write_safetensors(file, network.state_dict(), {"format": "pt"}, dtype, on_progress, check)
     return read_classifier(folder)
 
 

@@ -167,10 +167,11 @@ class ModelOpened:
 
 @dataclass(frozen=True, slots=True)
 class ModelExported:
-    """The model called ``name`` is written to ``folder``, in a form that opens without questions."""
+    """The model or classifier called ``name`` is written to ``folder``, in a form that opens without questions."""
 
     name: str
     folder: str
+    kind: Kind = "model"
 
 
 @dataclass(frozen=True, slots=True)

@@ -186,21 +186,24 @@ class Opener:
             self._shop.post(ModelExported(ref.name, folder))
 
     def save_copy(self, path: str, answers: Answers, folder: str, token: Token) -> None:
-        """Write a checkpoint with these answers, which are remembered, to a new folder, and open that."""
-        from core.checkpoints.export import Source, check_new, save_copy
-        from core.checkpoints.opening import describe
+        """Write a checkpoint with these answers, which are remembered, to a new folder, and open that. A classifier
+        is left to whoever wants its guidance."""
+        from core.checkpoints.export import Source, check_new, copy_opened
+        from core.checkpoints.opening import describe, open_checkpoint
 
         with self._shop.busy(EngineState.SAVING):
             self._shop.breathe(token)
             source = Source(Path(path), describe(Path(path), answers), answers)
             check_new(Path(folder), 4 * source.description.parameters)  # before all of it is read
-            opened = self._load(source.path, answers, token)
-            name, check = opened.info.ref.name, partial(self._shop.breathe, token)
-            save_copy(opened, Path(folder), source, on_progress=self._saved(name, folder), check=check)
+            kind, check = source.description.kind, partial(self._shop.breathe, token)
+            opened = open_checkpoint(source.path, answers, self._progress(source.path.name, "model"), check)
+            name = opened.info.ref.name
+            copy_opened(opened, Path(folder), source, on_progress=self._saved(name, folder), check=check)
             unwritten = self._remember(source.path, answers)
-            self._shop.post(ModelExported(name, folder))
+            self._shop.post(ModelExported(name, folder, kind))
             self._say(unwritten)
-        self.open_model(folder, None, token)
+        if kind == "model":
+            self.open_model(folder, None, token)
 
     def _look_at_classifier(self, path: Path) -> tuple[Answers, Description | None]:
         """What was said of it before, and what is known of it where that leaves questions. Files of other kinds are

@@ -11,11 +11,11 @@ import torch
 from PIL import Image
 
 from core.checkpoints.answers import AnswerBook
-from core.classifier_folder import BUNDLED, bundled_classifiers
+from core.classifier_folder import BUNDLED, bundled_classifiers, read_classifier
 from core.model_folder import open_model, read_info
 from core.training.checkpoint import read_request
 from tests.conftest import Command
-from tests.lookalikes.openai import Options, answers, drawn
+from tests.lookalikes.openai import CLASSIFIER_OPTIONS, Options, answers, drawn
 
 OPTIONS = Options(32, (1, 2), (1,), heads=4, times=0.25)
 SAID = {**answers(OPTIONS), "size": "8"}
@@ -113,6 +113,30 @@ def test_that_convert_writes_a_folder_that_is_asked_nothing(command: Command, we
         assert torch.equal(original.network(x, t), copy.network(x, t))
     assert copy.info.schedule == original.info.schedule
     assert copy.info.variance == original.info.variance
+
+
+def test_that_convert_writes_a_classifier_too_and_not_for_diffusers(command: Command, tmp_path: Path) -> None:
+    file, out = tmp_path / "judge.pt", tmp_path / "copy"
+    torch.save(drawn(CLASSIFIER_OPTIONS["classifier, 2 blocks, mean"], 0), file)
+    code, _, err = command("convert", file, "--out", out, "--diffusers")
+    assert code == 2
+    assert "diffusers has no classifiers" in err
+    assert not out.exists()
+    code, said, _ = command("convert", file, "--out", out)
+    assert code == 0
+    assert str(out) in said
+    assert read_classifier(out).labels == ("0", "1", "2", "3")
+    assert command("inspect", out)[0] == 0
+
+
+def test_that_inspect_offers_the_weights_that_a_file_has_besides(command: Command, tmp_path: Path) -> None:
+    file = tmp_path / "training.pt"
+    torch.save({"model": drawn(OPTIONS, 0), "ema": drawn(OPTIONS, 1)}, file)
+    _, out, _ = command("inspect", file)
+    assert "a choice:\n  Weights: --answer weights=ema; or raw" in out
+    raw = json.loads(command("inspect", file, "--json", "--answer", "weights=raw")[1])
+    assert [option["key"] for option in raw["options"]] == ["weights"]
+    assert {"name": "weights", "value": "raw", "origin": "answered"} in raw["facts"]
 
 
 def test_that_convert_says_what_it_guessed_and_writes_over_nothing(

@@ -13,13 +13,14 @@ from core.errors import Refusal
 from core.files import check_room, write_refusal
 from core.folder_contents import OWN_FILE
 from core.json_file import read_json
-from core.messages import ModelInfo
-from core.model_folder import save_model
+from core.messages import ClassifierInfo, ModelInfo
+from core.model_folder import OpenModel, save_model
 from core.requests import SamplerSpec
 from core.unet_config import UNetConfig, expressible
 from core.weights_file import OnProgress, never, unheard
 
 if TYPE_CHECKING:
+    from core.classifier_folder import OpenClassifier
     from core.network import Network
 
 
@@ -94,6 +95,33 @@ def save_copy(
         provenance={} if source is None else _provenance(source),
         half=half,
         name=model.info.ref.name,
+        on_progress=on_progress,
+        check=check,
+    )
+
+
+def copy_opened(
+    opened: OpenModel | OpenClassifier,
+    folder: Path,
+    source: Source,
+    *,
+    half: bool = False,
+    on_progress: OnProgress = unheard,
+    check: Callable[[], None] = never,
+) -> ModelInfo | ClassifierInfo:
+    """The same for whatever a checkpoint holds. Raises Refusal."""
+    from core.classifier_folder import OpenClassifier, save_classifier
+
+    if not isinstance(opened, OpenClassifier):
+        return save_copy(opened, folder, source, half=half, on_progress=on_progress, check=check)
+    check_new(folder, opened.info.parameters * (2 if half else 4))
+    return save_classifier(
+        folder,
+        opened.network,
+        opened.info,
+        provenance=_provenance(source),
+        half=half,
+        name=opened.info.ref.name,
         on_progress=on_progress,
         check=check,
     )

@@ -5,10 +5,12 @@ from __future__ import annotations
 import argparse
 
 from core.checkpoints.description import ExportForm
-from core.checkpoints.opening import describe
+from core.checkpoints.opening import describe, open_checkpoint
 from core.cli.answering import answers_of
 from core.cli.output import Progress, report
-from core.model_folder import find_model, open_model
+from core.errors import Refusal
+from core.messages import ClassifierInfo, ModelInfo
+from core.model_folder import OpenModel, find_model
 from core.weights_file import OnProgress
 
 
@@ -17,7 +19,7 @@ def convert(options: argparse.Namespace) -> int:
     path = find_model(options.path)
     said = answers_of(options, path)
     described = describe(path, said)
-    from core.checkpoints.export import Source, check_new, export
+    from core.checkpoints.export import Source, check_new, copy_opened, export
 
     check_new(options.out, described.parameters * (2 if options.half else 4))
     progress = Progress(options.progress)
@@ -25,10 +27,16 @@ def convert(options: argparse.Namespace) -> int:
     def on_progress(words: str) -> OnProgress:
         return lambda done, total: progress.step(done >> 20, total >> 20, words, unit="MiB")
 
-    opened = open_model(path, "cpu", answers=said, on_progress=on_progress("read"))
     form: ExportForm = "diffusers" if options.diffusers else "copy"
-    source = Source(path, described, said)
-    info = export(opened, options.out, form, source, half=options.half, on_progress=on_progress("written"))
+    if described.kind == "classifier" and form == "diffusers":
+        raise Refusal("diffusers has no classifiers. Leave out --diffusers for a copy, which opens here.")
+    opened = open_checkpoint(path, said, on_progress("read"))
+    source, telling = Source(path, described, said), on_progress("written")
+    info: ModelInfo | ClassifierInfo
+    if isinstance(opened, OpenModel):
+        info = export(opened, options.out, form, source, half=options.half, on_progress=telling)
+    else:
+        info = copy_opened(opened, options.out, source, half=options.half, on_progress=telling)
     progress.close()
     for question in described.questions:
         progress.say(f"note: guessed {question.key}={question.best}: {question.why}")

@@ -135,7 +135,7 @@ def test_that_raw_weights_can_be_chosen_where_a_file_has_averaged_ones_as_well(
     dialog = ask(window, both)
     (weights,) = dialog.options.asked
     assert weights.origin == "Usual: Averages draw better."
-    assert "The file leaves the choice" in words(dialog)
+    assert "You can choose" in words(dialog)
     assert APART["assumed"] in words(dialog)  # what is predicted; the weights stand above
     assert words(dialog).count("averaged (EMA)") == 0
     weights.control.set_value("raw")
@@ -224,7 +224,7 @@ def test_that_a_classifier_is_offered_as_guidance(window: MainWindow, qtbot: QtB
     if questions:
         assert dialog is not None
         assert dialog.open_button.text() == "Guide with it"
-        assert not dialog.copy_button.isVisible()
+        assert dialog.copy_button.isVisible()
         qtbot.mouseClick(dialog.open_button, Qt.MouseButton.LeftButton)
     else:
         assert dialog is None
@@ -232,6 +232,24 @@ def test_that_a_classifier_is_offered_as_guidance(window: MainWindow, qtbot: QtB
     answers = {"heads": "4"} if questions else None
     assert window.stage.calls.count(("classifier", Path("/models/64x64_classifier.pt"), answers)) == 1
     assert "open_classifier" not in {name for name, _ in window.bridge.calls}  # the stage has it opened, and none else
+
+
+def test_that_the_safe_copy_of_a_classifier_guides(
+    window: MainWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown: list[QFileDialog] = []
+    monkeypatch.setattr("app.opening.open_dialog", shown.append)
+    described = Description("classifier", "OpenAI classifier", "judge.pt", questions=(HEADS,))
+    window.bridge.message.emit(ModelAsks("/models/judge.pt", described))
+    dialog = window.commands.opening.dialog
+    assert dialog is not None
+    qtbot.mouseClick(dialog.copy_button, Qt.MouseButton.LeftButton)
+    shown[0].fileSelected.emit("/models/copy")
+    assert window.bridge.calls[-1] == ("save_copy", ("/models/judge.pt", {"heads": "4"}, "/models/copy"))
+    window.bridge.message.emit(ModelExported("judge", "/models/copy", "classifier"))
+    assert window.stage.calls[-1] == ("classifier", Path("/models/copy"), None)
+    assert "holds the classifier “judge”" in window.status_line._hint.text()
+    shown[0].deleteLater()
 
 
 def test_that_it_is_told_how_far_a_classifier_is_read_until_it_is_there_or_left(

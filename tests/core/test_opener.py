@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
@@ -40,6 +41,7 @@ from core.messages import (
 from core.opener import Opener
 from core.replay import library_for
 from core.requests import InspectImage, SampleRequest, SamplerSpec
+from core.schedules import make_schedule
 from tests.lookalikes.openai import CLASSIFIER_OPTIONS, Options, answers, drawn
 
 OPTIONS = Options(32, (1, 2), (1,), heads=4, times=0.25)
@@ -327,6 +329,24 @@ def test_that_a_safe_copy_opens_without_questions_and_gives_the_same_pictures(
     same = replace(opened.info, ref=original.ref, description=original.description)
     assert same == replace(original, parameters=opened.info.parameters)
     assert heard.of(ModelAsks) == []
+
+
+def test_that_a_safe_copy_of_a_classifier_is_one_that_says_all_itself(
+    heard: Heard, classifier: Path, tmp_path: Path
+) -> None:
+    said = {one.key: one.best for one in heard.open(classifier, kind=ModelAsks).description.questions}
+    heard.engine.save_copy(str(classifier), said, str(tmp_path / "copy"))
+    heard.wait(lambda: heard.of(ModelExported))
+    assert heard.of(ModelExported) == [ModelExported("guide", str(tmp_path / "copy"), "classifier")]
+    for place in (classifier, tmp_path / "copy"):
+        heard.engine.open_classifier(str(place))
+    heard.wait(lambda: len(heard.of(ClassifierOpened)) == 2)
+    original, copy = (opened.info for opened in heard.of(ClassifierOpened))
+    same = replace(copy, ref=original.ref, description=original.description, schedule=original.schedule)
+    assert same == original
+    assert np.array_equal(make_schedule(copy.schedule).alpha_bar, make_schedule(original.schedule).alpha_bar)
+    assert len(heard.of(ModelAsks)) == 1
+    assert heard.of(Failed, ModelOpened) == []
 
 
 def test_that_the_open_model_is_exported_and_never_over_something_else(
