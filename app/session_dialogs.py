@@ -61,12 +61,15 @@ class SessionFiles(QObject):
     def save(self, path: Path) -> None:
         """Write all that is there now to a file, in a worker."""
         session = strangers(self._sessions.contents.session())
-        data, pictures = to_data(session), self._sessions.contents.pixels(session)
+        pictures = self._sessions.contents.pixels(session)
 
         def done(_nothing: None) -> None:
             self._window.status_line.set_hint(f"Saved {path}")
 
-        self._window.bridge.in_background(lambda: write_archive(path, data, pictures), done, self._failed, "session")
+        def work() -> None:
+            write_archive(path, to_data(session), pictures)
+
+        self._window.bridge.in_background(work, done, self._failed, "session")
 
     def _open_model(self, session: Session) -> None:
         """The model that was worked with, where it is known here: no file says what else is opened."""

@@ -242,10 +242,14 @@ class Sessions(QObject):
             self._later.start()
             return
         folder, session = self.folder, self.contents.session()
-        data, pictures = to_data(session), self.contents.pixels(session)
+        pictures = self.contents.pixels(session)
         self._window.keep_layout()
         self._is_saving = True
-        self._window.bridge.in_background(lambda: folder.write(data, pictures), self._saved, self._not_saved, WORKER)
+
+        def work() -> None:  # a thousand runs take a tenth of a second
+            folder.write(to_data(session), pictures)
+
+        self._window.bridge.in_background(work, self._saved, self._not_saved, WORKER)
 
     def _saved(self, _nothing: None) -> None:
         self._is_saving = False

@@ -12,6 +12,7 @@ import pytest
 
 from app.bridge import Bridge
 from app.kept_runs import KeptRuns, kept_run, total_of
+from app.session import to_data
 from app.sessions import Sessions
 from app.state import AppState, Measuring
 from app.window import STAGES, MainWindow
@@ -398,6 +399,22 @@ def test_that_end_points_are_kept_by_a_session_in_which_morph_is_never_shown(ope
     third.state.move(stage="morph")
     assert third.stage.memento()["ends"] == end
     closed(third)
+
+
+def test_that_a_session_is_put_into_words_by_a_worker_for_the_window_not_to_wait(opened, monkeypatch) -> None:
+    window, worded, works = used(opened()), [], []
+    monkeypatch.setattr("app.sessions.to_data", lambda session: worded.append(session) or to_data(session))
+    monkeypatch.setattr(
+        window.bridge, "in_background", lambda work, done, failed, worker="": works.append((work, done))
+    )
+    window.sessions.save()
+    assert (len(works), worded) == (1, [])
+    window.stage.controls.guidance.set_value(1.0)  # what is saved is what there was
+    work, done = works[0]
+    done(work())
+    path = window.sessions.folder.folder / "session.json"
+    assert json.loads(path.read_text())["stages"]["denoise"]["guidance"] == 3.5
+    closed(window)
 
 
 def test_that_a_window_without_a_session_saves_nothing(window) -> None:
