@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, cast
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
 from app.stages.measure_coarse import CoarseToFine
-from app.stages.measure_compared import entry_of
+from app.stages.measure_compared import entry_of as compared_entry
 from app.stages.measure_instruments import MeasureInstruments
 from app.stages.measure_kinds import PLOTLESS, KindName
 from app.stages.measure_nearest import Memorisation
 from app.stages.measure_page import MeasurePage
 from app.stages.measure_points import Points
 from app.stages.measure_record import Record
+from app.stages.measure_shared import entry_of as family_entry
 from app.stages.measure_view import names_of
 from app.stages.measure_words import entry
 from app.stages.measurements import Measurements, waits_for
@@ -136,8 +137,10 @@ class MeasureScreen(QObject):
         self.show_idea()
         self.instruments.show_bottom(kind, together, self.points.at, dict(names_of(together, kind)))
         entries = [entry(record, waits_for(record, status)) for record in self.measurements.records]
-        entries += map(entry_of, self.nearest.records)
-        current = self.nearest.current if kind == "nearest" else self.record
+        entries += map(compared_entry, self.nearest.records)
+        entries += map(family_entry, self.coarse.records)
+        others = {"nearest": self.nearest.current, "coarse": self.coarse.current}
+        current = others.get(kind, self.record)
         newest_first = sorted(entries, key=lambda one: -one.job)
         self.instruments.list.set_entries(newest_first, None if current is None else current.job)
         self.flushed.emit()
@@ -175,11 +178,14 @@ class MeasureScreen(QObject):
 
     @Slot(int)
     def _chosen(self, job: int) -> None:
-        record, compared = self.measurements.of(job), self.nearest.of(job)
+        record, compared, family = self.measurements.of(job), self.nearest.of(job), self.coarse.of(job)
         if compared is not None:
             self.page.controls.kind.set_value("nearest")
             self.nearest.look_at(compared)
             self.flush()
+        elif family is not None:
+            self.page.controls.kind.set_value("coarse")
+            self.coarse.look_at(family)
         elif record is not None:
             if record.kind != self.kind:
                 self.page.controls.kind.set_value(record.kind)
@@ -196,9 +202,13 @@ class MeasureScreen(QObject):
 
     @Slot(int)
     def _forget(self, job: int) -> None:
-        record, compared = self.measurements.of(job), self.nearest.of(job)
+        record, compared, family = self.measurements.of(job), self.nearest.of(job), self.coarse.of(job)
         if compared is not None:
             self.nearest.forget(compared)
+            self.flush()
+        elif family is not None:
+            self.coarse.forget(family)
+            self.ended.emit()  # the plan stands where nothing is left
             self.flush()
         elif record is not None and not record.is_live:
             if record is self.record:

@@ -665,6 +665,38 @@ def test_that_stopping_coarse_to_fine_takes_back_all_that_is_not_done(scene) -> 
     assert [job for method, job in scene.bridge.calls if method == "cancel"] == list(jobs[1:])
 
 
+def test_that_what_was_drawn_from_coarse_to_fine_can_be_looked_at_again(scene, qtbot) -> None:
+    scene.turn("coarse")
+    scene.controls.steps.set_value(4)
+    scene.controls.copies.set_value(2)
+    scene.start()
+    first, listed = len(scene.bridge.submitted), scene.stage.instruments.list
+    page = scene.stage.coarse.page
+    for job in range(1, first + 1):
+        scene.bridge.run_to_end(job)
+    assert listed.entries[0].words == "2 samples from 4 states"
+    drawn = page.shared.picture(1)
+    scene.controls.copies.set_value(3)
+    scene.start()
+    assert listed.entries[0].words == f"0 of {len(scene.bridge.submitted) - first} runs made"
+    qtbot.keyClick(listed, Qt.Key.Key_Delete)
+    assert len(listed.entries) == 2  # what is being drawn stays
+    scene.turn("likelihood")
+    listed.setCurrentRow(1)
+    assert scene.stage.kind == "coarse"
+    assert page.shared.columns == ("xₜ", "1", "2")
+    assert page.shared.picture(1) == drawn
+    assert all(page.way.has(cell) for cell in range(4))
+    scene.bridge.run_to_end(first + 1)  # the parent of the others goes on unseen
+    assert page.shared.columns == ("xₜ", "1", "2")
+    listed.setCurrentRow(0)
+    assert page.shared.columns == ("xₜ", "1", "2", "3")
+    assert page.way.has(0)
+    listed.setCurrentRow(1)
+    qtbot.keyClick(listed, Qt.Key.Key_Delete)
+    assert [entry.job for entry in listed.entries] == [first + 1]
+
+
 # The window
 
 
