@@ -29,6 +29,7 @@ from core.training.events import Drawn, Event, PathChanged, RolledBack, Saved, T
 from core.training.film import told
 from core.training.order import Instruction, TrainOrder
 from core.training.recovery import NotEnoughMemory
+from core.training.runs import still_new
 from core.training.session import NotSaved, TrainingSession
 from core.workers import TRAININGS, Shop, Worker
 
@@ -198,7 +199,10 @@ class TrainWorker(Worker):
         base = None if self._order.base is None else shop.library.model(self._order.base)
         if not (base is None or isinstance(base, NetworkModel)):
             raise Refusal(f"“{base.info.ref.name}” is no network that can be trained further. Open another model.")
-        session = TrainingSession(self._order, self._data, base, device=shop.device, check=lambda: shop.breathe(token))
+        order = self._order
+        if not order.resume:
+            order = replace(order, out=still_new(order.out))
+        session = TrainingSession(order, self._data, base, device=shop.device, check=lambda: shop.breathe(token))
         self._session, self._events = session, session.work()
         self.done = self._saved = session.trainer.step
         shop.post(session.started(self.number))

@@ -82,6 +82,13 @@ def new_run_folder(name: str, taken: Collection[Path] = ()) -> Path:
     return folder
 
 
+def still_new(folder: Path) -> Path:
+    """The folder of a run that is to begin now; where another window has taken that name since it was chosen, one like
+    it."""
+    is_taken = folder.parent == runs_folder().resolve() and folder.exists() and not is_stillborn(folder)
+    return new_run_folder(folder.name).resolve() if is_taken else folder
+
+
 def is_run(folder: Path) -> bool:
     """Whether a training can be shown, and gone on with: one whose process was killed in its first save may have a
     checkpoint and no summary yet."""

@@ -33,6 +33,7 @@ from core.training.events import Drawn, TrainStep
 from core.training.film import read_film
 from core.training.keeping import KEPT
 from core.training.order import Instruction, TrainOrder
+from core.training.runs import runs_folder
 from core.training.session import TrainingSession
 from core.training.trainer import Trainer
 from tests.toys import Toy
@@ -110,6 +111,18 @@ def test_that_a_second_training_waits_until_the_first_is_over_though_it_rests(li
     toy.wait(lambda: toy.ended(third))
     assert toy.ended(third).reason == "finished"
     assert [started.job for started in toy.of(TrainingStarted)] == [first, third]
+
+
+def test_that_a_name_that_another_window_has_taken_meanwhile_costs_no_training(
+    listening, pictures, ordered, tmp_path, monkeypatch
+) -> None:
+    monkeypatch.setenv("DIFFUSCOPE_HOME", str(tmp_path / "home"))
+    out = runs_folder().resolve() / "cats"
+    toy = listening()
+    jobs = [toy.engine.train(replace(ordered(steps=1, samples=0), out=out), pictures) for _ in range(2)]
+    toy.wait(lambda: all(toy.ended(job) for job in jobs))
+    assert [Path(started.folder).name for started in toy.of(TrainingStarted)] == ["cats", "cats 2"]
+    assert {toy.ended(job).reason for job in jobs} == {"finished"}
 
 
 def test_that_a_question_is_answered_while_a_training_runs(listening, pictures, ordered, picture) -> None:
