@@ -46,6 +46,10 @@ _PICTURES: tuple[Quantity, ...] = ("x_t", "x0_hat")
 _WALKED: tuple[Quantity, ...] = ("x0_hat", "eps_hat")
 
 
+LARGEST = 2**28
+"""Pixels of all that is written."""
+
+
 def unheard(_done: int, _total: int) -> None:
     pass
 
@@ -124,8 +128,10 @@ def picture(recipe: Recipe, library: Library, device: str = "cpu", on_step: OnSt
 
 
 def laid_out(pictures: Pixels, shown: Shown) -> Pixels:
-    """Pictures (n, height, width, channels) as the one that is shown, (height, width, channels)."""
+    """Pictures (n, height, width, channels) as the one that is shown, (height, width, channels). Raises Refusal where
+    it would be larger than other programs open."""
     pictures = by_state(pictures, shown)
+    _check_size(pictures, shown.zoom)
     if shown.layout == "sheet":
         names = [*shown.names, *[""] * len(pictures)][: len(pictures)]
         sheet = sheet_of_states if shown.steps else contact_sheet
@@ -138,9 +144,18 @@ def laid_out(pictures: Pixels, shown: Shown) -> Pixels:
 
 
 def frames(pictures: Pixels, shown: Shown) -> Pixels:
-    """The same pictures as the frames of a film."""
+    """The same pictures as the frames of a film. Raises Refusal where they would not fit into memory."""
     pictures = by_state(pictures, shown)
+    _check_size(pictures, shown.zoom)
     return enlarged(there_and_back(pictures) if shown.there_and_back else pictures, shown.zoom)
+
+
+def _check_size(pictures: Pixels, zoom: int) -> None:
+    if pictures[..., 0].size * zoom * zoom > LARGEST:
+        raise Refusal(
+            f"Enlarged {zoom} times these are {pictures[..., 0].size * zoom * zoom:,} pixels, more than other programs "
+            "open. Ask for a smaller size in the recipe, or for fewer pictures."
+        )
 
 
 def by_state(pictures: Pixels, shown: Shown) -> Pixels:

@@ -19,6 +19,7 @@ from PIL import Image
 from core.as_code import command_line, python_code
 from core.codec import to_json
 from core.engine import Engine
+from core.errors import Refusal
 from core.images import OpenedImage, open_image
 from core.inversion_plan import reconstruction
 from core.jobs import preview
@@ -35,6 +36,7 @@ from core.messages import (
 from core.paths import model_timesteps, partial_timesteps
 from core.recipe import Recipe, Shown, SignedMap, as_sheet, as_table, of_request, read_recipe, to_text
 from core.render import contact_sheet, grid, table, write_animation, write_png
+from core.replay import frames, laid_out
 from core.requests import (
     ClassifierSpec,
     Conversion,
@@ -322,6 +324,14 @@ def test_that_a_table_of_several_runs_comes_back_with_its_names(window: Window, 
     assert np.array_equal(again(as_table(recipe, columns, rows, 5)), drawn)
     bare = table(pictures, (), (), 3, 5)
     assert np.array_equal(drawn[-bare.shape[0] :, -bare.shape[1] :], bare)
+
+
+@pytest.mark.parametrize("lay", [laid_out, frames])
+def test_that_what_is_beyond_all_measure_is_refused_before_it_is_made(lay: Callable) -> None:
+    shown = Shown(layout="grid", zoom=64)
+    assert lay(np.zeros((1, 8, 8, 1), np.uint8), shown).shape[-3:-1] == (512, 512)
+    with pytest.raises(Refusal, match="more than other programs open"):
+        lay(np.zeros((4096, 64, 64, 1), np.uint8), shown)
 
 
 def test_that_a_look_at_a_noised_picture_comes_back(window: Window, again) -> None:

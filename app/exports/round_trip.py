@@ -25,7 +25,7 @@ class RoundTrip(Way):
         self._up, self._down = RunWay(bridge, up, up.steps, cell), RunWay(bridge, down, 0, cell)
         self._requests = up.request, down.request
         self._top = len(self._up.captions) - 1
-        self.name = f"run {up.job} and {down.job}"
+        self.name = f"runs {up.job} and {down.job}"
         self.count, self.cell = self._up.count, cell
         self.times = (*self._up.times, *self._down.times[1:])
         rising = [f"{caption} ↑" for caption in self._up.captions[:-1]]

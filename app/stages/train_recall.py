@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -56,12 +58,12 @@ class TrainRecall(QObject):
         stage.shown.look_at(None)
         memento = memento_of(draw, fields, model)
         missing = list(beyond_controls(training, fields, model))
-        for name, entry in stage.mementos.entries.items():
-            if name in memento:
-                try:
-                    entry.write(memento[name])
-                except (ValueError, TypeError, OverflowError):
-                    missing.append(f"there is no such {entry.name.lower()} here")
+        entries = {name: entry for name, entry in stage.mementos.entries.items() if name in memento}
+        for name, entry in entries.items():
+            with suppress(ValueError, TypeError, OverflowError):
+                entry.write(memento[name])
+        others = [entry.name for name, entry in entries.items() if not _is_alike(entry.read(), memento[name])]
+        missing += [f"there is no such {name.lower() if len(name) > 1 else name} here" for name in others]
         setup.controls.more.set_open(True)
         data = setup.data
         is_there = data is not None and data.sha256 == training.data_sha256
@@ -107,6 +109,13 @@ class TrainRecall(QObject):
             self.said.emit("These are the pictures of that training. Press Start.")
         elif setup.data.name == training.data_name:
             self.said.emit(OTHERS)
+
+
+def _is_alike(found: object, wanted: object) -> bool:
+    """Whether a control says what it was told; numbers as far as a person can see."""
+    if isinstance(found, float | int) and isinstance(wanted, float | int):
+        return math.isclose(found, wanted, rel_tol=1e-9)
+    return found == wanted
 
 
 def _nearest(course: Course, step: int, weights: str) -> int:

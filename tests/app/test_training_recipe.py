@@ -120,7 +120,15 @@ def test_that_what_no_control_can_say_is_said(window: MainWindow, tmp_path: Path
     restore(window)
     assert "none of the presets" in hint(window)
     assert "values of its own" in hint(window)
-    assert "no such t here" in hint(window)
+    assert "no such T here" in hint(window)
+
+
+def test_that_numbers_beyond_what_controls_reach_are_said(window: MainWindow, tmp_path: Path) -> None:
+    offered(window, tmp_path, replace(TRAINING, batch=100_000, lr=2.5e-7, never_flipped=("x" * 5000,)))
+    restore(window)
+    for name in ("batch", "learning rate", "never mirrored"):
+        assert f"no such {name} here" in hint(window)
+    assert "no such size" not in hint(window)
 
 
 def test_that_a_fine_tuning_says_which_model_it_wants(window: MainWindow, tmp_path: Path) -> None:
