@@ -86,11 +86,14 @@ class FolderContents:
         return tuple(file.path.relative_to(self.folder).as_posix() for file in self.weights)
 
 
-def read_folder(folder: Path, answers: Answers | None = None, check: Callable[[], None] = never) -> FolderContents:
+def read_folder(
+    folder: Path, answers: Answers | None = None, check: Callable[[], None] = never, *, hashed: bool = True
+) -> FolderContents:
     """Look through a nested or flat model folder, or one that a training of diffusers has written.
 
     The answer to "weights" is "ema" or "raw", where both are there. ``check`` is called while files are hashed, and may
-    raise. Raises Refusal, in words, for what cannot be opened.
+    raise; where they are not to be ``hashed`` the model has nothing to be known by. Raises Refusal, in words, for what
+    cannot be opened.
     """
     notes: list[str] = []
     wanted = wanted_weights(answers or {})
@@ -107,7 +110,7 @@ def read_folder(folder: Path, answers: Answers | None = None, check: Callable[[]
     if isinstance(config, UNetConfig):
         config = _of_its_age(config, weights, notes)
     says = scheduler_of(folder, notes)
-    info = _info(folder, config, says, weights, notes, check)
+    info = _info(folder, config, says, weights, notes, check if hashed else None)
     has_scheduler = _scheduler_file(folder) is not None
     has_both = has_both_kinds(folder, home)
     return FolderContents(folder, config, weights, info, (*notes, *says.notes), has_scheduler, has_both, wanted)
@@ -186,7 +189,7 @@ def _info(
     says: SchedulerSays,
     weights: tuple[WeightsFile, ...],
     notes: list[str],
-    check: Callable[[], None],
+    check: Callable[[], None] | None,
 ) -> ModelInfo:
     if config.out_channels not in (config.in_channels, 2 * config.in_channels):
         raise Refusal(
@@ -207,7 +210,8 @@ def _info(
     labels, null_label = _labels(config, own)
     variance = _variance(config, own, says, notes)
     said = [config.to_json(), says.prediction, *([] if variance == "fixed" else [variance])]
-    sha256 = digest((file.path for file in weights), json.dumps(said, sort_keys=True), check)
+    identity = json.dumps(said, sort_keys=True)
+    sha256 = "" if check is None else digest((file.path for file in weights), identity, check)
     return ModelInfo(
         ref=ModelRef(own.text("name")[:MAX_NAME] or folder.resolve().name, sha256),
         event_shape=(config.in_channels, *config.sides),

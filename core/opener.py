@@ -103,6 +103,7 @@ class Opener:
             if asks or description.kind == "classifier":
                 self._shop.post(ModelAsks(str(path), self._with_damage(description), tuple(said.items())))
                 return
+            self._shop.post(ModelLoading(path.name, 0, description.nbytes))  # hashed first, which can be left as well
             opened = self._load(path, said, token)
             settled = {option.key: option.best for option in description.options} | dict(said)
             unwritten = self._remember(path, answers, opened.info.ref.sha256, settled)
@@ -196,6 +197,7 @@ class Opener:
             source = Source(Path(path), describe(Path(path), answers), answers)
             check_new(Path(folder), 4 * source.description.parameters)  # before all of it is read
             kind, check = source.description.kind, partial(self._shop.breathe, token)
+            self._shop.post(ModelLoading(source.path.name, 0, source.description.nbytes))
             opened = open_checkpoint(source.path, answers, self._progress(source.path.name, "model"), check)
             name = opened.info.ref.name
             copy_opened(opened, Path(folder), source, on_progress=self._saved(name, folder), check=check)

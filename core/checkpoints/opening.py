@@ -38,7 +38,7 @@ def describe(path: str | Path, answers: Answers = NO_ANSWERS) -> Description:
     """
     path = Path(path)
     if path.is_dir():
-        return described(read_folder(path, answers))
+        return described(read_folder(path, answers, hashed=False))
     return _look(path, answers)[1].description
 
 

@@ -13,6 +13,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from core import folder_contents
 from core.checkpoints.opening import describe, open_checkpoint
 from core.errors import Refusal
 from core.model_folder import OpenModel, open_model
@@ -226,6 +227,18 @@ def test_that_safetensors_go_before_pickles_and_whole_precision_before_half(fold
     )
     (folder / f"unet/{STEM}.safetensors").unlink()
     assert_exact(open_model(folder), raised(drawn(KIND)))
+
+
+def test_that_a_folder_is_described_without_its_weights_being_read(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = open_model(folder)
+
+    def read(*_of: object) -> str:
+        raise AssertionError("the weights are hashed, which takes seconds where they are large")
+
+    monkeypatch.setattr(folder_contents, "digest", read)
+    assert describe(folder).parameters == opened.info.parameters
 
 
 def test_that_a_folder_says_what_it_is(folder: Path) -> None:

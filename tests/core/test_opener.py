@@ -201,7 +201,7 @@ def test_that_it_is_told_how_far_the_file_is_read_and_that_opening_can_be_left(
 ) -> None:
     slowed(monkeypatch, weights, 0.02)
     heard.engine.open_model(str(weights), SAID)
-    heard.wait(lambda: heard.of(ModelLoading))
+    heard.wait(lambda: heard.of(ModelLoading) and heard.of(ModelLoading)[-1].done)
     assert heard.state is EngineState.LOADING
     told = heard.of(ModelLoading)[-1]
     assert told.name == "mine.pt"
@@ -212,6 +212,26 @@ def test_that_it_is_told_how_far_the_file_is_read_and_that_opening_can_be_left(
     assert time.monotonic() - begun < 0.3
     assert heard.of(ModelOpened, Failed) == []
     assert AnswerBook().of(weights) is None
+
+
+def test_that_a_file_that_takes_long_to_be_hashed_can_be_left_as_well(
+    heard: Heard, weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from core.checkpoints import opening
+
+    def slow(_paths: object, _also: str, check: Callable[[], None]) -> str:
+        while True:
+            check()
+            time.sleep(0.01)
+
+    monkeypatch.setattr(opening, "digest", slow)
+    heard.engine.open_model(str(weights), SAID)
+    heard.wait(lambda: heard.of(ModelLoading))
+    (told,) = heard.of(ModelLoading)
+    assert (told.done, told.total) == (0, sum(4 * tensor.numel() for tensor in drawn(OPTIONS, 0).values()))
+    heard.engine.cancel_opening()
+    heard.wait(lambda: heard.state is EngineState.IDLE)
+    assert heard.of(ModelOpened, Failed) == []
 
 
 def test_that_another_model_is_opened_in_place_of_the_one_under_way(
