@@ -142,6 +142,9 @@ class Commands(QObject):
             if found.kind == "recipe":
                 self.loader.open_recipe(found.paths[0])
                 return False
+            if found.kind == "session":
+                self._window.sessions.files.open(found.paths[0])
+                return False
             self.loader.open(files(found), offers=True)
         except Refusal as refusal:
             self._window.show_error(str(refusal), refusal.details)
@@ -159,7 +162,7 @@ class Commands(QObject):
 
     @Slot(object)
     def open_path(self, path: Path) -> None:
-        """Open a picture, a model's or a classifier's folder, or the pictures of a folder."""
+        """Open a picture, a model's or a classifier's folder, the pictures of a folder, or a session."""
         self._window.stage.errors.dismiss()
         try:
             self.open_offer(offer_of((path,)))
@@ -184,6 +187,8 @@ class Commands(QObject):
     def open_offer(self, found: Offer) -> None:
         if found.kind == "recipe":
             self.loader.open_recipe(found.paths[0])
+        elif found.kind == "session":
+            self._window.sessions.files.open(found.paths[0])
         elif found.kind == "model":
             self.open_model(str(found.paths[0]))
         elif found.kind == "classifier":

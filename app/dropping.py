@@ -55,6 +55,8 @@ class Dropping:
             return f"restore this {what}", name if found.kind == "recipe" else f"{name}, or use it as a picture"
         if found.kind == "recipe":
             return "look at this file", name
+        if found.kind == "session":
+            return "open this session", f"{name}; what is here stays"
         if found.kind == "model":
             return "open this model", name
         if found.kind == "classifier":

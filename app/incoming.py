@@ -17,13 +17,14 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QMimeData, QUrl
 from PySide6.QtGui import QImage
 
+from app.session_file import ENDING
 from core.errors import Refusal
 from core.images import OpenedImage, from_pixels, open_image
 from core.json_file import LFS_MARK, lfs_refusal
 from core.recipe_files import SILENT, beside
 from resources import samples
 
-Kind = Literal["pictures", "model", "classifier", "folder", "recipe"]
+Kind = Literal["pictures", "model", "classifier", "folder", "recipe", "session"]
 
 PICTURE_ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".ppm", ".pgm", ".jp2", ".avif")
 WEIGHT_ENDINGS = (".safetensors", ".pt", ".pth", ".ckpt", ".bin", ".pkl", ".pickle")
@@ -49,7 +50,7 @@ _NOTHING = "There is no picture in this. Drop or paste a picture file, a model f
 @dataclass(frozen=True, slots=True)
 class Offer:
     """What lies on the pointer or the clipboard: pictures, a model's folder or file of weights, a classifier's folder,
-    a folder of pictures, or a file that is no picture and says how it was made. Which network a file holds, and
+    a folder of pictures, a file that is no picture and says how it was made, or a session. Which network a file holds, and
     whether it opens, is for the engine to say.
 
     ``paths`` is empty for a picture that comes as data.
@@ -104,6 +105,8 @@ def offer_of(paths: Sequence[Path]) -> Offer:
         if pictures_in(first):
             return Offer("folder", (first,))
         return Offer("model", (_only_weights_in(first),))
+    if first.suffix.lower() == ENDING and os.path.isfile(first):
+        return Offer("session", (first,))
     recipe = _only_recipe_in(paths)
     if recipe is not None:
         return Offer("recipe", (recipe,))

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PySide6.QtCore import QMimeData, QUrl
 
+from app.incoming import offer
 from app.window import STAGES, MainWindow
 from core.images import from_pixels
 from tests.app.conftest import shown_window
@@ -99,3 +101,24 @@ def test_that_settings_changed_afterwards_are_taken_back_first(window, saved, qt
     assert told(window)[3] == 3.5
     window.registry["undo"].trigger()
     assert told(window)[3] == 1.0
+
+
+def test_that_a_session_is_opened_by_dropping_it_on_the_window(window, saved) -> None:
+    mime = QMimeData()
+    mime.setUrls([QUrl.fromLocalFile(str(saved))])
+    promise = window.dropping._promise(offer(mime), mime)
+    assert promise == ("open this session", "theirs.diffuscope; what is here stays")
+    window.commands.take(mime)
+    assert [window.state.name_of(job) for job in window.state.runs] == ["theirs"]
+
+
+def test_that_a_file_that_only_bears_the_name_is_refused_in_words(window, tmp_path) -> None:
+    path = tmp_path / "not.diffuscope"
+    path.write_bytes(b"nothing")
+    window.commands.open_path(path)
+    assert "not a session" in window.stage.errors.message()
+
+
+def test_that_a_session_can_be_named_when_the_program_is_started(window, saved) -> None:
+    assert not window.commands.begin([str(saved)])
+    assert [window.state.name_of(job) for job in window.state.runs] == ["theirs"]
