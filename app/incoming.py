@@ -50,8 +50,8 @@ _NOTHING = "There is no picture in this. Drop or paste a picture file, a model f
 @dataclass(frozen=True, slots=True)
 class Offer:
     """What lies on the pointer or the clipboard: pictures, a model's folder or file of weights, a classifier's folder,
-    a folder of pictures, a file that is no picture and says how it was made, or a session. Which network a file holds, and
-    whether it opens, is for the engine to say.
+    a folder of pictures, a file that is no picture and says how it was made, or a session. Which network a file holds,
+    and whether it opens, is for the engine to say.
 
     ``paths`` is empty for a picture that comes as data.
     """

@@ -40,7 +40,7 @@ from core.requests import (
 )
 
 USAGE = """\
-usage: main.py [IMAGE | FOLDER | MODEL ...]     open the window
+usage: main.py [IMAGE | FOLDER | MODEL | SESSION ...]   open the window
        main.py --new-session ...                the same, without what was there last time
        main.py sample --model M ...             draw samples from a model
        main.py noise IMAGE --t T1,T2,...        a picture in the forward process
