@@ -94,7 +94,7 @@ class Loader(QObject):
                 return
             self.opened.emit(image, path)
             if recipe is not None:
-                self.failed.emit(f"{recipe} It is used as a picture.", recipe.details)
+                self.failed.emit(f"{recipe} The file is used as a picture.", recipe.details)
 
         self._background.in_background(work, done, self._failed)
 

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
 from app.log import logger
 from app.restored_settings import fields_of, merged, stage_for
+from app.sought import Found, look_for
 from app.stages.guidance_recall import plan_in, recall
 from app.state import Run
 from core.errors import Refusal
 from core.images import OpenedImage
-from core.known_models import place_of
-from core.known_pictures import known_pictures
 from core.messages import ClassifierOpened, Failed, ModelOpened, RunEnded, RunStarted
-from core.recipe import Recipe, Request, Shown, classifiers_of, images_of, models_of
+from core.recipe import Recipe, Shown, classifiers_of, images_of, models_of
 from core.request_words import printable
 from core.requests import (
     FromLatent,
@@ -34,8 +31,6 @@ from core.requests import (
     SampleRequest,
 )
 from core.training.draw_request import TrainingDraw
-from core.training.kept_draws import find_training
-from core.training.runs import RunSummary
 
 if TYPE_CHECKING:
     from app.stages.denoise import DenoiseStage
@@ -47,15 +42,6 @@ if TYPE_CHECKING:
 
 
 ENDED_EARLY = ("failed", "stopped")
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """Where what a recipe names lies: models and classifiers by hash (None: nowhere), its pictures, its training."""
-
-    places: dict[str, str | None]
-    pictures: tuple[OpenedImage, ...]
-    training: RunSummary | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +68,8 @@ class Restoring(QObject):
         """Hashes of models and classifiers that are being opened."""
         self._jobs: dict[int, Shown] = {}
         """Runs asked for here that are still to be shown."""
+        self._asked: set[int] = set()
+        """Runs asked for here that have not begun: no stage knows of them."""
         window.bridge.message.connect(self._receive)
 
     def begin(self, recipe: Recipe, fields: frozenset[str] | None = None) -> None:
@@ -154,7 +142,14 @@ class Restoring(QObject):
                     self._give_up()
             case Failed(job=None):
                 self._wanted = None
-            case RunStarted(job=job) if job in self._jobs:
+            case Failed(job=int(job), message=words, details=details) if job in self._asked:
+                self._asked.discard(job)
+                self._jobs.pop(job, None)
+                self.refused.emit(words, details)
+            case RunStarted(job=job) if job in self._asked | self._jobs.keys():
+                self._asked.discard(job)
+                if job not in self._jobs:
+                    return
                 self._look_at(self._window.state.runs[job], 0)
             case RunEnded(job=job, steps=steps) if job in self._jobs:
                 shown = self._jobs.pop(job)
@@ -278,6 +273,8 @@ class Restoring(QObject):
             for request in lineage(row):
                 same = [run.job for run in runs.values() if run.request == request and run.state not in ENDED_EARLY]
                 last = same[-1] if same else self._window.bridge.submit(request)
+                if not same:
+                    self._asked.add(last)
         if sheet is not None:
             self._set_stage(sheet.requests[0], frozenset(_ALL), has_pictures=True)
             last = recall(cast("DenoiseStage", self._window.stage), sheet)[0]
@@ -306,17 +303,3 @@ def lineage(request: RunRequest) -> tuple[RunRequest, ...]:
     """A request after all those that it goes on from, the first run of all at the front."""
     start = request.start if isinstance(request, SampleRequest) else None
     return (*lineage(start.parent), request) if isinstance(start, FromStep | FromLatent | FromMorph) else (request,)
-
-
-def look_for(
-    requests: Sequence[Request], known: Sequence[OpenedImage], folders: dict[str, str], files: Sequence[Path]
-) -> Found:
-    """Where models, classifiers and pictures of these requests are: ``known`` ones, ``folders`` by hash, ``files`` of
-    pictures, what is bundled and what was opened before."""
-    refs = {ref.sha256: ref for request in requests for ref in (*models_of(request), *classifiers_of(request))}
-    places = {sha256: folders.get(sha256) or place_of(ref) for sha256, ref in refs.items()}
-    wanted = {image.sha256 for request in requests for image in images_of(request)}
-    here = {image.sha256: image for image in known if image.sha256 in wanted}
-    there = known_pictures([sha256 for sha256 in wanted if sha256 not in here], files)
-    drawn = next((request for request in requests if isinstance(request, TrainingDraw)), None)
-    return Found(places, (*here.values(), *there), None if drawn is None else find_training(drawn.training))

@@ -143,7 +143,7 @@ def from_text(text: str) -> Recipe:
     """The recipe of a text that ``to_text`` wrote, or of any request as JSON: alone, as the commands print it
     (``request``, ``requests``), or with the ``kind`` of its class. Raises Refusal."""
     if len(text) > MAX_BYTES:
-        raise Refusal("This recipe is larger than any can be. It is not used.")
+        raise Refusal("This recipe is larger than any can be.")
     try:
         data = json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -153,7 +153,7 @@ def from_text(text: str) -> Recipe:
     try:
         return _from_json(data)
     except RecursionError as error:
-        raise Refusal("This recipe is nested deeper than any can be. It is not used.") from error
+        raise Refusal("This recipe is nested deeper than any can be.") from error
 
 
 def _from_json(data: dict[str, Any]) -> Recipe:

@@ -221,7 +221,7 @@ def _of_webp(stream: BinaryIO) -> str | None:
 
 
 def _too_large() -> Refusal:
-    return Refusal("The recipe in this file is larger than any can be. It is not used.")
+    return Refusal("The recipe in this file is larger than any can be.")
 
 
 def _damaged() -> Refusal:

@@ -292,6 +292,15 @@ def test_that_a_strangers_name_is_text_and_nothing_else(window: MainWindow, tmp_
 # ------------------------------------------------------------------------------------------------ restored
 
 
+def test_that_a_run_that_cannot_be_made_is_said_though_no_stage_has_asked_for_it(
+    window: MainWindow, tmp_path: Path
+) -> None:
+    dropped(window, of_request(replace(SAMPLE, labels=(99, 1, 2, 3))), tmp_path)
+    restore(window)
+    window.bridge.fail(1, "The model knows no label 99.")
+    assert window.stage.errors.message() == "The model knows no label 99."
+
+
 def test_that_all_is_restored_and_the_run_made_again(window: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:
     dropped(window, Recipe(SAMPLE, Shown("x_t", 2, (1,))), tmp_path)
     restore(window)

@@ -53,7 +53,7 @@ def window(qapp: QApplication, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) ->
     made.bridge.ready()
     made.state.move(stage="train")
     QApplication.processEvents()  # what the model brings is no change by the person
-    monkeypatch.setattr("app.restoring.find_training", lambda _training: None)
+    monkeypatch.setattr("app.sought.find_training", lambda _training: None)
     return made
 
 
@@ -149,7 +149,7 @@ def test_that_the_training_itself_is_looked_at_where_it_drew(
     course = with_request(a_set(0), a_set(4), a_set(9))
     course.folder = tmp_path / "shapes"
     summary = RunSummary(course.folder, "shapes", 9, 9, None, True, 1.0, 0.5, 8, "shapes", 12, None, 0.0)
-    monkeypatch.setattr("app.restoring.find_training", lambda training: summary if training == TRAINING else None)
+    monkeypatch.setattr("app.sought.find_training", lambda training: summary if training == TRAINING else None)
     monkeypatch.setattr("app.stages.train_runs.read_course", lambda asked: course if asked is summary else None)
     stage = window._stages["train"]
     page = stage.view.samples_page
