@@ -76,6 +76,7 @@ QToolButton:disabled {{ background: transparent; }}
 QToolButton::menu-indicator {{ image: none; }}
 QToolButton[role="more"] {{ color: {c.quiet}; padding-left: 0; border: none; }}
 QToolButton[role="more"]:hover, QToolButton[role="more"]:focus {{ color: {c.text}; background: transparent; }}
+QToolButton[role="more"]:focus {{ text-decoration: underline; }}
 QToolButton[role="more"]:checked {{ background: transparent; }}
 QToolButton[role="small"] {{ color: {c.quiet}; font-size: {caption}px; padding: 1px 6px; }}
 QToolButton[role="small"]:hover, QToolButton[role="small"]:checked {{ color: {c.text}; }}

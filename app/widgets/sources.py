@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -97,12 +98,14 @@ class PictureButton(QToolButton):
 
 
 class Gallery(QWidget):
-    """Pictures that are one click away. Signals: ``chosen(Path)``."""
+    """Pictures that are one click away. Attributes: ``before``, the widget from which Tab leads here. Signals:
+    ``chosen(Path)``."""
 
     chosen = Signal(object)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self.before: QWidget | None = None
         self._buttons: dict[Path, QToolButton] = {}
         self._icons: dict[Path, QIcon] = {}
         self._grid = QGridLayout(self)
@@ -129,6 +132,9 @@ class Gallery(QWidget):
             ordered[path] = self._buttons.get(path) or self._new(path, name)
             self._grid.addWidget(ordered[path], *divmod(place, _COLUMNS))
         self._buttons = ordered
+        before = () if self.before is None else (self.before,)
+        for one, other in pairwise((*before, *ordered.values())):  # made later than what stands below them
+            QWidget.setTabOrder(one, other)
 
     def set_thumbnail(self, path: Path, pixels: NDArray[np.uint8]) -> None:
         """The centre square of a picture for its button."""
@@ -182,6 +188,7 @@ class Sources(QWidget):
         self._paste.setToolTip("Use the picture, file or path on the clipboard (Ctrl+V)")
         self._draw = QPushButton("Draw")
         self._draw.setToolTip("Draw a digit with the mouse (Ctrl+D)")
+        self.gallery.before = self._draw
 
         picture = QWidget()
         buttons = QHBoxLayout()

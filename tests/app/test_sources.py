@@ -209,3 +209,21 @@ def test_that_a_model_opened_by_a_stage_is_listed_and_chosen(qtbot: QtBot) -> No
     with qtbot.waitSignal(chooser.chosen) as chosen:
         chooser._activated(0)
     assert chosen.args == ["digits"]
+
+
+def test_that_tab_comes_to_the_samples_after_the_buttons_above_them(qtbot: QtBot, tmp_path: Path) -> None:
+    sources = Sources()
+    qtbot.addWidget(sources)
+    sources.show()
+    sources.activateWindow()
+    for paths in ([tmp_path / "cat.png"], [tmp_path / "dog.png", tmp_path / "cat.png"]):
+        sources.gallery.set_entries([(path.stem, path) for path in paths])
+    qtbot.waitUntil(lambda: sources.gallery.button(tmp_path / "dog.png").isVisible())
+    draw = next(button for button in sources.findChildren(QPushButton) if button.text() == "Draw")
+    draw.setFocus()
+    met = []
+    for _ in range(3):
+        qtbot.keyClick(sources.focusWidget(), Qt.Key.Key_Tab)
+        met.append(sources.focusWidget())
+    assert met[:2] == [sources.gallery.button(path) for path in paths]
+    assert isinstance(met[2], QComboBox)

@@ -143,3 +143,8 @@ def test_that_hints_and_what_cannot_be_pressed_can_be_read(qapp: QApplication, q
     assert edit.palette().placeholderText().color() == QColor(PALETTES[scheme].quiet)
     assert button.palette().buttonText().color() == QColor(PALETTES[scheme].faint)
     assert button.palette().buttonText().color().alpha() == 255
+
+
+def test_that_a_folded_section_that_has_the_focus_is_underlined(qapp: QApplication) -> None:
+    theme().apply(qapp)
+    assert 'QToolButton[role="more"]:focus { text-decoration: underline; }' in qapp.styleSheet()
