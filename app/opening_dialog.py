@@ -164,7 +164,8 @@ class CheckpointDialog(QDialog):
 def summary(described: Description) -> str:
     """Whose format it is, and how large, in a line."""
     size = f"{described.parameters / 1e6:,.1f} M parameters" if described.parameters else ""
-    room = f"{described.nbytes / 2**20:,.0f} MiB" if described.nbytes else ""
+    mib = described.nbytes / 2**20
+    room = f"{mib:,.0f} MiB" if mib >= 10 else f"{mib:.1f} MiB" if described.nbytes else ""
     kind = "a classifier, which guides" if described.kind == "classifier" else ""
     return " · ".join(filter(None, (described.family, kind, size, room)))
 
