@@ -200,6 +200,7 @@ class Restoring(QObject):
         if needed and not missing and not isinstance(request, MorphRequest):
             self._set_picture(pictures[needed[0].sha256], needed[0])
         window.state.move(stage=stage_for(request))
+        window.stage.errors.dismiss()  # what went wrong there before is over
         if isinstance(request, TrainingDraw):
             self._set_training(request, wanted)
         elif isinstance(request, NoiseRequest | InspectImage):

@@ -292,6 +292,16 @@ def test_that_a_strangers_name_is_text_and_nothing_else(window: MainWindow, tmp_
 # ------------------------------------------------------------------------------------------------ restored
 
 
+def test_that_what_went_wrong_in_its_stage_before_is_over(window: MainWindow, tmp_path: Path) -> None:
+    window.state.move(stage="denoise")
+    window.show_error("Something else went wrong.", "")
+    window.state.move(stage="forward")
+    dropped(window, of_request(SAMPLE), tmp_path)
+    restore(window)
+    assert window.state.cursor.stage == "denoise"
+    assert window.stage.errors.message() == ""
+
+
 def test_that_a_run_that_cannot_be_made_is_said_though_no_stage_has_asked_for_it(
     window: MainWindow, tmp_path: Path
 ) -> None:
