@@ -25,6 +25,7 @@ from app.state import AppState
 from app.style_sheet import ICONS
 from app.theme import theme
 from app.window import MainWindow
+from core.farewell import on_farewell
 from core.messages import EngineState, Status
 
 COLLECT_MS = 100
@@ -77,7 +78,7 @@ def run(arguments: Sequence[str] = (), *, new_session: bool = False) -> int:
 
 
 class Interrupt(QObject):
-    """Turns Ctrl+C in the terminal into a signal of Qt. Signals: ``raised()``.
+    """Turns Ctrl+C in the terminal, a logout or a closed terminal into a signal of Qt. Signals: ``raised()``.
 
     Python runs its handlers only between two of its own instructions, and an idle Qt loop has none; the interpreter
     therefore also writes a byte to a socket that Qt watches.
@@ -92,7 +93,7 @@ class Interrupt(QObject):
         self._ours.setblocking(False)
         self._theirs.setblocking(False)
         self._fd = signal.set_wakeup_fd(self._theirs.fileno(), warn_on_full_buffer=False)
-        self._before = signal.signal(signal.SIGINT, self._caught)
+        self._give_back = on_farewell(self._caught)
         self._notifier = QSocketNotifier(self._ours.fileno(), QSocketNotifier.Type.Read, self)
         self._notifier.activated.connect(self._woken)
 
@@ -100,15 +101,15 @@ class Interrupt(QObject):
         """Give the signal back; whether it was raised."""
         self._notifier.setEnabled(False)
         signal.set_wakeup_fd(self._fd)
-        signal.signal(signal.SIGINT, self._before)
+        self._give_back()
         self._ours.close()
         self._theirs.close()
         return self._count > 0
 
-    def _caught(self, _number: int, _frame: FrameType | None) -> None:
+    def _caught(self, number: int, _frame: FrameType | None) -> None:
         self._count += 1
         if self._count > 1:
-            signal.signal(signal.SIGINT, signal.SIG_DFL)  # a third one ends the process at once
+            signal.signal(number, signal.SIG_DFL)  # a third one ends the process at once
 
     @Slot()
     def _woken(self) -> None:

@@ -475,7 +475,10 @@ def test_that_ctrl_c_keeps_a_run_that_can_be_resumed(folder: Path, tmp_path: Pat
     assert (tmp_path / "run" / "model_index.json").exists()
 
 
-def test_that_ctrl_c_while_pictures_are_decoded_ends_at_once(folder: Path, tmp_path: Path, monkeypatch) -> None:
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_that_ctrl_c_while_pictures_are_decoded_ends_at_once(folder: Path, tmp_path: Path, monkeypatch, name) -> None:
+    if not hasattr(signal, name):
+        pytest.skip("this system knows no such signal")
     from core.cli import run
     from core.training import decoding
     from core.training.reading import Reading
@@ -484,7 +487,7 @@ def test_that_ctrl_c_while_pictures_are_decoded_ends_at_once(folder: Path, tmp_p
 
     def pressed_meanwhile(pixels: np.ndarray, reading: Reading) -> np.ndarray:
         decoded.append(reading)
-        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(getattr(signal, name))
         return np.zeros((reading.size, reading.size, 1), np.uint8)
 
     monkeypatch.setattr(decoding, "square", pressed_meanwhile)

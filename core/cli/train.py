@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ from core.cli.output import Progress, clock, report
 from core.cli.reading import said_reading
 from core.device import pick_device
 from core.errors import Cancelled, Refusal
+from core.farewell import ENDING, on_farewell
 from core.library import NetworkModel
 from core.model_folder import find_model, open_model
 from core.requests import ScheduleSpec
@@ -203,7 +203,8 @@ class _Watcher:
 
 @contextmanager
 def interrupting(insisting: bool = True) -> Iterator[list[bool]]:
-    """A list that is filled by the first Ctrl-C; the second one, where ``insisting``, interrupts at once."""
+    """A list that is filled by the first Ctrl-C, or whatever else asks this process to end; the second one, where
+    ``insisting``, interrupts at once. Processes that train together hear Ctrl-C alone here."""
     pressed: list[bool] = []
 
     def press(number: int, frame: FrameType | None) -> None:
@@ -211,11 +212,11 @@ def interrupting(insisting: bool = True) -> Iterator[list[bool]]:
         if insisting and len(pressed) > 1:
             raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGINT, press)
+    give_back = on_farewell(press, ENDING if insisting else ("SIGINT",))
     try:
         yield pressed
     finally:
-        signal.signal(signal.SIGINT, before)
+        give_back()
 
 
 def _report(options: argparse.Namespace, done: TrainReport) -> None:
