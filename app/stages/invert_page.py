@@ -278,6 +278,9 @@ class InvertPage(Stage):
         warning = self.controls.conversion.warning() if scene.picture == self.plan.own_picture() else ""
         is_coming = self._follows and (run.state == "running" or self.trips.is_busy)  # the way down sees the latent
         self.display.show_scene(scene, scene.walk.position(run.job, step), warning, is_coming=is_coming)
+        if run.state in UNMADE:
+            own = self.plan.converted() if scene.picture == self.plan.own_picture() else None
+            self.view.show_meanwhile(own, self.state.thumbnails.get(run.job))
 
     def _look(self, run: Run) -> Scene:
         self.plan.scene = scene_of(run, self.state.runs, self._ways)

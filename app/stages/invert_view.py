@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
+from app.stages.run_view import AGAIN
 from app.stages.sights import Sight, Sights
 from app.stages.walks import Walk
 from app.state import Run
@@ -128,6 +129,20 @@ class InvertView(QWidget):
             self.shown.emit(position)
         elif not is_coming:
             self._sights.ask(run.job, step)
+
+    def show_meanwhile(self, start: Picture | None, picture: Picture | None) -> None:
+        """While all states of a run are made again: the picture that it begins with, and the small one (H, W, C) that
+        is left of it."""
+        for pane in self.pictures.panes:
+            pane.set_pictures(None)
+            pane.set_caption("")
+            pane.set_names()
+            pane.set_placeholder(AGAIN if pane is self.x_t else "")
+            pane.set_busy(False)
+        for pane, shown in ((self.x_0, start), (self.x0_hat, picture)):
+            if shown is not None:
+                pane.set_pictures(shown[None])
+        self.x0_hat.set_busy(picture is not None)
 
     def show_returned(self, run: Run | None, words: str) -> None:
         """What came back from the same latent, in the place of the error that only a way back has; or none."""

@@ -65,6 +65,23 @@ def test_that_its_thumbnail_is_shown_meanwhile(window, qtbot) -> None:
     assert not np.array_equal(view.x0_hat.content.values, small[None])
 
 
+def test_that_the_thumbnail_of_an_inversion_is_shown_meanwhile(window, qtbot) -> None:
+    window.state.move(stage="invert")
+    run(window, INVERSION, REQUEST)
+    window.state.set_thumbnail(1, np.full((32, 32, 1), 77, np.uint8))
+    window.bridge.let_go.add(1)
+    window.history.choose(1)
+    qtbot.wait(10)
+    view = window.stage.view
+    assert (view.x0_hat.content.values == 77).all()
+    assert view.x0_hat.is_busy
+    assert view.x_t.content is None
+    window.bridge.run_to_end(1)
+    qtbot.wait(10)
+    assert view.x_t.content is not None
+    assert view.x0_hat.content is None or not (view.x0_hat.content.values == 77).all()
+
+
 @pytest.mark.parametrize("request_", [MORPH, INVERSION])
 def test_that_a_morph_and_an_inversion_are_made_again_as_well(window, qtbot, request_) -> None:
     run(window, request_, REQUEST)
