@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from app.mementos import Memento
 from app.session import Session
@@ -14,6 +14,7 @@ from core.images import OpenedImage
 from core.requests import Conversion
 
 if TYPE_CHECKING:
+    from app.stages.measure import MeasureStage
     from app.window import MainWindow
 
 WORDS = "open a session"
@@ -34,7 +35,7 @@ class Scene:
 def open_as_step(window: MainWindow, session: Session, pictures: Mapping[str, OpenedImage]) -> None:
     """Show a session of a file beside what is there, as one step of the person's."""
     window.undo.flush()
-    before, known = _scene(window), set(window.state.runs)
+    before, known, measured = _scene(window), set(window.state.runs), set(_measured(window))
     with ExitStack() as unasked:
         for stage in window.stages():
             unasked.enter_context(stage.mementos.unasked())
@@ -42,15 +43,38 @@ def open_as_step(window: MainWindow, session: Session, pictures: Mapping[str, Op
     after = _scene(window)
     added = [run for job, run in window.state.runs.items() if job not in known]
 
+    put_back = [job for job in _measured(window) if job not in measured]
+
     def undo() -> None:
         window.care.take_out([run.job for run in added])
+        _forget(window, put_back)
         _show(window, before)
 
     def redo() -> None:
         window.care.put_back(added)
+        had = set(_measured(window))
         _show(window, after)
+        put_back[:] = [job for job in _measured(window) if job not in had]
 
     window.undo.push(WORDS, undo, redo)
+
+
+def _measure(window: MainWindow) -> MeasureStage | None:
+    """Where measurements are shown, if it was made."""
+    found = next((stage for stage in window.stages() if stage.key == "measure"), None)
+    return cast("MeasureStage | None", found)
+
+
+def _measured(window: MainWindow) -> tuple[int, ...]:
+    stage = _measure(window)
+    return () if stage is None else tuple(record.job for record in stage.measurements.records)
+
+
+def _forget(window: MainWindow, measured: Sequence[int]) -> None:
+    stage = _measure(window)
+    if stage is not None:
+        for job in measured:
+            stage.shown.forget(job)
 
 
 def _scene(window: MainWindow) -> Scene:

@@ -143,7 +143,7 @@ class Sessions(QObject):
         state.set_seed(session.seed)
         if image is not None and not has_picture:
             state.set_image(image)
-        self.stages = dict(session.stages)
+        self.stages = joined(self.stages, session.stages)
         for stage in window.stages():
             self._recall(stage)
         for classifier in session.classifiers:
@@ -290,3 +290,12 @@ class Sessions(QObject):
     def _say_unread(self, why: str, *, is_older: bool) -> None:
         words = "an earlier one is shown" if is_older else "this one begins anew"
         self._window.told.tell(f"The last session cannot be restored: {words}. {why}")
+
+
+def joined(here: Mapping[str, Memento], theirs: Mapping[str, Memento]) -> dict[str, Memento]:
+    """What is set in stages that were not shown yet, by another session; what was measured here stays."""
+    both = {stage: here.get(stage, {}) | theirs.get(stage, {}) for stage in (*here, *theirs)}
+    ours, others = (stages.get("measure", {}).get("measured") for stages in (here, theirs))
+    if isinstance(ours, list) and isinstance(others, list):
+        both["measure"]["measured"] = ours + others
+    return both

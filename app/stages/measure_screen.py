@@ -64,7 +64,7 @@ class MeasureScreen(QObject):
         view.plot.pointed_changed.connect(self.said)
         parts.list.chosen.connect(self._chosen)
         parts.list.shown_changed.connect(self._shown_changed)
-        parts.list.forgotten.connect(self._forget)
+        parts.list.forgotten.connect(self.forget)
         parts.samples.opened.connect(self.points.open)
         self.measurements.changed.connect(self._changed)
         self.measurements.listed.connect(self.flush)
@@ -201,7 +201,7 @@ class MeasureScreen(QObject):
             self.flush()
 
     @Slot(int)
-    def _forget(self, job: int) -> None:
+    def forget(self, job: int) -> None:
         record, compared, family = self.measurements.of(job), self.nearest.of(job), self.coarse.of(job)
         if compared is not None:
             self.nearest.forget(compared)

@@ -73,11 +73,11 @@ class Measurements(QObject):
 
     def put_back(self, told: object) -> None:
         """Put what ``told`` said before those there are, but for what is among them. Raises ValueError."""
-        found = [
-            record for record in read(told, self._state.pictures) if not self._album.is_known(record, self.records)
-        ]
-        for record in found:
-            record.job = self._bridge.reserve()
+        found: list[Record] = []
+        for record in read(told, self._state.pictures):
+            if not self._album.is_known(record, (*self.records, *found)):
+                record.job = self._bridge.reserve()
+                found.append(record)
         if found:
             self.records = (*found, *self.records)
             self.listed.emit()

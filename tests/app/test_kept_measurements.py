@@ -117,7 +117,7 @@ def opened(qapp, qtbot) -> Callable[..., MainWindow]:
 
 
 def measured(window: MainWindow, *records: Record) -> None:
-    stage = window.stage
+    stage = next(stage for stage in window.stages() if stage.key == "measure")
     stage.measurements.records = records
     stage.measurements.listed.emit()
 
@@ -185,3 +185,42 @@ def test_that_a_session_from_a_file_brings_its_measurements_once_beside_those_th
     window.sessions.files.open(path)
     assert [record.kind for record in window.stage.measurements.records] == ["likelihood", "distance"]
     closed(window)
+
+
+def test_that_measurements_of_an_opened_session_go_and_come_with_its_step(opened, tmp_path) -> None:
+    window = opened()
+    window.bridge.ready()
+    window.state.move(stage="measure")
+    measured(window, CODED, DRAWN)
+    path = tmp_path / "mine.diffuscope"
+    window.sessions.files.save(path)
+    measured(window, DRAWN)
+    window.sessions.files.open(path)
+    kinds = [record.kind for record in window.stage.measurements.records]
+    assert kinds == ["likelihood", "samplers"]
+    window.registry["undo"].trigger()
+    assert [record.kind for record in window.stage.measurements.records] == ["samplers"]
+    window.registry["redo"].trigger()
+    assert sorted(record.kind for record in window.stage.measurements.records) == kinds
+    window.registry["undo"].trigger()
+    assert [record.kind for record in window.stage.measurements.records] == ["samplers"]
+    closed(window)
+
+
+def test_that_measurements_nobody_has_looked_at_yet_stay_beside_those_of_an_opened_session(opened, tmp_path) -> None:
+    first = opened()
+    first.bridge.ready()
+    first.state.move(stage="measure")
+    measured(first, CODED)
+    first.state.move(stage="forward")
+    first.sessions.files.save(tmp_path / "coded.diffuscope")
+    measured(first, DRAWN)
+    closed(first)
+    second = opened()
+    second.bridge.ready()
+    second.sessions.files.open(tmp_path / "coded.diffuscope")
+    second.sessions.files.open(tmp_path / "coded.diffuscope")
+    assert [stage.key for stage in second.stages()] == ["forward"]
+    second.state.move(stage="measure")
+    assert sorted(record.kind for record in second.stage.measurements.records) == ["likelihood", "samplers"]
+    closed(second)
