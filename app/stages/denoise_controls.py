@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import partial
 from typing import cast
 
 from PySide6.QtCore import QSignalBlocker, Signal, Slot
@@ -20,7 +19,6 @@ from core.paths import model_timesteps
 from core.requests import ClipPolicy, Precision, SamplerName, SamplerSpec, SpacingName, VarianceName
 
 EACH, OWN = "each", "own"
-SCHEDULER = "sampler"
 
 
 class DenoiseControls(DenoiseFields):
@@ -32,8 +30,7 @@ class DenoiseControls(DenoiseFields):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._model: ModelInfo | None = None
-        self._own: set[str] = set()
-        """What the person has chosen, so that no other model's choices take its place."""
+        self._touched = False
         self._spaced = cast(SpacingName, self.spacing.value())
         """The last choice of spacing that was not by hand."""
         self.spacing.value_changed.connect(self._spell_out)
@@ -46,9 +43,7 @@ class DenoiseControls(DenoiseFields):
         for edit in (self.own_labels, self.hand):
             edit.editingFinished.connect(self.changed)
         for scheduler in (self.sampler, self.spacing, self.clip, self.variance):
-            scheduler.value_changed.connect(partial(self._touch, SCHEDULER))
-        for name, slider in (("guidance", self.guidance), ("steps", self.steps)):
-            slider.value_changed.connect(partial(self._touch, name))
+            scheduler.value_changed.connect(self._touch)
         self.seed.seed_changed.connect(self._seed)
         self.classifier.changed.connect(self._choose)
         self._show_what_counts()
@@ -57,12 +52,13 @@ class DenoiseControls(DenoiseFields):
         return [widget for widget in vars(self).values() if isinstance(widget, ValueSlider)]
 
     def set_model(self, model: ModelInfo | None) -> None:
-        """Offer what this model has; its scheduler's choices, and how it is usually sampled, hold until the person has
-        chosen otherwise."""
-        is_other, self._model = model != self._model, model
+        """Offer what this model has; its scheduler's choices hold until the person has made others, and how it is
+        usually sampled where nothing else was chosen than what was usual before."""
+        self._model = model
         if model is None:
             return
         before = self._settings_without_text()
+        own_guidance, own_steps = not self.guidance.is_default(), not self.steps.is_default()
         self.classifier.set_model(model)
         self.variance.refuse("learned", NOT_LEARNED if model.variance == "fixed" else "")
         with QSignalBlocker(self.label):
@@ -79,11 +75,11 @@ class DenoiseControls(DenoiseFields):
         del blocked
         self._mark_usual(model)
         says = settings_for(model, before)
-        if not is_other or "steps" in self._own:
+        if own_steps:
             says = replace(says, steps=before.steps)
-        if model.null_label is not None and (not is_other or "guidance" in self._own):
+        if own_guidance and model.null_label is not None:
             says = replace(says, guidance=before.guidance)
-        if SCHEDULER in self._own:
+        if self._touched:
             says = replace(says, sampler=_possible(before.sampler, model), spacing=before.spacing)
         self.set_settings(says)
 
@@ -230,11 +226,8 @@ class DenoiseControls(DenoiseFields):
 
     def entries(self) -> dict[str, Entry]:
         """What can be set here."""
-        own = {f"own_{name}": self._own_entry(name) for name in (SCHEDULER, "guidance", "steps")}
-        return entries_of(self, shared=("seed",)) | self.classifier.entries() | own
-
-    def _own_entry(self, name: str) -> Entry:
-        return Entry("", lambda: name in self._own, partial(self._recall_own, name), is_view=True)
+        touched = Entry("", lambda: self._touched, self._recall_touched, is_view=True)
+        return entries_of(self, shared=("seed",)) | self.classifier.entries() | {"own_sampler": touched}
 
     def settle(self) -> None:
         """The controls have been set without a word: show what counts now, and tell."""
@@ -242,8 +235,8 @@ class DenoiseControls(DenoiseFields):
             self._spaced = cast(SpacingName, self.spacing.value())
         self._choose()
 
-    def _recall_own(self, name: str, is_own: object) -> None:
-        (self._own.add if is_own is True else self._own.discard)(name)
+    def _recall_touched(self, touched: object) -> None:
+        self._touched = touched is True
 
     @Slot(str)
     def _spell_out(self, spacing: SpacingName) -> None:
@@ -269,8 +262,9 @@ class DenoiseControls(DenoiseFields):
         self._show_what_counts()
         self.changed.emit()
 
-    def _touch(self, name: str, _value: object) -> None:
-        self._own.add(name)
+    @Slot()
+    def _touch(self) -> None:
+        self._touched = True
 
     @Slot(int)
     def _seed(self, seed: int) -> None:

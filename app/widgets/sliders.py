@@ -194,7 +194,7 @@ class ValueSlider(QWidget):
 
     def set_value(self, value: float) -> None:
         """Show and announce a value, rounded and clamped."""
-        value = round(min(self._edit.maximum(), max(self._edit.minimum(), value)), self._edit.decimals())
+        value = self._fitted(value)
         changed = value != self._value
         self._value = value
         for part, shown in ((self._edit, value), (self._track, self._position(value))):
@@ -231,6 +231,14 @@ class ValueSlider(QWidget):
         for end, text in zip(self._ends, (low, high), strict=True):
             end.setText(text)
             end.setVisible(bool(low or high))
+
+    def is_default(self) -> bool:
+        """Whether it is as ``reset`` leaves it."""
+        return self._value == self._fitted(self._default)
+
+    def _fitted(self, value: float) -> float:
+        """Rounded and clamped."""
+        return round(min(self._edit.maximum(), max(self._edit.minimum(), value)), self._edit.decimals())
 
     @Slot()
     def reset(self) -> None:

@@ -254,18 +254,15 @@ def test_that_settings_of_an_earlier_run_stay_while_its_model_does(scene):
     assert (stage.controls.guidance.value(), stage.controls.steps.value()) == (3, 7)
 
 
-def test_that_it_is_remembered_whether_guidance_was_chosen(scene):
+def test_that_what_was_chosen_and_taken_back_was_not_chosen(scene):
     _, bridge, stage = scene
-    says = replace(DIGITS, ref=ModelRef("says", "1" * 64), usual_guidance=1.5)
-    stage.controls.guidance.set_value(0.7)
+    says = replace(DIGITS, ref=ModelRef("says", "1" * 64), usual_guidance=1.54)
     memento = stage.memento()
-    stage.recall(memento | {"own_guidance": False})
-    bridge.ready(says)
-    assert stage.controls.guidance.value() == 1.5
-    bridge.ready(DIGITS)
+    stage.controls.guidance.set_value(3)
     stage.recall(memento)
-    bridge.ready(says)
-    assert stage.controls.guidance.value() == 0.7
+    for model, guidance in ((says, 1.5), (DIGITS, 0.5), (replace(DIGITS, labels=(), null_label=None), 0), (says, 1.5)):
+        bridge.ready(model)
+        assert stage.controls.guidance.value() == guidance
 
 
 def test_that_a_model_without_labels_has_no_label_and_no_guidance(scene):
