@@ -262,6 +262,7 @@ class Restoring(QObject):
         controls.settle()
         if isinstance(request, MorphRequest) and has_pictures and "start" in fields:
             cast("MorphStage", stage).ends.restore(request)
+        stage.settings_changed.emit()  # one step to take back
 
     # Making it again
 

@@ -16,6 +16,7 @@ from pytestqt.qtbot import QtBot
 
 from app.incoming import Offer, Source, offer, offer_of
 from app.recipes import NOTHING
+from app.restored_settings import stage_for
 from app.stages.forward_scene import opaque
 from app.window import STAGES, MainWindow
 from core.codec import to_json
@@ -444,6 +445,26 @@ def test_that_chosen_fields_are_taken_and_nothing_else(
     window.stage.buttons.run.click()
     wanted = changed.get("labels")
     assert wanted is None or window.bridge.submitted[0].labels[:2] == wanted, "what is set is what will be run"
+
+
+@pytest.mark.parametrize("request_", [SAMPLE, INVERT])
+def test_that_chosen_settings_are_one_step_to_take_back(
+    window: MainWindow, tmp_path: Path, request_: SampleRequest | InvertRequest
+) -> None:
+    window.state.move(stage=stage_for(request_))
+    QApplication.processEvents()
+    controls, steps = window.stage.controls, window.undo.stack.count()
+    before = controls.settings()
+    dropped(window, of_request(request_), tmp_path)
+    restore(window, "sampler", "steps", "labels")
+    window.undo.flush()
+    after = controls.settings()
+    assert after != before
+    assert window.undo.stack.count() == steps + 1
+    window.registry["undo"].trigger()
+    assert controls.settings() == before
+    window.registry["redo"].trigger()
+    assert controls.settings() == after
 
 
 def test_that_the_schedule_can_be_taken_by_itself(window: MainWindow, tmp_path: Path) -> None:
