@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -188,7 +189,9 @@ class Opening(QObject):
         model = self._window.state.model
         if model is not None:
             words = "Export the model for diffusers" if form == "diffusers" else "Save a safe copy of the model"
-            dialog = self._new_folder(words, model.ref.name)
+            place = self._window.state.folders.get(model.ref.sha256, "")
+            is_own = bool(place) and all(Path(place) != bundled.path for bundled in models())
+            dialog = self._new_folder(words, model.ref.name, Path(place).absolute().parent if is_own else Path.home())
             dialog.fileSelected.connect(lambda folder: self._export(model.ref, folder, form))
             open_dialog(dialog)
 
@@ -197,7 +200,7 @@ class Opening(QObject):
         self._window.bridge.export_model(ref, folder, form)
 
     def _choose_copy(self, path: str, answers: Answers) -> None:
-        dialog = self._new_folder("Save a safe copy", Path(path).stem)
+        dialog = self._new_folder("Save a safe copy", Path(path).stem, Path(path).absolute().parent)
         dialog.fileSelected.connect(lambda folder: self._save_copy(path, answers, folder))
         open_dialog(dialog)
 
@@ -205,8 +208,8 @@ class Opening(QObject):
         self._wanted, self._copying, self._is_left = path, folder, False
         self._window.bridge.save_copy(path, answers, folder)
 
-    def _new_folder(self, title: str, name: str) -> QFileDialog:
-        dialog = QFileDialog(self._window, title, name)
+    def _new_folder(self, title: str, name: str, beside: Path) -> QFileDialog:
+        dialog = QFileDialog(self._window, title, str(free_name(beside, name)))
         dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
         dialog.setLabelText(QFileDialog.DialogLabel.FileName, "New folder:")
         dialog.setOption(QFileDialog.Option.DontConfirmOverwrite)
@@ -266,6 +269,12 @@ class Opening(QObject):
     def _list_models(self) -> None:
         recent = [(path.name, str(path)) for path in self._window.settings.recent_models]
         self._window.sources.models.set_models([*((model.name, model.name) for model in models()), *recent])
+
+
+def free_name(folder: Path, name: str) -> Path:
+    """A place in a folder where there is nothing yet: one that is there would be gone into, instead of written."""
+    names = (name, *(f"{name} {number}" for number in range(2, 1000)))
+    return next((folder / one for one in names if not os.path.lexists(folder / one)), folder / name)
 
 
 def open_dialog(dialog: QFileDialog) -> None:

@@ -348,6 +348,20 @@ def test_that_the_open_model_is_exported_in_either_form(
     shown[0].deleteLater()
 
 
+def test_that_a_new_folder_is_proposed_beside_the_model_and_never_one_that_is_there(
+    window: MainWindow, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    shown: list[QFileDialog] = []
+    monkeypatch.setattr("app.opening.open_dialog", shown.append)
+    place = tmp_path / DIGITS.ref.name
+    place.mkdir()
+    window.state.folders[DIGITS.ref.sha256] = str(place)
+    window.bridge.ready(DIGITS)
+    window.registry["export_copy"].trigger()
+    assert shown[0].selectedFiles() == [f"{place} 2"]
+    shown[0].deleteLater()
+
+
 def test_that_a_file_is_chosen_in_a_dialog_of_its_own(window: MainWindow, monkeypatch: pytest.MonkeyPatch) -> None:
     shown: list[QFileDialog] = []
     monkeypatch.setattr("app.opening.open_dialog", shown.append)
