@@ -297,7 +297,8 @@ class Engine:
         for waiting in list(self._workers):
             if waiting.token.cancelled:
                 self._end(waiting, "stopped")
-            elif not waiting.token.may_run and (waiting.has_moved or not waiting.told_paused):
+            is_there = waiting in self._workers
+            if is_there and not waiting.token.may_run and (waiting.has_moved or not waiting.told_paused):
                 waiting.told_paused, waiting.has_moved = True, False
                 self.post(RunPaused(waiting.number, waiting.done, waiting.rest()))
         worker = self._next()
@@ -338,6 +339,8 @@ class Engine:
             self._say_status(state, number)
 
     def _end(self, worker: Worker, reason: str) -> None:
+        if reason == "stopped" and worker.stays():
+            return
         self._workers.remove(worker)
         self._tokens.pop(worker.number, None)
         work = self.shelf.get(worker.number)

@@ -20,6 +20,10 @@ class Token:
     def cancel(self) -> None:
         self.cancelled = True
 
+    def stay(self) -> None:
+        """Take back that the job is to end."""
+        self.cancelled = False
+
     def pause(self) -> None:
         self.paused = True
 

@@ -56,6 +56,8 @@ class TrainWorker(Worker):
         self._told = 0.0
         self._saved = 0
         self._trouble = ""
+        self._gives_up = False
+        """Whether it was stopped and has stayed, because it could not be saved."""
 
     @property
     def session(self) -> TrainingSession:
@@ -148,7 +150,12 @@ class TrainWorker(Worker):
         try:
             self.leave()
         except NotSaved as refusal:
-            self._wait(f"{refusal} The training is paused and keeps what it has learned: resume it then.")
+            instead = (
+                f"Stop it again then; to stop it before that gives up what it learned after step {self._saved}."
+                if self._gives_up
+                else "Resume it then."
+            )
+            self._wait(f"{refusal} The training is paused and keeps what it has learned. {instead}")
         trouble, self._trouble = self._trouble, ""
         return trouble
 
@@ -170,6 +177,22 @@ class TrainWorker(Worker):
         self._trouble = why
         self.token.pause()
         self._events = self.session.work()
+
+    def stays(self) -> bool:
+        """Where it cannot be saved, the first time."""
+        if self._gives_up:
+            return False
+        try:
+            self.leave()
+        except NotSaved:
+            self._gives_up = self.has_moved = True
+            self.token.stay()
+            self.token.pause()
+            self._events = self.session.work()
+            return True
+        except Exception:  # which its end tells of
+            return False
+        return False
 
     def end(self, reason: str) -> None:
         if reason == "stopped":
@@ -229,7 +252,7 @@ class TrainWorker(Worker):
         )
 
     def _say_saved(self, step: int) -> None:
-        self._saved = step
+        self._saved, self._gives_up = step, False
         self.shop.post(TrainingSaved(self.number, step))
 
 

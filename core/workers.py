@@ -85,6 +85,10 @@ class Worker(ABC):
         """The job is over, "finished" or "stopped"."""
         self.shop.post(RunEnded(self.number, reason, self.done, self.pace.working))
 
+    def stays(self) -> bool:
+        """The person has stopped the job: whether it rests instead, for something would be lost."""
+        return False
+
     def rest(self) -> str:
         """The job is paused: what the person should know of it, "" where that is all."""
         return ""

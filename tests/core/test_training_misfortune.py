@@ -170,11 +170,42 @@ def test_that_a_pause_saves_and_has_nothing_to_explain(listening, pictures, orde
     assert not toy.engine.has_unsaved
 
 
-def test_that_stopping_on_a_full_disk_says_what_is_kept(listening, pictures, order, disk) -> None:
+def test_that_a_training_stopped_on_a_full_disk_rests_until_it_can_be_kept(listening, pictures, order, disk) -> None:
     toy = listening()
     job = toy.engine.train(order, pictures)
     toy.wait(lambda: any(tick.first_step > 2 for tick in toy.of(TrainingTick)))
     disk.full = True
+    toy.engine.cancel(job)
+    toy.wait(lambda: toy.of(RunPaused))
+    assert "disk is full" in toy.of(RunPaused)[-1].reason
+    assert "Stop it again then" in toy.of(RunPaused)[-1].reason
+    disk.full = False
+    toy.engine.cancel(job)
+    toy.wait(lambda: toy.ended(job))
+    assert toy.ended(job).reason == "stopped"
+    assert toy.of(TrainingSaved)[-1].step == toy.of(RunPaused)[-1].step == toy.ended(job).steps
+
+
+def test_that_one_that_rests_on_a_full_disk_is_not_ended_by_the_first_stop(listening, pictures, order, disk) -> None:
+    toy = listening()
+    job = toy.engine.train(order, pictures)
+    toy.wait(lambda: toy.of(TrainingTick))
+    disk.full = True
+    toy.engine.pause(job)
+    toy.wait(lambda: toy.of(RunPaused))
+    toy.engine.cancel(job)
+    toy.wait(lambda: len(toy.of(RunPaused)) == 2)
+    assert ["Stop it again then" in paused.reason for paused in toy.of(RunPaused)] == [False, True]
+    assert toy.ended(job) is None
+
+
+def test_that_stopping_twice_on_a_full_disk_says_what_is_kept(listening, pictures, order, disk) -> None:
+    toy = listening()
+    job = toy.engine.train(order, pictures)
+    toy.wait(lambda: any(tick.first_step > 2 for tick in toy.of(TrainingTick)))
+    disk.full = True
+    toy.engine.cancel(job)
+    toy.wait(lambda: toy.of(RunPaused))
     toy.engine.cancel(job)
     toy.wait(lambda: toy.ended(job))
     assert "checkpoint of step 0 is good" in toy.of(Failed)[-1].message
