@@ -67,8 +67,9 @@ class GuidanceSheet(QObject):
         one that still wait are taken back."""
         self.stop()
         self._lay_out(plan)
-        self.jobs = tuple(made.get(request) or self._bridge.submit(request) for request in plan.requests)
-        self._waiting = set(self.jobs) - set(made.values())
+        there = {request: job for request, job in made.items() if self._bridge.keeps(job)}
+        self.jobs = tuple(there.get(request) or self._bridge.submit(request) for request in plan.requests)
+        self._waiting = set(self.jobs) - set(there.values())
         for job in self.jobs:
             if job not in self._waiting:
                 self._show(job)

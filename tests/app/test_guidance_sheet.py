@@ -421,3 +421,16 @@ def test_that_other_recipes_are_no_sheet(scene, tmp_path):
     assert plan_in(replace(recipe, request=branch, rows=(replace(branch, guidance=2.0),))) is None
     evil = replace(recipe, shown=replace(recipe.shown, names=("\u202e" * 500, "b")))
     assert max(map(len, plan_in(evil).columns)) < 100
+
+
+def test_that_a_row_whose_states_made_room_is_made_again(scene, tmp_path):
+    _, bridge, stage = scene
+    before = set(render(scene))
+    for job in before:
+        bridge.run_to_end(job)
+    stage.sheet.write(tmp_path / "sheet.png")
+    bridge.let_go.add(max(before))
+    again = set(brought_back(scene, read_recipe(tmp_path / "sheet.png")))
+    assert before - again == {max(before)}
+    assert len(again - before) == 1
+    assert stage.sheet.is_busy
