@@ -62,6 +62,8 @@ class TrainScreen(QObject):
         super().__init__(parent)
         self.state = state
         self.course: Course | None = None
+        self._in_trouble: Course | None = None
+        """The training that rests for a reason, which is shown."""
         self.at_ablation = False
         self.others: tuple[Course, ...] = ()
         self.trainings = Trainings(bridge, self)
@@ -225,8 +227,10 @@ class TrainScreen(QObject):
         if isinstance(message, Failed) and not (message.diverged and self.ablation.ablations.owns(course)):
             self.refused.emit(message.message, message.details)
         if isinstance(message, RunPaused) and message.reason:
+            self._in_trouble = course
             self.refused.emit(message.reason, "")
-        if isinstance(message, RunResumed):
+        if isinstance(message, RunResumed) or (isinstance(message, RunEnded) and course is self._in_trouble):
+            self._in_trouble = None
             self.accepted.emit()
         if isinstance(message, TrainingStarted | TrainingSaved | RunPaused | RunResumed | RunEnded | Failed):
             self.list_runs()

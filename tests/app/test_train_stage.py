@@ -24,6 +24,7 @@ from core.messages import (
     Failed,
     ModelOpened,
     RunEnded,
+    RunPaused,
     Status,
     TrainingSamples,
     TrainingSaved,
@@ -755,7 +756,7 @@ def test_that_the_filmstrip_shows_the_sample_that_was_chosen(scene):
 
 
 def test_that_pause_resume_and_stop_reach_the_engine(scene):
-    from core.messages import RunPaused, RunResumed
+    from core.messages import RunResumed
 
     _, bridge, stage = scene
     job = begun(stage)
@@ -771,7 +772,7 @@ def test_that_pause_resume_and_stop_reach_the_engine(scene):
 
 
 def test_that_a_training_that_cannot_be_saved_says_why_it_waits(scene):
-    from core.messages import RunPaused, RunResumed
+    from core.messages import RunResumed
 
     _, bridge, stage = scene
     job = begun(stage)
@@ -780,6 +781,18 @@ def test_that_a_training_that_cannot_be_saved_says_why_it_waits(scene):
     assert stage.view.pause.text() == "Resume"
     bridge.say(RunResumed(job))
     assert not stage.errors.isVisible()
+
+
+def test_that_why_a_training_rested_is_over_when_it_was_stopped_and_kept(scene):
+    _, bridge, stage = scene
+    job = begun(stage)
+    bridge.say(RunPaused(job, 3, "The disk is full. Make room, then try again."))
+    bridge.say(TrainingSaved(job, 3))
+    bridge.say(RunEnded(job, "stopped", 3, 1.0))
+    assert stage.errors.message() == ""
+    stage.errors.show_error("Something else.")
+    bridge.say(RunEnded(job, "stopped", 3, 1.0))
+    assert stage.errors.message() == "Something else."
 
 
 def test_that_a_model_that_cannot_be_pinned_is_said_in_words(scene):
