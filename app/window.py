@@ -234,6 +234,8 @@ class MainWindow(QMainWindow):
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         self.side_panels.fit(event.size().width())
+        if self._has_painted:
+            self.sessions.change()
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)

@@ -224,6 +224,20 @@ def test_that_of_a_second_window_that_was_cut_off_as_well_the_first_one_says_how
     closed(first)
 
 
+def test_that_the_size_of_the_window_outlives_a_crash(opened) -> None:
+    window = opened()
+    window._say_painted()
+    window.sessions.save()
+    window.sessions._later.stop()
+    window.resize(1300, 777)
+    assert window.sessions._later.isActive()
+    window.sessions.save()
+    killed(window)
+    window = opened()
+    assert (window.width(), window.height()) == (1300, 777)
+    closed(window)
+
+
 def test_that_what_is_known_of_a_measurement_under_way_is_saved(opened) -> None:
     window = opened()
     window.sessions._later.stop()
