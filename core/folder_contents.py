@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, TypedDict, cast, get_args
 
 from core.checkpoints.description import Answers
-from core.checkpoints.which_weights import wanted_weights
+from core.checkpoints.which_weights import named, wanted_weights
 from core.errors import Refusal, shown
 from core.folder_weights import WEIGHTS, has_both_kinds, inside, weights_of
 from core.json_file import Fields, read_json
@@ -110,9 +110,11 @@ def read_folder(
     if isinstance(config, UNetConfig):
         config = _of_its_age(config, weights, notes)
     says = scheduler_of(folder, notes)
-    info = _info(folder, config, says, weights, notes, check if hashed else None)
-    has_scheduler = _scheduler_file(folder) is not None
     has_both = has_both_kinds(folder, home)
+    info = _info(folder, config, says, weights, notes, check if hashed else None)
+    if has_both and wanted == "raw":
+        info = replace(info, ref=replace(info.ref, name=named(info.ref.name, True)[:MAX_NAME]))
+    has_scheduler = _scheduler_file(folder) is not None
     return FolderContents(folder, config, weights, info, (*notes, *says.notes), has_scheduler, has_both, wanted)
 
 

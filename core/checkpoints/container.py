@@ -42,6 +42,11 @@ class Container:
         return ("The averaged weights (EMA) of the file are taken.",) if self.averaged and not self.has_both else ()
 
     @property
+    def is_raw_half(self) -> bool:
+        """Whether these are raw weights, of a file that has averaged ones as well."""
+        return self.has_both and not self.averaged
+
+    @property
     def nbytes(self) -> int:
         """Bytes of the weights in the file."""
         return self.weights.nbytes

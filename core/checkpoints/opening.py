@@ -13,7 +13,7 @@ from core.checkpoints.description import Answers, Description
 from core.checkpoints.family import Reading
 from core.checkpoints.folder_description import described
 from core.checkpoints.recognise import recognise
-from core.checkpoints.which_weights import WEIGHTS_KEY, options, taken, wanted_weights
+from core.checkpoints.which_weights import WEIGHTS_KEY, named, options, taken, wanted_weights
 from core.dataspec import ImageSpec
 from core.errors import Refusal
 from core.folder_contents import MAX_NAME, FolderContents, read_folder
@@ -60,14 +60,15 @@ def open_checkpoint(
     network = reading.build()
     _try_out(network, container, reading)
     sha256 = digest((path,), _identity(container, reading), check)
+    ref = ModelRef(named(path.stem, container.is_raw_half)[:MAX_NAME], sha256)
     tensors = reading.convert(container.load(on_progress, check))
     network.load_state_dict(tensors, strict=True, assign=True)
     network.eval()
     notes = (*reading.description.notes, *_guesses(reading.description))
     if reading.description.kind == "classifier":
-        return _classifier(path, sha256, reading, network, notes)
+        return _classifier(path, ref, reading, network, notes)
     spec = ImageSpec(reading.event_shape)
-    return OpenModel(_info(path, sha256, reading), spec, network, reading.config, path, notes)  # type: ignore[arg-type]
+    return OpenModel(_info(ref, reading), spec, network, reading.config, path, notes)  # type: ignore[arg-type]
 
 
 def _look(path: Path, answers: Answers) -> tuple[Container, Reading]:
@@ -114,17 +115,17 @@ def _guesses(description: Description) -> tuple[str, ...]:
 
 def _identity(container: Container, reading: Reading) -> str:
     """Which weights of the file are meant, and what they mean, as text, for the hash that names the model."""
-    says, other_half = reading.says, ["raw"] if container.has_both and not container.averaged else []
+    says, other_half = reading.says, ["raw"] if container.is_raw_half else []
     if reading.description.kind == "classifier":
         return json.dumps([reading.config.to_json(), asdict(says.schedule), True, *other_half], sort_keys=True)
     learned = [] if says.variance == "fixed" else [says.variance]
     return json.dumps([reading.config.to_json(), says.prediction, *learned, *other_half], sort_keys=True)
 
 
-def _info(path: Path, sha256: str, reading: Reading) -> ModelInfo:
+def _info(ref: ModelRef, reading: Reading) -> ModelInfo:
     says = reading.says
     return ModelInfo(
-        ref=ModelRef(path.stem[:MAX_NAME], sha256),
+        ref=ref,
         event_shape=reading.event_shape,
         schedule=says.schedule,
         prediction=says.prediction,
@@ -141,12 +142,12 @@ def _info(path: Path, sha256: str, reading: Reading) -> ModelInfo:
 
 
 def _classifier(
-    path: Path, sha256: str, reading: Reading, network: nn.Module, notes: tuple[str, ...]
+    path: Path, ref: ModelRef, reading: Reading, network: nn.Module, notes: tuple[str, ...]
 ) -> OpenClassifier:
     from core.classifier_folder import OpenClassifier
 
     info = ClassifierInfo(
-        ref=ModelRef(path.stem[:MAX_NAME], sha256),
+        ref=ref,
         event_shape=reading.event_shape,
         labels=reading.labels,
         schedule=reading.says.schedule,

@@ -30,6 +30,11 @@ def options(has_both: bool) -> tuple[Question, ...]:
     return (QUESTION,) if has_both else ()
 
 
+def named(name: str, is_raw: bool) -> str:
+    """What a model is called: where both are there, the raw weights are another model, and people must see it."""
+    return f"{name} (raw)" if is_raw else name
+
+
 def taken(averaged: bool, has_both: bool, answers: Answers, files: str = "") -> Fact:
     """The weights that are taken, as a fact; ``files`` are where they lie, where that says more."""
     words = "averaged (EMA)" if averaged else "raw"

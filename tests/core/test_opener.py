@@ -389,6 +389,7 @@ def test_that_raw_weights_are_offered_beside_averages_and_are_another_model(hear
     assert [one.key for one in averaged.description.options] == ["weights"]
     raw = heard.open(both, {**SAID, "weights": "raw"})
     assert raw.info.ref.sha256 != averaged.info.ref.sha256
+    assert (averaged.info.ref.name, raw.info.ref.name) == ("training", "training (raw)")
     assert heard.open(both).info == raw.info
     heard.engine.ask_again(str(both))
     heard.wait(lambda: len(heard.of(ModelAsks)) == 2)
@@ -425,6 +426,7 @@ def test_that_what_was_opened_as_is_usual_is_so_again_after_the_choice(
     )
     usual, raw = heard.open(folder).info, heard.open(folder, {"weights": "raw"}).info
     assert usual.ref.sha256 != raw.ref.sha256
+    assert (usual.ref.name, raw.ref.name) == ("trained", "trained (raw)")
     heard.engine.open_model(str(folder), None, usual.ref.sha256)
     heard.wait(lambda: len(heard.of(ModelOpened)) == 3)
     assert heard.of(ModelOpened)[2].info == usual
@@ -499,6 +501,19 @@ def test_that_it_is_told_how_far_a_model_is_written_and_that_nothing_stays_of_on
     last = heard.of(ModelSaving)[-1]
     assert last.done == last.total == 4 * info.parameters
     assert [path.name for path in out.parent.iterdir()] == ["out"]
+
+
+def test_that_nothing_half_written_stays_where_the_program_ends_meanwhile(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard, place = Heard(), tmp_path / "place"
+    place.mkdir()
+    info = heard.open(model).info
+    slowly_written(monkeypatch, 0.02)
+    heard.engine.export_model(info.ref, str(place / "out"), "copy")
+    heard.wait(lambda: heard.of(ModelSaving))
+    assert heard.engine.stop()
+    assert list(place.iterdir()) == []
 
 
 @pytest.mark.parametrize(
