@@ -22,6 +22,7 @@ from core.training.claim import FILE as CLAIM
 from core.training.claim import holder_of, was_left
 from core.training.film import FILE as FILM
 from core.training.history import FILE as HISTORY
+from core.training.journal import FILE as JOURNAL
 from core.training.keeping import LATEST, read_checkpoint
 
 FILE = Path("training") / "run.json"
@@ -96,12 +97,12 @@ def is_run(folder: Path) -> bool:
 
 
 def is_stillborn(folder: Path) -> bool:
-    """Whether there is nothing in a folder but what a training leaves that was killed before its first checkpoint:
-    another may begin there."""
+    """Whether there is nothing in a folder but what a training leaves that was killed before its first checkpoint, or
+    while it branched off: another may begin there."""
     if not folder.is_dir() or is_run(folder) or holder_of(folder) is not None:
         return False
     found = {path.relative_to(folder) for path in folder.rglob("*") if path.name[0] != "."}
-    return found <= {CLAIM.parent, CLAIM, HISTORY, FILM}
+    return found <= {CLAIM.parent, CLAIM, HISTORY, FILM, JOURNAL}
 
 
 def list_runs() -> tuple[RunSummary, ...]:

@@ -3,6 +3,7 @@ offered to go on, and the end is the same to the byte."""
 
 from __future__ import annotations
 
+import shutil
 import signal
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -16,7 +17,7 @@ from core.training.checkpoint import find_checkpoint
 from core.training.claim import FILE as CLAIM
 from core.training.comparison import read_settings
 from core.training.events import Event, RolledBack, TrainStep
-from core.training.keeping import LATEST, step_of
+from core.training.keeping import LATEST, branch, step_of
 from core.training.order import TrainOrder
 from core.training.path_keeper import PathKeeper
 from core.training.product import ModelProduct
@@ -147,6 +148,25 @@ def test_that_a_run_killed_between_its_first_checkpoint_and_its_summary_is_liste
     assert settings.labels == DATA.classes
     assert check_run(order.out) == order.out.resolve()
     check_it_ends_as_if_nothing_had_been(order)
+
+
+def test_that_a_branch_that_was_killed_halfway_leaves_its_name_free(order: TrainOrder) -> None:
+    train(order)
+    for number in range(1, 60):
+
+        def killed(number: int = number) -> None:
+            die_at_change(number)
+            branch(order.out, STEPS, new_run_folder("branch"))
+
+        if forked(killed) == 0:
+            break
+        assert [run.name for run in list_runs()] in (["run"], ["branch", "run"])
+        if len(list_runs()) == 1:
+            assert new_run_folder("branch").name == "branch"
+            shutil.rmtree(runs_folder() / "branch", ignore_errors=True)
+        else:
+            break
+    assert number > 5
 
 
 def test_that_a_folder_with_anything_to_keep_is_no_place_for_another_run(order: TrainOrder) -> None:
