@@ -17,6 +17,7 @@ from app.state import AppState, Run
 from app.theme import GRID
 from app.widgets.title import Title
 from core.messages import ModelInfo, Nearest
+from core.recipe import Recipe, Shown
 from core.training.events import Drawn
 from core.training.runs import RunSummary, list_runs
 
@@ -33,6 +34,11 @@ class Samples(Course):
     """A run's samples, as if its model's training had drawn them. ``labels`` are their classes' names."""
 
     labels: tuple[str, ...] = ()
+    made: Recipe | None = None
+    """How they are made again."""
+
+    def recipe(self, drawn: Drawn) -> Recipe | None:
+        return self.made
 
     def class_of(self, sample: int) -> str:
         return self.labels[sample] if sample < len(self.labels) else ""
@@ -145,6 +151,7 @@ class SampleCheck(QObject):
             classes=names,
             saved=0,
             labels=labels,
+            made=Recipe(run.request, Shown("x_t", run.steps, tuple(range(len(run.sampling.samples))), "grid")),
         )
 
     @Slot(object)

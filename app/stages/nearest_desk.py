@@ -292,7 +292,7 @@ class NearestDesk(QObject):
         page.show_held_out("" if apart is None else apart.name)
         result = self._known.get(key_of(course, drawn))
         classes = [course.class_of(sample) for sample in range(len(drawn.pictures))]
-        page.show_samples(drawn.pictures, classes, result)
+        page.show_samples(drawn.pictures, classes, result, course.recipe(drawn))
         if check is not None:
             page.show_state(doing(check, course, drawn), about(result, course, drawn), can_start=False, is_busy=True)
             return

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from app.stages.train_aim import Aim
 from app.stages.train_folder import computed, read_run_folder, recomputed
+from app.stages.train_moments import DATA
+from app.stages.train_sample_recipe import recipe_of
 from core.classifier_config import classifier_parameters
 from core.messages import (
     Failed,
@@ -25,6 +27,7 @@ from core.messages import (
     TrainingTick,
     TrainingValidated,
 )
+from core.recipe import Recipe
 from core.training.claim import is_taken
 from core.training.dataset import PictureFolder
 from core.training.events import LEVELS, Drawn, PathChanged, RolledBack, Validated
@@ -111,6 +114,10 @@ class Course:
     def told(self, drawn: Drawn) -> str:
         """Which samples these are."""
         return f"samples after {drawn.step:,} steps"
+
+    def recipe(self, drawn: Drawn) -> Recipe | None:
+        """How the finished samples of a set are made again, as far as that is known."""
+        return recipe_of(self.request, [(drawn, DATA)], None, "x0_hat")
 
     @property
     def is_live(self) -> bool:

@@ -17,6 +17,7 @@ from app.widgets.nearest_table import BY, By, Cell, NearestTable
 from app.widgets.strip_plot import Strip, StripPlot
 from core.evaluation.nearest_sheet import order_of
 from core.messages import Nearest, Neighbours, Picture
+from core.recipe import Recipe
 
 SIDE = 27 * GRID
 OWN, NONE = "own", "none"
@@ -66,6 +67,7 @@ class NearestPage(QWidget):
         self.pair: Cell | None = None
         self._result: Nearest | None = None
         self._samples: Picture | None = None
+        self._recipe: Recipe | None = None
         self.start = QPushButton("Find the nearest")
         self.start.setToolTip(START)
         self.start.clicked.connect(self.wanted)
@@ -155,8 +157,12 @@ class NearestPage(QWidget):
         room = SIDE - 6 * GRID
         self.held_out.setText(self.held_out.fontMetrics().elidedText(text, Qt.TextElideMode.ElideRight, room))
 
-    def show_samples(self, samples: Picture | None, classes: Sequence[str], result: Nearest | None) -> None:
-        """Samples uint8 (n, H, W, C) of these classes, and what is known of their neighbours; None: there are none."""
+    def show_samples(
+        self, samples: Picture | None, classes: Sequence[str], result: Nearest | None, recipe: Recipe | None = None
+    ) -> None:
+        """Samples uint8 (n, H, W, C) of these classes, what is known of their neighbours, and how they are made again;
+        None: there are none."""
+        self._recipe = recipe
         is_other = samples is not self._samples
         if is_other:
             self._samples = samples
@@ -195,6 +201,8 @@ class NearestPage(QWidget):
         self.enlarged.show_pair(
             self._result.samples[wanted.sample], found.pictures[wanted.sample, wanted.rank], self.table.words(wanted)
         )
+        recipe = None if self._recipe is None else self._recipe.of_cell(wanted.sample)
+        self.enlarged.sample.set_names([f"sample {wanted.sample + 1}"], (), recipe)
         self.pair = wanted
         self._views.setCurrentWidget(self.enlarged)
         self.pair_changed.emit()

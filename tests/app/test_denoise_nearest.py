@@ -12,6 +12,7 @@ from app.stages.denoise import DenoiseStage
 from app.state import AppState
 from core.measure_requests import NearestRequest
 from core.messages import ModelKnown
+from core.recipe import Recipe, Shown
 from core.training.runs import list_runs
 from tests.app.fake_engine import DIGITS, GUIDE, Dock
 from tests.app.scenes import TrainBridge
@@ -71,6 +72,7 @@ def test_that_the_last_state_is_shown_with_its_classes(scene):
     course, drawn = stage.check._shown
     assert [course.class_of(sample) for sample in range(4)] == ["0", "1", "2", "3"]
     assert np.array_equal(drawn.pictures, stage._bridge.frame(1, 5).x_t)
+    assert course.recipe(drawn) == Recipe(stage.state.runs[1].request, Shown("x_t", 5, (0, 1, 2, 3), "grid"))
     stage.buttons.nearest.click()
     assert stage.view.isVisible()
 

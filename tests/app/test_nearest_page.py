@@ -15,6 +15,9 @@ from app.widgets.nearest_table import Cell
 from core.measure_requests import NearestRequest
 from core.messages import EngineState, Failed, ModelKnown
 from core.requests import ModelRef
+from core.training.draw_request import STEPS, draw_of
+from core.training.presets import network_of
+from core.training.request import TrainRequest
 from core.training.runs import list_runs
 from tests.app.fake_engine import DIGITS, GUIDE
 from tests.app.nearest import sixteen, three
@@ -136,6 +139,21 @@ def test_that_a_click_enlarges_a_pair_and_escape_brings_all_back(scene):
     assert stage.view.cell is None
     page.table.cell_clicked.emit(Cell(2))
     assert page.pair == Cell(2, "pixels", 0)  # a sample alone is shown beside its nearest
+
+
+def test_that_the_sample_of_a_pair_says_how_it_was_drawn(scene):
+    bridge, stage, page = scene
+    training = TrainRequest("shapes", "d" * 64, network_of("small", 8, 1, 2), ("circle", "square"), steps=9)
+    stage.course.request = training
+    stage.shown.flush()
+    job = measuring(bridge, stage)
+    bridge.say_measured(job, results_of(stage), 10)
+    page.table.cell_clicked.emit(Cell(1, "features", 1))
+    drawn = stage.view.samples_page.drawn
+    recipe = page.enlarged.sample.recipe_of(0)
+    assert recipe.request == draw_of(training, ((drawn.step, drawn.weights),), len(drawn.pictures))
+    assert (recipe.shown.cells, recipe.shown.step) == ((1,), STEPS)
+    assert page.enlarged.picture.recipe_of(0) is None, "a person's own picture"
 
 
 def test_that_a_dot_leads_to_its_sample(scene):
