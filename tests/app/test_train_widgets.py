@@ -103,9 +103,9 @@ def test_that_pictures_without_classes_are_mixed_evenly() -> None:
 
 def test_that_the_facts_and_the_advice_fit_the_folder() -> None:
     assert facts(folder_of({"a": 1})) == "things: 1 picture · no classes · grey · learned at 4 × 4"
-    assert "by heart" in advice(folder_of({"a": 99}), is_example=False)
-    assert advice(folder_of({"a": 150, "b": 5}), is_example=False).startswith("Few pictures of b:")
-    assert advice(folder_of({"a": 100, "b": 100}), is_example=False) == ""
+    assert "by heart" in advice(folder_of({"a": 499}), is_example=False)
+    assert advice(folder_of({"a": 600, "b": 5}), is_example=False).startswith("Few pictures of b:")
+    assert advice(folder_of({"a": 300, "b": 300}), is_example=False) == ""
 
 
 def test_that_as_many_pictures_as_fit_stand_in_a_row(qtbot) -> None:
