@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QFileDialog, QMenu
 from app.incoming import WEIGHT_ENDINGS
 from app.log import logger
 from core.checkpoints.description import Answers, Description, ExportForm
+from core.checkpoints.which_weights import WEIGHTS_KEY
 from core.messages import (
     EngineState,
     Failed,
@@ -180,6 +181,10 @@ class Opening(QObject):
             return
         guesses = sum(fact.origin == "guessed" for fact in known.facts)
         said = f", {guesses} guess{'es' if guesses > 1 else ''}" if guesses else ""
+        is_raw = bool(known.options) and any(
+            fact.name == WEIGHTS_KEY and fact.value.startswith("raw") for fact in known.facts
+        )
+        said += ", raw weights" if is_raw else ""
         chooser.set_about(f"About this model{said}", "\n".join(("What is known of it, and how (Ctrl+I)", *known.notes)))
 
     # Out

@@ -168,6 +168,11 @@ def test_that_the_weights_of_a_folder_that_has_both_are_changed_from_the_page_ab
     dialog.options.asked[0].control.set_value("raw")
     qtbot.mouseClick(dialog.open_button, Qt.MouseButton.LeftButton)
     assert window.bridge.calls[-1] == ("open_model", (str(tmp_path), {"weights": "raw"}))
+    about = window.sources.models.about
+    for value, text in (("raw: unet/a", "About this model, raw weights"), ("averaged (EMA)", "About this model")):
+        opened = replace(known, facts=(Fact("weights", value, "answered"),))
+        window.bridge.message.emit(ModelOpened(DIGITS, str(tmp_path), opened))
+        assert about.text() == text
 
 
 def test_that_it_is_told_how_far_a_model_is_written_and_that_it_can_be_left(
