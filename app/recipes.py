@@ -173,7 +173,9 @@ def _summary(recipe: Recipe) -> str:
     model = printable(request.model.name)
     if isinstance(request, InspectImage):
         return f"what {model} sees at t = {request.t}."
-    return f"{summary(request)}, with {model}."
+    rows = len(recipe.requests)
+    several = f"a sheet of {rows} runs, the first " if rows > 1 and not recipe.shown.onward else ""
+    return f"{several}{summary(request)}, with {model}."
 
 
 def _nothing(_result: object) -> None:

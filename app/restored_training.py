@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from contextlib import suppress
 
 from app.mementos import Memento
-from app.stages.train_aim import OBJECTIVES, PREDICTIONS, VARIANCES, Aim
+from app.stages.train_aim import GOALS, OBJECTIVES, PREDICTIONS, VARIANCES, Aim
 from app.widgets.hex_colour import NAMED, OWN
 from core.errors import Refusal
 from core.request_words import printable
@@ -42,7 +42,7 @@ def fields_of_training(draw: TrainingDraw) -> dict[str, tuple[str, str]]:
     preset = preset_of(training)
     zero = ", zero terminal SNR" if aim.schedule.zero_snr else ""
     found = {
-        "goal": ("Trains a", aim.goal if aim.goal == "diffusion" else "classifier"),
+        "goal": ("Trains a", GOALS[aim.goal]),
         "pictures": ("Pictures", f"{printable(training.data_name)}, {reading.size} × {reading.size}, {reading.crop}"),
         "network": ("Network", preset or "none of the presets"),
         "steps": ("Train for", length),

@@ -202,6 +202,11 @@ def test_that_a_picture_with_a_recipe_is_offered_and_changes_nothing_yet(window:
     assert (window.recipe_bar.words(), window.commands.recipes.offered) == ("", None)
 
 
+def test_that_a_sheet_of_several_runs_says_so(window: MainWindow, tmp_path: Path) -> None:
+    dropped(window, of_request(SAMPLE, [replace(SAMPLE, guidance=0.0)]), tmp_path)
+    assert "a sheet of 2 runs, the first DDPM 3 · w 2.5, with digits." in window.recipe_bar.words()
+
+
 def test_that_a_picture_without_one_is_used_at_once(window: MainWindow, tmp_path: Path) -> None:
     write_png(tmp_path / "plain.png", np.full((4, 4, 1), 9, np.uint8))
     drop(window, tmp_path / "plain.png")

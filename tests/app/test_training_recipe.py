@@ -77,6 +77,7 @@ def test_that_such_a_picture_says_what_drew_it(window: MainWindow, tmp_path: Pat
     assert window.dropping._promise(offer(mime), mime)[0] == "restore this training"
     assert window.recipe_bar.words().endswith("4 samples after 4 steps of a training on “shapes”.")
     boxes = [box.text() for box in window.recipe_bar.menu.boxes.values()]
+    assert "Trains a: diffusion model" in boxes
     assert "Network: medium" in boxes
     assert "Train for: 7 minutes" in boxes
     assert "Objective: ε, L_hybrid, variance learned, range" in boxes
