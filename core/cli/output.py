@@ -11,6 +11,11 @@ INTERVAL = 0.1
 PLAIN_INTERVAL = 2.0
 
 
+def counted(count: int, what: str) -> str:
+    """ "1 picture", "1,200 pictures"."""
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
+
+
 class Progress:
     """One line on standard error that rewrites itself; lines of their own every two seconds where no terminal is."""
 

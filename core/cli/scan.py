@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 
-from core.cli.output import Progress, report
+from core.cli.output import Progress, counted, report
 from core.cli.reading import said_reading
 from core.training.dataset import PictureFolder, open_folder
 from core.training.mirroring import flip_suggestion
@@ -31,18 +31,19 @@ def scan(options: argparse.Namespace) -> int:
 def _lines(data: PictureFolder, flip: str) -> Iterator[str]:
     found, side = data.report, data.pictures.shape[1]
     grey = "grey" if found.channels == 1 else "in colour"
-    yield f"{found.pictures:,} pictures of {found.files:,} files, {grey}, at {side} × {side}"
+    yield f"{counted(found.pictures, 'picture')} of {counted(found.files, 'file')}, {grey}, at {side} × {side}"
     yield f"sizes: {_sizes(found)}"
     if found.classes:
         yield f"{len(found.classes)} classes: " + ", ".join(f"{name} ({count:,})" for name, count in found.classes)
     if found.kinds:
         yield "converted: " + ", ".join(f"{count:,} {kind}" for kind, count in found.kinds)
     if found.captions:
-        yield f"{found.captions:,} files have a caption beside them"
+        yield f"{counted(found.captions, 'file')} with a caption beside it"
     if found.others:
-        yield f"{found.others:,} files are no pictures by their names"
+        yield f"{counted(found.others, 'file')} that by the name {'is' if found.others == 1 else 'are'} no picture"
     if found.duplicate_groups:
-        yield f"{found.duplicate_pictures:,} near-duplicates in {found.duplicate_groups:,} groups:"
+        groups = counted(found.duplicate_groups, "group")
+        yield f"{counted(found.duplicate_pictures, 'near-duplicate')} in {groups}:"
         yield from (f"  {_named(group)}" for group in found.duplicates[:SHOWN])
         yield from _more(found.duplicate_groups)
     yield f"mirrored: {flip}"

@@ -11,7 +11,7 @@ from typing import Any
 
 from core.cli.answering import answers_of
 from core.cli.expecting import expected
-from core.cli.output import Progress, clock, report
+from core.cli.output import Progress, clock, counted, report
 from core.cli.reading import said_reading
 from core.device import pick_device
 from core.errors import Cancelled, Refusal
@@ -162,7 +162,7 @@ class _Watcher:
 
     def found(self, data: PictureFolder) -> None:
         classes = f" in {len(data.classes)} classes" if data.classes else ""
-        self._progress.say(f"{len(data):,} picture{'' if len(data) == 1 else 's'}{classes}")
+        self._progress.say(f"{counted(len(data), 'picture')}{classes}")
         for name, why in data.skipped[:SKIPPED_SHOWN]:
             self._progress.say(f"skipped {name}: {why}")
         if len(data.skipped) > SKIPPED_SHOWN:
