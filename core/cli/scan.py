@@ -38,7 +38,7 @@ def _lines(data: PictureFolder, flip: str) -> Iterator[str]:
     if found.kinds:
         yield "converted: " + ", ".join(f"{count:,} {kind}" for kind, count in found.kinds)
     if found.captions:
-        yield f"{counted(found.captions, 'file')} with a caption beside it"
+        yield f"{counted(found.captions, 'file')} with a caption"
     if found.others:
         yield f"{counted(found.others, 'file')} that by the name {'is' if found.others == 1 else 'are'} no picture"
     if found.duplicate_groups:
