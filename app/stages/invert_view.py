@@ -133,12 +133,7 @@ class InvertView(QWidget):
     def show_meanwhile(self, start: Picture | None, picture: Picture | None) -> None:
         """While all states of a run are made again: the picture that it begins with, and the small one (H, W, C) that
         is left of it."""
-        for pane in self.pictures.panes:
-            pane.set_pictures(None)
-            pane.set_caption("")
-            pane.set_names()
-            pane.set_placeholder(AGAIN if pane is self.x_t else "")
-            pane.set_busy(False)
+        self.pictures.empty(AGAIN, self.x_t)
         for pane, shown in ((self.x_0, start), (self.x0_hat, picture)):
             if shown is not None:
                 pane.set_pictures(shown[None])

@@ -110,12 +110,7 @@ class RunView(QWidget):
 
     def show_meanwhile(self, picture: Picture | None) -> None:
         """While all states of a run are made again: the small picture (H, W, C) that is left of it."""
-        for pane in self.pictures.panes:
-            pane.set_pictures(None)
-            pane.set_caption("")
-            pane.set_names()
-            pane.set_placeholder(AGAIN if pane is self.x_t else "")
-            pane.set_busy(False)
+        self.pictures.empty(AGAIN, self.x_t)
         if picture is not None:
             self.x0_hat.set_pictures(picture[None])
             self.x0_hat.set_busy(True)

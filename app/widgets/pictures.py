@@ -44,6 +44,15 @@ class PictureRow(QWidget):
         for pane in self.panes:
             pane.select(cell)
 
+    def empty(self, words: str, at: PicturePane) -> None:
+        """Show no picture in any pane, and ``words`` in the one ``at`` which one is looked for."""
+        for pane in self.panes:
+            pane.set_pictures(None)
+            pane.set_caption("")
+            pane.set_names()
+            pane.set_placeholder(words if pane is at else "")
+            pane.set_busy(False)
+
     def fit(self) -> None:
         """Show everything in every pane."""
         self._look(View())
