@@ -80,7 +80,8 @@ def rolled_back(s: Standing) -> Note | None:
         f"Last at step {last.at:,}: {last.why.rstrip('.')}. Learning rate × {last.lr_scale:g} since step {last.step:,}."
     )
     advice = (
-        f"Nothing was lost. If it goes on, begin again with a learning rate of {100 * last.lr_scale:g} % of this one."
+        f"What it learned after step {last.step:,} was taken back, what it had learned until then is kept. "
+        f"If it happens again, begin again with a learning rate of {100 * last.lr_scale:g} % of this one."
     )
     calm = since > max(500, 0.2 * s.step)
     source = "A step whose loss is no number or explodes is taken back, and the learning rate halved."

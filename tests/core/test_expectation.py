@@ -211,7 +211,10 @@ def test_that_roll_backs_are_told_until_the_training_has_long_been_calm() -> Non
     )
     assert "look: It was rolled back once: the learning rate is at its limit." in said(fresh)
     assert "act: It was rolled back 2 times" in said(twice)
+    assert "learned after step 600 was taken back" in said(fresh)
+    assert "learned after step 650 was taken back" in said(twice)
     assert "25 % of this one" in said(twice)
+    assert all("othing was lost" not in said(one) for one in (fresh, twice))
     assert "fine: It was rolled back once, and has been calm" in said(standing(falling(5000), rolled_back=(one,)))
 
 
