@@ -32,6 +32,12 @@ WHAT = (
 )
 
 
+WORDS = (
+    "DDPM's table 2 on these pictures, each training equally long on the same batches and noise: above, the mean μ̃ is "
+    "predicted, below the noise ε."
+)
+
+
 class AblationView(QWidget):
     """Signals: ``cell_chosen(int)`` when one training is to be looked at alone; ``settings_changed()``."""
 
@@ -44,6 +50,9 @@ class AblationView(QWidget):
         self.name = label("", "title")
         self.name.setToolTip(WHAT)
         self.state = Hint()
+        self.words = label(WORDS, "quiet")
+        self.words.setWordWrap(True)
+        self.words.setToolTip(WHAT)
         self.new = QPushButton("New training")
         self.new.setToolTip("Choose pictures and settings for another training; this one goes on")
         self.next = PrimaryButton("Train all six", WHAT)
@@ -99,6 +108,7 @@ class AblationView(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(GRID)
         column.addLayout(title)
+        column.addWidget(self.words)
         column.addLayout(does)
         column.addLayout(settings)
         column.addWidget(self._scroll, 1)

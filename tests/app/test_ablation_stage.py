@@ -107,6 +107,14 @@ def point(series: str, value: float) -> DistancePoint:
     return DistancePoint(series, 0.0, value, 0.002, 0.5, 0.5, float("nan"), 200, 50, 1.0, pictures)
 
 
+def test_that_the_page_says_without_a_tooltip_what_is_compared(scene):
+    _, _, stage = scene
+    words = prepared(stage).view.words
+    assert words.isVisibleTo(stage)
+    assert "DDPM's table 2" in words.text()
+    assert "equally long on the same batches and noise" in words.text()
+
+
 def test_that_the_ablation_is_prepared_with_what_was_chosen(scene):
     _, _, stage = scene
     controls = stage.setup.controls
