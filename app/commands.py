@@ -13,7 +13,7 @@ from PySide6.QtGui import QDesktopServices, QGuiApplication
 from PySide6.QtWidgets import QFileDialog
 
 from app.finding import Finding
-from app.incoming import PICTURE_ENDINGS, Offer, Source, files, is_model, offer, offer_of, source_of, sources
+from app.incoming import PICTURE_ENDINGS, Offer, Source, files, is_model, offer, offer_of, sources
 from app.loader import Loader
 from app.log import Log, logger
 from app.opening import Opening, open_dialog
@@ -27,6 +27,7 @@ from app.widgets.drawn_plot import SaveWanted
 from app.widgets.schedule_plots import SchedulePlots
 from core.errors import Refusal
 from core.images import OpenedImage
+from core.recipe_files import SILENT
 from resources import models, samples
 
 if TYPE_CHECKING:
@@ -154,8 +155,9 @@ class Commands(QObject):
     # Pictures
 
     def choose_pictures(self) -> None:
-        endings = " ".join(f"*{ending}" for ending in PICTURE_ENDINGS)
-        dialog = QFileDialog(self._window, "Open pictures", "", f"Pictures ({endings});;All files (*)")
+        endings = " ".join(f"*{ending}" for ending in (*PICTURE_ENDINGS, *SILENT, ".json"))
+        words = f"Pictures, and files that say how they were made ({endings});;All files (*)"
+        dialog = QFileDialog(self._window, "Open pictures", "", words)
         dialog.setFileMode(QFileDialog.FileMode.ExistingFiles)
         dialog.filesSelected.connect(self._open_names)
         open_dialog(dialog)
@@ -163,9 +165,12 @@ class Commands(QObject):
     @Slot(object)
     def open_path(self, path: Path) -> None:
         """Open a picture, a model's or a classifier's folder, the pictures of a folder, or a session."""
+        self._open_paths((path,))
+
+    def _open_paths(self, paths: Sequence[Path], offers: bool = False) -> None:
         self._window.stage.errors.dismiss()
         try:
-            self.open_offer(offer_of((path,)))
+            self.open_offer(offer_of(paths), offers)
         except Refusal as refusal:
             self._window.show_error(str(refusal), refusal.details)
 
@@ -184,7 +189,8 @@ class Commands(QObject):
         except Refusal as refusal:
             self._window.show_error(str(refusal), refusal.details)
 
-    def open_offer(self, found: Offer) -> None:
+    def open_offer(self, found: Offer, offers: bool = False) -> None:
+        """Open what was found; where it ``offers``, a picture that comes alone may bring its recipe."""
         if found.kind == "recipe":
             self.loader.open_recipe(found.paths[0])
         elif found.kind == "session":
@@ -194,7 +200,7 @@ class Commands(QObject):
         elif found.kind == "classifier":
             self.opening.open_classifier(found.paths[0])
         elif found.kind == "pictures" or not self._window.stage.handle_folder(found.paths[0]):
-            self.loader.open(files(found))
+            self.loader.open(files(found), offers)
 
     def draw(self) -> None:
         self._window.side_panels.show("left")
@@ -216,8 +222,7 @@ class Commands(QObject):
 
     @Slot(list)
     def _open_names(self, names: list[str]) -> None:
-        self._window.stage.errors.dismiss()
-        self.loader.open([source_of(Path(name)) for name in names], offers=True)
+        self._open_paths([Path(name) for name in names], offers=True)
 
     def list_pictures(self) -> None:
         """In the gallery: the last ones opened, then those that come with the program."""

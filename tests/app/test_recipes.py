@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 from PySide6.QtCore import QMimeData, Qt, QUrl
-from PySide6.QtWidgets import QApplication, QLabel
+from PySide6.QtWidgets import QApplication, QFileDialog, QLabel
 from pytestqt.qtbot import QtBot
 
 from app.incoming import Offer, Source, offer, offer_of
@@ -24,6 +24,7 @@ from core.forward import forward_of
 from core.images import from_pixels, open_image
 from core.messages import ModelOpened
 from core.recipe import Recipe, Shown, of_request, read_recipe, to_text
+from core.recipe_files import beside
 from core.render import write_npy, write_png, write_safetensors
 from core.requests import (
     Conversion,
@@ -67,6 +68,14 @@ def drop(window: MainWindow, path: Path) -> None:
     mime = QMimeData()
     mime.setUrls([QUrl.fromLocalFile(str(path))])
     window.commands.take(mime)
+
+
+def choose(window: MainWindow, *paths: Path) -> QFileDialog:
+    """The files are chosen in the dialog of File > Open picture…"""
+    window.registry["open"].trigger()
+    dialog = window.findChild(QFileDialog)
+    dialog.filesSelected.emit([str(path) for path in paths])
+    return dialog
 
 
 def dropped(window: MainWindow, recipe: Recipe, folder: Path) -> None:
@@ -252,6 +261,37 @@ def test_that_numbers_and_requests_are_offered_without_a_picture(
     assert window.bridge.submitted == [SAMPLE]
     dropped(window, recipe, tmp_path)
     assert window.recipe_bar.use.isVisible()
+
+
+@pytest.mark.parametrize("name", ["x.npy", "x.safetensors", "x.mp4", "request.json", "made.png"])
+def test_that_a_file_that_is_chosen_is_offered_like_one_that_is_dropped(
+    window: MainWindow, tmp_path: Path, name: str
+) -> None:
+    path = tmp_path / name
+    if path.suffix == ".png":
+        write_png(path, np.full((4, 4, 1), 9, np.uint8), of_request(SAMPLE))
+    else:
+        path.write_bytes(b"numbers")
+        recipe = path if path.suffix == ".json" else beside(path)
+        recipe.write_text(to_text(of_request(SAMPLE)))
+    dialog = choose(window, path)
+    assert f"*{path.suffix} " in dialog.nameFilters()[0].replace(")", " ")
+    assert f"{name} tells how it was made: DDPM 3" in window.recipe_bar.words()
+    assert window.stage.errors.message() == ""
+
+
+def test_that_a_file_that_is_chosen_says_what_is_missing_beside_it(window: MainWindow, tmp_path: Path) -> None:
+    (tmp_path / "x.mp4").write_bytes(b"a film")
+    choose(window, tmp_path / "x.mp4")
+    assert "stands in x.mp4.json, which is not beside it" in window.stage.errors.message()
+
+
+def test_that_several_pictures_that_are_chosen_are_opened(window: MainWindow, tmp_path: Path) -> None:
+    for name in ("a.png", "b.png"):
+        write_png(tmp_path / name, np.full((4, 4, 1), 9, np.uint8), of_request(SAMPLE))
+    choose(window, tmp_path / "a.png", tmp_path / "b.png")
+    assert window.recipe_bar.words() == ""
+    assert window.state.image.name == "a.png"
 
 
 def test_that_numbers_come_with_the_file_beside_them_or_say_where_it_should_be(
