@@ -11,7 +11,7 @@ from app.stages.denoise_settings import DenoiseSettings
 from app.stages.invert_settings import InvertSettings
 from app.stages.morph_settings import MorphSettings
 from app.state import stage_of
-from core.messages import ClassifierInfo
+from core.messages import ClassifierInfo, ModelInfo
 from core.recipe import Request, images_of
 from core.request_words import SAMPLERS, printable
 from core.requests import FromLatent, FromNoise, InspectImage, InvertRequest, MorphRequest, NoiseRequest, SampleRequest
@@ -109,8 +109,10 @@ def merged(
     fields: Collection[str],
     before: Settings,
     classifiers: Sequence[ClassifierInfo] = (),
+    model: ModelInfo | None = None,
 ) -> Settings:
-    """``before``, the settings of the request's stage, with these fields of the request."""
+    """``before``, the settings of the request's stage, with these fields of the request; the classifiers and the
+    ``model`` are those that are open."""
     table = _table(request)
     names = [name for field in fields for name in table.get(field, ())]
     up = inversion_in(request)
@@ -122,7 +124,7 @@ def merged(
             label = request.labels[0] if len(request.labels) == 1 else said.label
             said = replace(said, label=label, guidance=request.guidance)
     elif isinstance(before, DenoiseSettings) and isinstance(request, SampleRequest):
-        said = denoise_settings.settings_of(request, classifiers)
+        said = denoise_settings.settings_of(request, classifiers, model)
     else:
         return before
     return replace(before, **{name: getattr(said, name) for name in names})

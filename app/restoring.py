@@ -258,7 +258,7 @@ class Restoring(QObject):
         if "seed" in fields and isinstance(request, SampleRequest | MorphRequest):
             state.set_seed(request.seed)
         controls: Any = stage.controls
-        controls.set_settings(merged(request, fields, controls.settings(), state.classifiers))
+        controls.set_settings(merged(request, fields, controls.settings(), state.classifiers, state.model))
         controls.settle()
         if isinstance(request, MorphRequest) and has_pictures and "start" in fields:
             cast("MorphStage", stage).ends.restore(request)

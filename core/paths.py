@@ -7,6 +7,7 @@ t - T // S, which most spacings do not visit.
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 
@@ -75,6 +76,28 @@ def make_path(schedule: Schedule, timesteps: Sequence[int], final_alpha_bar: flo
 def partial_timesteps(timesteps: Sequence[int], t: int) -> tuple[int, ...]:
     """``t`` and then those of the falling ``timesteps`` that lie below it: where SDEdit and branches begin."""
     return (t, *(s for s in timesteps if s < t))
+
+
+def steps_of_whole(info: ModelInfo, timesteps: Sequence[int], spacing: SpacingName, usual: int = 0) -> int | None:
+    """Of how many steps of a model's ``spacing`` these are the ``partial_timesteps`` that begin at their first one;
+    ``usual`` where that is one of several, else the fewest, None where there are none."""
+    if spacing == "hand":
+        return None
+    t, below = timesteps[0], tuple(timesteps[1:])
+
+    def order(steps: int) -> tuple[int, ...]:
+        """Grows with the steps: more of them lie below t, or as many and each further down or where it was."""
+        try:
+            found = partial_timesteps(model_timesteps(info, steps, spacing), t)[1:]
+        except Refusal:  # more than the spacing has room for
+            return (info.schedule.T + 1,)
+        return len(found), *(-s for s in reversed(found))
+
+    wanted = (len(below), *(-s for s in reversed(below)))
+    if 1 <= usual <= info.schedule.T and order(usual) == wanted:
+        return usual
+    fewest = 1 + bisect_left(range(1, info.schedule.T + 1), wanted, key=order)
+    return fewest if fewest <= info.schedule.T and order(fewest) == wanted else None
 
 
 def partial_path(schedule: Schedule, timesteps: Sequence[int], t: int, final_alpha_bar: float = 1.0) -> Path:

@@ -398,7 +398,7 @@ class DenoiseStage(Stage):
         request = self.state.runs[job].sampling
         if job not in self.shown.expected:
             self.pages.leave_sheet()  # for what was chosen in the history
-            self.controls.set_settings(settings_of(request, self.state.classifiers))
+            self.controls.set_settings(settings_of(request, self.state.classifiers, self.state.model))
         self._planned = request
         if self.pages.is_nearest:
             self.pages.leave_sheet()

@@ -9,7 +9,7 @@ from typing import TypeVar, cast
 
 from core.errors import Refusal
 from core.messages import ClassifierInfo, ModelInfo
-from core.paths import make_path, model_timesteps, partial_timesteps
+from core.paths import make_path, model_timesteps, partial_timesteps, steps_of_whole
 from core.requests import (
     MAX_BRANCHES,
     ClassifierSpec,
@@ -205,18 +205,21 @@ def branch(
     )
 
 
-def settings_of(request: SampleRequest, classifiers: Sequence[ClassifierInfo] = ()) -> DenoiseSettings:
+def settings_of(
+    request: SampleRequest, classifiers: Sequence[ClassifierInfo] = (), model: ModelInfo | None = None
+) -> DenoiseSettings:
     """The settings that a run was made with, for showing them in the controls again.
 
-    Those of a branch have the steps of the run it began with, so that they make a whole run. Of ``classifiers``, those
-    that are open, the one that guided it is found by its hash.
+    Where a run begins from a picture, its timesteps are known as a part of the ``model``'s spacing, or else taken by
+    hand. Those of a branch have the steps of the run it began with, so that they make a whole run. Of ``classifiers``,
+    those that are open, the one that guided it is found by its hash.
     """
     spec = request.classifier
     info = next((one for one in classifiers if spec is not None and one.ref.sha256 == spec.model.sha256), None)
     guiding = ClassifierSettings(info, shortest(spec.labels), spec.scale, spec.at) if spec and info else None
     if isinstance(request.start, FromStep):
         return replace(
-            settings_of(request.start.parent),
+            settings_of(request.start.parent, model=model),
             sampler=request.sampler,
             labels=undeal(request.labels),
             guidance=request.guidance,
@@ -227,10 +230,14 @@ def settings_of(request: SampleRequest, classifiers: Sequence[ClassifierInfo] = 
             classifier=guiding,
         )
     from_picture = isinstance(request.start, FromImage)
-    by_hand = request.spacing == "hand" or from_picture  # a part of a spacing is known by its timesteps alone
+    steps: int | None = request.steps
+    if from_picture:
+        part = request.timesteps, request.spacing
+        steps = None if model is None else steps_of_whole(model, *part, usual_steps(model))
+    by_hand = request.spacing == "hand" or steps is None
     return DenoiseSettings(
         sampler=request.sampler,
-        steps=request.steps,
+        steps=request.steps if steps is None else steps,
         spacing="hand" if by_hand else request.spacing,
         hand=request.timesteps if by_hand else (),
         labels=undeal(request.labels),

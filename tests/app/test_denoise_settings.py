@@ -103,8 +103,24 @@ def test_that_the_settings_shown_for_a_run_make_the_same_run_again(
     )
     picture = PICTURE if from_picture else None
     request = resolve(settings, DIGITS, picture)
+    assert resolve(settings_of(request, model=DIGITS), DIGITS, picture) == request
     again = resolve(settings_of(request), DIGITS, picture)
-    assert replace(again, spacing=request.spacing) == request
+    assert replace(again, spacing=request.spacing) == request, "by hand, where the model is not known"
+
+
+def test_that_a_run_from_a_picture_is_shown_as_the_part_of_a_spacing_that_it_is():
+    shifted = replace(DIGITS, steps_offset=1)
+    for model, steps, spacing, start_t in ((DIGITS, 50, "leading", 600), (shifted, 20, "leading", 333)):
+        settings = DenoiseSettings(steps=steps, spacing=spacing, from_picture=True, start_t=start_t)
+        assert settings_of(resolve(settings, model, PICTURE), model=model) == replace(settings, count=10)
+
+
+def test_that_timesteps_from_a_picture_that_are_no_part_of_a_spacing_are_shown_as_picked_by_hand():
+    settings = DenoiseSettings(steps=10, from_picture=True, start_t=450)
+    request = replace(resolve(settings, DIGITS, PICTURE), timesteps=(450, 399, 300, 200, 100, 0))
+    shown = settings_of(request, model=DIGITS)
+    assert (shown.spacing, shown.steps, shown.hand) == ("hand", 6, request.timesteps)
+    assert resolve(shown, DIGITS, PICTURE).timesteps == request.timesteps
 
 
 def test_that_a_run_from_noise_starts_from_noise():

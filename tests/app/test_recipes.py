@@ -373,6 +373,24 @@ def test_that_all_is_restored_and_the_run_made_again(window: MainWindow, qtbot: 
     assert window.state.cursor.run == 1, "it shows the state that the picture showed"
 
 
+def test_that_a_run_from_a_picture_comes_back_with_its_spacing_and_where_it_starts(
+    window: MainWindow, tmp_path: Path
+) -> None:
+    times = (500, 400, 200, 0)  # of five leading steps of 1000 those below 500
+    request = replace(SAMPLE, timesteps=times, start=FromImage(IMAGE))
+    dropped(window, of_request(request), tmp_path)
+    restore(window)
+    window.bridge.run_to_end(1)
+    settings = window.stage.controls.settings()
+    assert (settings.steps, settings.spacing, settings.start_t, settings.hand) == (5, "leading", 500, ())
+    window.stage.primary_action.click()
+    assert window.bridge.submitted[-1] == request
+    window.state.move(stage="forward", run=None)
+    dropped(window, of_request(request), tmp_path)
+    restore(window, "sampler", "steps", "labels", "guidance", "seed", "start")
+    assert window.stage.controls.settings() == settings
+
+
 def test_that_a_run_that_is_there_is_gone_to(window: MainWindow, tmp_path: Path) -> None:
     job = window.bridge.submit(SAMPLE)
     window.bridge.run_to_end(job)

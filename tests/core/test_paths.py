@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from itertools import pairwise
 from typing import get_args
 
@@ -13,11 +14,20 @@ from hypothesis import strategies as st
 
 from core.errors import Refusal
 from core.levels import CLEAN
-from core.paths import make_path, partial_path, partial_timesteps, spaced_timesteps
-from core.requests import ScheduleSpec, SpacingName
+from core.messages import ModelInfo
+from core.paths import (
+    make_path,
+    model_timesteps,
+    partial_path,
+    partial_timesteps,
+    spaced_timesteps,
+    steps_of_whole,
+)
+from core.requests import ModelRef, ScheduleSpec, SpacingName
 from core.schedules import make_schedule
 
 LINEAR = make_schedule(ScheduleSpec())
+DIGITS = ModelInfo(ModelRef("digits", "d" * 64), (1, 8, 8), ScheduleSpec(), prediction="v")
 SPACINGS = [name for name in get_args(SpacingName) if name != "hand"]
 
 
@@ -179,3 +189,32 @@ def test_that_no_two_steps_of_a_path_share_a_level() -> None:
     for spacing in SPACINGS:
         path = make_path(LINEAR, spaced_timesteps(LINEAR, 150, spacing))
         assert all(later.log_snr > earlier.log_snr for earlier, later in pairwise(path))
+
+
+@given(
+    steps=st.integers(1, 70), t=st.integers(0, 999), offset=st.integers(0, 1), zero_snr=st.booleans(),
+    spacing=st.sampled_from(SPACINGS),
+)  # fmt: skip
+def test_that_a_part_of_a_spacing_is_known_by_its_timesteps(
+    steps: int, t: int, offset: int, zero_snr: bool, spacing: SpacingName
+) -> None:
+    info = replace(DIGITS, steps_offset=offset, schedule=replace(DIGITS.schedule, zero_snr=zero_snr))
+    part = partial_timesteps(model_timesteps(info, steps, spacing), t)
+    assert steps_of_whole(info, part, spacing, steps) == steps
+    fewest = steps_of_whole(info, part, spacing)
+    assert fewest is not None
+    assert fewest <= steps
+    assert partial_timesteps(model_timesteps(info, fewest, spacing), t) == part
+    if len(part) > 1 and part[-1] > 0:
+        moved = (*part[:-1], part[-1] - 1)
+        found = steps_of_whole(info, moved, spacing)
+        assert found is None or partial_timesteps(model_timesteps(info, found, spacing), t) == moved
+
+
+def test_that_timesteps_that_are_no_part_of_a_spacing_are_not_taken_for_one() -> None:
+    assert steps_of_whole(DIGITS, (450, 400, 300, 200, 100, 0), "leading") == 10
+    assert steps_of_whole(DIGITS, (450, 400, 300, 199, 100, 0), "leading") is None
+    assert steps_of_whole(DIGITS, (450, 400, 300, 200, 100, 0), "trailing") is None
+    assert steps_of_whole(DIGITS, (450, 400, 300, 200, 100, 0), "hand") is None
+    assert steps_of_whole(DIGITS, (1, 0), "leading") == 1, "the fewest, where any number would do"
+    assert steps_of_whole(DIGITS, (1, 0), "leading", usual=50) == 50
