@@ -46,7 +46,7 @@ class Interrupted(QObject):
 
     @Slot(object)
     def _follow(self, status: Status) -> None:
-        """While another training is at work, none can be gone on with."""
+        """While another training is at work, none is offered."""
         was, state = self._is_training, status.state
         self._is_training = state is EngineState.TRAINING or (was and state is not EngineState.IDLE)
         if was != self._is_training:

@@ -253,6 +253,7 @@ class TrainStage(Stage):
         self.errors.dismiss()
         length = self.view.length
         self.trainings.go_on(course, data, minutes=length.minutes, steps=length.steps)
+        self.shown.list_runs()
         self.shown.look_at(course)
 
     @Slot()

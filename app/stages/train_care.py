@@ -95,18 +95,23 @@ class RunCare(QObject):
         return "It is being trained: stop it first" if self._is_live(folder) else ""
 
     def _add_training(self, menu: QMenu, folder: Path) -> None:
-        live = self._trainings.live
-        busy = self._busy(folder) if live is None else f"{live.name} is being trained: stop it first"
-        go_on = partial(self.go_on_wanted.emit, folder)
-        _add(menu, "Go on", "Train it on to its end, or to twice its length, from its last checkpoint", go_on, busy)
+        live, ablation = self._trainings.live, self._trainings.why_not_queue
+        then = "" if live is None else f", once {live.name} is over"
+        says = f"Train it on to its end, or to twice its length, from its last checkpoint{then}"
+        _add(menu, "Go on", says, partial(self.go_on_wanted.emit, folder), self._busy(folder) or ablation)
         kept = [checkpoint for checkpoint in list_checkpoints(folder) if not checkpoint.latest]
         if kept:
             earlier = _submenu(menu, "Branch from")
             for checkpoint in kept:
                 words = f"step {checkpoint.step:,}" + (", the best" if checkpoint.best else "")
                 branch = partial(self.branch_wanted.emit, folder, checkpoint.step)
-                why_not = "" if live is None else busy
-                _add(earlier, words, "Another training goes on from there; this one stays as it is", branch, why_not)
+                _add(
+                    earlier,
+                    words,
+                    f"Another training goes on from there{then}; this one stays as it is",
+                    branch,
+                    ablation,
+                )
         says = "Draw its curve over that of the training looked at, or no more (Ctrl+click)"
         itself = "It is the one looked at: choose another to compare it with" if folder == self.looked_at else ""
         compare = _add(menu, "Compare", says, partial(self.compare_wanted.emit, folder), itself)

@@ -176,7 +176,9 @@ class TrainScreen(QObject):
         else:
             can_use = course.saved is not None or course.step > 0
             waits = bool(self.trainings.before(course))
-            self.view.show_buttons(course, can_resume=self.can_resume(course), can_use=can_use, waits=waits)
+            after = "" if live is None else live.name
+            can_resume = self.can_resume(course)
+            self.view.show_buttons(course, can_resume=can_resume, can_use=can_use, waits=waits, after=after)
             self.view.show_as_part(course, is_part=self.ablation.ablations.owns(course))
         self.commands_changed.emit()
 
@@ -189,8 +191,8 @@ class TrainScreen(QObject):
 
     @property
     def can_train(self) -> bool:
-        """Whether a training could begin, or go on."""
-        return self.trainings.live is None and self.state.status.state is not EngineState.FAILED
+        """Whether a training could begin or go on, at once or when those before it are over."""
+        return not self.trainings.why_not_queue and self.state.status.state is not EngineState.FAILED
 
     def can_resume(self, course: Course) -> bool:
         return self.can_train and self.stored.reading is None and is_longer(self.view.length, course)

@@ -23,6 +23,8 @@ from core.training.runs import RunSummary, new_run_folder
 if TYPE_CHECKING:
     from app.bridge import Bridge
 
+NO_ENGINE = "Nothing can be computed any more. Start Diffuscope again: what was saved is there."
+
 
 class TrainShelf(QObject):
     """Attributes: ``care``, the menu of a training; ``comparison``.
@@ -75,7 +77,7 @@ class TrainShelf(QObject):
     def branch(self, folder: Path, step: int) -> None:
         """Begin another training with what this one was after ``step`` steps; this one stays."""
         try:
-            out = new_run_folder(f"{folder.name} from {step}").resolve()
+            out = new_run_folder(f"{folder.name} from {step}", self._trainings.states()).resolve()
         except Refusal as refusal:
             self.refused.emit(str(refusal), refusal.details)
             return
@@ -85,8 +87,7 @@ class TrainShelf(QObject):
     def _begin(self, folder: Path, out: Path) -> None:
         self.accepted.emit()
         if not self._screen.can_train:
-            live = self._trainings.live
-            self.refused.emit(f"{'Another' if live is None else live.name} is being trained: stop it first.", "")
+            self.refused.emit(self._trainings.why_not_queue or NO_ENGINE, "")
             return
         self._begins = out
         known, summary = self._trainings.of(folder), self._summary(folder)

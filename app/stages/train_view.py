@@ -170,20 +170,24 @@ class TrainView(QWidget):
         self.nearest_page.controls.setVisible(key == "nearest")
         self._show_curves()
 
-    def show_buttons(self, course: Course, *, can_resume: bool, can_use: bool, waits: bool = False) -> None:
-        """What can be done with it, which ``waits`` for another in the queue. The buttons know nothing themselves."""
+    def show_buttons(
+        self, course: Course, *, can_resume: bool, can_use: bool, waits: bool = False, after: str = ""
+    ) -> None:
+        """What can be done with it, which ``waits`` for another in the queue; ``after`` names the training that one to
+        go on would wait for. The buttons know nothing themselves."""
         live = course.is_live
         self.samples_page.controls.show_course(course, self.samples_page.drawn)
         self.use.setEnabled(can_use)
         goes_on = not live or course.state == "paused"
+        then = f", once {after} is over" if after else ""
         self.pause.setText("Train on" if course.state == "finished" else "Resume" if goes_on else "Pause")
         self.pause.setEnabled(can_resume if not live else course.state != "queued")
         self.pause.setToolTip(
             ("Go on (Space)" if course.state == "paused" else "Pause after this step, and save (Space)")
             if live
-            else "Go on with this training to the length beside, from its last checkpoint"
+            else f"Go on with this training to the length beside, from its last checkpoint{then}"
             if can_resume
-            else "Choose a length beyond what is done, or wait for the training under way."
+            else "Choose a length beyond what is done, or wait for what is under way."
         )
         self.stop.setVisible(live)
         self.stop.setText(OUT_OF_QUEUE[0] if waits else STOP[0])

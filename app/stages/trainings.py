@@ -13,6 +13,7 @@ from app.stages.train_aim import Aim
 from app.stages.train_course import Course, ordered
 from app.stages.train_folder import read_run_folder
 from core.messages import ClassifierOpened, EngineState, Failed, ModelOpened, Status, TrainingSaved
+from core.training.ablation import FILE as ABLATION
 from core.training.dataset import PictureFolder
 from core.training.order import Instruction, TrainOrder
 from core.training.runs import list_runs
@@ -66,6 +67,13 @@ class Trainings(QObject):
         live = self.live
         return live.name if live is not None and live is not course and course.state == "queued" else ""
 
+    @property
+    def why_not_queue(self) -> str:
+        """What keeps another training from being queued, "" where nothing does: an ablation's follow each other."""
+        live = self.live
+        is_part = live is not None and (live.folder.parent / ABLATION).is_file()
+        return "An ablation is being trained: stop it first, or wait." if is_part else ""
+
     def start(self, order: TrainOrder, data: PictureFolder, aim: Aim) -> Course:
         """Queue a new training, which begins when those before it are over."""
         job = self._bridge.train(order, data)
@@ -73,12 +81,13 @@ class Trainings(QObject):
         return course
 
     def go_on(self, course: Course, data: PictureFolder, *, minutes: float | None, steps: int | None) -> None:
-        """Queue a training that had ended, to last so long in all."""
+        """Queue a training that had ended, to last so long in all; it goes on when those before it are over."""
         order = TrainOrder(
             out=course.folder, minutes=minutes, steps=steps, resume=True, samples_from=course.samples_from
         )
         if course.samples:  # as many as before, from the same noise: one film
             order = replace(order, samples=len(course.samples[-1].pictures))
+        self._courses = {job: known for job, known in self._courses.items() if known is not course}  # the last in turn
         course.job = self._bridge.train(order, data)
         course.state, course.total, course.minutes = "queued", steps, minutes
         self._courses[course.job] = course

@@ -28,7 +28,7 @@ from core.training.runs import list_runs, remember, runs_folder
 from core.training.session import TrainingSession
 from tests.app.conftest import shown_window
 from tests.app.scenes import training
-from tests.app.test_train_stage import a_folder, a_stored_run, begun, tick
+from tests.app.test_train_stage import a_folder, a_stored_run, begun, started, tick
 from tests.core.halves import DATA, TINY, folder_of
 
 
@@ -435,6 +435,79 @@ def test_that_go_on_reads_the_pictures_and_trains(scene, folder):
     menu = stage.shelf.care.menu(run)
     assert not line(menu, "Go on").isEnabled()
     assert "stop it first" in line(menu, "Go on").toolTip()
+
+
+def test_that_go_on_queues_a_training_while_another_is_trained(scene, folder):
+    _, bridge, stage = scene
+    run = a_stored_run("older", folder).folder.resolve()
+    shown(stage)
+    job = begun(stage)
+    live = stage.course
+    entry = line(stage.shelf.care.menu(run), "Go on")
+    assert entry.isEnabled()
+    assert f"once {live.name} is over" in entry.toolTip()
+    entry.trigger()
+    assert stage.errors.message() == ""
+    assert bridge.trained[-1][0] == TrainOrder(out=run, steps=100, resume=True, samples=4)
+    queued = stage.course
+    assert (queued.name, queued.state) == ("older", "queued")
+    assert f"waits for {live.name}" in stage.view.state.text()
+    assert "queued" in stage.runs.item(row_of(stage, "older")).text()
+    assert stage.trainings.live is live
+    assert not line(stage.shelf.care.menu(run), "Go on").isEnabled()
+    bridge.say(RunEnded(job, "stopped", 5, 1.0))
+    bridge.say(started(queued.job, run, 40))
+    assert stage.trainings.live is queued
+    assert queued.state == "running"
+
+
+def test_that_one_that_has_ended_is_gone_on_with_after_the_one_at_work(scene, folder):
+    _, bridge, stage = scene
+    shown(stage)
+    job = begun(stage)
+    first = stage.course
+    bridge.say(TrainingSaved(job, 5))
+    bridge.say(RunEnded(job, "stopped", 5, 1.0))
+    stage.view.new.click()
+    begun(stage)
+    second = stage.course
+    stage.shown.look_at(first)
+    assert stage.view.pause.isEnabled()
+    assert f"once {second.name} is over" in stage.view.pause.toolTip()
+    stage.view.pause.click()
+    assert (first.state, bridge.trained[-1][0].resume) == ("queued", True)
+    assert stage.trainings.live is second
+    stage.view.stop.click()
+    bridge.say(RunEnded(first.job, "stopped", 5, 0.0))
+    assert stage.trainings.live is second
+    assert stage.view.pause.isEnabled()
+
+
+def test_that_a_training_branches_off_while_another_is_trained(scene, tmp_path):
+    _, bridge, stage = scene
+    run = trained(runs_folder() / "halves", 2, 4)
+    remember(run, folder_of(DATA, tmp_path / "halves"))
+    shown(stage)
+    begun(stage)
+    line(stage.shelf.care.menu(run.resolve()), "Branch from", "step 2").trigger()
+    assert stage.errors.message() == ""
+    assert (stage.course.name, stage.course.state) == ("halves from 2", "queued")
+    assert bridge.trained[-1][0].resume
+
+
+def test_that_nothing_is_queued_among_the_trainings_of_an_ablation(scene, folder):
+    _, bridge, stage = scene
+    run = a_stored_run("older", folder).folder.resolve()
+    shown(stage)
+    stage.setup.ablation.click()
+    stage.ablation.view.next.click()
+    sent = len(bridge.trained)
+    entry = line(stage.shelf.care.menu(run), "Go on")
+    assert not entry.isEnabled()
+    assert "An ablation is being trained" in entry.toolTip()
+    stage.go_on(run)
+    assert "An ablation is being trained" in stage.errors.message()
+    assert len(bridge.trained) == sent
 
 
 def test_that_pictures_are_read_as_the_training_first_read_them(scene, tmp_path):
