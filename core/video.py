@@ -1,4 +1,5 @@
-"""Films as MP4, through PyAV where it is installed: H.264, which players, browsers and slides show."""
+"""Films as MP4, through PyAV where it is installed: H.264, which players, browsers and slides show. Files of films by
+their ending."""
 
 from __future__ import annotations
 
@@ -15,11 +16,13 @@ from numpy.typing import NDArray
 from core.errors import Refusal
 from core.files import write_file
 from core.recipe import Recipe
-from core.render import write_beside
+from core.render import ANIMATIONS, write_animation, write_beside
 
 Pixels = NDArray[np.uint8]
 
 ENDING = ".mp4"
+FILMS = (*ANIMATIONS, ENDING)
+"""Endings of all files of films."""
 HOW_TO_INSTALL = "MP4 needs PyAV. Install it with: pip install av"
 QUALITY = "12"
 """The encoder's constant rate factor: nothing to be seen is lost, and the noise of x_t keeps its grain."""
@@ -28,6 +31,20 @@ QUALITY = "12"
 def why_not() -> str:
     """Why no MP4 can be written here; "" where it can."""
     return "" if importlib.util.find_spec("av") is not None else HOW_TO_INSTALL
+
+
+def check_film(path: Path | None) -> None:
+    """Raise Refusal before the work is done where it is to end in a film that cannot be written here."""
+    if path is not None and path.suffix.lower() == ENDING and why_not():
+        raise Refusal(f"{HOW_TO_INSTALL} – or name a .gif, .apng or .webp instead.")
+
+
+def write_film(path: Path, pictures: Pixels, milliseconds: int, recipe: Recipe, *, hold: int = 0) -> None:
+    """Write frames (n, H, W, 1|3) as a film of the kind that the ending names. Raises Refusal."""
+    if path.suffix.lower() == ENDING:
+        write_video(path, pictures, milliseconds, recipe, hold=hold)
+    else:
+        write_animation(path, pictures, milliseconds, recipe, hold=hold)
 
 
 def write_video(
@@ -45,8 +62,7 @@ def write_video(
     without. ``on_frame`` hears how many frames there were so far, and may raise to leave; then nothing is written.
     Raises Refusal.
     """
-    if why_not():
-        raise Refusal(f"{HOW_TO_INSTALL} – or name a .gif, .apng or .webp instead.")
+    check_film(path)
     av = importlib.import_module("av")
 
     def write(stream: BinaryIO) -> None:

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from core import video
 from core.as_code import command_line, python_code
 from core.codec import to_json
 from core.engine import Engine
@@ -462,6 +463,44 @@ def known(command, model: Path, guide: Path) -> None:
 
     remember(read_info(model).ref, model)
     remember(read_classifier(guide).ref, guide)
+
+
+def film_of(window: Window) -> Recipe:
+    """The film.mp4 of a run's states that the window has written, by the file beside it."""
+    film = Recipe(window.sample(), Shown(steps=(0, 2, 4), layout="film", milliseconds=200, zoom=8, hold=400))
+    Path("film.mp4").write_bytes(b"frames")
+    Path("film.mp4.json").write_text(to_text(film))
+    return film
+
+
+def test_that_an_mp4_comes_back_as_one(window: Window, command, known) -> None:
+    av = pytest.importorskip("av")
+    film = film_of(window)
+    for name in ("again.mp4", "again.apng"):
+        assert command("run", "film.mp4", "--out", name)[0] == 0
+    with av.open("again.mp4") as container:
+        assert container.streams.video[0].average_rate == 5
+        shown = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
+    assert len(shown) == 3 + 2
+    with Image.open("again.apng") as exact:
+        for index in range(3):
+            exact.seek(index)
+            wanted = np.asarray(exact.convert("RGB"), np.float32)
+            rows, columns = wanted.shape[:2]
+            assert np.abs(shown[index][:rows, :columns] - wanted).mean() < 4, "the encoder is not lossless"
+    assert read_recipe(Path("again.mp4")) == film
+
+
+def test_that_without_its_library_an_mp4_is_refused_before_anything_is_made(
+    window: Window, command, known, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    film_of(window)
+    monkeypatch.setattr(video.importlib.util, "find_spec", lambda _name: None)
+    for words in (("run", "film.mp4"), ("interpolate", "seed:1", "seed:2")):
+        said = refused(command(*words, "--model", "nowhere", "--out", "again.mp4"))
+        assert "pip install av" in said
+        assert ".webp" in said
+    assert not Path("again.mp4").exists()
 
 
 def requests_of(window: Window) -> dict[str, object]:

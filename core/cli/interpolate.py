@@ -20,15 +20,17 @@ from core.errors import Refusal
 from core.images import OpenedImage
 from core.paths import model_timesteps, partial_timesteps
 from core.recipe import as_film, as_values, of_request
-from core.render import ANIMATIONS, grid, write_animation, write_npy, write_png
+from core.render import grid, write_npy, write_png
 from core.requests import ImageEnd, MorphEnd, MorphRequest, Precision, SamplerSpec, SeedEnd, SpacingName
+from core.video import FILMS, check_film, write_film
 
 SEED = "seed:"
 
 
 def interpolate(options: argparse.Namespace) -> int:
     """Make all frames, write and report; raises Refusal."""
-    check_outputs(options, ".png", *ANIMATIONS)
+    check_outputs(options, ".png", *FILMS)
+    check_film(options.out)
     _check(options)
     opened = [_open(end) for end in options.ends]
     bench = open_bench(options)
@@ -74,7 +76,7 @@ def _check(options: argparse.Namespace) -> None:
         raise Refusal("--t belongs to --mode ddpm: latents lie at the end of the path.")
     if options.mode == "ddpm" and options.refine:
         raise Refusal("--refine belongs to inversion, and --mode ddpm inverts nothing. Leave it out.")
-    animated = options.out is not None and options.out.suffix.lower() in ANIMATIONS
+    animated = options.out is not None and options.out.suffix.lower() in FILMS
     if animated and options.t and len(options.t) > 1:
         raise Refusal("An animation shows one row: name one --t, or a .png for all of them.")
 
@@ -141,7 +143,7 @@ def _write(options: argparse.Namespace, x: NDArray[np.float32], bench: Bench, re
     if options.out is None:
         return
     pictures: Any = bench.spec.to_picture(x)
-    if options.out.suffix.lower() in ANIMATIONS:
-        write_animation(options.out, pictures, options.milliseconds, as_film(recipe, options.milliseconds))
+    if options.out.suffix.lower() in FILMS:
+        write_film(options.out, pictures, options.milliseconds, as_film(recipe, options.milliseconds))
     else:
         write_png(options.out, grid(pictures, recipe.shown.columns), recipe)

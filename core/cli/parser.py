@@ -169,7 +169,8 @@ def _add_interpolate(parser: argparse.ArgumentParser) -> None:
         parser, "--clip", "of x0_hat to the data's range (default: none with pictures)", choices=get_args(ClipPolicy)
     )
     add_inversion(parser)
-    option(parser, "--out", "a sheet (.png) or an animation (.gif, .webp, .apng)", type=Path, metavar="STRIP.png")
+    option(parser, "--out", "a sheet (.png) or a film (.gif, .webp, .apng; .mp4 where PyAV is installed)", type=Path,
+           metavar="STRIP.png")  # fmt: skip
     option(parser, "--milliseconds", "each frame is shown (default 100)", type=whole(10, 60_000), default=100)
     option(parser, "--npy", "all frames, float32 (n, channels, height, width), unclamped", type=Path, metavar="X.npy")
     add_seed(parser)

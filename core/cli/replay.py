@@ -13,12 +13,14 @@ from core.cli.output import Progress, report
 from core.codec import to_json
 from core.errors import Refusal
 from core.recipe import PROGRAM, Recipe, Shown, as_values, from_text, read_recipe
-from core.render import ANIMATIONS, write_animation, write_npy, write_png
+from core.render import write_npy, write_png
+from core.video import FILMS, check_film, write_film
 
 
 def run(options: argparse.Namespace) -> int:
     """Read the recipe, find what it names, make it, write and report; raises Refusal."""
-    check_outputs(options, ".png", *ANIMATIONS)
+    check_outputs(options, ".png", *FILMS)
+    check_film(options.out)
     recipe = replace(_read(options.recipe), program=PROGRAM)
     from core.device import pick_device  # torch: after what can be refused without it
     from core.replay import library_for, made, stacked
@@ -65,10 +67,10 @@ def _write(path: Path, pictures: Any, recipe: Recipe) -> Shown:
     from core.replay import frames, laid_out
 
     shown = recipe.shown
-    if path.suffix.lower() in ANIMATIONS:
+    if path.suffix.lower() in FILMS:
         shown = replace(shown, layout="film")
         made = replace(recipe, shown=shown)
-        write_animation(path, frames(pictures, shown), shown.milliseconds, made, hold=shown.hold)
+        write_film(path, frames(pictures, shown), shown.milliseconds, made, hold=shown.hold)
         return shown
     if shown.layout in ("film", "values"):
         shown = replace(shown, layout="grid")

@@ -19,8 +19,8 @@ def add_run(parser: argparse.ArgumentParser) -> None:
            action="append", default=[], metavar="PATH")  # fmt: skip
     option(parser, "--image", "where to look for a picture first (may be given several times)", action="append",
            default=[], metavar="FILE")  # fmt: skip
-    option(parser, "--out", "the picture again (.png), or as an animation (.gif, .webp, .apng)", type=Path,
-           metavar="FILE")  # fmt: skip
+    option(parser, "--out", "the picture again (.png), or as a film (.gif, .webp, .apng; .mp4 where PyAV is installed)",
+           type=Path, metavar="FILE")  # fmt: skip
     option(parser, "--npy", "what is shown as float32, unclamped", type=Path, metavar="X.npy")
     option(parser, "--device", "auto, cpu, cuda, cuda:1, mps (default cpu)", default="cpu", metavar="NAME")
     add_reporting(parser)
