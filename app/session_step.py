@@ -67,7 +67,7 @@ def _measure(window: MainWindow) -> MeasureStage | None:
 
 def _measured(window: MainWindow) -> tuple[int, ...]:
     stage = _measure(window)
-    return () if stage is None else tuple(record.job for record in stage.measurements.records)
+    return () if stage is None else stage.shown.jobs
 
 
 def _forget(window: MainWindow, measured: Sequence[int]) -> None:

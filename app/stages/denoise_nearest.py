@@ -16,8 +16,9 @@ from app.stages.train_nearest import NONE, OWN, NearestPage
 from app.state import AppState, Run
 from app.theme import GRID
 from app.widgets.title import Title
-from core.messages import ModelInfo, Nearest
+from core.messages import Nearest
 from core.recipe import Recipe, Shown
+from core.requests import SampleRequest
 from core.training.events import Drawn
 from core.training.runs import RunSummary, list_runs
 
@@ -93,9 +94,10 @@ class SampleCheck(QObject):
                 self.refused.emit(NOT_KEPT, "")
                 return
             model, ref = self._state.model, run.sampling.model
-            known = model if model is not None and model.ref == ref else None
+            classes = model.labels if model is not None and model.ref == ref else ()
             folder = Path(self._state.folders.get(ref.sha256, ref.sha256))
-            self._shown = self._samples(run, known, folder, last.x_t.shape[1]), Drawn(run.job, last.x_t)
+            course = samples_of(run.sampling, classes, folder, last.x_t.shape[1])
+            self._shown = course, Drawn(run.job, last.x_t)
         course, drawn = self._shown
         self.desk.show(course, drawn)
 
@@ -136,24 +138,6 @@ class SampleCheck(QObject):
         """The window is closed."""
         self.desk.leave()
 
-    def _samples(self, run: Run, model: ModelInfo | None, folder: Path, size: int) -> Samples:
-        trained = training_of(folder)
-        names = model.labels if model is not None else ()
-        asked = [run.sampling.labels[cell] for cell in run.sampling.samples] if run.sampling.labels else []
-        labels = tuple("" if label is None or label >= len(names) else names[label] for label in asked)
-        return Samples(
-            folder=folder,
-            name=run.sampling.model.name,
-            size=size,
-            count=0,
-            data_name="it was trained on" if trained is None else trained.data_name,
-            pictures=None if trained is None else trained.pictures,
-            classes=names,
-            saved=0,
-            labels=labels,
-            made=Recipe(run.request, Shown("x_t", run.steps, tuple(range(len(run.sampling.samples))), "grid")),
-        )
-
     @Slot(object)
     def _choose_pictures(self, course: Course) -> None:
         title = f"Where are the pictures that {course.name} was trained on?"
@@ -165,6 +149,26 @@ class SampleCheck(QObject):
             course = self._shown[0]
             title = f"Pictures that {course.name} was not trained on"
             choose_folder(self.page, title, lambda folder: self.desk.hold_out(course, folder))
+
+
+def samples_of(request: SampleRequest, names: tuple[str, ...], folder: Path, size: int) -> Samples:
+    """The samples, ``size`` wide, of a run; ``names`` are those of its model's classes, ``folder`` is where that model
+    lies."""
+    trained = training_of(folder)
+    asked = [request.labels[cell] for cell in request.samples] if request.labels else []
+    labels = tuple("" if label is None or label >= len(names) else names[label] for label in asked)
+    return Samples(
+        folder=folder,
+        name=request.model.name,
+        size=size,
+        count=0,
+        data_name="it was trained on" if trained is None else trained.data_name,
+        pictures=None if trained is None else trained.pictures,
+        classes=names,
+        saved=0,
+        labels=labels,
+        made=Recipe(request, Shown("x_t", request.steps, tuple(range(len(request.samples))), "grid")),
+    )
 
 
 def training_of(folder: Path) -> RunSummary | None:

@@ -60,11 +60,12 @@ class MeasureStage(Stage):
     def _measured(self) -> Entry:
         """The measurements there are, which is no setting."""
         listed, ended = self.measurements.listed, self.shown.ended
-        told = listed, ended, self.instruments.list.shown_changed
-        return Entry("Measurements", self.measurements.told, self._put_back, told, is_view=True)
+        told = listed, ended, self.instruments.list.shown_changed, self.nearest.listed, self.coarse.changed
+        return Entry("Measurements", self.shown.keeping.told, self._put_back, told, is_view=True)
 
     def _put_back(self, told: object) -> None:
-        self.measurements.put_back(told)
+        self.shown.keeping.put_back(told)
+        self.flush()
         if self.shown.record is None:
             self.shown.look_at_last(self.kind)
 

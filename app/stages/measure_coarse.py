@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,7 @@ from PySide6.QtCore import QObject, Signal, Slot
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from app.panels import column_of
-from app.stages.measure_shared import FRAMES, Family, width_of
+from app.stages.measure_shared import FRAMES, Family, cells_of, width_of
 from app.stages.readiness import LIVE
 from app.state import AppState
 from app.theme import GRID
@@ -91,12 +92,9 @@ class CoarseToFine(QObject):
     def begin(self, parent: SampleRequest, shares: Sequence[Sharing]) -> None:
         """Submit the run and its branches."""
         self.stop()
-        family = Family(parent, tuple(shares), self._bridge.submit(parent))
-        family.cells = {
-            self._bridge.submit(run): row * width_of(shares) + column + 1
-            for row, share in enumerate(shares)
-            for column, run in enumerate(share.runs)
-        }
+        family = Family(parent, tuple(shares), self._bridge.submit(parent), made=time.time())
+        runs = [run for share in shares for run in share.runs]
+        family.cells = {self._bridge.submit(run): cell for run, cell in zip(runs, cells_of(shares), strict=True)}
         self.records = (*self.records, family)
         self.look_at(family)
 
@@ -109,6 +107,11 @@ class CoarseToFine(QObject):
                 for cell, (picture, finished) in shots.items():
                     sheet.put(cell, picture, finished=finished)
         self.changed.emit()
+
+    def look_at_last(self) -> None:
+        """What was looked at, else what was drawn last."""
+        if self.current is None and self.records:
+            self.look_at(self.records[-1])
 
     def forget(self, family: Family) -> None:
         """Take one that has ended off the list; its runs stay in the history."""
@@ -178,6 +181,9 @@ class CoarseToFine(QObject):
 
     def _put(self, family: Family, preview: Preview) -> None:
         run = self._state.runs.get(preview.job)
+        _picture, is_whole = family.shared.get(family.cells[preview.job], (None, False))
+        if is_whole:  # it is made again, bit for bit
+            return
         is_last = run is not None and preview.step == run.steps
         picture = preview.x_t if is_last or preview.x0_hat is None else preview.x0_hat
         self._show_shared(family, family.cells[preview.job], picture[0], finished=is_last)

@@ -26,7 +26,7 @@ GRAVEST = ("copies", "nearer", "none", "unknown")
 class Comparison:
     """``job`` is the run that draws, of ``model``; ``data`` the name of the folder compared with. ``course`` and
     ``drawn`` are None until the samples are there, ``result`` until something is known of them; ``progress`` 0..1 is
-    that of the state."""
+    that of the state. ``made`` is when it was asked for, in seconds since 1970; 0 where that is not known."""
 
     job: int
     request: SampleRequest
@@ -36,6 +36,7 @@ class Comparison:
     course: Samples | None = None
     drawn: Drawn | None = None
     result: Nearest | None = None
+    made: float = 0.0
 
     @property
     def model(self) -> str:

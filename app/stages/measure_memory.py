@@ -5,32 +5,38 @@ What is read may be damaged, or a stranger's: each measurement that cannot be re
 
 from __future__ import annotations
 
-import base64
-import binascii
-import math
 from collections.abc import Iterable, Mapping
 from typing import Any, cast, get_args
 
 import numpy as np
-from numpy.typing import NDArray
 
+from app.stages.measure_json import (
+    MOST_TEXT,
+    UNREADABLE,
+    Pictures,
+    a_count,
+    a_float,
+    a_text,
+    column_of,
+    finite,
+    fixed,
+    in_column,
+    packed,
+    unpacked,
+    when,
+)
 from app.stages.measure_kinds import KINDS, PLOTLESS, KindName
 from app.stages.measure_record import Record
 from core.codec import from_json, to_json
-from core.errors import Refusal
-from core.images import OpenedImage, from_pixels
+from core.images import OpenedImage
 from core.measure_requests import DistanceRequest, LikelihoodRequest, MetricName, QualityRequest
-from core.messages import DistancePoint, Distances, Likelihood, Picture, Quality
+from core.messages import DistancePoint, Distances, Likelihood, Quality
 
 MOST = 100
 """Measurements that are kept, the last ones."""
 MOST_POINTS = 1000
-MOST_NUMBERS = 1_000_000
-MOST_TEXT = 1000
 REQUESTS: Mapping[str, type[QualityRequest]] = {kind.__name__: kind for kind in (LikelihoodRequest, DistanceRequest)}
 BY_T = ("terms", "terms_error", "mse", "mse_error", "distortion")
-UNREADABLE = (Refusal, ValueError, KeyError, TypeError, AttributeError, OverflowError)
-Pictures = dict[str, OpenedImage]
 
 
 class Album:
@@ -47,9 +53,10 @@ class Album:
         return [{**self._written[record.job][1], **_outside(record)} for record in known]
 
     def is_known(self, record: Record, records: Iterable[Record]) -> bool:
-        """Whether one of ``records`` says the same."""
+        """Whether one of ``records`` is the same, or says it."""
         told = self._write(record)[1]
-        return any(self._write(other)[1] == told for other in records if other.result is not None)
+        known = [other for other in records if other.result is not None]
+        return any((record.made and other.made == record.made) or self._write(other)[1] == told for other in known)
 
     def _write(self, record: Record) -> tuple[Quality, dict[str, Any]]:
         written = self._written.get(record.job)
@@ -63,8 +70,9 @@ def read(told: object, pictures: Mapping[str, OpenedImage]) -> list[Record]:
     """The measurements that an ``Album`` told, with job 0. Raises ValueError for what is no list."""
     if not isinstance(told, list):
         raise ValueError("measurements are a list")
+    plotted = [one for one in told if not (isinstance(one, dict) and one.get("kind") in [*PLOTLESS])]
     found = []
-    for one in told[-MOST:]:
+    for one in plotted[-MOST:]:
         try:
             found.append(_record(one, pictures))
         except UNREADABLE:
@@ -94,7 +102,8 @@ def _outside(record: Record) -> dict[str, Any]:
         "state": state,
         "done": record.done,
         "total": record.total,
-        "seconds": _number(record.seconds),
+        "seconds": finite(record.seconds),
+        "made": record.made,
         "shown": record.shown,
     }
 
@@ -111,43 +120,44 @@ def _record(told: Any, pictures: Mapping[str, OpenedImage]) -> Record:
         job=0,
         kind=cast(KindName, kind),
         request=from_json(asked, told["request"]),
-        model=_text(told["model"]),
-        data=_text(told["data"]),
-        classes=tuple(_text(name) for name in told["classes"][:MOST_TEXT]),
-        weights=_text(told["weights"]),
+        model=a_text(told["model"]),
+        data=a_text(told["data"]),
+        classes=tuple(a_text(name) for name in told["classes"][:MOST_TEXT]),
+        weights=a_text(told["weights"]),
         state=told["state"],
         result=_likelihood(result) if is_likelihood else _distances(result, pictures),
-        done=_count(told["done"]),
-        total=_count(told["total"]),
+        done=a_count(told["done"]),
+        total=a_count(told["total"]),
         shown=told["shown"] is True,
-        seconds=_float(told["seconds"]),
+        seconds=a_float(told["seconds"]),
+        made=when(told),
     )
 
 
 def _likelihood_told(result: Likelihood) -> dict[str, Any]:
     return {
-        "timesteps": _packed(result.timesteps.astype(np.float64)),
-        **{name: _packed(getattr(result, name)) for name in BY_T},
-        **{name: _number(getattr(result, name)) for name in ("prior", "bits_per_dim", "bits_error")},
+        "timesteps": packed(result.timesteps.astype(np.float64)),
+        **{name: packed(getattr(result, name)) for name in BY_T},
+        **{name: finite(getattr(result, name)) for name in ("prior", "bits_per_dim", "bits_error")},
         "pictures": result.pictures,
-        "per_picture": _packed(result.per_picture),
+        "per_picture": packed(result.per_picture),
     }
 
 
 def _likelihood(told: Any) -> Likelihood:
-    timesteps = _unpacked(told["timesteps"])
-    by_t = {name: _unpacked(told[name]) for name in BY_T}
+    timesteps = unpacked(told["timesteps"])
+    by_t = {name: unpacked(told[name]) for name in BY_T}
     is_whole = bool(np.isfinite(timesteps).all()) and bool((np.diff(timesteps) > 0).all())
     if not len(timesteps) or not is_whole or any(len(values) != len(timesteps) for values in by_t.values()):
         raise ValueError("the curves have different lengths")
     return Likelihood(
-        timesteps=_fixed(timesteps.astype(np.int64)),
+        timesteps=fixed(timesteps.astype(np.int64)),
         **by_t,
-        prior=_float(told["prior"]),
-        bits_per_dim=_float(told["bits_per_dim"]),
-        bits_error=_float(told["bits_error"]),
-        pictures=_count(told["pictures"]),
-        per_picture=_unpacked(told["per_picture"]),
+        prior=a_float(told["prior"]),
+        bits_per_dim=a_float(told["bits_per_dim"]),
+        bits_error=a_float(told["bits_error"]),
+        pictures=a_count(told["pictures"]),
+        per_picture=unpacked(told["per_picture"]),
     )
 
 
@@ -157,7 +167,7 @@ def _distances_told(result: Distances, pictures: Pictures) -> dict[str, Any]:
         "metric": result.metric,
         "dimensions": result.dimensions,
         "reference": result.reference,
-        "real": _number(result.real),
+        "real": finite(result.real),
         "note": result.note,
     }
 
@@ -168,10 +178,10 @@ def _distances(told: Any, pictures: Mapping[str, OpenedImage]) -> Distances:
     return Distances(
         points=tuple(_point(point, pictures) for point in told["points"]),
         metric=told["metric"],
-        dimensions=_count(told["dimensions"]),
-        reference=_count(told["reference"]),
-        real=_float(told["real"]),
-        note=_text(told["note"]),
+        dimensions=a_count(told["dimensions"]),
+        reference=a_count(told["reference"]),
+        real=a_float(told["real"]),
+        note=a_text(told["note"]),
     )
 
 
@@ -180,79 +190,21 @@ NUMBERS = ("x", "value", "error", "precision", "recall", "recognised", "seconds"
 
 def _point_told(point: DistancePoint, pictures: Pictures) -> dict[str, Any]:
     """Its samples lie below each other in one picture."""
-    samples, picture = point.pictures, ""
-    if samples.size:
-        column = from_pixels(samples.reshape(-1, *samples.shape[2:]), "samples of a measurement")
-        picture = column.sha256
-        pictures.setdefault(picture, column)
     return {
         "series": point.series,
-        **{name: _number(getattr(point, name)) for name in NUMBERS},
+        **{name: finite(getattr(point, name)) for name in NUMBERS},
         "count": point.count,
         "evaluations": point.evaluations,
-        "picture": picture,
-        "samples": len(samples),
+        "picture": column_of(point.pictures, pictures),
+        "samples": len(point.pictures),
     }
 
 
 def _point(told: Any, pictures: Mapping[str, OpenedImage]) -> DistancePoint:
     return DistancePoint(
-        series=_text(told["series"]),
-        **{name: _float(told[name]) for name in NUMBERS},
-        count=_count(told["count"]),
-        evaluations=_count(told["evaluations"]),
-        pictures=_samples(pictures.get(told["picture"]), _count(told["samples"])),
+        series=a_text(told["series"]),
+        **{name: a_float(told[name]) for name in NUMBERS},
+        count=a_count(told["count"]),
+        evaluations=a_count(told["evaluations"]),
+        pictures=in_column(pictures.get(told["picture"]), a_count(told["samples"])),
     )
-
-
-def _samples(column: OpenedImage | None, count: int) -> Picture:
-    """The pictures of a column; none where it is not there."""
-    if column is None or not count or len(column.pixels) % count:
-        return _fixed(np.zeros((0, 1, 1, 1), np.uint8))
-    high, wide, channels = column.pixels.shape
-    return column.pixels.reshape(count, high // count, wide, channels)
-
-
-def _packed(values: NDArray[np.float64]) -> str:
-    """To the bit, and short."""
-    return base64.b64encode(np.ascontiguousarray(values, "<f8").tobytes()).decode()
-
-
-def _unpacked(told: Any) -> NDArray[np.float64]:
-    if not isinstance(told, str) or len(told) > 11 * MOST_NUMBERS:
-        raise ValueError("numbers are expected")
-    try:
-        content = base64.b64decode(told, validate=True)
-    except binascii.Error as error:
-        raise ValueError("these are no numbers") from error
-    return _fixed(np.frombuffer(content, "<f8").astype(np.float64))
-
-
-def _fixed(values: NDArray[Any]) -> NDArray[Any]:
-    values.flags.writeable = False
-    return values
-
-
-def _number(value: float) -> float | None:
-    """As JSON has it, which knows no NaN."""
-    return float(value) if math.isfinite(value) else None
-
-
-def _float(told: Any) -> float:
-    if told is None:
-        return math.nan
-    if isinstance(told, bool) or not isinstance(told, (int, float)) or not math.isfinite(told):
-        raise ValueError("a number is expected")
-    return float(told)
-
-
-def _count(told: Any) -> int:
-    if type(told) is not int or not 0 <= told < 2**53:
-        raise ValueError("a count is expected")
-    return told
-
-
-def _text(told: Any) -> str:
-    if not isinstance(told, str) or len(told) > MOST_TEXT:
-        raise ValueError("a text is expected")
-    return told

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,10 +26,11 @@ class Memorisation(QObject):
     """Attributes: ``check``, which compares what was drawn; ``records``, what was checked in this session, in the order
     in which it was asked for; ``current``, the one looked at, None where there is nothing to look at.
 
-    Signals: ``changed()``; ``refused(message, details)``; ``accepted()``.
+    Signals: ``changed()``; ``listed()``, there is more or less to keep; ``refused(message, details)``; ``accepted()``.
     """
 
     changed = Signal()
+    listed = Signal()
     refused = Signal(str, str)
     accepted = Signal()
 
@@ -78,7 +80,7 @@ class Memorisation(QObject):
     def begin(self, request: SampleRequest, folder: Path) -> None:
         """Draw samples and compare them with the pictures in this folder."""
         self._folder = folder
-        self._live = Comparison(self._bridge.submit(request), request, folder.name)
+        self._live = Comparison(self._bridge.submit(request), request, folder.name, made=time.time())
         self.records = (*self.records, self._live)
         self.look_at(self._live)
 
@@ -103,6 +105,7 @@ class Memorisation(QObject):
             self.records = tuple(other for other in self.records if other is not record)
             if record is self.current:
                 self.look_at(self.records[-1] if self.records else None)
+            self.listed.emit()
 
     def stop(self) -> None:
         if self._is_drawing:
@@ -155,6 +158,7 @@ class Memorisation(QObject):
         else:
             live.course, live.drawn = shown
             self.current = live
+            self.listed.emit()
             if self.check.desk.is_busy:
                 self._live, live.state = live, "comparing"
         self._told()
@@ -171,6 +175,7 @@ class Memorisation(QObject):
             live.progress = desk.progress
             if not desk.is_busy:
                 self._live, live.state = None, "ended"
+                self.listed.emit()
         self.changed.emit()
 
     def _say_drawing(self) -> None:

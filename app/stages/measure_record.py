@@ -28,7 +28,8 @@ METRICS = {"frechet": "Fréchet distance", "kernel": "kernel distance"}
 class Record:
     """``state`` is "queued", "running", "paused", "finished", "stopped" or "failed"; ``shown`` says whether its
     curves are drawn together with others of its kind. ``classes`` are the names of the model's labels, ``weights`` says
-    in words whether its weights are averages."""
+    in words whether its weights are averages. ``made`` is when it was asked for, in seconds since 1970; 0 where that is
+    not known."""
 
     job: int
     kind: KindName
@@ -44,6 +45,7 @@ class Record:
     eta: float | None = None
     shown: bool = True
     seconds: float = 0.0
+    made: float = 0.0
 
     @property
     def is_live(self) -> bool:

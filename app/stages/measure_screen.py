@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING, cast
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
 from app.stages.measure_coarse import CoarseToFine
+from app.stages.measure_compared import Comparison
 from app.stages.measure_compared import entry_of as compared_entry
 from app.stages.measure_instruments import MeasureInstruments
+from app.stages.measure_keeping import Keeping
 from app.stages.measure_kinds import PLOTLESS, KindName
 from app.stages.measure_nearest import Memorisation
 from app.stages.measure_page import MeasurePage
 from app.stages.measure_points import Points
 from app.stages.measure_record import Record
+from app.stages.measure_shared import Family
 from app.stages.measure_shared import entry_of as family_entry
 from app.stages.measure_view import names_of
 from app.stages.measure_words import entry
@@ -30,7 +33,8 @@ EARLIER = "Measured with other settings than those above."
 
 
 class MeasureScreen(QObject):
-    """Attributes: ``measurements``, ``coarse`` and ``nearest``, what is measured; ``record``, the measurement looked at
+    """Attributes: ``measurements``, ``coarse`` and ``nearest``, what is measured, and
+    ``keeping``, which keeps it; ``record``, the measurement looked at
     (None: the pictures are); ``asked``, what the controls would ask for now; ``page``, ``instruments``, ``points``.
 
     Signals: ``flushed()`` when all of it was shown anew; ``ended()`` when a measurement has, or rests;
@@ -49,6 +53,7 @@ class MeasureScreen(QObject):
         self.coarse = CoarseToFine(state, bridge, self)
         self.nearest = Memorisation(state, bridge, self)
         self.page = MeasurePage(self.coarse.page, self.nearest.page)
+        self.keeping = Keeping(state, bridge, self.measurements, self.nearest, self.coarse)
         self.points = Points(state, bridge, self)
         self.instruments = MeasureInstruments(self.coarse.page.below)
         self.record: Record | None = None
@@ -84,6 +89,12 @@ class MeasureScreen(QObject):
         """Something that was asked for here is not done yet."""
         return self.measurements.live is not None or bool(self.coarse.live) or self.nearest.is_busy
 
+    @property
+    def jobs(self) -> tuple[int, ...]:
+        """Whatever stands in the list."""
+        records: tuple[Record | Comparison | Family, ...] = (*self.measurements.records, *self.nearest.records)
+        return tuple(one.job for one in (*records, *self.coarse.records))
+
     # What can be asked of what is under way
 
     def stop(self) -> None:
@@ -117,6 +128,8 @@ class MeasureScreen(QObject):
         """The last measurement of a kind, or the pictures."""
         if kind == "nearest":
             self.nearest.look_at_last()
+        elif kind == "coarse":
+            self.coarse.look_at_last()
         self.look_at(next((r for r in reversed(self.measurements.records) if r.kind == kind), None))
 
     @Slot()
@@ -136,12 +149,12 @@ class MeasureScreen(QObject):
             self.show_record()
         self.show_idea()
         self.instruments.show_bottom(kind, together, self.points.at, dict(names_of(together, kind)))
-        entries = [entry(record, waits_for(record, status)) for record in self.measurements.records]
-        entries += map(compared_entry, self.nearest.records)
-        entries += map(family_entry, self.coarse.records)
+        entries = [(one.made, entry(one, waits_for(one, status))) for one in self.measurements.records]
+        entries += [(one.made, compared_entry(one)) for one in self.nearest.records]
+        entries += [(one.made, family_entry(one)) for one in self.coarse.records]
         others = {"nearest": self.nearest.current, "coarse": self.coarse.current}
         current = others.get(kind, self.record)
-        newest_first = sorted(entries, key=lambda one: -one.job)
+        newest_first = [one for _made, one in sorted(entries, key=lambda pair: (-pair[0], -pair[1].job))]
         self.instruments.list.set_entries(newest_first, None if current is None else current.job)
         self.flushed.emit()
 

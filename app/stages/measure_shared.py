@@ -22,7 +22,8 @@ Shot = tuple[NDArray[np.uint8], bool]
 @dataclass
 class Family:
     """``job`` draws ``parent``, the others its branches, by the cell of the sheet where they are shown. ``way`` are
-    pictures of the parent by column, ``shared`` those of the sheet by cell; ``missing`` are states still asked for."""
+    pictures of the parent by column, ``shared`` those of the sheet by cell; ``missing`` are states still asked for.
+    ``made`` is when it was asked for, in seconds since 1970; 0 where that is not known."""
 
     parent: SampleRequest
     shares: tuple[Sharing, ...]
@@ -32,6 +33,7 @@ class Family:
     missing: list[int] = field(default_factory=list)
     way: dict[int, Shot] = field(default_factory=dict)
     shared: dict[int, Shot] = field(default_factory=dict)
+    made: float = 0.0
 
     @property
     def jobs(self) -> tuple[int, ...]:
@@ -51,6 +53,12 @@ class Family:
     def words(self) -> str:
         """How far it has come, "" at its end."""
         return f"{len(self.jobs) - len(self.live)} of {len(self.jobs)} runs made." if self.live else ""
+
+
+def cells_of(shares: Sequence[Sharing]) -> tuple[int, ...]:
+    """Where the samples stand in the sheet, row by row; what they share stands left of them."""
+    width = width_of(shares)
+    return tuple(row * width + column for row in range(len(shares)) for column in range(1, width))
 
 
 def width_of(shares: Sequence[Sharing]) -> int:

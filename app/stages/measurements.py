@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, Signal, Slot
@@ -53,7 +55,7 @@ class Measurements(QObject):
         job = self._bridge.measure(request, data)
         folder = self._state.folders.get(model.ref.sha256, "")
         weights = weights_of(folder) if folder else ""
-        record = Record(job, kind, request, model.ref.name, data.name, model.labels, weights)
+        record = Record(job, kind, request, model.ref.name, data.name, model.labels, weights, made=time.time())
         self.records = (*self.records, record)
         self.listed.emit()
         return record
@@ -72,14 +74,14 @@ class Measurements(QObject):
         return self._album.told(self.records)
 
     def put_back(self, told: object) -> None:
-        """Put what ``told`` said before those there are, but for what is among them. Raises ValueError."""
+        """Put what ``told`` said in its place by when it was made, but for what is there. Raises ValueError."""
         found: list[Record] = []
         for record in read(told, self._state.pictures):
             if not self._album.is_known(record, (*self.records, *found)):
                 record.job = self._bridge.reserve()
                 found.append(record)
         if found:
-            self.records = (*found, *self.records)
+            self.records = tuple(sorted((*found, *self.records), key=attrgetter("made")))
             self.listed.emit()
 
     def forget(self, record: Record) -> None:

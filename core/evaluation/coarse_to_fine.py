@@ -50,9 +50,14 @@ def sharing(parent: SampleRequest, shares: Sequence[float] = SHARES, samples: in
     """
     if not all(0 < share <= 1 for share in shares):
         raise Refusal("What samples have in common is a share of the way: choose some above 0 and at most 1.")
+    steps = [min(round((1 - share) * parent.steps), parent.steps - 1) for share in shares]
+    return sharing_at(parent, steps, samples)
+
+
+def sharing_at(parent: SampleRequest, steps: Sequence[int], samples: int) -> tuple[Sharing, ...]:
+    """The same for the parent's states ``steps``, each in 0..``parent.steps`` - 1."""
     rows = []
-    for share in shares:
-        step = min(round((1 - share) * parent.steps), parent.steps - 1)
+    for step in steps:
         left = replace(parent, timesteps=parent.timesteps[step:], spacing="hand", start=FromStep(parent, step))
         runs = tuple(replace(left, seed=parent.seed + 1 + number) for number in range(samples))
         rows.append(Sharing(parent.timesteps[step], step, runs))
