@@ -16,7 +16,7 @@ from app.state import Run
 from core.errors import Refusal
 from core.images import OpenedImage
 from core.messages import ClassifierOpened, Failed, ModelOpened, RunEnded, RunStarted
-from core.recipe import Recipe, Shown, classifiers_of, images_of, models_of
+from core.recipe import Recipe, Shown, check_cells, classifiers_of, images_of, models_of
 from core.request_words import printable
 from core.requests import (
     FromLatent,
@@ -76,6 +76,12 @@ class Restoring(QObject):
         """Look for what the recipe names, in a worker, then restore these fields; all of it where None."""
         self._wanted = None
         self._awaited.clear()
+        try:
+            if fields is None:
+                check_cells(recipe)
+        except Refusal as refusal:
+            self.refused.emit(f"{refusal} Its settings can be taken under “Restore some…”.", refusal.details)
+            return
         known = self._known()
         folders = dict(self._window.state.folders)
         files = self._window.settings.recent_pictures

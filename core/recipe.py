@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 from core import codec, recipe_files
 from core.errors import Refusal
+from core.morph_plan import places
 from core.request_words import printable, sentence
 from core.requests import (
     SCHEMA,
@@ -181,6 +182,26 @@ def of_request(request: Request, rows: Sequence[Request] = ()) -> Recipe:
     else:
         shown = Shown(step=request.steps, layout="grid")
     return Recipe(request, shown, tuple(rows))
+
+
+def check_cells(recipe: Recipe) -> None:
+    """Raise Refusal where samples, pictures or frames are shown that the runs of the recipe have not."""
+    last = max(recipe.shown.cells, default=-1)
+    for request in recipe.requests:
+        match request:
+            case SampleRequest():
+                count, what = len(request.samples), "sample"
+            case InvertRequest():
+                count, what = len(request.images), "picture"
+            case MorphRequest():
+                count, what = len(places(request)), "frame"
+            case TrainingDraw():
+                count, what = request.count, "sample"
+            case _:
+                continue
+        if last >= count:
+            have = f"{count} {what}{'s' if count != 1 else ''}"
+            raise Refusal(f"The recipe shows {what} {last + 1}, but its run has only {have}.")
 
 
 def as_values(recipe: Recipe) -> Recipe:

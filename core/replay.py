@@ -26,7 +26,7 @@ from core.messages import Inspection, Preview
 from core.model_folder import find_model, open_model
 from core.morph import MorphRun
 from core.morph_plan import places
-from core.recipe import Quantity, Recipe, Request, Shown, classifiers_of, images_of, models_of
+from core.recipe import Quantity, Recipe, Request, Shown, check_cells, classifiers_of, images_of, models_of
 from core.recognisers import open_recogniser
 from core.render import contact_sheet, enlarged, grid, of_state, sheet_of_states, table, there_and_back
 from core.request_words import printable
@@ -177,6 +177,7 @@ def made(recipe: Recipe, library: Library, device: str = "cpu", on_step: OnStep 
 
     Raises Refusal where the requests do not fit what they name.
     """
+    check_cells(recipe)
     shown = recipe.shown
     first = recipe.request
     if shown.onward and shown.steps:
@@ -233,8 +234,6 @@ def _cells(work: Work, step: int, shown: Shown) -> tuple[Values, Pixels]:
         return np.concatenate([values for values, _ in parts]), np.concatenate([pixels for _, pixels in parts])
     values, pictures = _state(work, step, None, shown)
     chosen: Any = list(shown.cells) or slice(None)
-    if shown.cells and max(shown.cells) >= len(pictures):
-        raise Refusal(f"The run has {len(pictures)} samples, but sample {max(shown.cells) + 1} is asked for.")
     return values[chosen], pictures[chosen]
 
 

@@ -465,6 +465,22 @@ def known(command, model: Path, guide: Path) -> None:
     remember(read_classifier(guide).ref, guide)
 
 
+def test_that_samples_pictures_and_frames_that_are_not_there_are_refused(
+    window: Window, command, known, image_file: Path
+) -> None:
+    wanted = {
+        "sample 4, but its run has only 3 samples": window.sample(),
+        "sample 4, but its run has only 1 sample.": window.sample(cells=(2,)),
+        "picture 4, but its run has only 1 picture.": window.inversion(),
+        "frame 4, but its run has only 2 frames": replace(window.morph(), frames=2, ends=(SeedEnd(1), SeedEnd(2))),
+    }
+    for words, request in wanted.items():
+        Path("r.json").write_text(to_text(Recipe(request, Shown(step=request.steps, cells=(0, 3)))))
+        assert words in refused(command("run", "r.json", "--image", image_file, "--out", "again.png"))
+    Path("r.json").write_text(to_text(of_request(window.sample(cells=(3,)))))
+    assert "some of 0 to 2" in refused(command("run", "r.json", "--out", "again.png"))
+
+
 def film_of(window: Window) -> Recipe:
     """The film.mp4 of a run's states that the window has written, by the file beside it."""
     film = Recipe(window.sample(), Shown(steps=(0, 2, 4), layout="film", milliseconds=200, zoom=8, hold=400))

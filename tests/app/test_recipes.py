@@ -38,6 +38,7 @@ from core.requests import (
     ModelRef,
     MorphRequest,
     NoiseRequest,
+    RunRequest,
     SampleRequest,
     SamplerSpec,
     ScheduleSpec,
@@ -54,6 +55,11 @@ SAMPLE = SampleRequest(
     labels=(1, 2, 1, 2), guidance=2.5,
 )  # fmt: skip
 INVERT = InvertRequest(DIGITS.ref, DIGITS.schedule, (300, 600, 900), "leading", (IMAGE,), (3,), refinements=2)
+
+MORPH = MorphRequest(
+    DIGITS.ref, DIGITS.schedule, (900, 600, 300), "leading", SamplerSpec("ddim"), (SeedEnd(1), SeedEnd(2)), 5,
+    labels=(1, 2),
+)  # fmt: skip
 
 
 @pytest.fixture
@@ -371,6 +377,30 @@ def test_that_all_is_restored_and_the_run_made_again(window: MainWindow, qtbot: 
     window.bridge.end(1)
     qtbot.waitUntil(lambda: window.state.cursor.step == 2)
     assert window.state.cursor.run == 1, "it shows the state that the picture showed"
+
+
+@pytest.mark.parametrize(
+    ("made", "said"),
+    [
+        (SAMPLE, "sample 8, but its run has only 4 samples"),
+        (replace(SAMPLE, cells=(2,)), "sample 8, but its run has only 1 sample."),
+        (INVERT, "picture 8, but its run has only 1 picture."),
+        (MORPH, "frame 8, but its run has only 5 frames"),
+    ],
+)
+def test_that_a_sample_that_the_run_has_not_is_said_and_its_settings_can_be_taken(
+    window: MainWindow, tmp_path: Path, made: RunRequest, said: str
+) -> None:
+    stage = window.state.cursor.stage
+    dropped(window, Recipe(made, Shown("x_t", 2, (0, 7))), tmp_path)
+    restore(window)
+    assert said in window.stage.errors.message()
+    assert "Restore some…" in window.stage.errors.message()
+    assert (window.state.cursor.stage, window.bridge.submitted) == (stage, [])
+    restore(window, "sampler")
+    assert window.state.cursor.stage == stage_for(made)
+    assert window.stage.errors.message() == ""
+    assert window.bridge.submitted == []
 
 
 def test_that_a_run_from_a_picture_comes_back_with_its_spacing_and_where_it_starts(

@@ -104,7 +104,7 @@ def test_that_what_was_not_kept_is_named(drawn) -> None:
     elsewhere = replace(elsewhere, training=replace(elsewhere.training, data_sha256="e" * 64))
     with pytest.raises(Refusal, match="is not on this computer"):
         again(Recipe(elsewhere, Shown(step=STEPS)))
-    with pytest.raises(Refusal, match="3 samples, but sample 8"):
+    with pytest.raises(Refusal, match="sample 8, but its run has only 3 samples"):
         again(Recipe(request(order, 6), Shown(step=STEPS, cells=(7,))))
     with pytest.raises(Refusal, match="none of those"):
         again(Recipe(request(order, 6), Shown(step=1)))
