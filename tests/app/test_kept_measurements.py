@@ -207,6 +207,18 @@ def test_that_measurements_of_an_opened_session_go_and_come_with_its_step(opened
     closed(window)
 
 
+def test_that_what_was_kept_halfway_does_not_come_back_beside_what_it_became(opened) -> None:
+    window = opened()
+    window.bridge.ready()
+    window.state.move(stage="measure")
+    measured(window, replace(HALF, made=3.0))
+    halfway = window.stage.memento()
+    measured(window, replace(HALF, made=3.0, state="finished", result=CODED.result))
+    window.stage.recall(halfway)
+    assert [record.result for record in window.stage.measurements.records] == [CODED.result]
+    closed(window)
+
+
 def test_that_measurements_nobody_has_looked_at_yet_stay_beside_those_of_an_opened_session(opened, tmp_path) -> None:
     first = opened()
     first.bridge.ready()
