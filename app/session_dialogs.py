@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from app.sessions import Sessions
     from app.window import MainWindow
 
-PLACES = ("folder", "looked_at")
-"""Settings that are paths."""
+PLACES = ("folder", "looked_at", "queued")
+"""Settings that name paths."""
 KIND = f"Sessions of Diffuscope (*{ENDING})"
 
 

@@ -10,7 +10,7 @@ from PySide6.QtCore import QMimeData, Qt, Slot
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QApplication, QPushButton, QVBoxLayout, QWidget
 
-from app.stages import train_memory, train_place
+from app.stages import train_memory, train_place, train_unbegun
 from app.stages.base import Stage
 from app.stages.folder_dialog import choose_folder
 from app.stages.train_course import Course
@@ -18,6 +18,7 @@ from app.stages.train_recall import TrainRecall
 from app.stages.train_screen import TrainScreen
 from app.stages.train_settings import name_of, order_of
 from app.stages.train_shelf import TrainShelf
+from app.stages.train_unbegun import Unbegun
 from app.state import AppState
 from app.theme import GRID, PANEL_PADDING
 from core.errors import Refusal
@@ -52,10 +53,12 @@ class TrainStage(Stage):
         column = QVBoxLayout(self.content)
         column.setContentsMargins(PANEL_PADDING, GRID, PANEL_PADDING, GRID)
         column.addWidget(shown.pages)
+        self.unbegun = Unbegun(self.trainings, bridge, self)
         self._connect()
         self.setup.controls.set_model(state.model)
         shown.show()
-        self.remember({**train_memory.entries(self.setup), train_place.NAME: train_place.entry(self)})
+        places = {train_place.NAME: train_place.entry(self), train_unbegun.NAME: self.unbegun.entry()}
+        self.remember({**train_memory.entries(self.setup), **places})
         self.recalling = TrainRecall(self)
         self.recalling.said.connect(self.hint_changed)
 
@@ -68,7 +71,8 @@ class TrainStage(Stage):
         shelf.ready.connect(self._go_on)
         shelf.said.connect(self.hint_changed)
         shelf.accepted.connect(self.errors.dismiss)
-        for part in (shelf, shown, setup, self.ablation, self.stored, self.trainings):
+        self.unbegun.queued.connect(self._look_at_queued)
+        for part in (shelf, shown, setup, self.ablation, self.stored, self.trainings, self.unbegun):
             part.refused.connect(self.errors.show_error)
         setup.start.clicked.connect(self.start)
         setup.back.clicked.connect(self._go_back)
@@ -89,7 +93,8 @@ class TrainStage(Stage):
         setup.accepted.connect(self.retry)
         setup.refused.connect(self._give_up_folder)
         QGuiApplication.instance().applicationStateChanged.connect(self._came_back)  # type: ignore[union-attr]
-        QApplication.instance().lastWindowClosed.connect(shown.leave)  # type: ignore[union-attr]
+        for part in (shown, self.unbegun):
+            QApplication.instance().lastWindowClosed.connect(part.leave)  # type: ignore[union-attr]
 
     def awaits(self, memento: Mapping[str, Any]) -> bool:
         folder = memento.get("folder")
@@ -255,6 +260,14 @@ class TrainStage(Stage):
         self.trainings.go_on(course, data, minutes=length.minutes, steps=length.steps)
         self.shown.list_runs()
         self.shown.look_at(course)
+
+    @Slot(object)
+    def _look_at_queued(self, course: Course) -> None:
+        """One of an earlier session stands in the queue again: that is seen, unless another is looked at."""
+        self.shown.list_runs()
+        if self.course is None and not self.shown.at_ablation:
+            self.shown.look_at(course)
+        self.shown.show_buttons()
 
     @Slot()
     def _choose_folder(self) -> None:

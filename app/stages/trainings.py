@@ -12,6 +12,7 @@ from app.stages.readiness import AT_WORK
 from app.stages.train_aim import Aim
 from app.stages.train_course import Course, ordered
 from app.stages.train_folder import read_run_folder
+from app.stages.train_queue import Waiting
 from core.messages import ClassifierOpened, EngineState, Failed, ModelOpened, Status, TrainingSaved
 from core.training.ablation import FILE as ABLATION
 from core.training.dataset import PictureFolder
@@ -24,16 +25,20 @@ if TYPE_CHECKING:
 
 class Trainings(QObject):
     """Signals: ``changed(Course, message)`` after a message of the engine; ``opened(Course, str)`` with the name under
-    which the model of a training is open in every stage; ``refused(message, details)`` where it cannot be opened."""
+    which the model of a training is open in every stage; ``refused(message, details)`` where it cannot be opened;
+    ``queue_changed()`` when one was queued, has begun or was taken out."""
 
     changed = Signal(object, object)
     opened = Signal(object, str)
     refused = Signal(str, str)
+    queue_changed = Signal()
 
     def __init__(self, bridge: Bridge, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._bridge = bridge
         self._courses: dict[int, Course] = {}
+        self._orders: dict[int, tuple[TrainOrder, PictureFolder]] = {}
+        """Of those that have not begun, by job."""
         self._awaits: Course | None = None
         bridge.message.connect(self._receive)
 
@@ -51,6 +56,15 @@ class Trainings(QObject):
     def courses(self) -> tuple[Course, ...]:
         """Those of this session."""
         return tuple(self._courses.values())
+
+    @property
+    def waiting(self) -> tuple[Waiting, ...]:
+        """Those that were queued and have not begun; an ablation's are gone on with on its page."""
+        return tuple(
+            Waiting(order, data.source, data.reading)
+            for order, data in self._orders.values()
+            if data.source is not None and data.reading is not None and not _is_part(order.out)
+        )
 
     def forget(self, folder: Path) -> None:
         """It is not there any more, with all that lay in it."""
@@ -70,13 +84,12 @@ class Trainings(QObject):
     @property
     def why_not_queue(self) -> str:
         """What keeps another training from being queued, "" where nothing does: an ablation's follow each other."""
-        live = self.live
-        is_part = live is not None and (live.folder.parent / ABLATION).is_file()
+        is_part = self.live is not None and _is_part(self.live.folder)
         return "An ablation is being trained: stop it first, or wait." if is_part else ""
 
     def start(self, order: TrainOrder, data: PictureFolder, aim: Aim) -> Course:
         """Queue a new training, which begins when those before it are over."""
-        job = self._bridge.train(order, data)
+        job = self._queue(order, data)
         course = self._courses[job] = ordered(order, data, job, aim)
         return course
 
@@ -88,9 +101,15 @@ class Trainings(QObject):
         if course.samples:  # as many as before, from the same noise: one film
             order = replace(order, samples=len(course.samples[-1].pictures))
         self._courses = {job: known for job, known in self._courses.items() if known is not course}  # the last in turn
-        course.job = self._bridge.train(order, data)
+        course.job = self._queue(order, data)
         course.state, course.total, course.minutes = "queued", steps, minutes
         self._courses[course.job] = course
+
+    def _queue(self, order: TrainOrder, data: PictureFolder) -> int:
+        job = self._bridge.train(order, data)
+        self._orders[job] = order, data
+        self.queue_changed.emit()
+        return job
 
     def pause_or_resume(self, course: Course) -> None:
         if course.job is not None and course.is_live and not self.before(course):
@@ -124,6 +143,9 @@ class Trainings(QObject):
         course = self._courses.get(getattr(message, "job", None) or 0)
         if course is None or not course.receive(message):
             return
+        if course.state != "queued" and course.job in self._orders:
+            del self._orders[course.job]
+            self.queue_changed.emit()
         if isinstance(message, TrainingSaved) and course.aim.task == "classifier":
             course.accuracy = read_run_folder(course.folder).accuracy
         if not course.is_live:
@@ -148,6 +170,11 @@ class Trainings(QObject):
         known = next((run for run in list_runs() if run.folder == course.folder), None)
         if known is not None:
             course.seconds, course.pictures = known.seconds, known.pictures
+
+
+def _is_part(folder: Path) -> bool:
+    """Whether a training is one of an ablation's."""
+    return (folder.parent / ABLATION).is_file()
 
 
 def waits_for(course: Course, status: Status) -> str:
