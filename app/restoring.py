@@ -263,12 +263,16 @@ class Restoring(QObject):
             state.set_schedule(request.schedule)
         if "seed" in fields and isinstance(request, SampleRequest | MorphRequest):
             state.set_seed(request.seed)
-        controls: Any = stage.controls
-        controls.set_settings(merged(request, fields, controls.settings(), state.classifiers, state.model))
-        controls.settle()
+        self._set_controls(request, fields)
         if isinstance(request, MorphRequest) and has_pictures and "start" in fields:
             cast("MorphStage", stage).ends.restore(request)
         stage.settings_changed.emit()  # one step to take back
+
+    def _set_controls(self, request: RunRequest, fields: frozenset[str]) -> None:
+        state = self._window.state
+        controls: Any = cast("DenoiseStage | InvertStage | MorphStage", self._window.stage).controls
+        controls.set_settings(merged(request, fields, controls.settings(), state.classifiers, state.model))
+        controls.settle()
 
     # Making it again
 
@@ -290,6 +294,8 @@ class Restoring(QObject):
         if known is None or known.state != "finished":
             self._jobs[last] = shown
         if known is not None:
+            if sheet is None and not isinstance(known.request, MorphRequest):
+                self._set_controls(known.request, frozenset(_ALL))  # a stage leaves them for a run of its own
             self._look_at(known, min(shown.step, known.stored), shown)
 
     def _look_at(self, run: Run, step: int, shown: Shown | None = None) -> None:

@@ -379,6 +379,22 @@ def test_that_all_is_restored_and_the_run_made_again(window: MainWindow, qtbot: 
     assert window.state.cursor.run == 1, "it shows the state that the picture showed"
 
 
+def test_that_the_settings_of_a_run_that_is_looked_at_already_come_back_too(window: MainWindow, tmp_path: Path) -> None:
+    window.state.move(stage="denoise")
+    controls = window.stage.controls
+    controls.set_settings(replace(controls.settings(), steps=3, seed=5))
+    window.stage.primary_action.click()
+    window.bridge.run_to_end(1)
+    (made,) = window.bridge.submitted
+    before = controls.settings()
+    controls.set_settings(replace(before, steps=9, seed=6, guidance=4.0))
+    dropped(window, Recipe(made, Shown("x_t", 1)), tmp_path)
+    restore(window)
+    assert controls.settings() == before
+    assert window.bridge.submitted == [made]
+    assert (window.state.cursor.run, window.state.cursor.step) == (1, 1)
+
+
 @pytest.mark.parametrize(
     ("made", "said"),
     [
