@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from PySide6.QtWidgets import QApplication
@@ -48,6 +48,19 @@ def shown_window(qtbot: QtBot, stages: Sequence[tuple[str, str, str]]) -> MainWi
     made.show()
     qtbot.waitExposed(made)
     return made
+
+
+def opener(qtbot: QtBot, stages: Sequence[tuple[str, str, str]], *, ready: bool = False) -> Callable[..., MainWindow]:
+    """Windows of one person, one after the other, each as the program opens it; ``ready``: with an engine that is."""
+
+    def open_window(*, is_new: bool = False) -> MainWindow:
+        window = shown_window(qtbot, stages)
+        window.sessions.start(is_new=is_new)
+        if ready:
+            cast(WindowBridge, window.bridge).ready()
+        return window
+
+    return open_window
 
 
 @pytest.fixture

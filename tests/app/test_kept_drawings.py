@@ -3,7 +3,6 @@ with a session that was saved as a file; all that was measured stands in the ord
 
 from __future__ import annotations
 
-import copy
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -23,11 +22,11 @@ from app.window import STAGES
 from core.evaluation.coarse_to_fine import parent_of, sharing
 from core.messages import Nearest
 from core.training.events import Drawn
-from tests.app.conftest import shown_window
+from tests.app.conftest import opener
 from tests.app.fake_engine import DIGITS
 from tests.app.nearest import grey, sixteen, three
 from tests.app.test_history import REQUEST
-from tests.app.test_kept_measurements import CODED, DRAWN, measured, places, same
+from tests.app.test_kept_measurements import CODED, DRAWN, damaged, measured, places, same
 from tests.app.test_sessions import closed
 
 THREE = replace(REQUEST, count=3, labels=(1, None, 2))
@@ -153,11 +152,7 @@ JUNK = st.sampled_from([None, True, -1, 10**30, 1e308, "", "AAAA", "x" * 5000, [
 @settings(max_examples=200, deadline=None)
 @given(place=st.sampled_from([place for place in places(TOLD) if place]), junk=JUNK)
 def test_that_what_is_damaged_is_left_out_alone_and_never_fails(place, junk) -> None:
-    data = copy.deepcopy(TOLD)
-    around = data
-    for key in place[:-1]:
-        around = around[key]
-    around[place[-1]] = junk
+    data = damaged(TOLD, place, junk)
     then = Place(pictures=KNOWN.state.pictures)
     then.keeping.put_back(data)
     found = [*then.nearest.records, *then.coarse.records]
@@ -171,12 +166,7 @@ def test_that_what_is_damaged_is_left_out_alone_and_never_fails(place, junk) -> 
 
 @pytest.fixture
 def opened(qapp, qtbot):
-    def open_window():
-        window = shown_window(qtbot, THREE_STAGES)
-        window.sessions.start()
-        return window
-
-    return open_window
+    return opener(qtbot, THREE_STAGES)
 
 
 def drew(window, *records: Comparison | Family) -> None:

@@ -18,7 +18,7 @@ from app.window import STAGES, MainWindow
 from core.measure_requests import DataRef, DistanceRequest, LikelihoodRequest, Trial
 from core.messages import Distances
 from core.requests import ModelRef
-from tests.app.conftest import shown_window
+from tests.app.conftest import opener
 from tests.app.measured import TIMES, distances, likelihood
 from tests.app.test_history import REQUEST
 from tests.app.test_sessions import closed
@@ -84,14 +84,20 @@ TOLD = json.loads(json.dumps(Album({}).told([CODED, DRAWN])))
 JUNK = st.sampled_from([None, True, -1, 10**30, 1e308, "", "AAAA", "x" * 5000, [], [[]], {}, {"kind": "likelihood"}])
 
 
-@settings(max_examples=150, deadline=None)
-@given(place=st.sampled_from([place for place in places(TOLD) if place]), junk=JUNK)
-def test_that_what_is_damaged_is_left_out_alone_and_never_fails(place, junk) -> None:
-    data = copy.deepcopy(TOLD)
+def damaged(told, place, junk):
+    """A copy of it with ``junk`` at one place."""
+    data = copy.deepcopy(told)
     around = data
     for key in place[:-1]:
         around = around[key]
     around[place[-1]] = junk
+    return data
+
+
+@settings(max_examples=150, deadline=None)
+@given(place=st.sampled_from([place for place in places(TOLD) if place]), junk=JUNK)
+def test_that_what_is_damaged_is_left_out_alone_and_never_fails(place, junk) -> None:
+    data = damaged(TOLD, place, junk)
     found = read(data, {})
     assert len(found) in (1, 2)
     assert all(record.result is not None for record in found)
@@ -108,12 +114,7 @@ def test_that_what_is_no_list_is_refused(junk) -> None:
 
 @pytest.fixture
 def opened(qapp, qtbot) -> Callable[..., MainWindow]:
-    def open_window() -> MainWindow:
-        window = shown_window(qtbot, TWO)
-        window.sessions.start()
-        return window
-
-    return open_window
+    return opener(qtbot, TWO)
 
 
 def measured(window: MainWindow, *records: Record) -> None:

@@ -21,7 +21,7 @@ from core.images import from_pixels
 from core.messages import EngineState, Failed
 from core.requests import InspectStep, SampleRequest
 from resources import samples
-from tests.app.conftest import shown_window
+from tests.app.conftest import opener
 from tests.app.test_history import INVERSION, MORPH, REQUEST
 from tests.app.tiny import tiny_model
 
@@ -31,14 +31,7 @@ PICTURE = from_pixels(np.random.default_rng(3).integers(0, 256, (40, 30, 3), np.
 
 @pytest.fixture
 def opened(qapp, qtbot) -> Callable[..., MainWindow]:
-    """Windows of one person, one after the other, each as the program opens it."""
-
-    def open_window(*, is_new: bool = False) -> MainWindow:
-        window = shown_window(qtbot, FOUR)
-        window.sessions.start(is_new=is_new)
-        return window
-
-    return open_window
+    return opener(qtbot, FOUR)
 
 
 def closed(window: MainWindow) -> None:

@@ -11,7 +11,7 @@ import pytest
 from app.session_file import read_archive
 from app.window import STAGES, MainWindow
 from core.training.runs import runs_folder
-from tests.app.conftest import shown_window
+from tests.app.conftest import opener
 from tests.app.test_sessions import closed
 from tests.app.test_train_stage import a_stored_run
 
@@ -20,13 +20,7 @@ TWO = [stage for stage in STAGES if stage[0] in ("forward", "train")]
 
 @pytest.fixture
 def opened(qapp, qtbot) -> Callable[[], MainWindow]:
-    def open_window() -> MainWindow:
-        window = shown_window(qtbot, TWO)
-        window.sessions.start()
-        window.bridge.ready()
-        return window
-
-    return open_window
+    return opener(qtbot, TWO, ready=True)
 
 
 def looking(window: MainWindow, name: str) -> MainWindow:

@@ -18,7 +18,7 @@ from core.requests import ModelRef, ScheduleSpec
 from core.training.order import TrainOrder
 from core.training.reading import Reading
 from core.training.runs import runs_folder
-from tests.app.conftest import shown_window
+from tests.app.conftest import opener
 from tests.app.test_sessions import closed, killed
 from tests.app.test_train_stage import a_folder, a_stored_run, begun, started
 
@@ -45,13 +45,7 @@ WAITING = Waiting(
 
 @pytest.fixture
 def opened(qapp, qtbot) -> Callable[[], MainWindow]:
-    def open_window() -> MainWindow:
-        window = shown_window(qtbot, TWO)
-        window.sessions.start()
-        window.bridge.ready()
-        return window
-
-    return open_window
+    return opener(qtbot, TWO, ready=True)
 
 
 @pytest.fixture
