@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -211,3 +212,17 @@ def guide(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("guide") / "insects"
     save_classifier(folder, network, described(network, labels=("cat", "dog", "bee")))
     return folder
+
+
+@pytest.fixture
+def heeded() -> Iterator[Callable[[int], None]]:
+    """Lets a signal be heard that the tests were started to ignore, as by ``nohup``, until the test is over."""
+    before = {}
+
+    def heed(number: int) -> None:
+        if signal.getsignal(number) is signal.SIG_IGN:
+            before[number] = signal.signal(number, signal.SIG_DFL)
+
+    yield heed
+    for number, former in before.items():
+        signal.signal(number, former)

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -476,9 +477,12 @@ def test_that_ctrl_c_keeps_a_run_that_can_be_resumed(folder: Path, tmp_path: Pat
 
 
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
-def test_that_ctrl_c_while_pictures_are_decoded_ends_at_once(folder: Path, tmp_path: Path, monkeypatch, name) -> None:
+def test_that_ctrl_c_while_pictures_are_decoded_ends_at_once(
+    folder: Path, tmp_path: Path, monkeypatch, heeded: Callable[[int], None], name: str
+) -> None:
     if not hasattr(signal, name):
         pytest.skip("this system knows no such signal")
+    heeded(getattr(signal, name))
     from core.cli import run
     from core.training import decoding
     from core.training.reading import Reading

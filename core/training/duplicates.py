@@ -2,7 +2,7 @@
 
 Each picture is averaged down to 8 x 8 and described by its largest principal components over the folder. Their signs
 about the folder's medians are its perceptual hash: bits that halve whatever pictures there are. Pictures that agree in
-a band of the hash, and lie close in it, are compared: first small, then pixel by pixel.
+a band of the hash, and lie close in it, are compared: first small, then pixel by pixel. Of few pictures every pair is.
 """
 
 from __future__ import annotations
@@ -27,6 +27,8 @@ SMALL_RMS = 5.0
 """Root mean square of differences between averaged pictures, in grey levels of 255, up to which pixels are compared."""
 PIXEL_RMS = 10.0
 """That between pixels, up to which two pictures are nearly the same: another compression, another scaling."""
+EVERY_PAIR = 500
+"""Pictures of which all pairs are compared: hashes miss one in some thousands of near-duplicates."""
 SAMPLE = 20_000
 """Pictures of which the principal components are found."""
 BLOCK = 1 << 22
@@ -102,7 +104,7 @@ def _averages(side: int) -> NDArray[np.float32]:
 
 
 def _candidates(small: NDArray[np.uint8]) -> Iterator[Pairs]:
-    """Pairs that may be alike: neighbours within a band of the hash."""
+    """Pairs that may be alike: those that lie close, or of many pictures neighbours within a band of the hash."""
     n = len(small)
     if n < 2:
         return
@@ -117,6 +119,11 @@ def _candidates(small: NDArray[np.uint8]) -> Iterator[Pairs]:
     varied = values.std(axis=0) > SMALL_RMS  # the bits of others would be noise
     bits = values > np.median(values, axis=0)
     strongest, farthest = np.ascontiguousarray(values[:, :FEW]), SMALL_RMS**2 * small.shape[1]
+    if n <= EVERY_PAIR:
+        for one in range(n - 1):
+            others = one + 1 + np.flatnonzero(np.square(strongest[one + 1 :] - strongest[one]).sum(1) <= farthest)
+            yield np.full(len(others), one), others
+        return
     for band in range(BANDS):
         chosen = np.flatnonzero(varied[band::BANDS]) * BANDS + band
         key = bits[:, chosen] @ (1 << np.arange(len(chosen), dtype=np.int64))

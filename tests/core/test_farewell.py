@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Callable
 
 import pytest
 
@@ -12,8 +13,9 @@ KNOWN = [getattr(signal, name) for name in ENDING if hasattr(signal, name)]
 
 
 @pytest.mark.parametrize("number", KNOWN)
-def test_that_each_is_heard_and_given_back(number: signal.Signals) -> None:
+def test_that_each_is_heard_and_given_back(number: signal.Signals, heeded: Callable[[int], None]) -> None:
     heard: list[int] = []
+    heeded(number)
     before = signal.getsignal(number)
     give_back = on_farewell(lambda number, frame: heard.append(number))
     try:
