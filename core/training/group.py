@@ -147,6 +147,7 @@ def joining(device: str) -> Iterator[Group]:
             raise
         except BaseException:
             _here.tell(Order("end"))
+            dist.destroy_process_group()  # its threads would abort this process where they are there at its end
             raise
         _here.tell(Order("end"))
         dist.destroy_process_group()
