@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
@@ -16,8 +15,6 @@ if TYPE_CHECKING:
     from core.library import Library
     from core.run import Work
     from core.shelf import Shelf
-
-Check = Callable[[], None]
 
 
 class Shop(Protocol):

@@ -68,6 +68,16 @@ def queued(window: MainWindow, folder: Path, batch: int = 8) -> tuple[TrainOrder
     return window.bridge.trained[-1][0], job
 
 
+def going_on(window: MainWindow, folder: Path) -> Path:
+    """The folder of a stored run that is to be gone on with while another trains."""
+    run = a_stored_run("older", folder).folder.resolve()
+    window.state.move(stage="train")
+    window.stage.handle_folder(folder)
+    begun(window.stage)
+    window.stage.go_on(run)
+    return run
+
+
 @pytest.mark.parametrize("precision", ["auto", "bfloat16"])
 def test_that_all_that_was_asked_comes_back_from_json(precision) -> None:
     asked = replace(WAITING, order=replace(WAITING.order, precision=precision))
@@ -164,12 +174,8 @@ def test_that_what_was_taken_out_of_the_queue_is_not_offered(opened, folder) -> 
 
 
 def test_that_one_that_was_to_be_gone_on_with_is_queued_to_be_gone_on_with(opened, folder) -> None:
-    run = a_stored_run("older", folder).folder.resolve()
     first = opened()
-    first.state.move(stage="train")
-    first.stage.handle_folder(folder)
-    begun(first.stage)
-    first.stage.go_on(run)
+    run = going_on(first, folder)
     asked = first.bridge.trained[-1][0]
     closed(first)
     second = opened()
@@ -214,12 +220,8 @@ def test_that_one_whose_pictures_are_gone_is_said_and_kept(opened, folder) -> No
 
 
 def test_that_a_run_that_is_gone_is_said_and_no_more_offered(opened, folder) -> None:
-    run = a_stored_run("older", folder).folder.resolve()
     first = opened()
-    first.state.move(stage="train")
-    first.stage.handle_folder(folder)
-    begun(first.stage)
-    first.stage.go_on(run)
+    run = going_on(first, folder)
     closed(first)
     shutil.rmtree(run)
     second = opened()
