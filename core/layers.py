@@ -16,6 +16,7 @@ _WIDE_GROUP = 16
 _MANY_PIXELS = 1024
 _WIDE_HEAD = 128
 _MANY_TOKENS = 128
+_FEW_TOKENS = 256
 
 
 def silu(x: Tensor) -> Tensor:
@@ -82,36 +83,75 @@ class Embedding(nn.Embedding):
 
 
 class GroupNorm(nn.GroupNorm):
-    """Group normalisation; narrow groups of bfloat16, for which torch has no vectors, are faster done in float32."""
+    """Group normalisation, with the scale, the shift and the activation that often follow it here."""
 
-    def forward(self, x: Tensor, activate: Activation | None = None) -> Tensor:
-        """x (n, c, h, w), normalised and, where asked, activated; in the dtype of x."""
-        h = self._normalised(x.float() if self._is_narrow(x) else x)
+    def forward(
+        self,
+        x: Tensor,
+        activate: Activation | None = None,
+        scale: Tensor | None = None,
+        shift: Tensor | None = None,
+    ) -> Tensor:
+        """x (n, c, h, w), normalised; where they are given times 1 + scale plus shift, each (n, c); activated where
+        asked; in the dtype of x."""
+        if torch.compiler.is_compiling() and _is_bfloat16_on_cpu(x):
+            h = self._normalised_by_channels(x, scale, shift)
+        else:
+            h = self._normalised(x.float() if self._is_narrow(x) else x)
+            if scale is not None and shift is not None:
+                h = torch.addcmul(shift[:, :, None, None], h.to(x.dtype), 1 + scale[:, :, None, None])
         return (h if activate is None else activate(h)).to(x.dtype)
 
     def _normalised(self, x: Tensor) -> Tensor:
         return F.group_norm(x, self.num_groups, self.weight, self.bias, self.eps)
 
     def _is_narrow(self, x: Tensor) -> bool:
+        """Narrow groups of bfloat16, for which torch has no vectors, are faster done in float32."""
         return (
-            x.dtype == torch.bfloat16
-            and x.device.type == "cpu"
+            _is_bfloat16_on_cpu(x)
             and self.weight.dtype == torch.float32
             and x.shape[1] // self.num_groups < _WIDE_GROUP
             and x.shape[2] * x.shape[3] < _MANY_PIXELS
         )
 
+    def _normalised_by_channels(self, x: Tensor, scale: Tensor | None, shift: Tensor | None) -> Tensor:
+        """The same in a form that compiles, both ways, to vectors along the channels: sums of each channel, and one
+        factor and one term for each. From sums of squares a variance is less exact, but more than bfloat16 can tell.
+
+        Channels are joined to groups, and groups handed to their channels, by products with a matrix of ones: compiled
+        otherwise, every pixel would look up its group.
+        """
+        c, height, width = x.shape[1:]
+        each = c // self.num_groups
+        with torch.autocast(x.device.type, enabled=False):
+            h = x.float()
+            sums = torch.cat((h.sum((2, 3)), (h * h).sum((2, 3))))
+            channels, groups = torch.arange(c, device=x.device), torch.arange(self.num_groups, device=x.device)
+            belongs = (channels[:, None] // each == groups).float()
+            mean, square = (sums @ belongs / (each * height * width)).chunk(2)
+            rstd = torch.rsqrt((square - mean * mean).clamp_min(0) + self.eps)
+            mean, rstd = (torch.cat((mean, rstd)) @ belongs.T).chunk(2)
+            factor = rstd * self.weight
+            term = self.bias - mean * factor
+            if scale is not None and shift is not None:
+                factor, term = factor * (1 + scale), term * (1 + scale) + shift
+            return h * factor[:, :, None, None] + term[:, :, None, None]
+
 
 def attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-    """softmax(q k^T / sqrt(d)) v for (n, heads, tokens, d); wide heads in bfloat16 on a CPU are faster as two plain
-    products, by a third for one picture and a fifth for many."""
+    """softmax(q k^T / sqrt(d)) v for (n, heads, tokens, d); in bfloat16 on a CPU plain products are faster for wide
+    heads, by a third for one picture and a fifth for many, and for few tokens both ways, twice to four times."""
     n, heads, tokens, width = q.shape
-    plain = q.dtype == torch.bfloat16 and q.device.type == "cpu" and not torch.is_grad_enabled()
-    if not plain or width < _WIDE_HEAD or tokens < _MANY_TOKENS:
+    plain = tokens <= _FEW_TOKENS if torch.is_grad_enabled() else width >= _WIDE_HEAD and tokens >= _MANY_TOKENS
+    if not plain or not _is_bfloat16_on_cpu(q):
         return F.scaled_dot_product_attention(q, k, v)
-    q, k, v = (part.reshape(n * heads, tokens, width) for part in (q, k, v))
-    scores = torch.bmm(q, k.transpose(1, 2)).float().mul_(width**-0.5)
-    return torch.bmm(scores.softmax(-1).to(v.dtype), v).view(n, heads, tokens, width)
+    q, k, v = (part.reshape(n * heads, -1, width) for part in (q, k, v))
+    scores = torch.baddbmm(q.new_zeros(1, 1, 1), q, k.transpose(1, 2), beta=0, alpha=width**-0.5)
+    return torch.bmm(scores.softmax(-1), v).view(n, heads, tokens, width)
+
+
+def _is_bfloat16_on_cpu(x: Tensor) -> bool:
+    return x.dtype == torch.bfloat16 and x.device.type == "cpu"
 
 
 class JoinedLinear:
@@ -151,7 +191,16 @@ class TimeEmbedding(nn.Module):
 
 def resampled(x: Tensor, way: str) -> Tensor:
     """Half the sides by averaging ("down"), or twice the sides, each pixel four times ("up")."""
-    return F.avg_pool2d(x, 2) if way == "down" else F.interpolate(x, scale_factor=2.0, mode="nearest")
+    return F.avg_pool2d(x, 2) if way == "down" else doubled(x)
+
+
+def doubled(x: Tensor) -> Tensor:
+    """Each pixel four times: (n, c, h, w) to (n, c, 2 h, 2 w)."""
+    if not torch.compiler.is_compiling():
+        return F.interpolate(x, scale_factor=2.0, mode="nearest")
+    n, c, height, width = x.shape  # compiled, the way back of the other is done pixel by pixel
+    y = x.permute(0, 2, 3, 1)[:, :, None, :, None].expand(n, height, 2, width, 2, c)
+    return y.reshape(n, 2 * height, 2 * width, c).permute(0, 3, 1, 2)
 
 
 class Resample(nn.Module):
@@ -186,5 +235,5 @@ class Upsample(nn.Module):
         self.conv = Conv2d(channels, channels, 3, padding=1)
 
     def forward(self, x: Tensor, time: Tensor) -> Tensor:
-        y: Tensor = self.conv(F.interpolate(x, scale_factor=2.0, mode="nearest"))
+        y: Tensor = self.conv(doubled(x))
         return y

@@ -50,8 +50,7 @@ class ResnetBlock(nn.Module):
             x, h = self._resampled(x), self._resampled(h)
         projection = time[:, self.span]
         if self.scale_shift:
-            scale, shift = projection[:, :, None, None].chunk(2, dim=1)
-            h = self.activate(torch.addcmul(shift, self.norm2(self.conv1(h)), 1 + scale))
+            h = self.norm2(self.conv1(h), self.activate, *projection.chunk(2, dim=1))
         else:
             h = self.norm2(self.conv1(h, shift=projection), self.activate)
         h = self.dropout(h)

@@ -29,7 +29,8 @@ def compile_into(file: Path, request: TrainRequest, path: KernelPath) -> None:
     labels = None if request.null_label is None or request.task == "classifier" else torch.zeros_like(t)
     dtype = torch.bfloat16 if path.precision == "float32" else getattr(torch, path.precision)
     with torch.autocast(torch.device(path.device).type, dtype, enabled=path.precision != "float32"):
-        compiled: Any = torch.compile(network, fullgraph=True, dynamic=False)
+        options: dict[str, Any] = {"cpp_wrapper": path.device == "cpu"}  # no Python between its many small kernels
+        compiled: Any = torch.compile(network, fullgraph=True, dynamic=False, options=options)
         kernels = compiled.forward.aot_compile(((x, t, labels), {}))
     part = file.with_suffix(f".{os.getpid()}")
     kernels.save_compiled_function(str(part))
