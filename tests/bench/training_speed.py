@@ -221,14 +221,51 @@ def contestants(options: argparse.Namespace, folder: Path) -> dict[str, Callable
 
 def where_it_goes(step: Step, rows: int = 16) -> str:
     """A profile of one more step, its operators by their own time."""
+    shares = _profiled(step, lambda key: key)
+    return "\n".join(f"{share:5.1f} %  {key}" for key, share in shares[:rows])
+
+
+def where_kernels_go(options: argparse.Namespace) -> str:
+    """The same for compiled kernels, whose own profile tells nothing: those of one part, made here once more."""
+    task = Task.of(options)
+    network = UNet(task.config)
+    network.initialise()
+    network.to(memory_format=torch.channels_last).train()  # type: ignore[call-overload]
+    named: dict[str, Any] = {"cpp.enable_kernel_profile": True}
+    compiled: Any = torch.compile(network, fullgraph=True, dynamic=False, options=named)
+    x = torch.randn(task.part, 1, options.size, options.size).contiguous(memory_format=torch.channels_last)
+    t, labels = torch.randint(0, 1000, (task.part,)), torch.randint(0, len(CLASSES), (task.part,))
+
+    def step() -> None:
+        with torch.autocast("cpu", torch.bfloat16):
+            y = compiled(x, t, labels)
+        y.float().square().mean().backward()
+
+    for _ in range(3):
+        step()
+    return "\n".join(f"{share:5.1f} %  {kind}" for kind, share in _profiled(step, _kind))
+
+
+def _kind(key: str) -> str:
+    """What an operator or a compiled kernel is for."""
+    if key.startswith("graph_"):
+        return "norms, activations, sums and copies, compiled"
+    kinds = {"convolution_backward": "convolutions, way back", "convolution": "convolutions", "mm": "matrix products"}
+    return next((kind for part, kind in kinds.items() if part in key), "the rest")
+
+
+def _profiled(step: Step, named: Callable[[str], str]) -> list[tuple[str, float]]:
+    """Shares of a step in percent, the largest first."""
     from torch.profiler import ProfilerActivity, profile
 
     with profile(activities=[ProfilerActivity.CPU]) as profiler:
         step()
-    events = sorted(profiler.key_averages(), key=lambda event: -event.self_cpu_time_total)
-    total = sum(event.self_cpu_time_total for event in events)
-    lines = [f"{100 * event.self_cpu_time_total / total:5.1f} %  {event.key}" for event in events[:rows]]
-    return "\n".join(lines)
+    taken: dict[str, float] = {}
+    for event in profiler.key_averages():
+        name = named(event.key)
+        taken[name] = taken.get(name, 0.0) + event.self_cpu_time_total
+    total = sum(taken.values())
+    return sorted(((name, 100 * value / total) for name, value in taken.items()), key=lambda pair: -pair[1])
 
 
 def main() -> None:
@@ -260,7 +297,7 @@ def serve(name: str, options: argparse.Namespace, folder: Path, line: Connection
     step = contestants(options, folder)[name]()
     while (asked := line.recv()) != "end":
         if asked == "profile":
-            line.send(where_it_goes(step))
+            line.send(where_kernels_go(options) if options.compiled else where_it_goes(step))
             continue
         if asked == "first":
             step()
