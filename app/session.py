@@ -69,6 +69,11 @@ class Session:
     is_closed: bool = False
     left_out: tuple[str, ...] = ()
 
+    @property
+    def is_unfinished(self) -> bool:
+        """Whether its window left something behind: it was cut off, or trainings still waited in it."""
+        return not self.is_closed or bool(self.stages.get("train", {}).get("queued"))
+
 
 def to_data(session: Session) -> dict[str, Any]:
     """The session as plain JSON."""

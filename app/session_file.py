@@ -171,8 +171,8 @@ def take() -> SessionFolder | None:
     return None
 
 
-def cut_off() -> list[Session]:
-    """The sessions of other windows that were not closed, and are not open any more."""
+def unfinished() -> list[Session]:
+    """The sessions of other windows that left something behind, and are not open any more."""
     found = []
     for folder in (_folder(place) for place in range(2, WINDOWS + 1)):
         lock = _lock(folder)
@@ -180,7 +180,7 @@ def cut_off() -> list[Session]:
             if (folder / NAME).exists() and lock.tryLock(0):
                 session, _why = SessionFolder(folder, lock, is_first=False).read()
                 lock.unlock()
-                if session is not None and not session.is_closed:
+                if session is not None and session.is_unfinished:
                     found.append(session)
     return found
 

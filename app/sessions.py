@@ -15,7 +15,7 @@ from app.mementos import Memento
 from app.session import Session, to_data
 from app.session_contents import Contents
 from app.session_dialogs import SessionFiles
-from app.session_file import SessionFolder, cut_off, take
+from app.session_file import SessionFolder, take, unfinished
 from app.state import AppState, Cursor
 from core.errors import Refusal
 from core.images import OpenedImage
@@ -93,8 +93,8 @@ class Sessions(QObject):
         if damaged:
             logger.error("the last session is damaged: %s", damaged)
             self._say_unread(damaged, is_older=session is not None)
-        self._say_cut_off()
-        if session is None or (session.is_closed and not self.folder.is_first):
+        self._say_unfinished()
+        if session is None or not (self.folder.is_first or session.is_unfinished):
             return None
         if not self.folder.attempt():
             self._window.told.tell("Restoring the last session has failed twice: this one begins anew.")
@@ -281,12 +281,20 @@ class Sessions(QObject):
             logger.error("the session was not saved: %s", refusal)
         self.folder.release()
 
-    def _say_cut_off(self) -> None:
-        """Of another window that was cut off with this one nothing would be seen."""
-        runs = sum(len(session.runs) for session in cut_off()) if self.folder and self.folder.is_first else 0
-        if runs and not self._window.told.isVisible():
+    def _say_unfinished(self) -> None:
+        """Of what other windows left behind nothing would be seen in this one."""
+        others = unfinished() if self.folder and self.folder.is_first else []
+        runs = sum(len(session.runs) for session in others if not session.is_closed)
+        if self._window.told.isVisible():
+            return
+        if runs:
             of_it = "its run" if runs == 1 else f"its {runs} runs"
             self._window.told.tell(f"Another window was cut off too. Start Diffuscope once more to have {of_it} back.")
+        elif any(session.is_closed for session in others):
+            self._window.told.tell(
+                "Another window was closed while trainings were queued in it. Start Diffuscope once more, beside this "
+                "window, to have them back."
+            )
 
     def _say_unread(self, why: str, *, is_older: bool) -> None:
         words = "an earlier one is shown" if is_older else "this one begins anew"

@@ -101,6 +101,26 @@ def test_that_what_is_damaged_is_left_out_by_itself() -> None:
         read("flags")
 
 
+def test_that_a_training_that_waited_in_a_second_window_is_offered_in_a_second_one_again(opened, folder) -> None:
+    first, second = opened(), opened()
+    asked, _ = queued(second, folder)
+    closed(second)
+    closed(first)
+
+    first = opened()
+    assert "closed while trainings were queued in it" in first.told.words()
+    assert first.offer.words() == ""
+    second = opened()
+    assert asked.out.name in second.offer.words()
+    second.offer.decline.click()
+    closed(second)
+    closed(first)
+
+    first = opened()
+    assert not first.told.isVisible()
+    closed(first)
+
+
 @pytest.mark.parametrize("ends", [closed, killed])
 def test_that_a_training_that_had_not_begun_is_offered_and_queued_as_it_was(opened, folder, ends) -> None:
     first = opened()
