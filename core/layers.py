@@ -81,6 +81,15 @@ class Embedding(nn.Embedding):
         if not self.weight.is_meta:
             super().reset_parameters()
 
+    def forward(self, input: Tensor) -> Tensor:
+        """Rows of the weights. Compiled, as a product with a matrix of ones: the way back of a look-up would add what
+        several threads bring in the order in which they come, and no run would have the bits of another."""
+        if not torch.compiler.is_compiling():
+            return super().forward(input)
+        with torch.autocast(input.device.type, enabled=False):
+            chosen = input[:, None] == torch.arange(self.num_embeddings, device=input.device)
+            return chosen.to(self.weight.dtype) @ self.weight
+
 
 class GroupNorm(nn.GroupNorm):
     """Group normalisation, with the scale, the shift and the activation that often follow it here."""

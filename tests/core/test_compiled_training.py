@@ -9,6 +9,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -19,6 +20,8 @@ from core.training.compilation import MEASURED, NO_COMPILER, Compilation, Wish
 from core.training.compiled import CACHE_VARIABLE, Compute, Kernels, compiler, pictures_at_once
 from core.training.dataset import PictureFolder
 from core.training.kernel_path import KernelPath
+from core.training.presets import network_of
+from core.training.request import TrainRequest
 from core.training.trainer import Trainer
 from tests.core.halves import DATA, REQUEST
 
@@ -249,7 +252,12 @@ def test_that_kernels_for_which_memory_ends_say_so(monkeypatch: pytest.MonkeyPat
         compute(torch.zeros(4, 3, 8, 8), torch.zeros(4), None)
 
 
-@pytest.mark.skipif(compiler() is None or "DIFFUSCOPE_TEST_COMPILING" not in os.environ, reason="takes minutes")
+takes_minutes = pytest.mark.skipif(
+    compiler() is None or "DIFFUSCOPE_TEST_COMPILING" not in os.environ, reason="takes minutes"
+)
+
+
+@takes_minutes
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize(("channels", "precision", "within"), [(1, "float32", 1e-4), (3, "bfloat16", 0.02)])
 def test_that_compiled_kernels_train_as_the_network_does(
@@ -265,3 +273,21 @@ def test_that_compiled_kernels_train_as_the_network_does(
         assert other.loss == pytest.approx(one.loss, rel=within)
         assert other.gradient_norm == pytest.approx(one.gradient_norm, rel=10 * within)
     assert Kernels(request, trainer.path).gain is None  # which it would be where they had failed
+
+
+@takes_minutes
+@pytest.mark.timeout(3600)
+def test_that_runs_by_compiled_kernels_on_several_threads_have_the_same_bits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CXX")
+    values = np.random.default_rng(0).integers(0, 256, (64, 16, 16, 1), dtype=np.uint8)
+    data = PictureFolder("noise", values, np.arange(64) % 3, ("a", "b", "c"))
+    about = {"data_name": data.name, "data_sha256": data.sha256, "labels": data.classes}
+    request = TrainRequest(network=network_of("small", 16, 1, 3), steps=12, batch=64, precision="bfloat16", **about)
+    ends = set()
+    for _ in range(3):
+        trainer = Trainer(request, data)
+        assert trainer.take(replace(trainer.path, compiled=True, threads=2)).compiled
+        for _step in trainer.steps():
+            pass
+        ends.add(b"".join(value.numpy().tobytes() for value in trainer.ema.averages.values()))
+    assert len(ends) == 1

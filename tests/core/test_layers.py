@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from core.layers import GroupNorm, attend, doubled
+from core.layers import Embedding, GroupNorm, attend, doubled
 from core.training.presets import network_of
 from core.unet import UNet
 
@@ -117,6 +117,21 @@ def test_that_pixels_are_doubled_alike_where_that_is_compiled(
     for found, exact in zip(way_back(doubled, x), plain, strict=True):
         assert torch.allclose(found, exact, rtol=0, atol=1e-6)
     assert torch.equal(plain[0], x.double().repeat_interleave(2, 2).repeat_interleave(2, 3))
+
+
+def test_that_rows_are_looked_up_alike_where_that_is_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows, labels = Embedding(5, 3), torch.tensor([4, 0, 4, 2])
+    weights = drawn(4, 3)
+    for is_compiling in (False, True):
+        monkeypatch.setattr(torch.compiler, "is_compiling", lambda is_compiling=is_compiling: is_compiling)
+        rows.zero_grad()
+        with torch.autocast("cpu", torch.bfloat16):
+            y = rows(labels)
+        (y * weights).sum().backward()
+        assert torch.equal(y, rows.weight[[4, 0, 4, 2]])
+        assert rows.weight.grad is not None
+        expected = torch.stack((weights[1], torch.zeros(3), weights[3], torch.zeros(3), weights[0] + weights[2]))
+        assert torch.equal(rows.weight.grad, expected)
 
 
 def test_that_a_network_in_bfloat16_is_as_exact_compiled_as_it_is_plain(monkeypatch: pytest.MonkeyPatch) -> None:
