@@ -1,10 +1,11 @@
 """Kills a training with SIGKILL at random moments and looks whether it ends on the same bytes as one left in peace.
 
-    python -m tests.bench.resume --kills 20 --steps 400
+    python -m tests.bench.resume --kills 20 --steps 400 [--compiled]
 
 Each process trains on as if nothing had been, and is killed again: while it starts, within a step, while it draws,
 validates or saves. In the end the averaged weights, the curves, and everything that the last checkpoint holds but the
-clock's seconds are compared, byte by byte.
+clock's seconds are compared, byte by byte. With --compiled both runs go over to compiled kernels and bfloat16's
+vectors, on two threads, after the same step; by itself that step depends on how long compiling takes.
 """
 
 from __future__ import annotations
@@ -19,17 +20,23 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import torch
 from PIL import Image
 
+from core.training.compilation import Wish
 from core.training.history import FILE as HISTORY
 from core.training.keeping import KEPT, LATEST, list_checkpoints, step_of
+from core.training.trainer import Trainer
 
 ROOT = Path(__file__).resolve().parents[2]
 WEIGHTS = Path("unet") / "diffusion_pytorch_model.safetensors"
 SIDE = 16
+COMPILED_FROM = 20
+"""The last step before it goes over to compiled kernels."""
 
 
 def make_pictures(folder: Path, count: int = 120) -> Path:
@@ -47,14 +54,36 @@ def say(step: int) -> None:
     print(step, flush=True)
 
 
-def train(folder: Path, out: Path, steps: int, tell: Callable[[int], object] = say) -> None:
+class AtOneStep:
+    """Stands in for ``Compilation``, which looks at the clock: kernels are taken after one certain step."""
+
+    def __init__(self, trainer: Trainer, wanted: bool = True) -> None:
+        self._trainer = trainer
+
+    def after_step(self, seconds: float, remaining: float) -> Wish | None:
+        path = self._trainer.path
+        is_time = self._trainer.step == COMPILED_FROM and not path.compiled
+        return Wish(replace(path, compiled=True), "as the comparison wants it") if is_time else None
+
+    def close(self) -> None:
+        pass
+
+
+def train(
+    folder: Path, out: Path, steps: int, tell: Callable[[int], object] = say, *, is_compiled: bool = False
+) -> None:
     """What a child process does: begin the run in ``out``, or go on with it, to its end. Tells each step that is done.
 
     Its settings have every kind of state: dropout, a sampler of timesteps that learns, mirrored pictures, dropped
     labels, kept checkpoints, pictures kept aside, samples.
     """
+    from core.training import path_keeper
     from core.training.run import train_on_folder
     from core.unet_config import UNetConfig
+
+    if is_compiled:
+        torch.set_num_threads(2)
+        path_keeper.Compilation = AtOneStep  # type: ignore[assignment,misc]
 
     network = UNetConfig(
         sample_size=SIDE,
@@ -82,13 +111,15 @@ def train(folder: Path, out: Path, steps: int, tell: Callable[[int], object] = s
         flip=True,
         timestep_sampler="loss_second_moment",
         keep_every=max(1, steps // 4),
+        precision="bfloat16" if is_compiled else "float32",
         on_tick=lambda trainer, step: tell(step.step),
     )
 
 
-def begin(folder: Path, out: Path, steps: int) -> subprocess.Popen[str]:
+def begin(folder: Path, out: Path, steps: int, *, is_compiled: bool = False) -> subprocess.Popen[str]:
     """A child process that trains."""
-    code = f"from tests.bench.resume import *; train(Path({str(folder)!r}), Path({str(out)!r}), {steps})"
+    paths = f"Path({str(folder)!r}), Path({str(out)!r})"
+    code = f"from tests.bench.resume import *; train({paths}, {steps}, is_compiled={is_compiled})"
     return subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, cwd=ROOT)
 
 
@@ -136,16 +167,23 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--steps", type=int, default=400)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--compiled", action="store_true", help="by compiled kernels after the first steps (minutes)")
     options = parser.parse_args()
     moments = random.Random(options.seed)
     with tempfile.TemporaryDirectory() as place:
         os.environ["DIFFUSCOPE_HOME"] = str(Path(place) / "home")
         folder = make_pictures(Path(place) / "pictures")
         whole, killed = Path(place) / "whole", Path(place) / "killed"
-        start, work = finish(begin(folder, whole, options.steps))
+
+        def child_of(out: Path) -> subprocess.Popen[str]:
+            return begin(folder, out, options.steps, is_compiled=options.compiled)
+
+        if options.compiled:
+            finish(begin(folder, Path(place) / "first", COMPILED_FROM + 1, is_compiled=True))  # makes the kernels
+        start, work = finish(child_of(whole))
         print(f"never killed: {options.steps} steps in {work:.1f} s, after {start:.1f} s to start")
         for number in range(1, options.kills + 1):
-            child = begin(folder, killed, options.steps)
+            child = child_of(killed)
             moment = moments.uniform(0.5 * start, start + 1.5 * work / options.kills)
             try:
                 child.wait(moment)
@@ -156,7 +194,7 @@ def main() -> None:
                 )
             else:
                 print(f"kill {number:2}: the run had ended before {moment:.2f} s")
-        finish(begin(folder, killed, options.steps))
+        finish(child_of(killed))
         wrong = differences(killed, whole)
         count = len(contents(whole))
     print(f"{count - len(wrong)} of {count} parts have the same bytes" + "".join(f"\n  not {name}" for name in wrong))
