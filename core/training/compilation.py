@@ -13,8 +13,10 @@ from core.training.trainer import Trainer
 
 MEASURED = 12
 """Steps of each kind that are timed; the fastest of each are compared, which a busy machine disturbs least."""
-LONG = {"cpu": 1800.0, "cuda": 300.0}
+LONG = {"cpu": 900.0, "cuda": 300.0}
 """Seconds that a run has to go on for, for compiling, which takes minutes, to pay."""
+SHORT = 60.0
+"""The same for kernels that are at hand and need only be loaded and tried."""
 WORTH = 1.04
 """Times as fast as eager steps, at least: a compiled step looks up but twice a part, so that others wait longer."""
 
@@ -73,13 +75,16 @@ class Compilation:
             self._process = None
 
     def _begin(self, path: KernelPath, remaining: float) -> Wish | None:
-        if remaining < LONG[self._trainer.device.type]:
+        if remaining < SHORT:
             return None
         try:
             self._kernels = Kernels(self._trainer.request, path)
             if self._kernels.gain is not None and self._kernels.gain < WORTH:
                 self._is_over = True  # tried by a run like this one
             elif not self._kernels.are_made:
+                if remaining < LONG[self._trainer.device.type]:
+                    self._is_over = True
+                    return None
                 if compiler() is None:
                     self._is_over = True
                     return Wish(path, NO_COMPILER)

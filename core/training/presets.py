@@ -38,7 +38,7 @@ PRESETS: Mapping[PresetName, Preset] = MappingProxyType(
     {
         "small": Preset(
             "small",
-            "For 20 minutes on two CPU cores: 2.6 million parameters at 32 × 32, about 100 pictures a second.",
+            "For 20 minutes on two CPU cores: 2.6 million parameters at 32 × 32, 100 to 150 pictures a second.",
             widths=(24, 64, 128, 192),
             layers=1,
             attention_at=(),
@@ -49,7 +49,7 @@ PRESETS: Mapping[PresetName, Preset] = MappingProxyType(
         "medium": Preset(
             "medium",
             "For some hours on a CPU, or minutes on a GPU: 11 million parameters at 32 × 32, "
-            "about 30 pictures a second on two cores.",
+            "30 to 40 pictures a second on two cores.",
             widths=(64, 128, 256, 256),
             layers=1,
             attention_at=(),

@@ -115,7 +115,15 @@ def test_that_kernels_at_hand_are_taken_without_another_process(fake: FakeCompil
     assert len(fake.made) == 1
 
 
-@pytest.mark.parametrize(("wanted", "remaining"), [(False, LONG), (True, 60.0)])
+def test_that_kernels_at_hand_are_taken_by_a_run_of_minutes_and_not_by_one_that_soon_ends(fake: FakeCompiler) -> None:
+    wished(Compilation(Trainer(STEPS, DATA)), seconds=1.0)
+    soon_over = Compilation(Trainer(STEPS, DATA))
+    assert all(soon_over.after_step(1.0, 30.0) is None for _ in range(3 * MEASURED))
+    assert wished(Compilation(Trainer(STEPS, DATA)), seconds=1.0, remaining=200.0).path.compiled
+    assert len(fake.made) == 1
+
+
+@pytest.mark.parametrize(("wanted", "remaining"), [(False, LONG), (True, 600.0)])
 def test_that_nothing_is_compiled_where_nobody_wants_it_or_the_run_is_short(
     fake: FakeCompiler, wanted: bool, remaining: float
 ) -> None:
