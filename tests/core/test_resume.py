@@ -152,6 +152,7 @@ def test_that_compiled_kernels_are_taken_again_from_the_same_step_on(
     order: TrainOrder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(compilation, "LONG", {"cpu": 0.0})
+    monkeypatch.setattr(compilation, "SHORT", 0.0)
     monkeypatch.setattr(compilation, "MEASURED", 3)
     fake, order = FakeCompiler(monkeypatch), replace(order, steps=400)
     left = session(order)
