@@ -14,6 +14,7 @@ from app.mementos import Memento
 from app.state import Cursor, Note
 from core.codec import from_json, to_json
 from core.errors import Refusal
+from core.json_file import UNREADABLE
 from core.requests import Conversion, InvertRequest, MorphRequest, RunRequest, SampleRequest
 
 FORMAT, VERSION = "diffuscope session", 1
@@ -70,9 +71,14 @@ class Session:
     left_out: tuple[str, ...] = ()
 
     @property
+    def queued(self) -> object:
+        """The trainings that had not begun, as the stage says them; None where nothing is said."""
+        return self.stages.get("train", {}).get("queued")
+
+    @property
     def is_unfinished(self) -> bool:
         """Whether its window left something behind: it was cut off, or trainings still waited in it."""
-        return not self.is_closed or bool(self.stages.get("train", {}).get("queued"))
+        return not self.is_closed or bool(self.queued)
 
 
 def to_data(session: Session) -> dict[str, Any]:
@@ -131,7 +137,7 @@ class _Reading:
     def part(self, name: str, words: str, default: T, read: Callable[[Any], T]) -> T:
         try:
             return read(self._data[name])
-        except (Refusal, ValueError, KeyError, TypeError, AttributeError, OverflowError):
+        except UNREADABLE:
             self.left_out.append(words)
             return default
 
@@ -145,7 +151,7 @@ class _Reading:
         for entry in entries[-most:]:
             try:
                 found.append(read(entry))
-            except (Refusal, ValueError, KeyError, TypeError, AttributeError, OverflowError):
+            except UNREADABLE:
                 lost += 1
         if lost:
             self.left_out.append(words if lost == 1 else f"{words} and {lost - 1} more")

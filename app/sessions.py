@@ -152,7 +152,7 @@ class Sessions(QObject):
         self._go_to(session.cursor, numbers)
         if window.stage.key in session.stages:  # a run that is looked at has brought its own
             window.stage.recall(session.stages[window.stage.key])
-        window.interrupted.offer_queued(session.stages.get("train", {}).get("queued"))
+        window.interrupted.offer_queued(session.queued)
         if session.left_out:
             window.told.tell(f"Of the last session was left out: {', '.join(session.left_out)}.")
 

@@ -12,6 +12,8 @@ from core.errors import Refusal
 
 MAX_BYTES = 1_000_000
 LFS_MARK = b"version https://git-lfs"
+UNREADABLE = (Refusal, ValueError, KeyError, TypeError, AttributeError, OverflowError)
+"""What is raised where what was read is not what it should be; whoever goes on without that part catches these."""
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -12,13 +12,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from core.errors import Refusal
 from core.images import OpenedImage, from_pixels
 from core.messages import Picture
 
 MOST_NUMBERS = 1_000_000
 MOST_TEXT = 1000
-UNREADABLE = (Refusal, ValueError, KeyError, TypeError, AttributeError, OverflowError)
 Pictures = dict[str, OpenedImage]
 
 

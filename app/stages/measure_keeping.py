@@ -16,9 +16,9 @@ from app.stages.measure_drawn_memory import (
     finished,
     requests_of,
 )
-from app.stages.measure_json import UNREADABLE
 from app.stages.measure_shared import Family, cells_of
 from app.state import AppState
+from core.json_file import UNREADABLE
 from core.requests import RunRequest
 
 if TYPE_CHECKING:

@@ -12,7 +12,6 @@ import numpy as np
 
 from app.stages.measure_json import (
     MOST_TEXT,
-    UNREADABLE,
     Pictures,
     a_count,
     a_float,
@@ -29,6 +28,7 @@ from app.stages.measure_kinds import KINDS, PLOTLESS, KindName
 from app.stages.measure_record import Record
 from core.codec import from_json, to_json
 from core.images import OpenedImage
+from core.json_file import UNREADABLE
 from core.measure_requests import DistanceRequest, LikelihoodRequest, MetricName, QualityRequest
 from core.messages import DistancePoint, Distances, Likelihood, Quality
 

@@ -12,8 +12,7 @@ from typing import Any
 
 from app.stages.train_aim import Aim
 from core.codec import field_from_json
-from core.errors import Refusal
-from core.json_file import Fields
+from core.json_file import UNREADABLE, Fields
 from core.training.order import TrainOrder
 from core.training.reading import Reading
 from core.training.request import TrainRequest
@@ -21,7 +20,6 @@ from core.training.request import TrainRequest
 MOST = 100
 MOST_SAMPLES = 1000
 MOST_TEXT = 4096
-UNREADABLE = (Refusal, ValueError, KeyError, TypeError, AttributeError, OverflowError)
 
 
 @dataclass(frozen=True, slots=True)

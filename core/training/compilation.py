@@ -78,17 +78,15 @@ class Compilation:
         if remaining < SHORT:
             return None
         try:
-            self._kernels = Kernels(self._trainer.request, path)
-            if self._kernels.gain is not None and self._kernels.gain < WORTH:
-                self._is_over = True  # tried by a run like this one
-            elif not self._kernels.are_made:
-                if remaining < LONG[self._trainer.device.type]:
-                    self._is_over = True
-                    return None
+            kernels = self._kernels = Kernels(self._trainer.request, path)
+            is_no_use = kernels.gain is not None and kernels.gain < WORTH  # a run like this one has tried them
+            if is_no_use or not (kernels.are_made or remaining >= LONG[self._trainer.device.type]):
+                self._is_over = True
+            elif not kernels.are_made:
                 if compiler() is None:
                     self._is_over = True
                     return Wish(path, NO_COMPILER)
-                self._process = self._kernels.make()
+                self._process = kernels.make()
         except Refusal:
             self._is_over = True
         return None
